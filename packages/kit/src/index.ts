@@ -1,0 +1,9 @@
+export { type Backoff, type BackoffOptions, createBackoff } from "./backoff.ts";
+export { type Clock, type Timer, TestClock } from "./clock.ts";
+export { DeltaTracker } from "./delta-tracker.ts";
+export { type ErrorDetails, isOcicatError, OcicatError, toError } from "./errors.ts";
+export { type JsonValue, parseJson, stringifyJson } from "./json.ts";
+export { createLogger, type Logger, type LogLevel, type LogRecord, silentLogger } from "./logger.ts";
+export { Counter, Gauge, Histogram, MetricsRegistry } from "./metrics.ts";
+export { type Random, seededRandom } from "./random.ts";
+export { Scope } from "./scope.ts";

@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+/** Unit, property and compliance tests run on the sources: no build stands between a change and its test. */
+const source = { conditions: ["source"] };
+
+export default defineConfig({
+  resolve: source,
+  ssr: { resolve: source },
+  test: {
+    include: ["packages/*/test/**/*.test.ts"],
+    restoreMocks: true,
+    testTimeout: 20_000,
+  },
+});
