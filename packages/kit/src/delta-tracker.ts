@@ -83,8 +83,7 @@ export class DeltaTracker<K, V> {
   #review(key: K): void {
     const desired = this.#desired.get(key);
     const actual = this.#actual.get(key);
-    const same =
-      desired === undefined ? actual === undefined : actual !== undefined && this.#equal(desired, actual);
+    const same = desired === undefined ? actual === undefined : actual !== undefined && this.#equal(desired, actual);
     if (same) this.#pending.delete(key);
     else this.#pending.add(key);
   }

@@ -1,5 +1,5 @@
 export { type Backoff, type BackoffOptions, createBackoff } from "./backoff.ts";
-export { type Clock, type Timer, TestClock } from "./clock.ts";
+export { type Clock, TestClock, type Timer } from "./clock.ts";
 export { DeltaTracker } from "./delta-tracker.ts";
 export { type ErrorDetails, isOcicatError, OcicatError, toError } from "./errors.ts";
 export { type JsonValue, parseJson, stringifyJson } from "./json.ts";

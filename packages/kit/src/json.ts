@@ -13,7 +13,10 @@ export type JsonValue =
 
 // The TC39 "JSON.parse source text access" proposal, in V8 since 11.4, not yet in TypeScript's library.
 interface RawJson {
-  parse(text: string, reviver: (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown): unknown;
+  parse(
+    text: string,
+    reviver: (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown,
+  ): unknown;
   rawJSON(text: string): unknown;
 }
 const rawJson = JSON as unknown as RawJson;

@@ -128,6 +128,6 @@ export class MetricsRegistry {
 function renderLabels(labels: Labels): string {
   const pairs = Object.entries(labels);
   if (pairs.length === 0) return "";
-  const escape = (value: string) => value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
-  return `{${pairs.map(([name, value]) => `${name}="${escape(value)}"`).join(",")}}`;
+  const escaped = (value: string) => value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+  return `{${pairs.map(([name, value]) => `${name}="${escaped(value)}"`).join(",")}}`;
 }

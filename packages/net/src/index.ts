@@ -18,5 +18,5 @@ export {
 export { ByteReader, ByteWriter, TruncatedError } from "./bytes.ts";
 export { internetChecksum } from "./checksum.ts";
 export { formatMac, type Mac, parseMac } from "./mac.ts";
-export { parsePrefix, Prefix, type PrefixOptions } from "./prefix.ts";
+export { Prefix, type PrefixOptions, parsePrefix } from "./prefix.ts";
 export { PrefixTrie } from "./trie.ts";

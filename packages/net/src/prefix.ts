@@ -107,7 +107,8 @@ export function parsePrefix(text: string, options: PrefixOptions = {}): Prefix {
   if (slash < 0) return Prefix.host(parseAddress(text));
   const address = parseAddress(text.slice(0, slash));
   const lengthText = text.slice(slash + 1);
-  if (!/^(0|[1-9]\d{0,2})$/.test(lengthText)) throw new AddressError(`"${text}": "${lengthText}" is not a prefix length`);
+  if (!/^(0|[1-9]\d{0,2})$/.test(lengthText))
+    throw new AddressError(`"${text}": "${lengthText}" is not a prefix length`);
   const prefix = Prefix.of(address, Number(lengthText));
   if (options.hostBits !== "clear" && compareAddresses(prefix.address, address) !== 0) {
     throw new AddressError(`"${text}" has bits set beyond its length; the network is ${prefix}`);

@@ -81,7 +81,11 @@ export class MessageWriter implements AttributeSink {
   }
 
   u64be(type: number, value: bigint): this {
-    this.#out.u16le(12).u16le(type).u32(Number(value >> 32n)).u32(Number(value & 0xffff_ffffn));
+    this.#out
+      .u16le(12)
+      .u16le(type)
+      .u32(Number(value >> 32n))
+      .u32(Number(value & 0xffff_ffffn));
     return this;
   }
 
@@ -93,7 +97,10 @@ export class MessageWriter implements AttributeSink {
   }
 
   bytes(type: number, value: Uint8Array): this {
-    this.#out.u16le(4 + value.length).u16le(type).bytes(value);
+    this.#out
+      .u16le(4 + value.length)
+      .u16le(type)
+      .bytes(value);
     return this.#pad();
   }
 

@@ -1,3 +1,3 @@
-export { Attributes, type AttributeSink, MessageWriter } from "./attributes.ts";
-export { messagesIn, type NetlinkMessage } from "./message.ts";
+export { type AttributeSink, Attributes, MessageWriter } from "./attributes.ts";
 export * from "./constants.ts";
+export { messagesIn, type NetlinkMessage } from "./message.ts";

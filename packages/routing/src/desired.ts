@@ -1,0 +1,42 @@
+import { type Address, compareAddresses, type Prefix } from "@ocicat/net";
+import type { Origin } from "./origin.ts";
+
+/** Route protocol numbers (/etc/iproute2/rt_protos): how `ip route` shows who owns a route. */
+export const RouteProtocol = {
+  /** What the CNI plugin's routes carry, in Calico as here; `ip route` does not print it. */
+  boot: 3,
+  /** Shown as `proto bird`: cluster routes. */
+  bird: 12,
+} as const;
+
+/** A route this node should have. The device is by name: indexes belong to the kernel's side. */
+export type DesiredRoute = { readonly destination: Prefix; readonly protocol: number; readonly origin: Origin } & (
+  | { readonly kind: "blackhole" }
+  /** Straight onto a link: a local workload. */
+  | { readonly kind: "device"; readonly device: string }
+  /** Through a neighbour. Without a device, the one whose subnet holds `via`. */
+  | { readonly kind: "via"; readonly via: Address; readonly device: string | undefined; readonly onlink: boolean }
+);
+
+/** A prefix this node announces, with itself as next hop. */
+export interface Announcement {
+  readonly prefix: Prefix;
+  readonly origin: Origin;
+}
+
+/** Equal in what the kernel would hold; the origin may differ. */
+export function sameRoute(a: DesiredRoute, b: DesiredRoute): boolean {
+  if (a.protocol !== b.protocol || !a.destination.equals(b.destination)) return false;
+  switch (a.kind) {
+    case "blackhole":
+      return b.kind === "blackhole";
+    case "device":
+      return b.kind === "device" && a.device === b.device;
+    case "via":
+      return b.kind === "via" && a.device === b.device && a.onlink === b.onlink && compareAddresses(a.via, b.via) === 0;
+  }
+}
+
+export function sameAnnouncement(a: Announcement, b: Announcement): boolean {
+  return a.prefix.equals(b.prefix);
+}

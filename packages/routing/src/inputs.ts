@@ -1,0 +1,54 @@
+import type { Address, Prefix } from "@ocicat/net";
+
+/** What routing needs of an IPPool. Modes as in the resource. */
+export interface PoolRow {
+  readonly name: string;
+  readonly cidr: Prefix;
+  readonly ipipMode: "Never" | "Always" | "CrossSubnet";
+  readonly vxlanMode: "Never" | "Always" | "CrossSubnet";
+  readonly natOutgoing: boolean;
+  readonly disabled: boolean;
+  readonly disableBgpExport: boolean;
+}
+
+/** What routing needs of a Node. */
+export interface NodeRow {
+  readonly name: string;
+  /** The node's own address and its subnet; undefined while the node has none. */
+  readonly ipv4: { readonly address: Address; readonly subnet: Prefix } | undefined;
+  /** The node's own AS number, where it differs from the cluster's. */
+  readonly asNumber: number | undefined;
+  /** Set: the node is a route reflector and takes no part in the mesh. */
+  readonly routeReflectorClusterId: string | undefined;
+}
+
+/** A node's claim on a block. Only "confirmed" counts; the others are claims being made or given up. */
+export interface AffinityRow {
+  readonly node: string;
+  readonly block: Prefix;
+  readonly state: "pending" | "confirmed" | "pendingDeletion";
+}
+
+export function affinityKey(node: string, block: Prefix): string {
+  return `${node} ${block}`;
+}
+
+/** A workload endpoint of this node. */
+export interface EndpointRow {
+  /** `<namespace>/<workload endpoint name>`. */
+  readonly id: string;
+  /** As people call it: `default/pod1`. */
+  readonly workload: string;
+  readonly interfaceName: string;
+  readonly addresses: readonly Address[];
+}
+
+/** The best path to a prefix that BGP learned. */
+export interface LearnedRow {
+  readonly prefix: Prefix;
+  readonly nextHop: Address;
+  /** The peer it came from, as people call it: `node2 (192.168.0.82)`. */
+  readonly from: string;
+  /** The node whose resource the peering follows from, if it is one of ours. */
+  readonly fromNode: string | undefined;
+}
