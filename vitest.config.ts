@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: source,
   ssr: { resolve: source },
   test: {
-    include: ["packages/*/test/**/*.test.ts"],
+    include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
     restoreMocks: true,
     testTimeout: 20_000,
   },

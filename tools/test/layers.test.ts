@@ -1,0 +1,172 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+
+/**
+ * The house's load-bearing walls. A package may import what its row names, for the reason given, and nothing else.
+ * Pure packages import nothing of Node's, so that the core runs in a test, in a simulator and in a browser.
+ */
+const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports: Readonly<Record<string, string>> }>> =
+  {
+    net: { pure: true, imports: {} },
+    kit: { pure: true, imports: {} },
+    netlink: { pure: true, imports: { net: "byte readers and writers", kit: "typed errors" } },
+    api: {
+      pure: true,
+      imports: { net: "addresses in resources", kit: "typed errors, exact JSON", zod: "schemas" },
+    },
+    datastore: {
+      pure: false,
+      imports: {
+        kit: "clock, errors, scopes",
+        "@bufbuild/protobuf": "etcd's messages",
+        vitest: "the compliance suite",
+      },
+    },
+    ipam: {
+      pure: true,
+      imports: {
+        net: "addresses and blocks",
+        kit: "clock, random",
+        api: "the stored IPAM forms",
+        datastore: "compare-and-swap",
+      },
+    },
+    bgp: { pure: true, imports: { net: "prefixes, bytes", kit: "clock, random, logger" } },
+    routing: { pure: true, imports: { net: "prefixes, longest match", kit: "delta tracking" } },
+    nftables: { pure: true, imports: { net: "addresses, bytes", kit: "errors", netlink: "the wire format" } },
+    linux: {
+      pure: false,
+      imports: {
+        net: "addresses",
+        kit: "errors, scopes",
+        netlink: "the wire format",
+        koffi: "system calls",
+        vitest: "the compliance suite",
+      },
+    },
+    cni: {
+      pure: false,
+      imports: { net: "addresses", kit: "errors, logger", api: "names of endpoints and interfaces" },
+    },
+    agent: {
+      pure: false,
+      imports: {
+        net: "addresses",
+        kit: "everything in it",
+        netlink: "sending nftables batches",
+        api: "resources",
+        datastore: "watching, status",
+        ipam: "claims",
+        bgp: "the speaker",
+        routing: "the resolver",
+        nftables: "guard and NAT tables",
+        linux: "the kernel",
+        cni: "the plugin's server side",
+      },
+    },
+    lab: {
+      pure: false,
+      imports: {
+        net: "addresses",
+        kit: "errors",
+        api: "pools",
+        datastore: "writing the pools",
+        linux: "namespaces and links",
+        cni: "running plugins as a runtime does",
+        yaml: "the topology file",
+      },
+    },
+    cli: {
+      pure: false,
+      imports: {
+        net: "addresses",
+        kit: "errors",
+        api: "resources, columns",
+        datastore: "reading and writing",
+        ipam: "ipam show",
+        routing: "printing origins",
+        agent: "the agent command and its socket",
+        lab: "the lab commands",
+        linux: "privilege checks",
+        cni: "installing the plugin",
+        commander: "the command line",
+        yaml: "manifests",
+      },
+    },
+  };
+
+/** Parts of an impure package that must stay pure: the interface apart from its drivers. */
+const PURE_PARTS = [
+  "datastore/src/datastore.ts",
+  "datastore/src/errors.ts",
+  "datastore/src/memory/",
+  "linux/src/kernel/",
+];
+
+function filesBelow(dir: string): string[] {
+  return readdirSync(dir, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, "utf8");
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
+}
+
+function packageOf(specifier: string): string {
+  if (specifier.startsWith("@ocicat/")) return specifier.split("/")[1] ?? "";
+  return specifier.startsWith("@") ? specifier.split("/").slice(0, 2).join("/") : (specifier.split("/")[0] ?? "");
+}
+
+describe("dependency direction", () => {
+  it("knows every package", () => {
+    const packages = readdirSync("packages", { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(packages.map((entry) => entry.name).sort()).toEqual(Object.keys(LAYERS).sort());
+  });
+
+  it("has no cycles: a row names only rows above it", () => {
+    const seen = new Set<string>();
+    for (const [name, layer] of Object.entries(LAYERS)) {
+      for (const target of Object.keys(layer.imports)) {
+        if (target in LAYERS) expect(seen, `${name} imports ${target}, which stands below it`).toContain(target);
+      }
+      seen.add(name);
+    }
+  });
+
+  it.each(Object.entries(LAYERS))("%s imports only what its row allows", (name, layer) => {
+    const wrong: string[] = [];
+    for (const file of filesBelow(join("packages", name, "src"))) {
+      for (const specifier of importsOf(file)) {
+        if (specifier.startsWith(".")) continue;
+        if (specifier.startsWith("node:")) {
+          const part = file.slice("packages/".length);
+          if (layer.pure || PURE_PARTS.some((pure) => part.startsWith(pure)))
+            wrong.push(`${file}: ${specifier} in a pure part`);
+          continue;
+        }
+        const target = packageOf(specifier);
+        if (target !== name && !(target in layer.imports)) wrong.push(`${file}: ${specifier}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it.each(Object.entries(LAYERS).filter(([, layer]) => layer.pure))(
+    "%s is pure: no clock, no randomness, no timers of its own",
+    (name) => {
+      const forbidden =
+        /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|process\.|Buffer\b|performance\.now)/;
+      const wrong = filesBelow(join("packages", name, "src")).flatMap((file) =>
+        readFileSync(file, "utf8")
+          .split("\n")
+          .flatMap((line, index) =>
+            forbidden.test(line.replace(/\/\/.*$|\/?\*.*$/g, "")) ? [`${file}:${index + 1}: ${line.trim()}`] : [],
+          ),
+      );
+      expect(wrong).toEqual([]);
+    },
+  );
+});
