@@ -64,7 +64,12 @@ export type TransactionResult =
 
 export type WatchEvent =
   | { readonly type: "put"; readonly item: KeyValue; readonly previous: KeyValue | undefined }
-  | { readonly type: "delete"; readonly key: string; readonly revision: Revision; readonly previous: KeyValue | undefined };
+  | {
+      readonly type: "delete";
+      readonly key: string;
+      readonly revision: Revision;
+      readonly previous: KeyValue | undefined;
+    };
 
 /** Everything one revision did below the prefix, or several consecutive revisions; never part of a revision. */
 export interface WatchBatch {
