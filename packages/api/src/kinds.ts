@@ -1,0 +1,27 @@
+import type { Kind } from "./define-kind.ts";
+import { bgpConfiguration } from "./kinds/bgp-configuration.ts";
+import { clusterInformation } from "./kinds/cluster-information.ts";
+import { felixConfiguration } from "./kinds/felix-configuration.ts";
+import { ipReservation } from "./kinds/ip-reservation.ts";
+import { ippool } from "./kinds/ippool.ts";
+import { node } from "./kinds/node.ts";
+import { workloadEndpoint } from "./kinds/workload-endpoint.ts";
+
+/** Every kind there is. Adding one: its file in kinds/, and a line here. */
+export const kinds: readonly Kind[] = Object.freeze([
+  bgpConfiguration,
+  clusterInformation,
+  felixConfiguration,
+  ipReservation,
+  ippool,
+  node,
+  workloadEndpoint,
+]);
+
+/** The kind a person means: by its name, plural, alias, in any case. */
+export function findKind(word: string): Kind | undefined {
+  const lower = word.toLowerCase();
+  return kinds.find(
+    (kind) => kind.kind.toLowerCase() === lower || kind.plural === lower || kind.aliases.includes(lower),
+  );
+}

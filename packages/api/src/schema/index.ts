@@ -1,0 +1,3 @@
+export * from "./names.ts";
+export * from "./scalars.ts";
+export * from "./schema.ts";

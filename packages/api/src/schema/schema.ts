@@ -1,0 +1,128 @@
+/**
+ * Schemas as data: four shapes of node, frozen, that a reader, a writer and a documentation generator walk.
+ *
+ *     scalar   one JSON scalar, checked and brought to its canonical form
+ *     list     many of one
+ *     map      text → one
+ *     object   named fields, in the order in which they are stored
+ *
+ * The TypeScript type of a value is inferred from its schema: what is checked and what is promised cannot drift apart.
+ */
+declare const valueType: unique symbol;
+
+/** What a check says: the value in canonical form, or which rule it breaks and how. */
+export type Checked<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly rule: string; readonly message: string };
+
+export interface ScalarSchema<T> {
+  readonly type: "scalar";
+  /** What is accepted, as a phrase that follows "expected". */
+  readonly expects: string;
+  readonly check: (value: unknown) => Checked<T>;
+  readonly [valueType]?: T;
+}
+
+export interface ListSchema<T> {
+  readonly type: "list";
+  readonly item: Schema<unknown>;
+  readonly maxItems: number;
+  /** Refuse an item given twice. */
+  readonly unique: boolean;
+  readonly [valueType]?: T;
+}
+
+export interface MapSchema<T> {
+  readonly type: "map";
+  readonly key: ScalarSchema<string>;
+  readonly value: Schema<unknown>;
+  readonly [valueType]?: T;
+}
+
+export interface ObjectSchema<T> {
+  readonly type: "object";
+  readonly fields: Fields;
+  readonly [valueType]?: T;
+}
+
+export type Schema<T> = ScalarSchema<T> | ListSchema<T> | MapSchema<T> | ObjectSchema<T>;
+
+export type Presence = "required" | "optional" | "default";
+
+export interface Field<T, P extends Presence = Presence> {
+  readonly schema: Schema<T>;
+  readonly presence: P;
+  /** With presence "default": what stands where nothing is given, on reading as on writing; it may depend on what else is. */
+  readonly fallback: ((given: Given) => T) | undefined;
+  /** The one value that is left out when stored (what Go's `omitempty` does to false, 0 and ""). */
+  readonly unstored: T | undefined;
+}
+
+/** An object as it was given, before any of its fields is checked. */
+export type Given = Readonly<Record<string, unknown>>;
+
+export type Fields = Readonly<Record<string, Field<unknown>>>;
+
+export type Infer<S> = S extends { readonly [valueType]?: infer T } ? T : never;
+
+type OptionalNames<F extends Fields> = { [K in keyof F]: F[K] extends Field<unknown, "optional"> ? K : never }[keyof F];
+type ValueOf<F> = F extends Field<infer T> ? T : never;
+export type ObjectOf<F extends Fields> = {
+  readonly [K in Exclude<keyof F, OptionalNames<F>>]: ValueOf<F[K]>;
+} & { readonly [K in OptionalNames<F>]?: ValueOf<F[K]> } extends infer O
+  ? { readonly [K in keyof O]: O[K] }
+  : never;
+
+export function scalar<T>(expects: string, check: (value: unknown) => Checked<T>): ScalarSchema<T> {
+  return Object.freeze({ type: "scalar", expects, check });
+}
+
+export interface ListOptions {
+  readonly maxItems?: number;
+  readonly unique?: boolean;
+}
+
+export function list<T>(item: Schema<T>, options: ListOptions = {}): ListSchema<readonly T[]> {
+  const { maxItems = Number.POSITIVE_INFINITY, unique = false } = options;
+  return Object.freeze({ type: "list", item, maxItems, unique });
+}
+
+export function map<T>(key: ScalarSchema<string>, value: Schema<T>): MapSchema<Readonly<Record<string, T>>> {
+  return Object.freeze({ type: "map", key, value });
+}
+
+export function object<F extends Fields>(fields: F): ObjectSchema<ObjectOf<F>> {
+  return Object.freeze({ type: "object", fields: Object.freeze(fields) });
+}
+
+export function required<T>(schema: Schema<T>): Field<T, "required"> {
+  return Object.freeze({ schema, presence: "required", fallback: undefined, unstored: undefined });
+}
+
+/** Optional; `unstored` names the value that is the same as leaving the field out. */
+export function optional<T>(schema: Schema<T>, unstored?: T): Field<T, "optional"> {
+  return Object.freeze({ schema, presence: "optional", fallback: undefined, unstored });
+}
+
+/** Filled in where absent, and stored. */
+export function defaulted<T>(schema: Schema<T>, fallback: T): Field<T, "default"> {
+  return computed(schema, () => fallback);
+}
+
+/** As `defaulted`, with a value that depends on the other fields. */
+export function computed<T>(schema: Schema<T>, fallback: (given: Given) => T): Field<T, "default"> {
+  return Object.freeze({ schema, presence: "default", fallback, unstored: undefined });
+}
+
+/** Filled in where absent; not stored while it has that value. */
+export function implied<T>(schema: Schema<T>, fallback: T): Field<T, "default"> {
+  return Object.freeze({ schema, presence: "default", fallback: () => fallback, unstored: fallback });
+}
+
+export function accept<T>(value: T): Checked<T> {
+  return { ok: true, value };
+}
+
+export function refuse(rule: string, message: string): Checked<never> {
+  return { ok: false, rule, message };
+}
