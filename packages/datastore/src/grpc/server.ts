@@ -1,4 +1,4 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import {
   type DescMessage,
   type DescMethod,
@@ -23,7 +23,7 @@ export interface ServerCall<O extends DescMessage> {
   readonly headers: IncomingHttpHeaders;
   /** False: the peer reads more slowly than this writes; stop until `drained` of the receiver is called. */
   send(message: MessageShape<O>): boolean;
-  /** Ends the call: OK without an error. Nothing is sent after it; a second call does nothing. */
+  /** Ends the call: OK without an error. Nothing is sent or received after it; a second call does nothing. */
   end(error?: GrpcError): void;
 }
 
@@ -34,7 +34,7 @@ export interface ServerReceiver<I extends DescMessage> {
   /** The caller has sent its last message. */
   halfClosed(): void;
   drained(): void;
-  /** The call is over, whoever ended it. Called exactly once. */
+  /** The call is over, whoever ended it. Called exactly once, and nothing after it. */
   closed(): void;
 }
 
@@ -43,6 +43,7 @@ export type UnaryHandler<I extends DescMessage, O extends DescMessage> = (
   context: CallContext,
 ) => MessageShape<O> | Promise<MessageShape<O>>;
 
+/** Called once a call; must not throw. */
 export type StreamHandler<I extends DescMessage, O extends DescMessage> = (call: ServerCall<O>) => ServerReceiver<I>;
 
 type Handle = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
@@ -107,34 +108,39 @@ export class GrpcRouter {
   ): void {
     this.#add(method, (stream, headers) => {
       const decoder = new FrameDecoder(this.#maxMessageBytes);
+      let ended = false;
       let result: GrpcError | undefined;
       const end = (error?: GrpcError) => {
-        if (stream.writableEnded || stream.destroyed) return;
+        if (ended) return;
+        ended = true;
         result = error;
         stream.end();
         dismiss(stream);
       };
-      stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });
-      stream.on("wantTrailers", () => stream.sendTrailers(trailers(result)));
-
-      const receiver = handler({
-        headers,
-        send: (message) => !stream.writable || stream.write(encodeFrame(method.output, message)),
-        end,
-      });
       const guarded = (act: () => void) => {
+        if (ended) return;
         try {
           act();
         } catch (error) {
           end(this.#toGrpcError(error));
         }
       };
-      stream.on("data", (chunk: Buffer) =>
-        guarded(() => decoder.push(chunk, (bytes) => receiver.message(parse(method.input, bytes)))),
-      );
+      stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers(trailers(result)));
+
+      const receiver = handler({
+        headers,
+        send: (message) => ended || stream.destroyed || stream.write(encodeFrame(method.output, message)),
+        end,
+      });
+      const take = (bytes: Buffer) => guarded(() => receiver.message(parse(method.input, bytes)));
+      stream.on("data", (chunk: Buffer) => guarded(() => decoder.push(chunk, take)));
       stream.on("end", () => guarded(() => receiver.halfClosed()));
       stream.on("drain", () => guarded(() => receiver.drained()));
-      stream.on("close", () => receiver.closed());
+      stream.on("close", () => {
+        ended = true;
+        receiver.closed();
+      });
     });
   }
 
