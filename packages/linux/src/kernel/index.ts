@@ -1,1 +1,3 @@
+export { type Errno, errnoName, errnoNumber } from "./errno.ts";
+export { KernelError, type KernelErrorDetails } from "./error.ts";
 export type * from "./kernel.ts";

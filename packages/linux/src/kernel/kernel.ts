@@ -26,7 +26,15 @@ export interface LinkAddress {
   readonly scope: number;
 }
 
-export type RouteKind = "unicast" | "blackhole" | "unreachable" | "prohibit" | "throw" | "local" | "broadcast" | "multicast";
+export type RouteKind =
+  | "unicast"
+  | "blackhole"
+  | "unreachable"
+  | "prohibit"
+  | "throw"
+  | "local"
+  | "broadcast"
+  | "multicast";
 
 export interface NextHop {
   readonly via: Address | undefined;
@@ -106,7 +114,12 @@ export type KernelOperation =
   | { readonly op: "rule.delete"; readonly rule: Rule }
   | { readonly op: "link.set"; readonly index: number; readonly change: LinkChange }
   | { readonly op: "link.veth"; readonly veth: VethSpec }
-  | { readonly op: "link.bridge"; readonly name: string; readonly mac?: Mac | undefined; readonly mtu?: number | undefined }
+  | {
+      readonly op: "link.bridge";
+      readonly name: string;
+      readonly mac?: Mac | undefined;
+      readonly mtu?: number | undefined;
+    }
   | { readonly op: "link.delete"; readonly index: number };
 
 export interface LinkChange {
@@ -165,7 +178,10 @@ export interface Kernel {
   apply(operations: readonly KernelOperation[]): KernelOutcome[];
 
   /** Calls back for each change from now on, from the event loop. */
-  monitor(groups: readonly ("link" | "address" | "route" | "neighbour")[], onEvent: (events: readonly KernelEvent[]) => void): KernelMonitor;
+  monitor(
+    groups: readonly ("link" | "address" | "route" | "neighbour")[],
+    onEvent: (events: readonly KernelEvent[]) => void,
+  ): KernelMonitor;
 
   /** `net.ipv4.conf.cali123.proxy_arp` style path below /proc/sys with slashes: "net/ipv4/conf/cali123/proxy_arp". undefined if absent. */
   readSysctl(path: string): string | undefined;
