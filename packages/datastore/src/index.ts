@@ -16,3 +16,5 @@ export type {
   WriteOptions,
 } from "./datastore.ts";
 export { DatastoreError, type DatastoreErrorCode } from "./errors.ts";
+export { MemoryDatastore, type MemoryOptions } from "./memory/index.ts";
+export { MAX_REQUEST_BYTES, MAX_TRANSACTION_OPERATIONS } from "./shared/validate.ts";

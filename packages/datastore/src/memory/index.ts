@@ -1,0 +1,1 @@
+export { MemoryDatastore, type MemoryOptions } from "./memory.ts";
