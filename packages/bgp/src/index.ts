@@ -1,1 +1,44 @@
-export {};
+export { isPassive } from "./calico/passive.ts";
+export { BgpError } from "./error.ts";
+export {
+  ACCEPT,
+  acceptAll,
+  type Policy,
+  type PolicyPeer,
+  type PolicyRoute,
+  reject,
+  type Verdict,
+} from "./filter/policy.ts";
+export type { NextHopResolver, NextHopState } from "./rib/decision.ts";
+export type { ExplainedPath, Explanation } from "./rib/explain.ts";
+export { DEFAULT_TIMERS, type GracefulRestartMode, type SessionTimers } from "./session/config.ts";
+export type { StateName } from "./session/state.ts";
+export type {
+  Connection,
+  ConnectionHandlers,
+  ConnectionSecurity,
+  ConnectOptions,
+  Dial,
+  Endpoint,
+  Listener,
+  ListenOptions,
+  Transport,
+} from "./speaker/transport.ts";
+export type {
+  BestChange,
+  BestRoute,
+  OriginatedRoute,
+  PeerConfig,
+  PeerStatus,
+  Speaker,
+  SpeakerOptions,
+} from "./speaker/types.ts";
+export type {
+  Aggregator,
+  AsPath,
+  AsSegment,
+  OriginCode,
+  PathAttributes,
+  UnknownAttribute,
+} from "./wire/attributes/types.ts";
+export { describeNotification, type NotificationKind } from "./wire/notification-kinds.ts";

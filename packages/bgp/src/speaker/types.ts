@@ -1,0 +1,170 @@
+import type { Clock, Logger, Random } from "@ocicat/kit";
+import type { Address, Family, Ipv4, Prefix } from "@ocicat/net";
+import type { Policy } from "../filter/policy.ts";
+import type { NextHopResolver } from "../rib/decision.ts";
+import type { Explanation } from "../rib/explain.ts";
+import type { GracefulRestartMode, SessionTimers } from "../session/config.ts";
+import type { StateName } from "../session/state.ts";
+import type { PathAttributes } from "../wire/attributes/types.ts";
+import type { Connection, ConnectionSecurity, ListenOptions, Transport } from "./transport.ts";
+
+/** One peering. What is left out has the default named. */
+export interface PeerConfig {
+  /** Unique among the peers; shown to people: "Mesh_192_168_0_81". */
+  readonly name: string;
+  /** Incoming connections are told apart by this address. */
+  readonly remoteAddress: Address;
+  /** 179. */
+  readonly remotePort?: number | undefined;
+  /** Source of the connections we dial; the system's choice. */
+  readonly localAddress?: Address | undefined;
+  readonly remoteAs: number;
+  /** Wait for the peer to dial; false. See `isPassive` for Calico's rule. */
+  readonly passive?: boolean | undefined;
+  /** Unicast families to offer; [4]. */
+  readonly families?: readonly Family[] | undefined;
+  /** Our next hop towards this peer, where the session's own local address is of the other family or not wanted. */
+  readonly ownNextHop?: { readonly 4?: Ipv4; readonly 6?: Address } | undefined;
+  /** auto: as RFC 4271 §5.1.3 (own routes and external peers: self; else kept). */
+  readonly nextHopMode?: "auto" | "self" | "keep" | undefined;
+  /** Offered hold time in seconds, 0 or 3..65535; 90. */
+  readonly holdTimeS?: number | undefined;
+  /** Seconds between KEEPALIVEs; a third of the negotiated hold time, and never more than that. */
+  readonly keepaliveS?: number | undefined;
+  readonly gracefulRestart?:
+    | {
+        /** off: not announced. helper: keeps a restarting peer's routes. full: may also restart itself; the default. */
+        readonly mode?: GracefulRestartMode | undefined;
+        /** How long the peer is asked to keep our routes, 0..4095 s; 120. */
+        readonly restartTimeS?: number | undefined;
+        /** How long stale routes are kept after the peer is back and before its End-of-RIB; 360 s. */
+        readonly stalePathTimeS?: number | undefined;
+      }
+    | undefined;
+  readonly timers?: Partial<SessionTimers> | undefined;
+  /** acceptAll. */
+  readonly importPolicy?: Policy | undefined;
+  /** acceptAll. */
+  readonly exportPolicy?: Policy | undefined;
+  readonly security?: ConnectionSecurity | undefined;
+}
+
+/** A route that this speaker announces as its own. */
+export interface OriginatedRoute {
+  readonly prefix: Prefix;
+  /** Why it exists, for people: "block 10.244.1.0/26, affinity host:node1". */
+  readonly origin: string;
+  /** Next hop: this speaker, ORIGIN IGP, empty AS_PATH, LOCAL_PREF 100 unless told. */
+  readonly attributes?: Partial<PathAttributes> | undefined;
+}
+
+export interface BestRoute {
+  readonly prefix: Prefix;
+  /** Distinct, ascending; more than one where paths tie up to the next hop's metric (multipath). */
+  readonly nextHops: readonly Address[];
+  readonly attributes: PathAttributes;
+  /** Name and address of the peer that the best path came from. */
+  readonly peer: string;
+  readonly peerAddress: Address;
+  /** The step of the decision process that chose it, for people. */
+  readonly why: string;
+}
+
+/** `best` undefined: no learned route is best any more (withdrawn, refused, or a route of our own took over). */
+export interface BestChange {
+  readonly prefix: Prefix;
+  readonly best: BestRoute | undefined;
+}
+
+export interface SpeakerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly transport: Transport;
+  readonly localAs: number;
+  /** Not zero. Calico: the node's IPv4 address. */
+  readonly routerId: Ipv4;
+  /** Where `start` listens; nowhere if left out. */
+  readonly listen?: ListenOptions | undefined;
+  /**
+   * This process takes over forwarding state that an earlier one left in the kernel: OPENs carry the restart flag, and
+   * `ready` waits for the peers (RFC 4724 §4.1). False: ready at once.
+   */
+  readonly restarting?: boolean | undefined;
+  /** The kernel kept the routes of these families over the restart: the forwarding flag in OPEN. Every family unless told. */
+  readonly forwardingPreserved?: ((family: Family) => boolean) | undefined;
+  /** Longest wait for End-of-RIBs while restarting, in seconds; 120. */
+  readonly selectionDeferralS?: number | undefined;
+  /** Report equally good paths as several next hops; true, as Calico's `merge paths on`. */
+  readonly multipath?: boolean | undefined;
+  /** Reachability and metric of next hops; every next hop at metric 0 unless told. */
+  readonly resolveNextHop?: NextHopResolver | undefined;
+  /** Batches of changes of learned best routes, one call a turn. Must not throw. */
+  readonly onChange?: ((changes: readonly BestChange[]) => void) | undefined;
+  /** Once, after the last `onChange` of the restart: what the owner found in the kernel and has not been told of is stale. */
+  readonly onReady?: (() => void) | undefined;
+  readonly onPeerState?: ((peer: string, state: StateName, info: string) => void) | undefined;
+}
+
+export interface PeerStatus {
+  readonly name: string;
+  readonly remoteAddress: Address;
+  readonly remoteAs: number;
+  readonly state: StateName;
+  /** When the session entered or left Established, or the peer was configured: milliseconds since 1970. */
+  readonly since: number;
+  /** For people: "Established", or why it is not: "connection refused". */
+  readonly info: string;
+  /** Why the last session or attempt ended; undefined if none has. */
+  readonly lastError: string | undefined;
+  readonly negotiated:
+    | {
+        readonly routerId: Ipv4;
+        readonly holdTimeS: number;
+        readonly keepaliveS: number;
+        readonly families: readonly Family[];
+        readonly fourOctetAs: boolean;
+        readonly routeRefresh: boolean;
+        /** The peer keeps our routes over a restart of ours. */
+        readonly gracefulRestart: boolean;
+      }
+    | undefined;
+  /** Prefixes in its Adj-RIB-In; those that the import policy let through; those announced to it; those kept stale. */
+  readonly received: number;
+  readonly accepted: number;
+  readonly advertised: number;
+  readonly stale: number;
+  /** UPDATEs since the session came up (all messages carrying routes or End-of-RIB). */
+  readonly updatesIn: number;
+  readonly updatesOut: number;
+}
+
+export interface Speaker {
+  /** Listens. Rejects with the transport's OcicatError (port taken, …); may be called again then. */
+  start(): Promise<void>;
+  /**
+   * Ends every session and stops listening. `graceful`: without a NOTIFICATION, so that peers keep our routes over a restart
+   * (RFC 4724); otherwise with Cease/Administrative Shutdown, and peers drop them.
+   */
+  stop(options?: { readonly graceful?: boolean }): Promise<void>;
+  /** Declares the peers: starts, stops and changes sessions so that these are there. Throws OcicatError, changing nothing, on a bad list. */
+  setPeers(peers: readonly PeerConfig[]): void;
+  /** Declares all own routes. End-of-RIB is not sent before the first call. Throws OcicatError on a prefix given twice. */
+  setOriginated(routes: Iterable<OriginatedRoute>): void;
+  announce(route: OriginatedRoute): void;
+  withdraw(prefix: Prefix): void;
+  /** False while a restart waits for its peers. */
+  readonly ready: boolean;
+  /** Best learned routes, as `onChange` has reported them. */
+  routes(): IterableIterator<BestRoute>;
+  status(): readonly PeerStatus[];
+  explain(prefix: Prefix): Explanation;
+  /** What was announced to a peer, by prefix. */
+  advertised(peer: string): IterableIterator<{ readonly prefix: Prefix; readonly attributes: PathAttributes }>;
+  /** The resolver's answers have changed: selects again among paths through these next hops (all unless told). */
+  nextHopsChanged(nextHops?: readonly Address[]): void;
+  /** Asks the peer to send its routes of a family again (RFC 2918). False if it cannot. */
+  requestRefresh(peer: string, family: Family): boolean;
+  /** Adds connections that did not come through `start`. */
+  accept(connection: Connection): void;
+}
