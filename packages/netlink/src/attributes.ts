@@ -1,211 +1,118 @@
-import { ByteReader, ByteWriter } from "@ocicat/net";
-import { NLA_F_NESTED, NLA_TYPE_MASK } from "./constants.ts";
+import { TruncatedError } from "@ocicat/net";
+import { NLA_TYPE_MASK } from "./constants.ts";
 
-/*
- * An attribute (RFC 3549 §2.2), little-endian as the kernel on this architecture, padded to 4 bytes:
- *
- *       0               2               4
- *      +---------------+---------------+-----------------+- - - - -+
- *      | length        | type | flags  | payload         | padding |
- *      +---------------+---------------+-----------------+- - - - -+
- *        of header and payload,          nested: attributes again
- *        not of the padding
+export interface Attribute {
+  readonly type: number;
+  readonly payload: Uint8Array;
+}
+
+/**
+ * Attributes by type, read on demand from the bytes they arrived in (a view: copy what must outlive the buffer).
+ * A message has a dozen at most, so a look-up walks an array. A type that repeats: the last one is found (see `each`).
+ * Throws TruncatedError if a length lies, or a payload is shorter than what is read from it.
  */
-
-/** What a nested builder may do: append attributes. */
-export interface AttributeSink {
-  u8(type: number, value: number): this;
-  u16(type: number, value: number): this;
-  u32(type: number, value: number): this;
-  u16be(type: number, value: number): this;
-  u32be(type: number, value: number): this;
-  u64be(type: number, value: bigint): this;
-  /** NUL-terminated, as most of the kernel's string policies want. */
-  string(type: number, value: string): this;
-  bytes(type: number, value: Uint8Array): this;
-  flag(type: number): this;
-  nested(type: number, build: (inner: AttributeSink) => void): this;
-}
-
-/** Builds messages one behind the other in one buffer, ready for one send. */
-export class MessageWriter implements AttributeSink {
-  readonly #out: ByteWriter;
-  #start = -1;
-
-  constructor(capacity = 4096) {
-    this.#out = new ByteWriter(capacity);
-  }
-
-  get length(): number {
-    return this.#out.length;
-  }
-
-  /**
-   * Starts a message; the one before is closed.
-   *
-   *      +-------+------+-------+------+------+  - - - - - - - - - - -
-   *      | len 4 | ty 2 | flg 2 | seq 4| pid 4|  fixed header, attributes
-   *      +-------+------+-------+------+------+  - - - - - - - - - - -
-   */
-  begin(type: number, flags: number, sequence: number, fixedHeader: Uint8Array): this {
-    this.#close();
-    this.#start = this.#out.length;
-    this.#out.u32le(0).u16le(type).u16le(flags).u32le(sequence).u32le(0).bytes(fixedHeader);
-    this.#pad();
-    return this;
-  }
-
-  u8(type: number, value: number): this {
-    this.#out.u16le(5).u16le(type).u8(value).zeros(3);
-    return this;
-  }
-
-  u16(type: number, value: number): this {
-    this.#out.u16le(6).u16le(type).u16le(value).zeros(2);
-    return this;
-  }
-
-  u32(type: number, value: number): this {
-    this.#out.u16le(8).u16le(type).u32le(value);
-    return this;
-  }
-
-  u16be(type: number, value: number): this {
-    this.#out.u16le(6).u16le(type).u16(value).zeros(2);
-    return this;
-  }
-
-  u32be(type: number, value: number): this {
-    this.#out.u16le(8).u16le(type).u32(value);
-    return this;
-  }
-
-  u64be(type: number, value: bigint): this {
-    this.#out
-      .u16le(12)
-      .u16le(type)
-      .u32(Number(value >> 32n))
-      .u32(Number(value & 0xffff_ffffn));
-    return this;
-  }
-
-  string(type: number, value: string): this {
-    this.#out.u16le(4 + value.length + 1).u16le(type);
-    for (let index = 0; index < value.length; index++) this.#out.u8(value.charCodeAt(index));
-    this.#out.u8(0);
-    return this.#pad();
-  }
-
-  bytes(type: number, value: Uint8Array): this {
-    this.#out
-      .u16le(4 + value.length)
-      .u16le(type)
-      .bytes(value);
-    return this.#pad();
-  }
-
-  flag(type: number): this {
-    this.#out.u16le(4).u16le(type);
-    return this;
-  }
-
-  /** Throws RangeError if the nested attributes exceed the 16-bit length: the caller must split over several messages. */
-  nested(type: number, build: (inner: AttributeSink) => void): this {
-    const start = this.#out.length;
-    this.#out.u16le(0).u16le(type | NLA_F_NESTED);
-    build(this);
-    const length = this.#out.length - start;
-    if (length > 0xffff) throw new RangeError(`nested attribute ${type} is ${length} bytes, more than 65535`);
-    this.#out.patchU16le(start, length);
-    return this;
-  }
-
-  /** A copy of all messages, closed. */
-  finish(): Uint8Array {
-    this.#close();
-    return this.#out.finish();
-  }
-
-  #pad(): this {
-    this.#out.zeros((4 - (this.#out.length & 3)) & 3);
-    return this;
-  }
-
-  #close(): void {
-    if (this.#start >= 0) this.#out.patchU32le(this.#start, this.#out.length - this.#start);
-    this.#start = -1;
-  }
-}
-
-/** Attributes by type, read on demand from the bytes they arrived in. A type that repeats keeps its last (see `each`). */
 export class Attributes {
-  readonly #byType = new Map<number, Uint8Array>();
-  readonly #all: { readonly type: number; readonly payload: Uint8Array }[] = [];
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  /** Type, start and end of each payload. */
+  readonly #index: number[] = [];
 
   constructor(bytes: Uint8Array) {
-    const reader = new ByteReader(bytes);
-    while (reader.left >= 4) {
-      const length = reader.u16le();
-      const type = reader.u16le() & NLA_TYPE_MASK;
-      const payload = reader.bytes(length - 4);
-      reader.skip(Math.min((4 - (length & 3)) & 3, reader.left));
-      this.#byType.set(type, payload);
-      this.#all.push({ type, payload });
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let offset = 0; bytes.length - offset >= 4; ) {
+      const length = this.#view.getUint16(offset, true);
+      const end = offset + length;
+      if (length < 4 || end > bytes.length) {
+        throw new TruncatedError(`attribute at ${offset} says ${length} bytes, ${bytes.length - offset} are there`);
+      }
+      this.#index.push(this.#view.getUint16(offset + 2, true) & NLA_TYPE_MASK, offset + 4, end);
+      offset = (end + 3) & ~3;
     }
   }
 
   has(type: number): boolean {
-    return this.#byType.has(type);
+    return this.#find(type) >= 0;
   }
 
   /** Every attribute in order, for lists in which one type repeats. */
-  each(): readonly { readonly type: number; readonly payload: Uint8Array }[] {
-    return this.#all;
+  each(): readonly Attribute[] {
+    const all: Attribute[] = [];
+    for (let at = 0; at < this.#index.length; at += 3) {
+      all.push({ type: this.#index[at] ?? 0, payload: this.#bytes.subarray(this.#index[at + 1], this.#index[at + 2]) });
+    }
+    return all;
   }
 
   bytes(type: number): Uint8Array | undefined {
-    return this.#byType.get(type);
+    const at = this.#find(type);
+    return at < 0 ? undefined : this.#bytes.subarray(this.#index[at + 1], this.#index[at + 2]);
   }
 
   u8(type: number): number | undefined {
-    return this.#byType.get(type)?.[0];
+    const start = this.#start(type, 1);
+    return start < 0 ? undefined : this.#view.getUint8(start);
   }
 
   u16(type: number): number | undefined {
-    return this.#read(type, (reader) => reader.u16le());
+    const start = this.#start(type, 2);
+    return start < 0 ? undefined : this.#view.getUint16(start, true);
   }
 
   u32(type: number): number | undefined {
-    return this.#read(type, (reader) => reader.u32le());
+    const start = this.#start(type, 4);
+    return start < 0 ? undefined : this.#view.getUint32(start, true);
+  }
+
+  u64(type: number): bigint | undefined {
+    const start = this.#start(type, 8);
+    return start < 0 ? undefined : this.#view.getBigUint64(start, true);
   }
 
   u16be(type: number): number | undefined {
-    return this.#read(type, (reader) => reader.u16());
+    const start = this.#start(type, 2);
+    return start < 0 ? undefined : this.#view.getUint16(start);
   }
 
   u32be(type: number): number | undefined {
-    return this.#read(type, (reader) => reader.u32());
+    const start = this.#start(type, 4);
+    return start < 0 ? undefined : this.#view.getUint32(start);
   }
 
   u64be(type: number): bigint | undefined {
-    return this.#read(type, (reader) => (BigInt(reader.u32()) << 32n) | BigInt(reader.u32()));
+    const start = this.#start(type, 8);
+    return start < 0 ? undefined : this.#view.getBigUint64(start);
   }
 
-  /** Without the terminating NUL. */
+  /** One byte a character, up to the terminating NUL. */
   string(type: number): string | undefined {
-    const payload = this.#byType.get(type);
+    const payload = this.bytes(type);
     if (payload === undefined) return undefined;
-    const end = payload.indexOf(0);
-    return String.fromCharCode(...payload.subarray(0, end < 0 ? payload.length : end));
+    let text = "";
+    for (const code of payload) {
+      if (code === 0) break;
+      text += String.fromCharCode(code);
+    }
+    return text;
   }
 
   nested(type: number): Attributes | undefined {
-    const payload = this.#byType.get(type);
+    const payload = this.bytes(type);
     return payload === undefined ? undefined : new Attributes(payload);
   }
 
-  #read<T>(type: number, read: (reader: ByteReader) => T): T | undefined {
-    const payload = this.#byType.get(type);
-    return payload === undefined ? undefined : read(new ByteReader(payload));
+  /** Where the payload of at least `size` bytes starts; -1 if the attribute is absent. */
+  #start(type: number, size: number): number {
+    const at = this.#find(type);
+    if (at < 0) return -1;
+    const start = this.#index[at + 1] ?? 0;
+    const end = this.#index[at + 2] ?? 0;
+    if (end - start < size) throw new TruncatedError(`attribute ${type} has ${end - start} bytes, not ${size}`);
+    return start;
+  }
+
+  #find(type: number): number {
+    for (let at = this.#index.length - 3; at >= 0; at -= 3) if (this.#index[at] === type) return at;
+    return -1;
   }
 }
