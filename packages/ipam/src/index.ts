@@ -1,1 +1,1 @@
-export {};
+export * from "./block/index.ts";

@@ -24,7 +24,7 @@ export interface AllocationBlock {
   readonly affinity: string | null;
   /** When the affinity was claimed, RFC 3339. */
   readonly affinityClaimTime: string | undefined;
-  /** By ordinal: null, or an index into `attributes`. */
+  /** By ordinal: null, or an index into `attributes` (never beyond: the next attribute added would take the address over). */
   readonly allocations: readonly (number | null)[];
   /** The free ordinals; taken from the head, given back to the tail, so that an address rests as long as it can. */
   readonly unallocated: readonly number[];
@@ -57,7 +57,7 @@ export function decodeBlock(key: string, text: string): AllocationBlock {
     prefix,
     affinity,
     affinityClaimTime: reader.string("affinity_claim_time"),
-    allocations: readAllocations(reader, size),
+    allocations: readAllocations(reader, size, attributes?.length ?? 0),
     unallocated: readOrdinals(reader, size),
     attributes: attributes ?? null,
     sequenceNumber: reader.uint64("sequenceNumber") ?? 0n,
@@ -113,14 +113,14 @@ function readPrefix(reader: ObjectReader, key: string): Prefix {
   return prefix;
 }
 
-function readAllocations(reader: ObjectReader, size: number): readonly (number | null)[] {
+function readAllocations(reader: ObjectReader, size: number, attributes: number): readonly (number | null)[] {
   const allocations = reader.array("allocations") ?? reader.fail("allocations", "is missing");
   if (allocations.length !== size) {
     reader.fail("allocations", `has ${allocations.length} entries, the block ${size} addresses`);
   }
   return allocations.map((value, ordinal) => {
-    if (value === null || isCount(value)) return value;
-    return reader.fail(`allocations[${ordinal}]`, "is neither null nor an index into attributes");
+    if (value === null || (isCount(value) && value < attributes)) return value;
+    return reader.fail(`allocations[${ordinal}]`, `is neither null nor the index of one of ${attributes} attributes`);
   });
 }
 

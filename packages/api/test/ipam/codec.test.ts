@@ -125,6 +125,12 @@ describe("a stored block that cannot be right is refused with its key and field"
     ["too few allocations", blockText({ allocations: large(3) }), "allocations", /3 entries, the block 4 addresses/],
     ["a negative index", blockText({ allocations: [-1, ...large(3)] }), "allocations[0]", /index/],
     ["a fractional index", blockText({ allocations: [0.5, ...large(3)] }), "allocations[0]", /index/],
+    [
+      "an index beyond the attributes",
+      blockText({ allocations: [0, 1, null, null] }),
+      "allocations[1]",
+      /one of 1 attributes/,
+    ],
     ["an ordinal outside", blockText({ unallocated: [1, 4] }), "unallocated[1]", /ordinal below 4/],
     ["an attribute that is no object", blockText({ attributes: ["x"] }), "attributes[0]", /object/],
     [
