@@ -1,0 +1,185 @@
+import { ByteReader, type Family, type Prefix } from "@ocicat/net";
+import { BgpError } from "../error.ts";
+import { AS_TRANS, mergeAs4Path } from "./attributes/as-path.ts";
+import { type AttributeList, type AttributeProblem, decodeAttributes } from "./attributes/decode.ts";
+import type { DecodedAttributes } from "./attributes/descriptor.ts";
+import type { PathAttributes } from "./attributes/types.ts";
+import type { CodecContext } from "./context.ts";
+import type { Announcement, UpdateMessage } from "./message.ts";
+import { decodePrefixes, NlriError } from "./nlri.ts";
+
+/**
+ * RFC 4271 §4.3
+ *
+ *     +-----------------------------------------------------+
+ *     |  length of the withdrawn routes, 2 bytes            |
+ *     +-----------------------------------------------------+
+ *     |  withdrawn IPv4 prefixes                            |
+ *     +-----------------------------------------------------+
+ *     |  length of the path attributes, 2 bytes             |
+ *     +-----------------------------------------------------+
+ *     |  path attributes (MP_REACH_NLRI, MP_UNREACH_NLRI)   |
+ *     +-----------------------------------------------------+
+ *     |  announced IPv4 prefixes, to the end                |
+ *     +-----------------------------------------------------+
+ */
+interface Fields {
+  readonly withdrawn: readonly Prefix[];
+  readonly attributes: Uint8Array;
+  readonly announced: readonly Prefix[];
+}
+
+/** Throws BgpError for what ends the session (RFC 4271 §6.3 as revised by RFC 7606); the rest is in `problems`. */
+export function decodeUpdate(body: Uint8Array, context: CodecContext): UpdateMessage {
+  const fields = split(body);
+  const list = decodeAttributes(fields.attributes, context);
+  const { known } = list;
+  if (isEndOfRib(body, fields, list)) return endOfRib(body.length === 4 ? 4 : known.mpUnreach?.family);
+
+  const problems = [...list.problems];
+  const speaks = (family: Family) => {
+    if (context.families.includes(family)) return true;
+    problems.push({ code: 0, name: "NLRI", treatment: "discard", what: `IPv${family} unicast was not agreed on` });
+    return false;
+  };
+  const reach = known.mpReach !== undefined && speaks(known.mpReach.family) ? known.mpReach : undefined;
+  const unreach = known.mpUnreach !== undefined && speaks(known.mpUnreach.family) ? known.mpUnreach : undefined;
+  const plain = fields.announced.length + fields.withdrawn.length > 0 && speaks(4) ? fields : undefined;
+
+  const withdrawn = [...(plain?.withdrawn ?? []), ...(unreach?.prefixes ?? [])];
+  const announcing = [...(plain?.announced ?? []), ...(reach?.prefixes ?? [])];
+  if (announcing.length > 0) problems.push(...missing(known, (plain?.announced.length ?? 0) > 0));
+  if (problems.some(({ treatment }) => treatment === "withdraw")) {
+    requireSomeNlri(announcing, fields, known, problems);
+    return { type: "update", withdrawn: [...withdrawn, ...announcing], announced: [], endOfRib: undefined, problems };
+  }
+  return {
+    type: "update",
+    withdrawn,
+    announced: announcements(list, plain?.announced ?? [], reach, context),
+    endOfRib: undefined,
+    problems,
+  };
+}
+
+function split(body: Uint8Array): Fields {
+  const reader = new ByteReader(body);
+  const withdrawnLength = reader.u16();
+  if (withdrawnLength + 2 > reader.left) throw tooLong("withdrawn routes", withdrawnLength);
+  const withdrawn = readNlri(reader.sub(withdrawnLength));
+  const attributesLength = reader.u16();
+  if (attributesLength > reader.left) throw tooLong("path attributes", attributesLength);
+  const attributes = reader.bytes(attributesLength);
+  return { withdrawn, attributes, announced: readNlri(reader) };
+}
+
+function tooLong(what: string, length: number): BgpError {
+  return new BgpError("update/malformed-attribute-list", `${length} bytes of ${what} do not fit the message`);
+}
+
+function readNlri(reader: ByteReader): Prefix[] {
+  try {
+    return decodePrefixes(reader, 4);
+  } catch (error) {
+    if (error instanceof NlriError) throw new BgpError("update/invalid-network", error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** RFC 4724 §2: an empty UPDATE for IPv4; else one with an empty MP_UNREACH_NLRI and nothing more. */
+function isEndOfRib(
+  body: Uint8Array,
+  { withdrawn, announced }: Fields,
+  { known, unknown, problems }: AttributeList,
+): boolean {
+  if (body.length === 4) return true;
+  const alone = Object.keys(known).length === 1 && unknown.length + problems.length === 0;
+  return alone && withdrawn.length + announced.length === 0 && known.mpUnreach?.prefixes.length === 0;
+}
+
+function endOfRib(family: Family | undefined): UpdateMessage {
+  return { type: "update", withdrawn: [], announced: [], endOfRib: family, problems: [] };
+}
+
+/** RFC 4271 §5 and RFC 4760 §3; a missing one withdraws the routes (RFC 7606 §3 d). */
+function missing(known: DecodedAttributes, needsNextHop: boolean): AttributeProblem[] {
+  const required = [
+    { code: 1, name: "ORIGIN", there: known.origin !== undefined },
+    { code: 2, name: "AS_PATH", there: known.asPath !== undefined },
+    { code: 3, name: "NEXT_HOP", there: known.nextHop !== undefined || !needsNextHop },
+  ];
+  return required
+    .filter(({ there }) => !there)
+    .map(({ code, name }) => ({ code, name, treatment: "withdraw" as const, what: "it is missing" }));
+}
+
+/** RFC 7606 §5.2: with attributes in error and no announced prefix in sight, what to withdraw is not known. */
+function requireSomeNlri(
+  announcing: readonly Prefix[],
+  fields: Fields,
+  known: DecodedAttributes,
+  problems: readonly AttributeProblem[],
+): void {
+  if (announcing.length > 0 || fields.announced.length > 0 || "mpReach" in known) return;
+  const worst = problems.find(({ treatment }) => treatment === "withdraw");
+  throw new BgpError(
+    "update/malformed-attribute-list",
+    `${worst?.name}: ${worst?.what}, and no route to withdraw for it`,
+  );
+}
+
+function announcements(
+  list: AttributeList,
+  plain: readonly Prefix[],
+  reach: DecodedAttributes["mpReach"],
+  context: CodecContext,
+): Announcement[] {
+  const { origin, asPath, nextHop } = list.known;
+  if (origin === undefined || asPath === undefined) return [];
+  const shared = sharedAttributes(list, { origin, asPath }, context);
+  const result: Announcement[] = [];
+  if (plain.length > 0 && nextHop !== undefined) result.push({ attributes: { ...shared, nextHop }, prefixes: plain });
+  if (reach !== undefined && reach.prefixes.length > 0) {
+    const { prefixes, family: _family, ...hops } = reach;
+    result.push({ attributes: { ...shared, ...hops }, prefixes });
+  }
+  return result;
+}
+
+/** The attributes of the message without what the wire form alone needs. */
+function sharedAttributes(
+  { known, unknown }: AttributeList,
+  mandatory: Pick<PathAttributes, "origin" | "asPath">,
+  context: CodecContext,
+): Omit<PathAttributes, "nextHop"> {
+  const { origin, asPath } = mandatory;
+  const merged = context.as4 ? undefined : mergeAs4(known, asPath);
+  const { med, localPref, atomicAggregate, communities, originatorId, clusterList } = known;
+  const aggregator = merged?.aggregator ?? known.aggregator;
+  return {
+    origin,
+    asPath: merged?.asPath ?? asPath,
+    ...(med !== undefined && { med }),
+    ...(localPref !== undefined && { localPref }),
+    ...(atomicAggregate !== undefined && { atomicAggregate }),
+    ...(aggregator !== undefined && { aggregator }),
+    ...(communities !== undefined && { communities }),
+    ...(originatorId !== undefined && { originatorId }),
+    ...(clusterList !== undefined && { clusterList }),
+    ...(unknown.length > 0 && { unknown }),
+  };
+}
+
+/** RFC 6793 §4.2.3: an AGGREGATOR that is not AS_TRANS was written by a speaker that does not know AS4_PATH: both AS4 attributes are out of date. */
+function mergeAs4(
+  known: DecodedAttributes,
+  asPath: PathAttributes["asPath"],
+): Pick<PathAttributes, "asPath" | "aggregator"> {
+  const { aggregator, as4Path, as4Aggregator } = known;
+  const outdated = aggregator !== undefined && as4Aggregator !== undefined && aggregator.as !== AS_TRANS;
+  if (outdated) return { asPath, aggregator };
+  return {
+    asPath: as4Path === undefined ? asPath : mergeAs4Path(asPath, as4Path),
+    ...(aggregator !== undefined && { aggregator: as4Aggregator ?? aggregator }),
+  };
+}

@@ -1,0 +1,26 @@
+/** UTF-8 by the means of ECMAScript alone: TextEncoder belongs to the host, and this package to none. */
+export function encodeUtf8(text: string): Uint8Array {
+  const bytes: number[] = [];
+  const escaped = encodeURIComponent(text.toWellFormed());
+  for (let index = 0; index < escaped.length; index++) {
+    if (escaped[index] === "%") {
+      bytes.push(Number.parseInt(escaped.slice(index + 1, index + 3), 16));
+      index += 2;
+    } else {
+      bytes.push(escaped.charCodeAt(index));
+    }
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** Bytes that are not UTF-8 are shown one by one, and control characters as dots: the text comes from a stranger and goes to a terminal. */
+export function decodeUtf8(bytes: Uint8Array): string {
+  const escaped = Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
+  let text: string;
+  try {
+    text = decodeURIComponent(escaped);
+  } catch {
+    text = String.fromCharCode(...bytes);
+  }
+  return text.replaceAll(/\p{Cc}/gu, ".");
+}
