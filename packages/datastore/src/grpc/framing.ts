@@ -68,10 +68,9 @@ export class FrameDecoder {
       throw new GrpcError(GrpcCode.INTERNAL, `compressed message (flag ${bytes[0]}), which was not offered`);
     const length = bytes.readUInt32BE(1);
     if (length > this.#maxBytes) {
-      throw new GrpcError(
-        GrpcCode.RESOURCE_EXHAUSTED,
-        `message of ${length} bytes; at most ${this.#maxBytes} are taken`,
-      );
+      // In grpc-go's words, by which clients know it.
+      const text = `grpc: received message larger than max (${length} vs. ${this.#maxBytes})`;
+      throw new GrpcError(GrpcCode.RESOURCE_EXHAUSTED, text);
     }
     return length;
   }

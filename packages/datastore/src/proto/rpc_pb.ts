@@ -1613,7 +1613,7 @@ export type AuthenticateResponse = Message<"etcdserverpb.AuthenticateResponse"> 
   header?: ResponseHeader | undefined;
 
   /**
-   * Goes into the `authorization` metadata of later calls.
+   * Goes into the `token` metadata of later calls.
    *
    * @generated from field: string token = 2;
    */

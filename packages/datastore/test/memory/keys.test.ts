@@ -36,7 +36,9 @@ describe("key order", () => {
 
   it("utf8Length() is the number of bytes", () => {
     fc.assert(
-      fc.property(text, (value) => expect(utf8Length(value)).toBe(Buffer.byteLength(value))),
+      fc.property(text, (value) => {
+        expect(utf8Length(value)).toBe(Buffer.byteLength(value));
+      }),
       { seed: 3, numRuns: 1000, examples: [["\u007f\u0080\u07ff\u0800\uffff🔑"]] },
     );
   });
