@@ -1,0 +1,168 @@
+import { OcicatError, toError } from "@ocicat/kit";
+import type { JsonObject } from "../json-reader.ts";
+import type { AddResult } from "../result.ts";
+import { parseResult } from "../result-parse.ts";
+import { atLeast, NEWEST_VERSION } from "../version.ts";
+import { environmentOf, type RuntimeAttachment } from "./attachment.ts";
+import { type CachedResult, ResultCache } from "./cache.ts";
+import { type Exec, execChild, findPlugin } from "./exec.ts";
+import type { NetworkList, PluginConf } from "./network-list.ts";
+import { askVersions, callPlugin, deriveConf, PluginError } from "./plugin.ts";
+
+export interface RuntimeOptions {
+  /** CNI_PATH: where the plugins are, in order of search. */
+  readonly pluginDirs: readonly string[];
+  /** Where results are kept between ADD and DEL. */
+  readonly cacheDir: string;
+  /** How plugins are run; as children of this process unless told. */
+  readonly exec?: Exec;
+}
+
+export interface NetworkResult {
+  /** The last plugin's result, as it printed it. */
+  readonly json: JsonObject;
+  readonly result: AddResult;
+}
+
+/** A small libcni: runs the plugins of a network configuration list for one attachment at a time. */
+export class CniRuntime {
+  readonly #options: RuntimeOptions;
+  readonly #exec: Exec;
+  readonly #cache: ResultCache;
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    this.#exec = options.exec ?? execChild;
+    this.#cache = new ResultCache(options.cacheDir);
+  }
+
+  /**
+   * ADD, first to last, each plugin given the result of the one before. If one fails, DEL is run on the whole list, so
+   * that nothing is left behind, and the first failure is thrown (PluginError; a failed DEL is named in its `cause`).
+   */
+  async addNetworkList(list: NetworkList, attachment: RuntimeAttachment): Promise<NetworkResult> {
+    const env = environmentOf("ADD", attachment, this.#options.pluginDirs);
+    const paths = await this.#find(list);
+    try {
+      let result: JsonObject | undefined;
+      for (const [index, plugin] of list.plugins.entries()) {
+        result = await this.#call(list, plugin, paths[index] ?? "", env, attachment, result);
+        if (result === undefined) throw new PluginError(plugin.type, "ADD", undefined, "printed no result", undefined);
+      }
+      return await this.#keep(list, attachment, result ?? {});
+    } catch (error) {
+      await this.#undo(list, attachment, toError(error));
+      throw error;
+    }
+  }
+
+  /**
+   * DEL, last to first, each plugin given the ADD's final result (0.4.0 on). Stops at the first failure, to be repeated. What was
+   * never added is deleted as well: plugins take that for done.
+   */
+  async delNetworkList(list: NetworkList, attachment: RuntimeAttachment): Promise<void> {
+    const env = environmentOf("DEL", attachment, this.#options.pluginDirs);
+    const paths = await this.#find(list);
+    const previous = atLeast(list.cniVersion, "0.4.0")
+      ? (await this.#cache.load(list.name, attachment))?.result
+      : undefined;
+    for (const [index, plugin] of [...list.plugins.entries()].reverse()) {
+      await this.#call(list, plugin, paths[index] ?? "", env, attachment, previous);
+    }
+    await this.#cache.remove(list.name, attachment);
+  }
+
+  /** CHECK, first to last, each plugin given the ADD's final result. Does nothing where the list has disableCheck. Throws PluginError. */
+  async checkNetworkList(list: NetworkList, attachment: RuntimeAttachment): Promise<void> {
+    if (!atLeast(list.cniVersion, "0.4.0")) {
+      throw new OcicatError({
+        code: "CNI_CHECK_UNSUPPORTED",
+        where: list.source,
+        what: `CNI ${list.cniVersion} has no CHECK`,
+        fix: "set cniVersion to 0.4.0 or later",
+      });
+    }
+    if (list.disableCheck) return;
+    const env = environmentOf("CHECK", attachment, this.#options.pluginDirs);
+    const paths = await this.#find(list);
+    const cached = await this.#cache.load(list.name, attachment);
+    if (cached === undefined) {
+      const where = `network ${list.name}, container ${attachment.containerId}, ${attachment.ifname}`;
+      throw new OcicatError({
+        code: "CNI_NOT_ATTACHED",
+        where,
+        what: "there is no result to check against",
+        fix: "ADD it first",
+      });
+    }
+    for (const [index, plugin] of list.plugins.entries()) {
+      await this.#call(list, plugin, paths[index] ?? "", env, attachment, cached.result);
+    }
+  }
+
+  /** STATUS of every plugin (1.1.0 on; an older list is always ready). Throws the first PluginError. */
+  async statusNetworkList(list: NetworkList): Promise<void> {
+    if (!atLeast(list.cniVersion, "1.1.0")) return;
+    const paths = await this.#find(list);
+    const env = { CNI_COMMAND: "STATUS", CNI_PATH: this.#options.pluginDirs.join(":") };
+    for (const [index, plugin] of list.plugins.entries()) {
+      await this.#call(list, plugin, paths[index] ?? "", env, undefined, undefined);
+    }
+  }
+
+  /** The versions that a plugin says it speaks. */
+  async versions(type: string): Promise<readonly string[]> {
+    return await askVersions({ exec: this.#exec, path: await this.#locate(type), type }, NEWEST_VERSION);
+  }
+
+  /** Every attachment that was added and not yet deleted. */
+  async attachments(): Promise<CachedResult[]> {
+    return await this.#cache.all();
+  }
+
+  async #keep(list: NetworkList, attachment: RuntimeAttachment, json: JsonObject): Promise<NetworkResult> {
+    const result = parseResult(json, list.cniVersion, `result of ${list.plugins.at(-1)?.type}`);
+    await this.#cache.save({ network: list.name, attachment, result: json });
+    return { json, result };
+  }
+
+  async #undo(list: NetworkList, attachment: RuntimeAttachment, failure: Error): Promise<void> {
+    try {
+      await this.delNetworkList(list, attachment);
+    } catch (error) {
+      failure.cause = new AggregateError(
+        [failure.cause, error].filter((item) => item !== undefined),
+        `and undoing it failed: ${toError(error).message}`,
+      );
+    }
+  }
+
+  /** All executables, before the first one runs: a list with a missing plugin does nothing at all. */
+  async #find(list: NetworkList): Promise<string[]> {
+    return await Promise.all(list.plugins.map((plugin) => this.#locate(plugin.type)));
+  }
+
+  async #locate(type: string): Promise<string> {
+    const path = await findPlugin(type, this.#options.pluginDirs);
+    if (path !== undefined) return path;
+    const where = this.#options.pluginDirs.join(", ");
+    throw new OcicatError({
+      code: "CNI_PLUGIN_MISSING",
+      where,
+      what: `there is no plugin ${type}`,
+      fix: "install it, or add its directory to CNI_PATH",
+    });
+  }
+
+  async #call(
+    list: NetworkList,
+    plugin: PluginConf,
+    path: string,
+    env: Readonly<Record<string, string>>,
+    attachment: RuntimeAttachment | undefined,
+    previous: JsonObject | undefined,
+  ): Promise<JsonObject | undefined> {
+    const stdin = deriveConf(list, plugin, attachment ?? { containerId: "", ifname: "" }, previous);
+    return await callPlugin({ exec: this.#exec, path, type: plugin.type, env, stdin });
+  }
+}
