@@ -1,17 +1,57 @@
+export { decodeStored, encodeStored, printableResource, type StoredResource } from "./codec.ts";
 export type { Column, Kind, KindParts, Rule, RuleContext, TableContext } from "./define-kind.ts";
-export { keyPrefix, parseResourceKey, RESOURCES_PREFIX, type ResourceKey, resourceKey } from "./keys.ts";
-export type { BGPConfiguration, BGPConfigurationSpec } from "./kinds/bgp-configuration.ts";
-export type { ClusterInformation, ClusterInformationSpec } from "./kinds/cluster-information.ts";
-export type { FelixConfiguration, FelixConfigurationSpec } from "./kinds/felix-configuration.ts";
-export type { IPReservation, IPReservationSpec } from "./kinds/ip-reservation.ts";
-export type { IPPool, IPPoolSpec } from "./kinds/ippool.ts";
-export type { Node, NodeSpec, NodeStatus } from "./kinds/node.ts";
-export type { WorkloadEndpoint, WorkloadEndpointSpec } from "./kinds/workload-endpoint.ts";
-export { findKind, kinds } from "./kinds.ts";
+export { checkResource, type DocumentOptions, readDocument } from "./document.ts";
+export * from "./ipam/index.ts";
+export { keyPrefix, knownKind, parseResourceKey, type ResourceKey, resourceKey } from "./keys.ts";
+export { type BGPConfiguration, type BGPConfigurationSpec, bgpConfiguration } from "./kinds/bgp-configuration.ts";
+export {
+  type BlockAffinityResource,
+  type BlockAffinityResourceSpec,
+  blockAffinity,
+} from "./kinds/block-affinity.ts";
+export {
+  type ClusterInformation,
+  type ClusterInformationSpec,
+  clusterInformation,
+} from "./kinds/cluster-information.ts";
+export {
+  type FelixConfiguration,
+  type FelixConfigurationSpec,
+  type FelixSettings,
+  felixConfiguration,
+  felixSettings,
+  fieldsWithoutEffect,
+  type IneffectiveField,
+} from "./kinds/felix-configuration.ts";
+export { type FelixParameterName, felixParameters, type Parameter } from "./kinds/felix-parameters.ts";
+export { type IPReservation, type IPReservationSpec, ipReservation } from "./kinds/ip-reservation.ts";
+export { type IPAMConfiguration, type IPAMConfigurationSpec, ipamConfiguration } from "./kinds/ipam-configuration.ts";
+export { type IPPool, type IPPoolSpec, type IPPoolStatus, ippool } from "./kinds/ippool.ts";
+export { DEFAULT_AS_NUMBER, type Node, type NodeSpec, type NodeStatus, node } from "./kinds/node.ts";
+export {
+  endpointPrefixes,
+  type WorkloadEndpoint,
+  type WorkloadEndpointSpec,
+  workloadEndpoint,
+} from "./kinds/workload-endpoint.ts";
+export { findKind, kindNamed, kinds } from "./kinds.ts";
+export { asCreated, asUpdated, type Birth, formatTimestamp, randomUid } from "./lifecycle.ts";
 export { type DocumentPosition, formatProblem, type Problem, ValidationError } from "./problem.ts";
 export { type AnyResource, API_VERSION, type ObjectMeta, type Resource } from "./resource.ts";
 export { durationMs, formatDuration, parseDuration } from "./schema/duration.ts";
+export {
+  compileSelector,
+  evaluate,
+  type Labels,
+  parseSelector,
+  printSelector,
+  type Selector,
+  SelectorError,
+  type SelectorNode,
+} from "./selector/index.ts";
 export { sha1Hex } from "./sha1.ts";
+export { RESOURCES_PREFIX, type ResourceName, type Storage } from "./storage.ts";
+export { formatTable, resourceTable, type Table, type TableOptions } from "./table.ts";
 export {
   containerInterfaceName,
   type WorkloadIdentity,

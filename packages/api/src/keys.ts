@@ -1,14 +1,6 @@
 import { OcicatError } from "@ocicat/kit";
 import type { Kind } from "./define-kind.ts";
-import { kinds } from "./kinds.ts";
-
-/**
- * Keys of resources in an etcd datastore:
- *
- *     /calico/resources/v3/projectcalico.org/<plural>/<name>
- *     /calico/resources/v3/projectcalico.org/<plural>/<namespace>/<name>
- */
-export const RESOURCES_PREFIX = "/calico/resources/v3/projectcalico.org/";
+import { kindNamed, kinds } from "./kinds.ts";
 
 export interface ResourceKey {
   readonly kind: string;
@@ -16,39 +8,47 @@ export interface ResourceKey {
   readonly namespace: string | undefined;
 }
 
-/** Throws OcicatError on an unknown kind, a namespace where none belongs, or none where one does. */
+/**
+ * The etcd key of a resource. Throws OcicatError: KIND_UNKNOWN; NAMESPACE_WRONG on a namespace where none belongs, or
+ * none where one does; KEY_NOT_NAMED for a kind whose keys do not follow from names (list keyPrefix and look).
+ */
 export function resourceKey(kindName: string, name: string, namespace?: string): string {
-  const kind = kindOf(kindName);
+  const kind = knownKind(kindName);
   if (kind.namespaced !== (namespace !== undefined && namespace !== "")) {
     throw new OcicatError({
-      code: "RESOURCE_NAMESPACE",
-      what: kind.namespaced
-        ? `${kind.kind} ${name} has no namespace`
-        : `${kind.kind} ${name} is given the namespace ${namespace}`,
-      why: kind.namespaced ? "its kind lives in namespaces" : "its kind is global",
+      code: "NAMESPACE_WRONG",
+      what: kind.namespaced ? "a namespace is missing" : `the namespace "${namespace}" does not belong here`,
+      where: `${kind.kind} ${name}`,
+      why: kind.namespaced ? "resources of this kind live in namespaces" : "resources of this kind are global",
     });
   }
-  return `${keyPrefix(kindName)}${kind.namespaced ? `${namespace}/` : ""}${name}`;
+  const key = kind.storage.key(name, namespace);
+  if (key !== undefined) return key;
+  throw new OcicatError({
+    code: "KEY_NOT_NAMED",
+    what: "its key does not follow from its name",
+    where: `${kind.kind} ${name}`,
+    fix: `list ${kind.storage.prefix()} and look for the name`,
+  });
 }
 
-/** What the keys of a kind begin with (of one namespace, where given): for listing and watching. Throws OcicatError. */
+/** What the keys of a kind begin with, or of one namespace of it: for listing and watching. Throws KIND_UNKNOWN. */
 export function keyPrefix(kindName: string, namespace?: string): string {
-  const prefix = `${RESOURCES_PREFIX}${kindOf(kindName).plural}/`;
-  return namespace === undefined ? prefix : `${prefix}${namespace}/`;
+  return knownKind(kindName).storage.prefix(namespace);
 }
 
 /** The inverse of resourceKey; undefined for a key that is not a resource's, or of a kind we do not know. */
 export function parseResourceKey(key: string): ResourceKey | undefined {
-  if (!key.startsWith(RESOURCES_PREFIX)) return undefined;
-  const parts = key.slice(RESOURCES_PREFIX.length).split("/");
-  const kind = kinds.find((candidate) => candidate.plural === parts[0]);
-  if (kind === undefined || parts.length !== (kind.namespaced ? 3 : 2) || parts.includes("")) return undefined;
-  const name = parts.at(-1) ?? "";
-  return { kind: kind.kind, name, namespace: kind.namespaced ? parts[1] : undefined };
+  for (const kind of kinds) {
+    const found = kind.storage.parse(key);
+    if (found !== undefined) return { kind: kind.kind, ...found };
+  }
+  return undefined;
 }
 
-function kindOf(name: string): Kind {
-  const kind = kinds.find((candidate) => candidate.kind === name);
+/** Throws OcicatError KIND_UNKNOWN. */
+export function knownKind(name: string): Kind {
+  const kind = kindNamed(name);
   if (kind !== undefined) return kind;
   throw new OcicatError({
     code: "KIND_UNKNOWN",

@@ -1,21 +1,46 @@
 import { OcicatError } from "@ocicat/kit";
 import { sha1Hex } from "./sha1.ts";
 
-/** What identifies a workload endpoint. In its resource's name each part has its dashes doubled, so that single ones part them. */
-export type WorkloadIdentity =
-  | { readonly orchestrator: "k8s"; readonly node: string; readonly pod: string; readonly endpoint: string }
-  | { readonly orchestrator: "cni"; readonly node: string; readonly containerID: string; readonly endpoint: string };
+/**
+ * What names a workload endpoint: the node, the orchestrator, the orchestrator's name for the workload, the interface.
+ * In the resource's name each part has its dashes doubled, so that the single ones part them:
+ *
+ *     node1-k8s-web--1-eth0        pod web-1 on node1
+ *     node1-cni-4f2a…-eth0         container 4f2a… on node1, made by CNI without Kubernetes
+ */
+export interface WorkloadIdentity {
+  /** `k8s`, `cni`, `libnetwork`, or another one's name. */
+  readonly orchestrator: string;
+  readonly node: string;
+  /** The interface in the workload, `eth0`. */
+  readonly endpoint: string;
+  readonly pod?: string;
+  readonly containerID?: string;
+  readonly workload?: string;
+}
 
-/** `<node>-k8s-<pod>-<endpoint>`, or `<node>-cni-<container id>-<endpoint>` outside Kubernetes. Throws OcicatError. */
+/** Throws OcicatError WORKLOAD_NAME_INVALID if a part is missing, or begins or ends with a dash. */
 export function workloadEndpointName(identity: WorkloadIdentity): string {
   return `${workloadEndpointPrefix(identity)}${segment("endpoint", identity.endpoint)}`;
 }
 
 /** The part of the name that all endpoints of one workload share, with the dash at its end: for listing them. */
-export function workloadEndpointPrefix(identity: WorkloadIdentity): string {
-  const workload =
-    identity.orchestrator === "k8s" ? segment("pod", identity.pod) : segment("container id", identity.containerID);
-  return `${segment("node", identity.node)}-${identity.orchestrator}-${workload}-`;
+export function workloadEndpointPrefix(identity: Omit<WorkloadIdentity, "endpoint">): string {
+  const { node, orchestrator } = identity;
+  return `${segment("node", node)}-${segment("orchestrator", orchestrator)}-${workloadSegment(identity)}-`;
+}
+
+function workloadSegment(identity: Omit<WorkloadIdentity, "endpoint">): string {
+  switch (identity.orchestrator) {
+    case "k8s":
+      return segment("pod", identity.pod);
+    case "cni":
+      return segment("containerID", identity.containerID);
+    case "libnetwork":
+      return "libnetwork";
+    default:
+      return segment("workload", identity.workload);
+  }
 }
 
 /**
@@ -23,33 +48,29 @@ export function workloadEndpointPrefix(identity: WorkloadIdentity): string {
  * the usual prefix `cali`, which is as long as a Linux interface name may be. Throws OcicatError on a longer prefix.
  */
 export function workloadInterfaceName(namespace: string, pod: string, prefix = "cali"): string {
-  return interfaceName(prefix, sha1Hex(`${namespace}.${pod}`).slice(0, 11));
+  return hostInterface(prefix, sha1Hex(`${namespace}.${pod}`));
 }
 
-/** Outside Kubernetes: prefix + the first 11 characters of the container's id. */
+/** Outside Kubernetes: prefix + the first 11 characters of the container's id. Throws OcicatError on a longer prefix. */
 export function containerInterfaceName(containerID: string, prefix = "cali"): string {
-  return interfaceName(prefix, containerID.slice(0, 11));
+  return hostInterface(prefix, containerID);
 }
 
-function interfaceName(prefix: string, suffix: string): string {
-  if (prefix.length > 4 || prefix.length === 0) {
-    throw new OcicatError({
-      code: "INTERFACE_PREFIX_INVALID",
-      what: `"${prefix}" cannot begin an interface name`,
-      why: "a Linux interface name has at most 15 characters, 11 of which are the pod's",
-      fix: "set interfacePrefix in FelixConfiguration to 1 to 4 characters",
-    });
-  }
-  return prefix + suffix;
+function hostInterface(prefix: string, id: string): string {
+  if (prefix.length > 0 && prefix.length <= 4) return prefix + id.slice(0, 11);
+  throw new OcicatError({
+    code: "INTERFACE_PREFIX_INVALID",
+    what: `"${prefix}" cannot begin the name of a workload's interface`,
+    why: "an interface name has at most 15 characters, and 11 of them are the workload's",
+    fix: "set interfacePrefix in FelixConfiguration to 1 to 4 characters",
+  });
 }
 
-function segment(what: string, text: string): string {
-  if (text === "" || text.startsWith("-") || text.endsWith("-")) {
-    throw new OcicatError({
-      code: "WORKLOAD_NAME_INVALID",
-      what: `"${text}" cannot be the ${what} in a workload endpoint's name`,
-      why: "it is empty, or begins or ends with a dash",
-    });
-  }
-  return text.replaceAll("-", "--");
+function segment(part: string, text = ""): string {
+  if (text !== "" && !text.startsWith("-") && !text.endsWith("-")) return text.replaceAll("-", "--");
+  throw new OcicatError({
+    code: "WORKLOAD_NAME_INVALID",
+    what: `"${text}" cannot be the ${part} in a workload endpoint's name`,
+    why: text === "" ? "it is missing" : "it begins or ends with a dash, and dashes part the name",
+  });
 }

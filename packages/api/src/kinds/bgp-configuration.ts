@@ -1,6 +1,8 @@
 import { defineKind } from "../define-kind.ts";
+import type { Problem } from "../problem.ts";
 import type { Resource } from "../resource.ts";
 import {
+  address,
   asNumber,
   choice,
   defaulted,
@@ -9,50 +11,118 @@ import {
   type Infer,
   integer,
   list,
+  matching,
   network,
   object,
   optional,
+  port,
   required,
   text,
 } from "../schema/index.ts";
+import { checkConfigurationName } from "./configuration-name.ts";
 
-const block = object({ cidr: required(network()) });
+const blocks = list(object({ cidr: required(network()) }));
+const priority = integer(1, 2_147_483_646);
 
 const spec = object({
-  logSeverityScreen: optional(choice("Debug", "Info", "Warning", "Error", "Fatal"), undefined),
+  logSeverityScreen: optional(choice("Debug", "Info", "Warning", "Error", "Fatal")),
   nodeToNodeMeshEnabled: optional(flag()),
   asNumber: optional(asNumber()),
-  serviceLoadBalancerIPs: optional(list(block)),
-  serviceExternalIPs: optional(list(block)),
-  serviceClusterIPs: optional(list(block)),
+  serviceLoadBalancerIPs: optional(blocks, []),
+  serviceExternalIPs: optional(blocks, []),
+  serviceClusterIPs: optional(blocks, []),
   serviceLoadBalancerAggregation: defaulted(choice("Enabled", "Disabled"), "Enabled"),
-  communities: optional(list(object({ name: optional(text(), ""), value: optional(text(), "") }))),
+  communities: optional(list(object({ name: required(text()), value: required(text()) })), []),
   prefixAdvertisements: optional(
-    list(object({ cidr: optional(network()), communities: optional(list(text("a community"))) })),
+    list(object({ cidr: required(network()), communities: required(list(text("a community"))) })),
+    [],
   ),
-  listenPort: optional(integer(1, 65_535), 0),
+  listenPort: optional(port(), 0),
   nodeMeshPassword: optional(
     object({ secretKeyRef: optional(object({ name: optional(text(), ""), key: required(text()) })) }),
   ),
   nodeMeshMaxRestartTime: optional(duration()),
   bindMode: optional(choice("None", "NodeIP")),
-  ignoredInterfaces: optional(list(text("an interface name"))),
-  localWorkloadPeeringIPV4: optional(text("an IPv4 address"), ""),
-  localWorkloadPeeringIPV6: optional(text("an IPv6 address"), ""),
+  ignoredInterfaces: optional(
+    list(matching("an interface name, or a pattern with '*'", "interface-name", /^[a-zA-Z0-9_.*-]{1,15}$/)),
+    [],
+  ),
+  localWorkloadPeeringIPV4: optional(address(4), ""),
+  localWorkloadPeeringIPV6: optional(address(6), ""),
   programClusterRoutes: optional(choice("Enabled", "Disabled", "EnabledIPIPOnly", "EnabledNoEncapOnly")),
-  ipv4NormalRoutePriority: optional(integer(1, 2_147_483_646)),
-  ipv6NormalRoutePriority: optional(integer(1, 2_147_483_646)),
+  ipv4NormalRoutePriority: optional(priority),
+  ipv6NormalRoutePriority: optional(priority),
 });
 
 export interface BGPConfigurationSpec extends Infer<typeof spec> {}
+/** How BGP runs: "default" for all nodes, "node.<name>" for one. */
 export type BGPConfiguration = Resource<BGPConfigurationSpec, unknown, "BGPConfiguration">;
 
 export const bgpConfiguration = defineKind<BGPConfiguration>({
   kind: "BGPConfiguration",
   plural: "bgpconfigurations",
-  aliases: ["bgpconfig"],
+  aliases: ["bgpconfig", "bgpconfigs"],
   namespaced: false,
+  name: checkConfigurationName,
   spec,
-  rules: [],
-  columns: [],
+  rules: [checkForAll, checkMesh, checkCommunities],
+  columns: [
+    { heading: "NAME", cell: ({ metadata }) => metadata.name },
+    { heading: "LOGSEVERITY", cell: ({ spec }) => spec.logSeverityScreen ?? "" },
+    { heading: "MESHENABLED", cell: ({ spec }) => String(spec.nodeToNodeMeshEnabled ?? "-") },
+    { heading: "ASNUMBER", cell: ({ spec }) => String(spec.asNumber ?? "-") },
+  ],
 });
+
+/** What the nodes must agree on can be set for all of them only. */
+const FOR_ALL = [
+  "nodeToNodeMeshEnabled",
+  "asNumber",
+  "serviceLoadBalancerIPs",
+  "serviceExternalIPs",
+  "serviceClusterIPs",
+  "nodeMeshPassword",
+  "nodeMeshMaxRestartTime",
+] as const;
+
+function* checkForAll({ metadata, spec }: BGPConfiguration): Iterable<Problem> {
+  if (metadata.name === "default") return;
+  for (const name of FOR_ALL) {
+    if (spec[name] === undefined) continue;
+    const message = 'can be set in the BGPConfiguration "default" only';
+    yield { field: `spec.${name}`, value: spec[name], rule: "default-only", message };
+  }
+}
+
+function* checkMesh({ spec }: BGPConfiguration): Iterable<Problem> {
+  if (spec.nodeToNodeMeshEnabled !== false) return;
+  for (const name of ["nodeMeshPassword", "nodeMeshMaxRestartTime"] as const) {
+    if (spec[name] === undefined) continue;
+    const message = "is for the mesh between nodes, which nodeToNodeMeshEnabled turns off";
+    yield { field: `spec.${name}`, value: spec[name], rule: "mesh-disabled", message };
+  }
+}
+
+function* checkCommunities({ spec }: BGPConfiguration): Iterable<Problem> {
+  const names = new Set((spec.communities ?? []).map(({ name }) => name));
+  for (const [index, { value }] of (spec.communities ?? []).entries()) {
+    if (isCommunity(value)) continue;
+    const message = "is neither a community (aa:nn, 16 bits each) nor a large one (aa:nn:mm, 32 bits each)";
+    yield { field: `spec.communities[${index}].value`, value, rule: "community", message };
+  }
+  for (const [index, { communities }] of (spec.prefixAdvertisements ?? []).entries()) {
+    for (const [place, value] of communities.entries()) {
+      if (names.has(value) || isCommunity(value)) continue;
+      const field = `spec.prefixAdvertisements[${index}].communities[${place}]`;
+      yield { field, value, rule: "community", message: "is not a community, and spec.communities names none so" };
+    }
+  }
+}
+
+/** RFC 1997: two of 16 bits. RFC 8092: three of 32 bits. */
+function isCommunity(value: string): boolean {
+  if (!/^\d{1,10}(?::\d{1,10}){1,2}$/.test(value)) return false;
+  const parts = value.split(":").map(Number);
+  const max = parts.length === 2 ? 0xffff : 0xffff_ffff;
+  return parts.every((part) => part <= max);
+}

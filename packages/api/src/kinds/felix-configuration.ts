@@ -1,32 +1,82 @@
+import { stringifyJson } from "@ocicat/kit";
 import { defineKind } from "../define-kind.ts";
+import type { Problem } from "../problem.ts";
 import type { Resource } from "../resource.ts";
-import { choice, duration, flag, type Infer, integer, object, optional, text } from "../schema/index.ts";
+import { type Infer, object, optional } from "../schema/index.ts";
+import { selector } from "../selector/index.ts";
+import { checkConfigurationName } from "./configuration-name.ts";
+import { type FelixParameterName, type FelixParameters, felixParameters, type Parameter } from "./felix-parameters.ts";
 
-const spec = object({
-  logSeverityScreen: optional(choice("Trace", "Debug", "Info", "Warning", "Error", "Fatal")),
-  interfacePrefix: optional(text(), ""),
-  routeRefreshInterval: optional(duration()),
-  nftablesRefreshInterval: optional(duration()),
-  deviceRouteProtocol: optional(integer(0, 255)),
-  ipForwarding: optional(choice("Enabled", "Disabled")),
-  natOutgoingExclusions: optional(choice("IPPoolsOnly", "IPPoolsAndHostIPs")),
-  healthEnabled: optional(flag()),
-  healthHost: optional(text(), ""),
-  healthPort: optional(integer(1, 65_535)),
-  prometheusMetricsEnabled: optional(flag()),
-  prometheusMetricsHost: optional(text(), ""),
-  prometheusMetricsPort: optional(integer(1, 65_535)),
-});
+const spec = object({ nodeSelector: optional(selector(), ""), ...fieldsOf(felixParameters) });
 
 export interface FelixConfigurationSpec extends Infer<typeof spec> {}
+/** How the agents run: "default" for all nodes, "node.<name>" for one, any other name with a nodeSelector. */
 export type FelixConfiguration = Resource<FelixConfigurationSpec, unknown, "FelixConfiguration">;
 
 export const felixConfiguration = defineKind<FelixConfiguration>({
   kind: "FelixConfiguration",
   plural: "felixconfigurations",
-  aliases: ["felixconfig"],
+  aliases: ["felixconfig", "felixconfigs"],
   namespaced: false,
   spec,
-  rules: [],
-  columns: [],
+  rules: [checkName, checkTableRanges],
+  columns: [{ heading: "NAME", cell: ({ metadata }) => metadata.name }],
 });
+
+/** What holds on a node: for each parameter, what is set, else its standard. */
+export type FelixSettings = {
+  readonly [K in FelixParameterName]: NonNullable<FelixConfigurationSpec[K]> | FelixParameters[K]["standard"];
+};
+
+/** Settings from configurations, the first the weakest: "default", then those that select the node, then "node.<name>". */
+export function felixSettings(layers: readonly Partial<FelixConfigurationSpec>[]): FelixSettings {
+  const set = new Map<string, unknown>(layers.flatMap((layer) => Object.entries(layer)));
+  const entries = Object.entries(felixParameters).map(([name, { standard }]) => [name, set.get(name) ?? standard]);
+  // Each name has the type that its parameter gives it, in the layers and as the standard alike.
+  return Object.fromEntries(entries) as FelixSettings;
+}
+
+export interface IneffectiveField {
+  /** `spec.bpfEnabled`. */
+  readonly field: string;
+  readonly value: unknown;
+  readonly section: string;
+}
+
+/** What is set to something else than its standard, and changes nothing yet: for telling whoever set it. */
+export function fieldsWithoutEffect(configuration: FelixConfiguration): readonly IneffectiveField[] {
+  const set = new Map<string, unknown>(Object.entries(configuration.spec));
+  return Object.entries<Parameter<unknown>>(felixParameters).flatMap(([name, parameter]) => {
+    const value = set.get(name);
+    if (parameter.effect || value === undefined || isStandard(parameter, value)) return [];
+    return [{ field: `spec.${name}`, value, section: parameter.section }];
+  });
+}
+
+function isStandard({ standard, field }: Parameter<unknown>, value: unknown): boolean {
+  const text = stringifyJson(value);
+  return text === stringifyJson(standard) || text === stringifyJson(field.fallback?.({}));
+}
+
+type FieldsOf<P> = { readonly [K in keyof P]: P[K] extends { readonly field: infer F } ? F : never };
+
+function fieldsOf<P extends Readonly<Record<string, Parameter<unknown>>>>(parameters: P): FieldsOf<P> {
+  return Object.fromEntries(Object.entries(parameters).map(([name, { field }]) => [name, field])) as FieldsOf<P>;
+}
+
+function* checkName({ metadata, spec }: FelixConfiguration): Iterable<Problem> {
+  const checked = checkConfigurationName(metadata.name);
+  if (checked.ok || spec.nodeSelector !== undefined) return;
+  const message = `${checked.message}, and no spec.nodeSelector says which nodes it is for`;
+  yield { field: "metadata.name", value: metadata.name, rule: checked.rule, message };
+}
+
+function* checkTableRanges({ spec }: FelixConfiguration): Iterable<Problem> {
+  const ranges = [
+    ...(spec.routeTableRange === undefined ? [] : [["spec.routeTableRange", spec.routeTableRange] as const]),
+    ...(spec.routeTableRanges ?? []).map((range, index) => [`spec.routeTableRanges[${index}]`, range] as const),
+  ];
+  for (const [field, { min, max }] of ranges) {
+    if (min > max) yield { field: `${field}.max`, value: max, rule: "range", message: `is less than its min, ${min}` };
+  }
+}

@@ -1,4 +1,6 @@
-import { defineKind } from "../define-kind.ts";
+import { type Family, type Prefix, parsePrefix } from "@ocicat/net";
+import { defineKind, type RuleContext } from "../define-kind.ts";
+import type { Problem } from "../problem.ts";
 import type { Resource } from "../resource.ts";
 import {
   choice,
@@ -14,10 +16,19 @@ import {
   object,
   optional,
   required,
-  text,
 } from "../schema/index.ts";
+import { selector } from "../selector/index.ts";
 
 const encapsulation = choice("Never", "Always", "CrossSubnet");
+
+/** How long a block's prefix may be, and is unless told: 64 addresses either way. */
+const BLOCK_SIZE: Readonly<Record<Family, { readonly min: number; readonly max: number; readonly standard: number }>> =
+  {
+    4: { min: 20, max: 32, standard: 26 },
+    6: { min: 116, max: 128, standard: 122 },
+  };
+
+const isIpv6 = (given: Given) => typeof given.cidr === "string" && given.cidr.includes(":");
 
 const spec = object({
   cidr: required(network()),
@@ -26,24 +37,112 @@ const spec = object({
   natOutgoing: implied(flag(), false),
   disabled: implied(flag(), false),
   disableBGPExport: implied(flag(), false),
-  blockSize: computed(integer(0, 128), (given) => (isIpv6(given) ? 122 : 26)),
-  nodeSelector: defaulted(text("a selector"), "all()"),
-  namespaceSelector: optional(text("a selector"), ""),
+  blockSize: computed(integer(), (given) => BLOCK_SIZE[isIpv6(given) ? 6 : 4].standard, 0),
+  nodeSelector: computed(selector(), () => "all()", ""),
+  namespaceSelector: optional(selector(), ""),
   allowedUses: defaulted(list(choice("Workload", "Tunnel", "LoadBalancer"), { unique: true }), ["Workload", "Tunnel"]),
   assignmentMode: defaulted(choice("Automatic", "Manual"), "Automatic"),
 });
 
-const isIpv6 = (given: Given) => typeof given.cidr === "string" && given.cidr.includes(":");
+const status = object({ conditions: optional(list(object({}))) });
 
 export interface IPPoolSpec extends Infer<typeof spec> {}
-export type IPPool = Resource<IPPoolSpec, unknown, "IPPool">;
+export interface IPPoolStatus extends Infer<typeof status> {}
+/** Addresses to give to workloads, and how traffic between them travels. */
+export type IPPool = Resource<IPPoolSpec, IPPoolStatus, "IPPool">;
 
 export const ippool = defineKind<IPPool>({
   kind: "IPPool",
   plural: "ippools",
-  aliases: ["ipp", "pool"],
+  aliases: ["ipp", "ipps", "pool", "pools"],
   namespaced: false,
   spec,
-  rules: [],
-  columns: [],
+  status,
+  rules: [checkBlockSize, checkRange, checkEncapsulation, checkUses, checkUnchanged, checkOverlap],
+  columns: [
+    { heading: "NAME", cell: ({ metadata }) => metadata.name },
+    { heading: "CIDR", cell: ({ spec }) => spec.cidr },
+    { heading: "SELECTOR", cell: ({ spec }) => spec.nodeSelector },
+  ],
+  wide: [
+    { heading: "NAME", cell: ({ metadata }) => metadata.name },
+    { heading: "CIDR", cell: ({ spec }) => spec.cidr },
+    { heading: "NAT", cell: ({ spec }) => String(spec.natOutgoing) },
+    { heading: "IPIPMODE", cell: ({ spec }) => spec.ipipMode },
+    { heading: "VXLANMODE", cell: ({ spec }) => spec.vxlanMode },
+    { heading: "DISABLED", cell: ({ spec }) => String(spec.disabled) },
+    { heading: "DISABLEBGPEXPORT", cell: ({ spec }) => String(spec.disableBGPExport) },
+    { heading: "SELECTOR", cell: ({ spec }) => spec.nodeSelector },
+    { heading: "ASSIGNMENTMODE", cell: ({ spec }) => spec.assignmentMode },
+  ],
 });
+
+function* checkBlockSize({ spec }: IPPool): Iterable<Problem> {
+  const prefix = parsePrefix(spec.cidr);
+  const { min, max } = BLOCK_SIZE[prefix.family];
+  if (spec.blockSize < min || spec.blockSize > max) {
+    const message = `is not a block size of IPv${prefix.family}, an integer from ${min} to ${max}`;
+    yield { field: "spec.blockSize", value: spec.blockSize, rule: "block-size", message };
+  } else if (!spec.disabled && prefix.length > spec.blockSize) {
+    // A disabled pool gives no addresses; it may mark any range as inside the network.
+    const message = `is smaller than one block of it, a /${spec.blockSize}`;
+    yield { field: "spec.cidr", value: spec.cidr, rule: "pool-size", message };
+  }
+}
+
+const LINK_LOCAL = [parsePrefix("169.254.0.0/16"), parsePrefix("fe80::/10")];
+
+function* checkRange({ spec }: IPPool): Iterable<Problem> {
+  const taken = LINK_LOCAL.find((range) => parsePrefix(spec.cidr).overlaps(range));
+  if (taken === undefined) return;
+  const message = `overlaps the link-local range ${taken}, which is never forwarded`;
+  yield { field: "spec.cidr", value: spec.cidr, rule: "link-local", message };
+}
+
+function* checkEncapsulation({ spec }: IPPool): Iterable<Problem> {
+  if (spec.ipipMode === "Never") return;
+  if (spec.vxlanMode !== "Never") {
+    const message = `cannot be combined with ipipMode ${spec.ipipMode}: a pool has one encapsulation`;
+    yield { field: "spec.vxlanMode", value: spec.vxlanMode, rule: "one-encapsulation", message };
+  }
+  if (parsePrefix(spec.cidr).family === 6) {
+    const message = "is not possible in an IPv6 pool: IPIP carries IPv4 only";
+    yield { field: "spec.ipipMode", value: spec.ipipMode, rule: "ipip-family", message };
+  }
+}
+
+const forLoadBalancers = ({ spec }: IPPool) => spec.allowedUses.includes("LoadBalancer");
+
+function* checkUses(pool: IPPool, { previous }: RuleContext<IPPool>): Iterable<Problem> {
+  const { allowedUses } = pool.spec;
+  const field = "spec.allowedUses";
+  if (allowedUses.length === 0) yield { field, value: allowedUses, rule: "required", message: "is empty" };
+  if (forLoadBalancers(pool) && allowedUses.length > 1) {
+    const message = "mixes LoadBalancer with other uses, whose addresses are given in another way";
+    yield { field, value: allowedUses, rule: "uses", message };
+  }
+  if (previous !== undefined && forLoadBalancers(previous) !== forLoadBalancers(pool)) {
+    const message = "turns a pool into one for load balancers, or back; make another pool";
+    yield { field, value: allowedUses, rule: "immutable", message };
+  }
+}
+
+function* checkUnchanged({ spec }: IPPool, { previous }: RuleContext<IPPool>): Iterable<Problem> {
+  if (previous === undefined) return;
+  for (const name of ["cidr", "blockSize"] as const) {
+    if (spec[name] === previous.spec[name]) continue;
+    const message = `cannot be changed from ${previous.spec[name]}: addresses are given out by it; make another pool`;
+    yield { field: `spec.${name}`, value: spec[name], rule: "immutable", message };
+  }
+}
+
+/** On creation only: later the CIDR cannot change, and an overlap made by other means must not block mending the rest. */
+function* checkOverlap(pool: IPPool, { previous, others = [] }: RuleContext<IPPool>): Iterable<Problem> {
+  if (previous !== undefined) return;
+  const cidr: Prefix = parsePrefix(pool.spec.cidr);
+  for (const other of others) {
+    if (other.metadata.name === pool.metadata.name || !cidr.overlaps(parsePrefix(other.spec.cidr))) continue;
+    const message = `overlaps IPPool ${other.metadata.name}, ${other.spec.cidr}`;
+    yield { field: "spec.cidr", value: pool.spec.cidr, rule: "overlap", message };
+  }
+}

@@ -1,7 +1,9 @@
 import { defineKind } from "../define-kind.ts";
+import type { Problem } from "../problem.ts";
 import type { Resource } from "../resource.ts";
 import {
   address,
+  addressOrNetwork,
   asNumber,
   choice,
   type Infer,
@@ -28,38 +30,65 @@ const spec = object({
   vxlanTunnelMACAddr: optional(mac(), ""),
   ipv6VXLANTunnelAddr: optional(address(6), ""),
   vxlanTunnelMACAddrV6: optional(mac(), ""),
-  orchRefs: optional(list(object({ nodeName: optional(text(), ""), orchestrator: required(text()) }))),
+  orchRefs: optional(list(object({ nodeName: optional(text(), ""), orchestrator: required(text()) })), []),
   wireguard: optional(
     object({ interfaceIPv4Address: optional(address(4), ""), interfaceIPv6Address: optional(address(6), "") }),
   ),
   addresses: optional(
     list(
       object({
-        address: required(text("an address")),
+        address: required(addressOrNetwork()),
         type: optional(choice("CalicoNodeIP", "InternalIP", "ExternalIP")),
       }),
     ),
+    [],
   ),
-  interfaces: optional(list(object({ name: optional(text()), addresses: optional(list(text("an address"))) }))),
+  interfaces: optional(
+    list(object({ name: optional(text(), ""), addresses: optional(list(addressOrNetwork()), []) })),
+    [],
+  ),
 });
 
 const status = object({
   wireguardPublicKey: optional(text(), ""),
   wireguardPublicKeyV6: optional(text(), ""),
-  podCIDRs: optional(list(text("a network"))),
+  podCIDRs: optional(list(addressOrNetwork()), []),
 });
 
 export interface NodeSpec extends Infer<typeof spec> {}
 export interface NodeStatus extends Infer<typeof status> {}
+/** A machine that runs workloads, and where the others reach it. */
 export type Node = Resource<NodeSpec, NodeStatus, "Node">;
+
+/** The AS number of a cluster that was not given one: the first of those for private use (RFC 6996). */
+export const DEFAULT_AS_NUMBER = 64512;
 
 export const node = defineKind<Node>({
   kind: "Node",
   plural: "nodes",
-  aliases: ["no"],
+  aliases: ["no", "nos"],
   namespaced: false,
   spec,
   status,
-  rules: [],
-  columns: [],
+  storesEmptyStatus: true,
+  rules: [checkBgp],
+  columns: [{ heading: "NAME", cell: ({ metadata }) => metadata.name }],
+  wide: [
+    { heading: "NAME", cell: ({ metadata }) => metadata.name },
+    {
+      heading: "ASN",
+      cell({ spec }, { globalAsNumber = DEFAULT_AS_NUMBER }) {
+        if (spec.bgp === undefined) return "";
+        return spec.bgp.asNumber === undefined ? `(${globalAsNumber})` : String(spec.bgp.asNumber);
+      },
+    },
+    { heading: "IPV4", cell: ({ spec }) => spec.bgp?.ipv4Address ?? "" },
+    { heading: "IPV6", cell: ({ spec }) => spec.bgp?.ipv6Address ?? "" },
+  ],
 });
+
+function* checkBgp({ spec }: Node): Iterable<Problem> {
+  if (spec.bgp === undefined || Object.keys(spec.bgp).length > 0) return;
+  const message = "is empty: give at least an address, or leave it out for a node without BGP";
+  yield { field: "spec.bgp", value: spec.bgp, rule: "required", message };
+}

@@ -3,6 +3,7 @@ import {
   type Family,
   familyOf,
   formatAddress,
+  type Mac,
   type Prefix,
   parseAddress,
   parseMac,
@@ -13,127 +14,129 @@ import { accept, type Checked, refuse, type ScalarSchema, scalar } from "./schem
 
 /** A scalar that is text, with a check of its own on top. */
 export function text(expects = "text", check: (value: string) => Checked<string> = accept): ScalarSchema<string> {
-  return scalar(expects, (value) => (typeof value === "string" ? check(value) : refuse("type", "is not text")));
+  return scalar(expects, (value) => (typeof value === "string" ? check(value) : refuse("type")));
+}
+
+/** Text that a pattern describes whole. */
+export function matching(expects: string, rule: string, pattern: RegExp): ScalarSchema<string> {
+  return text(expects, (value) => (pattern.test(value) ? accept(value) : refuse(rule)));
+}
+
+/** Any JSON value, kept as it is. */
+export function anything(): ScalarSchema<unknown> {
+  return scalar("anything", accept);
 }
 
 export function flag(): ScalarSchema<boolean> {
-  return scalar("true or false", (value) =>
-    typeof value === "boolean" ? accept(value) : refuse("type", "is neither true nor false"),
-  );
+  return scalar("true or false", (value) => (typeof value === "boolean" ? accept(value) : refuse("type")));
 }
 
 /** An integer in [min, max]; both must be exact as JavaScript numbers. */
-export function integer(
-  min: number = Number.MIN_SAFE_INTEGER,
-  max: number = Number.MAX_SAFE_INTEGER,
-): ScalarSchema<number> {
-  const expects = integerPhrase(min, max);
-  return scalar(expects, (value) => {
-    if (typeof value === "bigint") return refuse("range", `is not ${expects}`);
-    if (typeof value !== "number" || !Number.isInteger(value)) return refuse("type", "is not an integer");
-    return value >= min && value <= max ? accept(value) : refuse("range", `is not ${expects}`);
+export function integer(min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER): ScalarSchema<number> {
+  return scalar(integerPhrase(min, max), (value) => {
+    if (typeof value === "bigint") return refuse("range");
+    if (typeof value !== "number" || !Number.isInteger(value)) return refuse("type");
+    return value >= min && value <= max ? accept(value) : refuse("range");
   });
 }
 
 function integerPhrase(min: number, max: number): string {
   if (max !== Number.MAX_SAFE_INTEGER) return `an integer from ${min} to ${max}`;
-  return min === Number.MIN_SAFE_INTEGER ? "an integer" : `an integer, ${min} or more`;
+  return min === Number.MIN_SAFE_INTEGER ? "an integer" : `an integer of ${min} or more`;
 }
 
-export function decimal(): ScalarSchema<number> {
-  return scalar("a number", (value) =>
-    typeof value === "number" && Number.isFinite(value) ? accept(value) : refuse("type", "is not a number"),
-  );
-}
+/** A TCP or UDP port. */
+export const port = (): ScalarSchema<number> => integer(1, 65_535);
 
-/** One of a few words, exactly as written. */
+/** One of a few words, exactly as written here. */
 export function choice<const V extends string>(...values: readonly V[]): ScalarSchema<V> {
-  const expects = `one of ${values.map((value) => (value === "" ? '""' : value)).join(", ")}`;
-  return scalar(expects, (value) => {
-    if (typeof value !== "string") return refuse("type", "is not text");
-    const found = values.find((candidate) => candidate === value);
-    return found === undefined ? refuse("choice", `is not ${expects}`) : accept(found);
+  return choiceBy((value, candidate) => value === candidate, values);
+}
+
+/** One of a few words in upper or lower case; brought to the case written here. */
+export function choiceIgnoringCase<const V extends string>(...values: readonly V[]): ScalarSchema<V> {
+  return choiceBy((value, candidate) => value.toLowerCase() === candidate.toLowerCase(), values);
+}
+
+function choiceBy<V extends string>(
+  same: (value: string, candidate: V) => boolean,
+  values: readonly V[],
+): ScalarSchema<V> {
+  return scalar(`one of ${values.filter((value) => value !== "").join(", ")}`, (value) => {
+    if (typeof value !== "string") return refuse("type");
+    const found = values.find((candidate) => same(value, candidate));
+    return found === undefined ? refuse("choice") : accept(found);
   });
 }
 
-/** A Go duration, stored as Go prints it. */
+/** A Go duration of zero or more, stored as Go prints it. */
 export function duration(): ScalarSchema<string> {
   return text("a duration such as 90s, 1m30s or 250ms", (value) => {
     const nanoseconds = parseDuration(value);
-    return nanoseconds === undefined
-      ? refuse("duration", "is not a duration such as 90s, 1m30s or 250ms")
-      : accept(formatDuration(nanoseconds));
+    if (nanoseconds === undefined) return refuse("duration");
+    return nanoseconds < 0n ? refuse("duration", "is a negative duration") : accept(formatDuration(nanoseconds));
   });
 }
 
 /** A network: address/length, without bits beyond the length. */
 export function network(family?: Family): ScalarSchema<string> {
   return text(`an ${ip(family)} network such as ${family === 6 ? "fd00:10:244::/48" : "10.244.0.0/16"}`, (value) => {
-    if (!value.includes("/"))
-      return refuse("cidr", "is an address without a prefix length; write a network as address/length");
+    if (!value.includes("/")) return refuse("cidr");
     const prefix = attempt(() => parsePrefix(value, { hostBits: "clear" }));
-    if (prefix === undefined) return refuse("cidr", "is not a network as address/length");
-    if (family !== undefined && prefix.family !== family) return refuse("family", `is not an ${ip(family)} network`);
+    if (prefix === undefined) return refuse("cidr");
+    if (family !== undefined && prefix.family !== family) return refuse("family");
     return attempt(() => parsePrefix(value)) === undefined
       ? refuse("host-bits", `has bits set beyond its length; the network is ${prefix}`)
       : accept(prefix.toString());
   });
 }
 
-/** An address, or a network; as written. A bare address means itself alone. */
+/** An address, or a network; kept as written. A bare address means itself alone. */
 export function addressOrNetwork(): ScalarSchema<string> {
   return text("an IP address or network", (value) =>
-    attempt(() => parsePrefix(value, { hostBits: "clear" })) === undefined
-      ? refuse("cidr", "is neither an IP address nor a network as address/length")
-      : accept(value),
+    attempt(() => parsePrefix(value, { hostBits: "clear" })) === undefined ? refuse("cidr") : accept(value),
   );
 }
 
-/** An interface's address with the length of its subnet (192.168.0.81/24), or without. Kept as written. */
+/** An interface's address with the length of its subnet (192.168.0.81/24), or without; kept as written. */
 export function interfaceAddress(family: Family): ScalarSchema<string> {
-  return text(`an ${ip(family)} address, with its subnet's length`, (value) => {
+  return text(`an ${ip(family)} address, with or without its subnet's length`, (value) => {
     const prefix = attempt(() => parsePrefix(value, { hostBits: "clear" }));
-    if (prefix === undefined) return refuse("address", "is not an IP address, with or without a subnet's length");
-    return prefix.family === family ? accept(value) : refuse("family", `is not an ${ip(family)} address`);
+    if (prefix === undefined) return refuse("address");
+    return prefix.family === family ? accept(value) : refuse("family");
   });
 }
 
 export function address(family?: Family): ScalarSchema<string> {
   return text(`an ${ip(family)} address`, (value) => {
     const parsed = attempt(() => parseAddress(value));
-    if (parsed === undefined) return refuse("address", `is not an ${ip(family)} address`);
-    return family === undefined || familyOf(parsed) === family
-      ? accept(formatAddress(parsed))
-      : refuse("family", `is not an ${ip(family)} address`);
+    if (parsed === undefined) return refuse("address");
+    return family === undefined || familyOf(parsed) === family ? accept(formatAddress(parsed)) : refuse("family");
   });
 }
 
-/** A whole network of one address: a workload's /32 or /128, or a bare address, which is taken as one. */
+/** One address as its own network, /32 or /128; a bare address is taken as one. */
 export function hostNetwork(): ScalarSchema<string> {
   return text("an address, or its /32 or /128", (value) => {
     const prefix = attempt(() => parsePrefix(value));
-    if (prefix === undefined) return refuse("cidr", "is not an address or its /32 or /128");
-    return prefix.isHost
-      ? accept(prefix.toString())
-      : refuse("host-route", "holds more than one address; an endpoint's is a /32 or /128");
+    if (prefix === undefined) return refuse("cidr");
+    return prefix.isHost ? accept(prefix.toString()) : refuse("host-route", "holds more than one address");
   });
 }
 
 export function mac(): ScalarSchema<string> {
   return text("a MAC address such as ee:ee:ee:ee:ee:ee", (value) => {
     const parsed = attempt(() => parseMac(value));
-    return parsed === undefined ? refuse("mac", "is not a MAC address") : accept(parsed);
+    return parsed === undefined ? refuse("mac") : accept(parsed);
   });
 }
 
-/** A 4-octet AS number: 1 to 4294967295, as a number, as its text, or as `high.low` (RFC 5396 asdot+). */
+/** A 4-octet AS number as a number, as its text, or as `high.low` (RFC 5396 asdot). 0 is reserved (RFC 7607). */
 export function asNumber(): ScalarSchema<number> {
   return scalar("an AS number from 1 to 4294967295", (value) => {
     const number = typeof value === "string" ? asFromText(value) : value;
-    if (typeof number !== "number" || !Number.isInteger(number)) return refuse("type", "is not an AS number");
-    return number >= 1 && number <= 0xffff_ffff
-      ? accept(number)
-      : refuse("range", "is not an AS number from 1 to 4294967295");
+    if (typeof number !== "number" || !Number.isInteger(number)) return refuse("type");
+    return number >= 1 && number <= 0xffff_ffff ? accept(number) : refuse("range");
   });
 }
 
@@ -145,18 +148,42 @@ function asFromText(value: string): number | undefined {
   return high > 0xffff || low > 0xffff ? undefined : high * 0x1_0000 + low;
 }
 
-/** A regular expression. Calico's are RE2; what both understand is accepted. */
+/** A port, or a range of them as `min:max`; stored as a number, or as text. */
+export function portRange(): ScalarSchema<number | string> {
+  return scalar("a port or a range of ports such as 30000:32767", (value) => {
+    const range = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(String(value));
+    if (range === null) return refuse("port-range");
+    const [min, max] = [Number(range[1]), Number(range[2] ?? range[1])];
+    if (max > 65_535) return refuse("port-range");
+    if (min > max) return refuse("port-range", "ends before it begins");
+    return accept(range[2] === undefined ? min : `${min}:${max}`);
+  });
+}
+
+/** A DSCP by number, or by one of RFC 2474's, RFC 2597's and RFC 3246's names. */
+export function dscp(): ScalarSchema<string | number> {
+  return scalar<string | number>("a DSCP: a name such as EF, AF41 or CS6, or a number from 0 to 63", (value) => {
+    if (typeof value === "string")
+      return /^(?:EF|DF|LE|AF[1-4][1-3]|CS[0-7])$/.test(value) ? accept(value) : refuse("dscp");
+    const number = integer(0, 63).check(value);
+    return number.ok ? number : refuse("dscp");
+  });
+}
+
+/** A regular expression. Calico's are RE2; what JavaScript can read too is accepted. */
 export function regex(): ScalarSchema<string> {
   return text("a regular expression", (value) =>
-    attempt(() => new RegExp(value, "u")) === undefined
-      ? refuse("regex", "is not a regular expression")
-      : accept(value),
+    attempt(() => new RegExp(value, "u")) === undefined ? refuse("regex") : accept(value),
   );
 }
 
+/** Linux' limit is 15 characters, and no '/' or white space. */
+export const interfaceName = (): ScalarSchema<string> =>
+  matching("an interface name: 1 to 15 letters, digits, '_', '-', '.'", "interface-name", /^[a-zA-Z0-9_.-]{1,15}$/);
+
 const ip = (family: Family | undefined) => (family === undefined ? "IP" : `IPv${family}`);
 
-function attempt<T extends Address | Prefix | string | RegExp>(parse: () => T): T | undefined {
+function attempt<T extends Address | Prefix | Mac | RegExp>(parse: () => T): T | undefined {
   try {
     return parse();
   } catch {

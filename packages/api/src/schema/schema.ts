@@ -10,14 +10,14 @@
  */
 declare const valueType: unique symbol;
 
-/** What a check says: the value in canonical form, or which rule it breaks and how. */
+/** What a check says: the value in canonical form, or which rule it breaks, and how if the schema's phrase does not say it. */
 export type Checked<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly rule: string; readonly message: string };
+  | { readonly ok: false; readonly rule: string; readonly message: string | undefined };
 
 export interface ScalarSchema<T> {
   readonly type: "scalar";
-  /** What is accepted, as a phrase that follows "expected". */
+  /** What is accepted, as a phrase that follows "is not". */
   readonly expects: string;
   readonly check: (value: unknown) => Checked<T>;
   readonly [valueType]?: T;
@@ -26,7 +26,6 @@ export interface ScalarSchema<T> {
 export interface ListSchema<T> {
   readonly type: "list";
   readonly item: Schema<unknown>;
-  readonly maxItems: number;
   /** Refuse an item given twice. */
   readonly unique: boolean;
   readonly [valueType]?: T;
@@ -54,7 +53,7 @@ export interface Field<T, P extends Presence = Presence> {
   readonly presence: P;
   /** With presence "default": what stands where nothing is given, on reading as on writing; it may depend on what else is. */
   readonly fallback: ((given: Given) => T) | undefined;
-  /** The one value that is left out when stored (what Go's `omitempty` does to false, 0 and ""). */
+  /** A value that is the same as none: read as if absent, and left out when stored (Go's `omitempty` for false, 0, ""). */
   readonly unstored: T | undefined;
 }
 
@@ -77,14 +76,9 @@ export function scalar<T>(expects: string, check: (value: unknown) => Checked<T>
   return Object.freeze({ type: "scalar", expects, check });
 }
 
-export interface ListOptions {
-  readonly maxItems?: number;
-  readonly unique?: boolean;
-}
-
-export function list<T>(item: Schema<T>, options: ListOptions = {}): ListSchema<readonly T[]> {
-  const { maxItems = Number.POSITIVE_INFINITY, unique = false } = options;
-  return Object.freeze({ type: "list", item, maxItems, unique });
+/** Options: `unique` refuses an item given twice. */
+export function list<T>(item: Schema<T>, options: { readonly unique?: boolean } = {}): ListSchema<readonly T[]> {
+  return Object.freeze({ type: "list", item, unique: options.unique ?? false });
 }
 
 export function map<T>(key: ScalarSchema<string>, value: Schema<T>): MapSchema<Readonly<Record<string, T>>> {
@@ -109,9 +103,9 @@ export function defaulted<T>(schema: Schema<T>, fallback: T): Field<T, "default"
   return computed(schema, () => fallback);
 }
 
-/** As `defaulted`, with a value that depends on the other fields. */
-export function computed<T>(schema: Schema<T>, fallback: (given: Given) => T): Field<T, "default"> {
-  return Object.freeze({ schema, presence: "default", fallback, unstored: undefined });
+/** As `defaulted`, with a value that depends on the other fields; `absent` is a value that means "not given", if any. */
+export function computed<T>(schema: Schema<T>, fallback: (given: Given) => T, absent?: T): Field<T, "default"> {
+  return Object.freeze({ schema, presence: "default", fallback, unstored: absent });
 }
 
 /** Filled in where absent; not stored while it has that value. */
@@ -123,6 +117,7 @@ export function accept<T>(value: T): Checked<T> {
   return { ok: true, value };
 }
 
-export function refuse(rule: string, message: string): Checked<never> {
+/** Without a message, the reader says "is not" and the schema's phrase. */
+export function refuse(rule: string, message?: string): Checked<never> {
   return { ok: false, rule, message };
 }

@@ -1,0 +1,33 @@
+import type { Column, Kind, TableContext } from "./define-kind.ts";
+import type { AnyResource } from "./resource.ts";
+
+export interface TableOptions extends TableContext {
+  readonly wide?: boolean;
+  /** Put the namespace first, for namespaced kinds. */
+  readonly showNamespace?: boolean;
+}
+
+export interface Table {
+  readonly headings: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+const NAMESPACE: Column = { heading: "NAMESPACE", cell: ({ metadata }) => metadata.namespace ?? "" };
+
+/** The cells of a table of resources of one kind, in the order given. */
+export function resourceTable(kind: Kind, resources: readonly AnyResource[], options: TableOptions = {}): Table {
+  const own = options.wide === true ? kind.wide : kind.columns;
+  const columns = kind.namespaced && options.showNamespace === true ? [NAMESPACE, ...own] : own;
+  return {
+    headings: columns.map((column) => column.heading),
+    rows: resources.map((resource) => columns.map((column) => column.cell(resource, options))),
+  };
+}
+
+/** Columns as wide as their widest cell, and three spaces after each, as calicoctl lays them out. */
+export function formatTable(table: Table): string {
+  const lines = [table.headings, ...table.rows];
+  const widths = table.headings.map((_, index) => Math.max(...lines.map((line) => line[index]?.length ?? 0)));
+  const format = (line: readonly string[]) => line.map((cell, index) => cell.padEnd((widths[index] ?? 0) + 3)).join("");
+  return `${lines.map(format).join("\n")}\n`;
+}
