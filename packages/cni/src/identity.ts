@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { containerInterfaceName, workloadEndpointName, workloadInterfaceName } from "@ocicat/api";
 import type { Attachment } from "./environment.ts";
 
 /** Who an attachment is in the datastore and on the host: Calico's names, so that both can serve the same cluster. */
@@ -18,30 +18,38 @@ export interface EndpointIdentity {
   readonly handleId: string;
 }
 
-const PREFIX = "cali";
-const DIGITS = 11;
-
+/** Throws OcicatError WORKLOAD_NAME_INVALID on a container id or an interface name that ends with a dash. */
 export function identify(nodeName: string, network: string, attachment: Attachment): EndpointIdentity {
   const { containerId, ifname, args } = attachment;
-  const orchestrator = args.pod === undefined ? "cni" : "k8s";
-  const workload = args.pod?.name ?? containerId;
+  const handleId = `${network}.${containerId}`;
+  const { pod } = args;
+  if (pod === undefined) {
+    const name = workloadEndpointName({
+      orchestrator: "cni",
+      node: nodeName,
+      containerID: containerId,
+      endpoint: ifname,
+    });
+    const hostInterface = containerInterfaceName(containerId);
+    return {
+      orchestrator: "cni",
+      namespace: "default",
+      workload: containerId,
+      endpoint: ifname,
+      name,
+      hostInterface,
+      handleId,
+    };
+  }
+  const name = workloadEndpointName({ orchestrator: "k8s", node: nodeName, pod: pod.name, endpoint: ifname });
+  const hostInterface = workloadInterfaceName(pod.namespace, pod.name);
   return {
-    orchestrator,
-    namespace: args.pod?.namespace ?? "default",
-    workload,
+    orchestrator: "k8s",
+    namespace: pod.namespace,
+    workload: pod.name,
     endpoint: ifname,
-    name: workloadEndpointName(nodeName, orchestrator, workload, ifname),
-    hostInterface:
-      PREFIX + (args.pod === undefined ? containerId : sha1(`${args.pod.namespace}.${args.pod.name}`)).slice(0, DIGITS),
-    handleId: `${network}.${containerId}`,
+    name,
+    hostInterface,
+    handleId,
   };
-}
-
-/** Dashes inside a part are doubled, so that single ones separate the parts. */
-export function workloadEndpointName(node: string, orchestrator: string, workload: string, endpoint: string): string {
-  return [node, orchestrator, workload, endpoint].map((part) => part.replaceAll("-", "--")).join("-");
-}
-
-function sha1(text: string): string {
-  return createHash("sha1").update(text).digest("hex");
 }

@@ -9,7 +9,8 @@ export {
   type PluginRole,
 } from "./environment.ts";
 export { CniCode, CniError, type CniErrorJson } from "./errors.ts";
-export { type EndpointIdentity, identify, workloadEndpointName } from "./identity.ts";
+export { type EndpointIdentity, identify } from "./identity.ts";
+export { type InstallOptions, type InstallReport, installPlugin } from "./install/index.ts";
 export type { JsonObject } from "./json-reader.ts";
 export { type AddOptions, type Network, type PoolSelector, parseAddOptions, parseNetwork } from "./netconf.ts";
 export type { KeyWithoutEffect } from "./netconf-keys.ts";

@@ -1,0 +1,154 @@
+import { formatAddress, parseAddress } from "@ocicat/net";
+import { describe, expect, it } from "vitest";
+import { CniError, parseAddOptions, parseNetwork } from "../src/index.ts";
+
+const parse = (conf: unknown) => parseAddOptions(parseNetwork(JSON.stringify(conf)));
+const minimal = { cniVersion: "1.0.0", name: "net", type: "ocicat" };
+
+function failureOf(run: () => unknown): CniError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof CniError) return error;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+describe("a network configuration", () => {
+  it("needs no more than version, name and type", () => {
+    expect(parseNetwork(JSON.stringify(minimal))).toMatchObject({ cniVersion: "1.0.0", name: "net", type: "ocicat" });
+    expect(parse(minimal)).toEqual({
+      mtu: undefined,
+      families: [4],
+      pools: { ipv4: [], ipv6: [] },
+      addresses: [],
+      allowIpForwarding: false,
+      dns: {},
+      withoutEffect: [],
+    });
+  });
+
+  it("without a cniVersion is one of 0.2.0, as Calico reads it", () => {
+    expect(parseNetwork('{"name":"net","type":"calico"}').cniVersion).toBe("0.2.0");
+  });
+
+  it("takes pools by CIDR and by name, of both families", () => {
+    const ipam = { ipv4_pools: ["10.99.0.0/26", "small-pool"], ipv6_pools: ["fd00::/64"], assign_ipv6: "true" };
+    const options = parse({ ...minimal, ipam: { type: "calico-ipam", ...ipam } });
+    expect(options.families).toEqual([4, 6]);
+    expect(options.pools.ipv4.map((pool) => (pool.by === "cidr" ? pool.cidr.toString() : pool.name))).toEqual([
+      "10.99.0.0/26",
+      "small-pool",
+    ]);
+    expect(options.pools.ipv6.map((pool) => (pool.by === "cidr" ? pool.cidr.toString() : pool.name))).toEqual([
+      "fd00::/64",
+    ]);
+    expect(options.withoutEffect).toEqual([]);
+  });
+
+  it("takes booleans as booleans and as Calico's strings", () => {
+    expect(parse({ ...minimal, ipam: { assign_ipv4: false, assign_ipv6: true } }).families).toEqual([6]);
+    expect(parse({ ...minimal, ipam: { assign_ipv4: "false", assign_ipv6: "true" } }).families).toEqual([6]);
+  });
+
+  it("takes 0 and null for an MTU that the agent decides", () => {
+    expect(parse({ ...minimal, mtu: 0 }).mtu).toBeUndefined();
+    expect(parse({ ...minimal, mtu: null }).mtu).toBeUndefined();
+    expect(parse({ ...minimal, mtu: 1440 }).mtu).toBe(1440);
+  });
+
+  it("takes an address asked for from CNI_ARGS, runtimeConfig or args, once", () => {
+    const conf = {
+      ...minimal,
+      runtimeConfig: { ips: ["10.244.0.9/24", "fd00::9"] },
+      args: { cni: { ips: ["10.244.0.9"] } },
+    };
+    const options = parseAddOptions(parseNetwork(JSON.stringify(conf)), parseAddress("10.244.0.9"));
+    expect(options.addresses.map(formatAddress)).toEqual(["10.244.0.9", "fd00::9"]);
+  });
+
+  it("lists the keys that change nothing, each with the reason", () => {
+    const options = parse({
+      ...minimal,
+      datastore_type: "etcdv3",
+      nodename: "node1",
+      kubernetes: { kubeconfig: "/etc/cni/net.d/calico-kubeconfig" },
+      policy: { type: "k8s" },
+      ipam: { type: "calico-ipam", subnet: "usePodCidr" },
+      capabilities: { portMappings: true },
+      runtimeConfig: { portMappings: [] },
+      mtuu: 1440,
+    });
+    expect(Object.fromEntries(options.withoutEffect.map(({ key, why }) => [key, why]))).toEqual({
+      datastore_type: "the agent holds the connection to the datastore",
+      kubernetes: "the agent holds the connection to the datastore",
+      nodename: "the agent's configuration rules",
+      policy: "the agent programs policy, and ADD answers after it",
+      "ipam.subnet": "addresses come from IP pools; name one in ipam.ipv4_pools",
+      "runtimeConfig.portMappings": "the portmap plugin reads it",
+      mtuu: "not a key of this plugin",
+    });
+  });
+
+  it("hands dns through", () => {
+    expect(parse({ ...minimal, dns: { nameservers: ["10.96.0.10"], search: ["svc"] } }).dns).toEqual({
+      nameservers: ["10.96.0.10"],
+      search: ["svc"],
+    });
+  });
+});
+
+describe("a bad network configuration is refused whole", () => {
+  const texts: readonly (readonly [string, string, number, RegExp])[] = [
+    ["nothing", "", 6, /configuration is empty/],
+    ["no JSON", "{", 6, /not JSON/],
+    ["a list", "[]", 6, /not a JSON object/],
+    ["an unknown version", '{"cniVersion":"1.2.0","name":"n","type":"t"}', 1, /asks for CNI 1\.2\.0/],
+    ["a version that is a number", '{"cniVersion":1,"name":"n","type":"t"}', 7, /cniVersion: 1 is not a string/],
+    ["no name", '{"cniVersion":"1.0.0","type":"t"}', 7, /name: is missing/],
+    ["a name with a slash", '{"cniVersion":"1.0.0","name":"a/b","type":"t"}', 7, /"a\/b" is not a network name/],
+    ["no type", '{"cniVersion":"1.0.0","name":"n"}', 7, /type: is missing.*"type": "ocicat"/],
+    ["an empty type", '{"cniVersion":"1.0.0","name":"n","type":""}', 7, /type: is missing/],
+  ];
+  it.each(texts)("%s", (_name, text, code, message) => {
+    const error = failureOf(() => parseNetwork(text));
+    expect(error.cniCode).toBe(code);
+    expect(error.message).toMatch(message);
+  });
+
+  const confs: readonly (readonly [string, object, number, RegExp])[] = [
+    ["an MTU in quotes", { mtu: "1440" }, 7, /mtu: "1440" is not an integer from 0 to 65535/],
+    ["an MTU below 68", { mtu: 10 }, 7, /mtu: 10 is less than 68/],
+    ["a negative MTU", { mtu: -1 }, 7, /mtu: -1/],
+    ["a fraction of an MTU", { mtu: 1440.5 }, 7, /mtu: 1440\.5/],
+    ["ipam that is a string", { ipam: "calico-ipam" }, 7, /ipam: "calico-ipam" is not an object/],
+    ["another IPAM", { ipam: { type: "host-local" } }, 2, /ipam\.type = "host-local"/],
+    ["another device", { device_type: "netkit" }, 2, /device_type = "netkit"/],
+    ["another data plane", { dataplane_options: { type: "grpc" } }, 2, /dataplane_options\.type = "grpc"/],
+    ["no family", { ipam: { assign_ipv4: "false" } }, 7, /both false/],
+    ["a boolean that is none", { ipam: { assign_ipv4: "yes" } }, 7, /ipam\.assign_ipv4: "yes"/],
+    [
+      "a pool with host bits",
+      { ipam: { ipv4_pools: ["10.99.0.1/26"] } },
+      7,
+      /ipam\.ipv4_pools\[0\]: .*10\.99\.0\.0\/26/,
+    ],
+    ["a pool of the other family", { ipam: { ipv4_pools: ["fd00::/64"] } }, 7, /belongs in ipv6_pools/],
+    ["a pool that is neither", { ipam: { ipv4_pools: ["Not A Pool"] } }, 7, /neither a CIDR nor the name/],
+    ["a pool that is a number", { ipam: { ipv4_pools: [7] } }, 7, /ipam\.ipv4_pools\[0\]: 7 is not a string/],
+    ["two addresses of a family", { runtimeConfig: { ips: ["10.0.0.1", "10.0.0.2"] } }, 7, /10\.0\.0\.1, 10\.0\.0\.2/],
+    ["an address that is none", { args: { cni: { ips: ["10.0.0.256"] } } }, 7, /args\.cni\.ips\[0\]/],
+    ["a plugin before it", { prevResult: { ips: [] } }, 7, /put it first in plugins/],
+  ];
+  it.each(confs)("%s", (_name, part, code, message) => {
+    const error = failureOf(() => parse({ ...minimal, ...part }));
+    expect(error.cniCode).toBe(code);
+    expect(error.message).toMatch(message);
+  });
+
+  it("never shows what is inside a structure, which may hold a secret", () => {
+    const error = failureOf(() => parse({ ...minimal, mtu: { token: "s3cret" } }));
+    expect(error.message).not.toContain("s3cret");
+  });
+});

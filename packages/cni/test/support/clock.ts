@@ -1,0 +1,11 @@
+import type { Clock } from "@ocicat/kit";
+
+/** The machine's own time, for tests that drive real processes. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, _name, callback) {
+    const timer = setTimeout(callback, ms);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
