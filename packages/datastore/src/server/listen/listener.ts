@@ -1,0 +1,101 @@
+import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
+import type { AddressInfo, ListenOptions } from "node:net";
+import { toError } from "@ocicat/kit";
+import type { GrpcRouter } from "../../grpc/index.ts";
+import { ServerError } from "../errors.ts";
+import { clearStaleSocket, withPrivateUmask } from "./unix-socket.ts";
+
+/** Where to listen. Port 0 lets the kernel choose one. The socket at `path` is for this user alone (mode 0600). */
+export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** Where a server listens. */
+export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** Per stream and per connection: a request of any allowed size arrives without waiting for our window updates. */
+const WINDOW_BYTES = 2 * 1024 * 1024;
+/** Streams a client may have open at once; node:http2 has no limit of its own. */
+const MAX_STREAMS = 10_000;
+/** node:http2 refuses streams of a session that holds more than this many megabytes. */
+const SESSION_MEGABYTES = 64;
+
+/** Accepts gRPC calls on one address: HTTP/2 over cleartext, with prior knowledge. */
+export class Listener {
+  readonly endpoint: Endpoint;
+  readonly #server: Http2Server;
+  readonly #sessions: ReadonlySet<ServerHttp2Session>;
+
+  private constructor(endpoint: Endpoint, server: Http2Server, sessions: ReadonlySet<ServerHttp2Session>) {
+    this.endpoint = endpoint;
+    this.#server = server;
+    this.#sessions = sessions;
+  }
+
+  static async open(address: ListenAddress, router: GrpcRouter): Promise<Listener> {
+    const server = createServer({
+      settings: { initialWindowSize: WINDOW_BYTES, maxConcurrentStreams: MAX_STREAMS },
+      maxSessionMemory: SESSION_MEGABYTES,
+    });
+    const sessions = new Set<ServerHttp2Session>();
+    server.on("session", (session) => {
+      sessions.add(session);
+      session.setLocalWindowSize(WINDOW_BYTES);
+      session.on("close", () => sessions.delete(session));
+      // A connection that breaks is the client's affair; its streams are told by their own events.
+      session.on("error", () => {});
+    });
+    server.on("sessionError", () => {});
+    server.on("stream", (stream, headers) => router.handle(stream, headers));
+    return new Listener(await listen(server, address), server, sessions);
+  }
+
+  /** No new connections, and no new calls on those there are; resolves when all calls are over. */
+  async drain(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const session of this.#sessions) session.close();
+    await closed;
+  }
+
+  /** Ends what drain() still waits for. */
+  abort(): void {
+    for (const session of this.#sessions) session.destroy();
+  }
+}
+
+async function listen(server: Http2Server, address: ListenAddress): Promise<Endpoint> {
+  if ("port" in address) {
+    await begin(server, { host: address.host, port: address.port }, `${address.host}:${address.port}`);
+    const bound = server.address();
+    return { host: address.host, port: isAddressInfo(bound) ? bound.port : address.port };
+  }
+  await clearStaleSocket(address.path);
+  await withPrivateUmask(() => begin(server, { path: address.path }, address.path));
+  return { path: address.path };
+}
+
+function begin(server: Http2Server, options: ListenOptions, where: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown) => reject(listenError(error, where));
+    server.once("error", fail);
+    server.listen(options, () => {
+      server.off("error", fail);
+      resolve();
+    });
+  });
+}
+
+function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {
+  return typeof address === "object" && address !== null;
+}
+
+const FIXES: Readonly<Record<string, string>> = {
+  EADDRINUSE: "stop what listens there, or choose another address",
+  EADDRNOTAVAIL: "choose an address of this machine",
+  EACCES: "choose a place this user may use",
+  ENOENT: "make the directory of the socket",
+};
+
+function listenError(error: unknown, where: string): ServerError {
+  const cause = toError(error);
+  const errno = "code" in cause && typeof cause.code === "string" ? cause.code : "";
+  return new ServerError("LISTEN_FAILED", "cannot listen", { where, why: cause.message, fix: FIXES[errno], cause });
+}

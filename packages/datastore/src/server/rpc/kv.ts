@@ -1,0 +1,46 @@
+import type { GrpcRouter } from "../../grpc/index.ts";
+import { KV } from "../../proto/rpc_pb.ts";
+import { checkDelete, checkPut, checkRange, checkTxn, isReadOnly, mayPut } from "../apply/check.ts";
+import { admitPut, admitRange, compact, deleteRange, put, range } from "../apply/operations.ts";
+import { readOnlyTxn, txn } from "../apply/txn.ts";
+import type { Services } from "./services.ts";
+
+/** Reads answer at once, from what is on the disk; writes go through the group commit. */
+export function serveKv(router: GrpcRouter, services: Services): void {
+  const { store, commits, compactor, space } = services;
+  const { headerAt } = services.identity;
+
+  router.unary(KV.method.range, (request) => {
+    checkRange(request);
+    admitRange(store, request);
+    return range(store, request, headerAt);
+  });
+
+  router.unary(KV.method.put, (request) => {
+    checkPut(request);
+    space.require();
+    return commits.submit((writer) => {
+      admitPut(writer, request);
+      return put(writer, request, headerAt);
+    });
+  });
+
+  router.unary(KV.method.deleteRange, (request) => {
+    checkDelete(request);
+    return commits.submit((writer) => deleteRange(writer, request, headerAt));
+  });
+
+  router.unary(KV.method.txn, (request) => {
+    checkTxn(request);
+    if (isReadOnly(request)) return readOnlyTxn(store, request, headerAt);
+    if (mayPut(request)) space.require();
+    return commits.submit((writer) => txn(writer, request, headerAt));
+  });
+
+  router.unary(KV.method.compact, async (request) => {
+    const response = await commits.submit((writer) => compact(writer, request, headerAt));
+    const scavenged = compactor.scavenge();
+    if (request.physical) await scavenged;
+    return response;
+  });
+}

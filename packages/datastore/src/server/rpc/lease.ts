@@ -1,0 +1,61 @@
+import { create } from "@bufbuild/protobuf";
+import type { GrpcRouter } from "../../grpc/index.ts";
+import {
+  Lease,
+  LeaseGrantResponseSchema,
+  LeaseKeepAliveResponseSchema,
+  LeaseLeasesResponseSchema,
+  LeaseRevokeResponseSchema,
+  LeaseStatusSchema,
+  LeaseTimeToLiveResponseSchema,
+} from "../../proto/rpc_pb.ts";
+import type { Services } from "./services.ts";
+
+export function serveLease(router: GrpcRouter, { identity, leases, space, store }: Services): void {
+  const { headerAt } = identity;
+  const headerNow = () => headerAt(store.revision);
+
+  router.unary(Lease.method.leaseGrant, async (request) => {
+    space.require();
+    const granted = await leases.grant(request.TTL, request.ID);
+    return create(LeaseGrantResponseSchema, {
+      header: headerAt(granted.revision),
+      ID: granted.id,
+      TTL: BigInt(granted.ttlSeconds),
+    });
+  });
+
+  router.unary(Lease.method.leaseRevoke, async (request) => {
+    const revision = await leases.revoke(request.ID);
+    return create(LeaseRevokeResponseSchema, { header: headerAt(revision) });
+  });
+
+  // A lease that is gone is told with a TTL of 0 (keep-alive) or -1 (time to live), not with an error.
+  router.stream(Lease.method.leaseKeepAlive, (call) => ({
+    message(request) {
+      const ttl = leases.keepAlive(request.ID) ?? 0;
+      call.send(create(LeaseKeepAliveResponseSchema, { header: headerNow(), ID: request.ID, TTL: BigInt(ttl) }));
+    },
+    halfClosed: () => call.end(),
+    drained: () => {},
+    closed: () => {},
+  }));
+
+  router.unary(Lease.method.leaseTimeToLive, (request) => {
+    const time = leases.timeToLive(request.ID);
+    return create(LeaseTimeToLiveResponseSchema, {
+      header: headerNow(),
+      ID: request.ID,
+      TTL: BigInt(time?.remaining ?? -1),
+      grantedTTL: BigInt(time?.granted ?? 0),
+      keys: time !== undefined && request.keys ? store.leasedKeys(request.ID) : [],
+    });
+  });
+
+  router.unary(Lease.method.leaseLeases, () =>
+    create(LeaseLeasesResponseSchema, {
+      header: headerNow(),
+      leases: leases.ids().map((ID) => create(LeaseStatusSchema, { ID })),
+    }),
+  );
+}

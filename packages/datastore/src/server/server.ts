@@ -1,0 +1,143 @@
+import { GrpcCode, GrpcError, GrpcRouter } from "../grpc/index.ts";
+import { GroupCommit } from "./commit/group-commit.ts";
+import { Compactor } from "./compaction/compactor.ts";
+import { Leases } from "./lease/leases.ts";
+import { MAX_REQUEST_BYTES, MESSAGE_OVERHEAD_BYTES } from "./limits.ts";
+import { type Endpoint, Listener } from "./listen/listener.ts";
+import { type ResolvedOptions, resolveOptions, type ServerOptions } from "./options.ts";
+import { serveAdmin } from "./rpc/admin.ts";
+import { identify } from "./rpc/identity.ts";
+import { serveKv } from "./rpc/kv.ts";
+import { serveLease } from "./rpc/lease.ts";
+import type { Services } from "./rpc/services.ts";
+import { serveWatch } from "./rpc/watch.ts";
+import { Checkpointer } from "./storage/checkpoint.ts";
+import { openDataFile } from "./storage/file.ts";
+import { Space } from "./storage/space.ts";
+import { Store } from "./storage/store.ts";
+import { WatchHub } from "./watch/hub.ts";
+
+/** Milliseconds that calls under way have to end when the server closes. */
+const GRACE_MS = 1000;
+
+export interface RunningServer {
+  /** Where it listens, in the order asked for, with the ports the kernel chose. */
+  readonly endpoints: readonly Endpoint[];
+  /** Writes what waits, ends the watches, lets calls end, closes the file. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves etcd's v3 API from one file. Resolves when it listens everywhere. Throws ServerError, with nothing left open, if
+ * the file cannot be served or an address cannot be had.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const resolved = resolveOptions(options);
+  const engine = openEngine(resolved);
+  const listeners: Listener[] = [];
+  try {
+    for (const address of resolved.listen) listeners.push(await Listener.open(address, engine.router));
+  } catch (error) {
+    await shutDown(engine, listeners, resolved);
+    throw error;
+  }
+  engine.listening(listeners.map((listener) => listener.endpoint));
+  let closing: Promise<void> | undefined;
+  return {
+    endpoints: listeners.map((listener) => listener.endpoint),
+    close() {
+      closing ??= shutDown(engine, listeners, resolved);
+      return closing;
+    },
+  };
+}
+
+interface Engine {
+  readonly router: GrpcRouter;
+  listening(endpoints: readonly Endpoint[]): void;
+  /** Finishes the writes that wait and ends the streams; calls get their answers. */
+  stop(): Promise<void>;
+  close(): void;
+}
+
+/** Everything behind the listeners: a request goes router → rpc → (group commit →) apply → storage, and back. */
+function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): Engine {
+  const store = new Store(openDataFile(dataFile));
+  const checkpointer = new Checkpointer(store.file, clock, logger);
+  const watches = new WatchHub({ store, clock, progressIntervalMs: options.progressIntervalMs });
+  const commits = new GroupCommit({
+    store,
+    logger,
+    committed({ changes }) {
+      watches.publish(changes);
+      checkpointer.wrote();
+    },
+    failed: options.onFailure,
+  });
+  const compactor = new Compactor({
+    store,
+    commits,
+    clock,
+    logger,
+    policy: options.compaction,
+    wrote: () => checkpointer.wrote(),
+  });
+  const leases = new Leases({ store, commits, clock, logger });
+
+  let clientUrls: readonly string[] = [];
+  const services: Services = {
+    identity: identify(store),
+    store,
+    space: new Space(store.file.db, options.quotaBytes),
+    commits,
+    compactor,
+    leases,
+    watches,
+    clientUrls: () => clientUrls,
+  };
+  const router = new GrpcRouter({
+    maxMessageBytes: MAX_REQUEST_BYTES + MESSAGE_OVERHEAD_BYTES,
+    toGrpcError(error) {
+      logger.error("a request failed unexpectedly", { error: String(error) });
+      return new GrpcError(GrpcCode.INTERNAL, "etcdserver: the request failed inside the server");
+    },
+  });
+  serveKv(router, services);
+  const endWatches = serveWatch(router, services);
+  serveLease(router, services);
+  serveAdmin(router, services);
+
+  return {
+    router,
+    listening(endpoints) {
+      clientUrls = endpoints.map(urlOf);
+    },
+    async stop() {
+      leases.close();
+      commits.stop();
+      endWatches();
+      await compactor.close();
+    },
+    close() {
+      watches.close();
+      checkpointer.close();
+      store.close();
+    },
+  };
+}
+
+async function shutDown(engine: Engine, listeners: readonly Listener[], { clock }: ResolvedOptions): Promise<void> {
+  await engine.stop();
+  const drained = Promise.all(listeners.map((listener) => listener.drain()));
+  const grace = clock.after(GRACE_MS, "close", () => {
+    for (const listener of listeners) listener.abort();
+  });
+  await drained;
+  grace.cancel();
+  engine.close();
+}
+
+function urlOf(endpoint: Endpoint): string {
+  if ("path" in endpoint) return `unix://${endpoint.path}`;
+  return `http://${endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
+}

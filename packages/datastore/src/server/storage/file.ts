@@ -1,0 +1,242 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, fstatSync, fsyncSync, linkSync, mkdtempSync, openSync, readSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { ServerError } from "../errors.ts";
+import { columnsOf, text } from "./columns.ts";
+import { APPLICATION_ID, FORMAT, SCHEMA } from "./schema.ts";
+
+/** SQLite's primary result codes that we tell apart (sqlite.org/rescode.html). */
+export const SQLITE = {
+  BUSY: 5,
+  NOMEM: 7,
+  READONLY: 8,
+  IOERR: 10,
+  CORRUPT: 11,
+  FULL: 13,
+  CANTOPEN: 14,
+  NOTADB: 26,
+} as const;
+
+/** The primary result code of an error thrown by node:sqlite; undefined for any other error. */
+export function sqliteCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return undefined;
+  return error.errcode & 0xff;
+}
+
+/** Failures of the machine, which take the whole transaction with them; any other error is one statement's. */
+const OF_THE_MACHINE: ReadonlySet<number> = new Set([
+  SQLITE.NOMEM,
+  SQLITE.READONLY,
+  SQLITE.IOERR,
+  SQLITE.CORRUPT,
+  SQLITE.FULL,
+  SQLITE.CANTOPEN,
+  SQLITE.NOTADB,
+]);
+
+export function isMachineFailure(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code !== undefined && OF_THE_MACHINE.has(code);
+}
+
+export interface DataFile {
+  readonly path: string;
+  readonly db: DatabaseSync;
+  /** Bytes on disk, the write-ahead log included. */
+  size(): number;
+  /** Writes the file anew without its free pages. Takes as long as reading and writing all of it. */
+  defragment(): void;
+  close(): void;
+}
+
+/**
+ * Files this process serves, by device and inode. SQLite's locks are POSIX locks: they do not keep a process from itself,
+ * and closing *any* descriptor of the file, as checkHeader does, would drop them.
+ */
+const served = new Set<string>();
+
+/**
+ * Opens the data file, making it if it does not exist, and keeps it to this process until closed. Throws ServerError;
+ * a file that is not ours, or damaged, is left as it is.
+ */
+export function openDataFile(path: string): DataFile {
+  if (!exists(path)) create(path);
+  const identity = identify(path);
+  if (served.has(identity)) throw inUse(path);
+  checkHeader(path);
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path, { timeout: 0, returnArrays: true });
+    configure(db);
+    checkIntegrity(db, path);
+  } catch (error) {
+    if (db?.isOpen === true) db.close();
+    throw explain(error, path);
+  }
+  served.add(identity);
+  const opened = db;
+  return {
+    path,
+    db,
+    size: () => sizeOf(path) + sizeOf(`${path}-wal`),
+    defragment() {
+      opened.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
+    },
+    close() {
+      opened.close();
+      served.delete(identity);
+    },
+  };
+}
+
+/**
+ * Built aside and linked into place whole, so that a crash leaves either no file or a good one, and of two processes that
+ * do it at once the second finds the first's.
+ */
+function create(path: string): void {
+  let workshop: string | undefined;
+  try {
+    workshop = mkdtempSync(join(dirname(path), ".ocicat-new-"));
+    const draft = join(workshop, "data");
+    closeSync(openSync(draft, "wx", 0o600));
+    const db = new DatabaseSync(draft);
+    db.exec("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE");
+    db.exec(SCHEMA);
+    const insert = db.prepare("INSERT INTO meta (name, value) VALUES (?, ?)");
+    insert.run("cluster_id", randomId());
+    insert.run("member_id", randomId());
+    db.exec("COMMIT");
+    db.close();
+    linkSync(draft, path);
+    syncDirectory(dirname(path));
+  } catch (error) {
+    if (!exists(path)) throw explain(error, path);
+  } finally {
+    if (workshop !== undefined) rmSync(workshop, { recursive: true, force: true });
+  }
+}
+
+function randomId(): string {
+  return randomBytes(8).readBigUInt64BE().toString();
+}
+
+/**
+ * Read without SQLite, which would begin by repairing what it takes for its own. The first 100 bytes of an SQLite file:
+ *
+ *     0                16        60             64      68               72      100
+ *     +----------------+----…----+--------------+--…----+----------------+--…----+
+ *     | magic, 16 byte |         | user version |       | application id |       |     big-endian
+ *     +----------------+----…----+--------------+--…----+----------------+--…----+
+ */
+function checkHeader(path: string): void {
+  const header = Buffer.alloc(100);
+  try {
+    const fd = openSync(path, "r+");
+    try {
+      if (!fstatSync(fd).isFile()) throw new ServerError("DATA_FILE_UNUSABLE", "not a regular file", { where: path });
+      readSync(fd, header, 0, header.length, 0);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw explain(error, path);
+  }
+  const magic = header.toString("latin1", 0, 16) === "SQLite format 3\0";
+  if (!magic || header.readUInt32BE(68) !== APPLICATION_ID) {
+    throw new ServerError("DATA_FILE_FOREIGN", "the file was not written by this server", {
+      where: path,
+      why: magic ? "it is an SQLite database with another application id" : "it does not begin as ours do",
+      fix: "give another path, or move the file away to begin with an empty store",
+    });
+  }
+  const format = header.readUInt32BE(60);
+  if (format > FORMAT) {
+    throw new ServerError("DATA_FILE_TOO_NEW", `the file has format ${format}; this version knows up to ${FORMAT}`, {
+      where: path,
+      fix: "run the version that wrote it, or a later one",
+    });
+  }
+}
+
+/**
+ * - Exclusive locking: one process a file (the kernel drops the lock with the process, however it dies), and no shared
+ *   memory file nor a lock call per statement.
+ * - WAL with synchronous FULL: COMMIT returns when the write is on the disk.
+ * - No checkpoint inside COMMIT: checkpoint.ts chooses the moment.
+ */
+function configure(db: DatabaseSync): void {
+  db.exec("PRAGMA locking_mode = EXCLUSIVE");
+  const mode = columnsOf(db.prepare("PRAGMA journal_mode = WAL").get())[0];
+  if (mode !== "wal") throw new Error(`SQLite chose journal mode ${String(mode)} where WAL is needed`);
+  db.exec(`PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192;
+           PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF`);
+  // The lock is taken by the first transaction that writes; a start must find out now.
+  db.exec("BEGIN IMMEDIATE; COMMIT");
+}
+
+function checkIntegrity(db: DatabaseSync, path: string): void {
+  const finding = text(columnsOf(db.prepare("PRAGMA quick_check(1)").get())[0]);
+  if (finding !== "ok") throw damaged(path, finding);
+}
+
+function damaged(path: string, why: string, cause?: unknown): ServerError {
+  return new ServerError("DATA_FILE_DAMAGED", "the file is damaged", {
+    where: path,
+    why,
+    fix:
+      "restore it from a backup; or save what can be read with `sqlite3 FILE .recover`, and move FILE, FILE-wal away to " +
+      "begin with an empty store",
+    cause,
+  });
+}
+
+function inUse(path: string, cause?: unknown): ServerError {
+  return new ServerError("DATA_FILE_IN_USE", "another server has the file open", {
+    where: path,
+    fix: "stop it, or give this server a data file of its own",
+    cause,
+  });
+}
+
+/** Any failure of opening, as what the operator can act on. */
+function explain(error: unknown, path: string): ServerError {
+  if (error instanceof ServerError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  switch (sqliteCode(error)) {
+    case SQLITE.BUSY:
+      return inUse(path, error);
+    case SQLITE.CORRUPT:
+    case SQLITE.NOTADB:
+      return damaged(path, why, error);
+    default:
+      return new ServerError("DATA_FILE_UNUSABLE", "the file cannot be opened", {
+        where: path,
+        why,
+        fix: `see that the directory ${dirname(path)} exists, has space, and is writable by this user`,
+        cause: error,
+      });
+  }
+}
+
+function identify(path: string): string {
+  const { dev, ino } = statSync(path);
+  return `${dev}:${ino}`;
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

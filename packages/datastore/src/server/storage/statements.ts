@@ -1,0 +1,186 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { bytes, columnsOf, integer, leaseFromColumn, leaseToColumn } from "./columns.ts";
+import { type Change, type Entry, NO_BYTES } from "./entry.ts";
+import type { KeyRange } from "./key-range.ts";
+
+/** Where a key stands now: its newest write, deletions included, and the place of that in the history. */
+export interface Latest {
+  readonly entry: Entry;
+  readonly id: number;
+}
+
+const RANGES: Readonly<Record<KeyRange["kind"], string>> = {
+  one: "l.key = ?",
+  span: "l.key >= ? AND l.key < ?",
+  from: "l.key >= ?",
+};
+
+function bounds(range: KeyRange): Uint8Array[] {
+  switch (range.kind) {
+    case "one":
+      return [range.key];
+    case "span":
+      return [range.start, range.end];
+    case "from":
+      return [range.start];
+  }
+}
+
+/** One statement for each kind of range, prepared when first used. */
+class RangeStatement {
+  readonly #prepare: (kind: KeyRange["kind"]) => StatementSync;
+  readonly #prepared = new Map<KeyRange["kind"], StatementSync>();
+
+  constructor(db: DatabaseSync, sql: (where: string) => string) {
+    this.#prepare = (kind) => db.prepare(sql(RANGES[kind]));
+  }
+
+  for(range: KeyRange): StatementSync {
+    const known = this.#prepared.get(range.kind);
+    if (known !== undefined) return known;
+    const prepared = this.#prepare(range.kind);
+    this.#prepared.set(range.kind, prepared);
+    return prepared;
+  }
+}
+
+const NO_LIMIT = -1;
+
+/** The SQL of the store, each statement prepared once and dressed in types. No decision is taken here. */
+export class Statements {
+  readonly #latest: StatementSync;
+  readonly #liveKeys: RangeStatement;
+  readonly #liveEntries: RangeStatement;
+  readonly #liveCount: RangeStatement;
+  readonly #everKeys: RangeStatement;
+  readonly #history: StatementSync;
+  readonly #historyFrom: StatementSync;
+  readonly #nextPlace: StatementSync;
+  readonly #addHistory: StatementSync;
+  readonly #setLatest: StatementSync;
+  readonly #leasedKeys: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    const state = "l.key, l.revision, l.created, l.version, l.lease";
+    this.#latest = db.prepare(`SELECT ${state}, l.id FROM latest l WHERE l.key = ?`);
+    this.#liveKeys = new RangeStatement(
+      db,
+      (where) => `SELECT ${state} FROM latest l WHERE ${where} AND l.version > 0 ORDER BY l.key LIMIT ?`,
+    );
+    this.#liveEntries = new RangeStatement(
+      db,
+      (where) =>
+        `SELECT ${state}, h.value FROM latest l JOIN history h ON h.id = l.id
+         WHERE ${where} AND l.version > 0 ORDER BY l.key LIMIT ?`,
+    );
+    this.#liveCount = new RangeStatement(
+      db,
+      (where) => `SELECT count(*) FROM latest l WHERE ${where} AND l.version > 0`,
+    );
+    this.#everKeys = new RangeStatement(db, (where) => `SELECT l.id FROM latest l WHERE ${where} ORDER BY l.key`);
+
+    const write = "l.key, l.revision, l.created, l.version, l.lease, l.value, l.id, l.previous";
+    this.#history = db.prepare(`SELECT ${write} FROM history l WHERE l.id = ?`);
+    this.#historyFrom = db.prepare(`SELECT ${write} FROM history l WHERE l.id >= ? ORDER BY l.id`);
+    this.#nextPlace = db.prepare("SELECT id, revision FROM history WHERE id >= ? ORDER BY id LIMIT 1");
+    this.#addHistory = db.prepare(
+      `INSERT INTO history (id, revision, key, created, version, lease, previous, value)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#setLatest = db.prepare(
+      `INSERT INTO latest (key, id, revision, created, version, lease) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (key) DO UPDATE SET id = excluded.id, revision = excluded.revision, created = excluded.created,
+         version = excluded.version, lease = excluded.lease`,
+    );
+    this.#leasedKeys = db.prepare("SELECT key FROM latest WHERE lease = ? ORDER BY key");
+  }
+
+  latest(key: Uint8Array): Latest | undefined {
+    const row = this.#latest.get(key);
+    if (row === undefined) return undefined;
+    const columns = columnsOf(row);
+    return { entry: entryOf(columns, NO_BYTES), id: integer(columns[5]) };
+  }
+
+  /** Live keys in order, without their values. */
+  liveKeys(range: KeyRange, limit = NO_LIMIT): Entry[] {
+    return this.#liveKeys
+      .for(range)
+      .all(...bounds(range), limit)
+      .map((row) => entryOf(columnsOf(row), NO_BYTES));
+  }
+
+  /** Live keys in order, with their values. */
+  liveEntries(range: KeyRange, limit = NO_LIMIT): Entry[] {
+    return this.#liveEntries
+      .for(range)
+      .all(...bounds(range), limit)
+      .map((row) => {
+        const columns = columnsOf(row);
+        return entryOf(columns, bytes(columns[5]));
+      });
+  }
+
+  liveCount(range: KeyRange): number {
+    return integer(columnsOf(this.#liveCount.for(range).get(...bounds(range)))[0]);
+  }
+
+  /** The newest place in the history of every key in the range that lives or has a deletion not yet compacted away. */
+  newestPlaces(range: KeyRange): number[] {
+    return this.#everKeys
+      .for(range)
+      .all(...bounds(range))
+      .map((row) => integer(columnsOf(row)[0]));
+  }
+
+  /** Undefined if compaction has taken it. */
+  change(id: number): Change | undefined {
+    const row = this.#history.get(id);
+    return row === undefined ? undefined : changeOf(row);
+  }
+
+  /** The history from a place on. Take what is needed and stop: the statement is free again when the iteration ends. */
+  *changesFrom(id: number): Generator<Change, void, undefined> {
+    for (const row of this.#historyFrom.iterate(id)) yield changeOf(row);
+  }
+
+  /** The first write at or after a place. */
+  placeFrom(id: number): { readonly id: number; readonly revision: number } | undefined {
+    const row = this.#nextPlace.get(id);
+    if (row === undefined) return undefined;
+    const [found, revision] = columnsOf(row);
+    return { id: integer(found), revision: integer(revision) };
+  }
+
+  write(change: Change): void {
+    const { id, entry, previousId } = change;
+    const lease = leaseToColumn(entry.lease);
+    const { key, modRevision, createRevision, version } = entry;
+    this.#addHistory.run(id, modRevision, key, createRevision, version, lease, previousId, entry.value);
+    this.#setLatest.run(key, id, modRevision, createRevision, version, lease);
+  }
+
+  leasedKeys(lease: bigint): Uint8Array[] {
+    return this.#leasedKeys.all(leaseToColumn(lease)).map((row) => bytes(columnsOf(row)[0]));
+  }
+}
+
+function entryOf(columns: readonly unknown[], value: Uint8Array): Entry {
+  return {
+    key: bytes(columns[0]),
+    value,
+    modRevision: integer(columns[1]),
+    createRevision: integer(columns[2]),
+    version: integer(columns[3]),
+    lease: leaseFromColumn(columns[4]),
+  };
+}
+
+function changeOf(row: unknown): Change {
+  const columns = columnsOf(row);
+  return {
+    id: integer(columns[6]),
+    entry: entryOf(columns, bytes(columns[5])),
+    previousId: integer(columns[7]),
+  };
+}

@@ -1,0 +1,136 @@
+import type { DatabaseSync } from "node:sqlite";
+import { columnsOf, integer } from "./columns.ts";
+import type { Change } from "./entry.ts";
+import { type DataFile, isMachineFailure } from "./file.ts";
+import { LeaseTable } from "./lease-table.ts";
+import { MetaTable } from "./meta-table.ts";
+import { Statements } from "./statements.ts";
+import { type State, View } from "./view.ts";
+import { Writer } from "./writer.ts";
+
+/** etcd counts the making of the empty store as its first revision. */
+const FIRST_REVISION = 1;
+
+/** What a group of requests did, once it is on the disk. */
+export interface Committed {
+  /** In order of the history: revisions ascend. */
+  readonly changes: readonly Change[];
+  readonly effects: readonly (() => void)[];
+}
+
+/**
+ * The keys with their history, in one SQLite file. Everything is synchronous. Writes happen in groups:
+ *
+ *     begin() · request() · request() · … · commit()      or rollback()
+ *
+ * Each request of a group sees those before it, and has a savepoint of its own, so that one that throws leaves no trace.
+ * Outside a group, reads see what is on the disk and nothing else.
+ */
+export class Store extends View {
+  readonly leases: LeaseTable;
+  readonly meta: MetaTable;
+  readonly file: DataFile;
+  #state: State;
+  #before: State;
+  #changes: Change[] = [];
+  #effects: (() => void)[] = [];
+
+  constructor(file: DataFile) {
+    super(new Statements(file.db), () => this.#state);
+    this.file = file;
+    this.meta = new MetaTable(file.db);
+    this.leases = new LeaseTable(file.db);
+    this.#state = readState(file.db, this.meta);
+    this.#before = this.#state;
+  }
+
+  begin(): void {
+    this.#before = this.#state;
+    this.file.db.exec("BEGIN IMMEDIATE");
+  }
+
+  /** What `apply` throws comes through. After a failure of the machine (isMachineFailure) the group must be rolled back. */
+  request<T>(apply: (writer: Writer) => T): T {
+    const { db } = this.file;
+    const writer = new Writer(this.statements, this.leases, this.meta, this.#state);
+    db.exec("SAVEPOINT request");
+    try {
+      const result = apply(writer);
+      db.exec("RELEASE request");
+      this.#state = writer.state;
+      this.#changes.push(...writer.changes);
+      this.#effects.push(...writer.effects);
+      return result;
+    } catch (error) {
+      if (!isMachineFailure(error)) db.exec("ROLLBACK TO request; RELEASE request");
+      throw error;
+    }
+  }
+
+  /** Returns when the group is on the disk. */
+  commit(): Committed {
+    this.file.db.exec("COMMIT");
+    const committed = { changes: this.#changes, effects: this.#effects };
+    this.#forget();
+    return committed;
+  }
+
+  /** Everything is as before begin(). */
+  rollback(): void {
+    this.#state = this.#before;
+    this.#forget();
+    // Some errors (disk full, I/O) make SQLite roll back by itself.
+    if (this.file.db.isTransaction) this.file.db.exec("ROLLBACK");
+  }
+
+  /** A transaction of the server's own, outside any group. */
+  maintain<T>(act: (db: DatabaseSync) => T): T {
+    const { db } = this.file;
+    db.exec("BEGIN IMMEDIATE");
+    try {
+      const result = act(db);
+      db.exec("COMMIT");
+      return result;
+    } catch (error) {
+      if (db.isTransaction) db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** Writes from a revision on, in order. Take what is needed and stop. */
+  changesSince(revision: number): Generator<Change, void, undefined> {
+    return this.statements.changesFrom(this.firstIdOf(revision));
+  }
+
+  /**
+   * The place of the first write with at least this revision; where the next write will be if there is none.
+   * Places and revisions ascend together, with gaps where compaction took rows: so halving finds it.
+   */
+  firstIdOf(revision: number): number {
+    let low = 1;
+    let high = this.#state.nextId;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const found = this.statements.placeFrom(middle);
+      if (found === undefined || found.revision >= revision) high = middle;
+      else low = found.id + 1;
+    }
+    return this.statements.placeFrom(low)?.id ?? this.#state.nextId;
+  }
+
+  close(): void {
+    this.file.close();
+  }
+
+  #forget(): void {
+    this.#changes = [];
+    this.#effects = [];
+  }
+}
+
+/** The newest revision always has a row: compaction leaves the rows at its own revision, and that is at most the newest. */
+function readState(db: DatabaseSync, meta: MetaTable): State {
+  const row = db.prepare("SELECT id, revision FROM history ORDER BY id DESC LIMIT 1").get();
+  const [id, revision] = row === undefined ? [0, FIRST_REVISION] : columnsOf(row);
+  return { revision: integer(revision), compactRevision: meta.number("compact_revision"), nextId: integer(id) + 1 };
+}
