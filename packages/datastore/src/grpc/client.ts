@@ -37,10 +37,13 @@ export interface ClientReceiver<O extends DescMessage> {
   closed(error: GrpcError | undefined): void;
 }
 
-/** One request, one answer. `settle` is called exactly once. */
+/**
+ * One request, one answer; a streaming method is asked once and hung up on. `settle` is called exactly once, never
+ * before this returns.
+ */
 export function callUnary<I extends DescMessage, O extends DescMessage>(
   session: ClientHttp2Session,
-  method: DescMethodUnary<I, O>,
+  method: DescMethodUnary<I, O> | DescMethodStreaming<I, O>,
   request: MessageShape<I>,
   options: CallOptions,
   settle: (error: GrpcError | undefined, answer: MessageShape<O> | undefined) => void,

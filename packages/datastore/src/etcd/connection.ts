@@ -1,0 +1,174 @@
+import type { ClientHttp2Session } from "node:http2";
+import { type Backoff, createBackoff, type Timer, toError } from "@ocicat/kit";
+import { type Dialled, dial } from "./dial.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Settings } from "./options.ts";
+import { VitalSigns, type Waiting } from "./vital-signs.ts";
+
+/** A session that lasted this long was a good one: the next attempt after it need not wait. */
+const PROVEN_MS = 1_000;
+
+const BACKOFF = { initialMs: 50, maxMs: 3_000 };
+
+/**
+ * One HTTP/2 session to one of the endpoints, made again whenever it is lost:
+ *
+ *     dialling ──SETTINGS──► ready ──lost, retired──► dialling (next endpoint)
+ *        │  ▲                                            after a whole round of failures, or a session that died young:
+ *        └──┘ failed: next endpoint                      back-off with jitter
+ *
+ * It starts at once and at a random endpoint, so that many clients spread over a cluster.
+ */
+export class Connection {
+  readonly #settings: Settings;
+  readonly #backoff: Backoff;
+  readonly #closing = new AbortController();
+  readonly #waiters = new Set<() => void>();
+  readonly #movers = new Set<() => void>();
+  #current: { readonly session: ClientHttp2Session; readonly release: () => void } | undefined;
+  #failure: Error | undefined;
+  #pause: { readonly timer: Timer; readonly wake: () => void } | undefined;
+
+  /** Calls and streams under way, which the keep-alive goes by; counted by those who make them. */
+  readonly underWay = { calls: 0, watches: 0 };
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#backoff = createBackoff(settings.random, BACKOFF);
+    void this.#run();
+  }
+
+  /** The session, if one is ready now. */
+  get session(): ClientHttp2Session | undefined {
+    return this.#current?.session;
+  }
+
+  /** Why there is no session, as far as the last attempt knows. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Calls `callback` once, when a session is ready. Returns a function that forgets it. */
+  onReady(callback: () => void): () => void {
+    this.#waiters.add(callback);
+    return () => this.#waiters.delete(callback);
+  }
+
+  /** Calls `callback` whenever a session is given up: what lasts as long as a session has to move to the next one. */
+  onRetired(callback: () => void): void {
+    this.#movers.add(callback);
+  }
+
+  /** Gives `session` no more calls and looks for another; those under way on it may finish. */
+  retire(session: ClientHttp2Session, why: Error): void {
+    if (session !== this.#current?.session) return;
+    const { release } = this.#current;
+    this.#failure = why;
+    this.#current = undefined;
+    session.close();
+    release();
+    for (const callback of this.#movers) callback();
+  }
+
+  /** Ends at once what is under way. */
+  close(): void {
+    this.#closing.abort(new Error("the client was closed"));
+    this.#pause?.timer.cancel();
+    this.#pause?.wake();
+    this.#waiters.clear();
+  }
+
+  async #run(): Promise<void> {
+    const { endpoints, random } = this.#settings;
+    const { signal } = this.#closing;
+    let failures = 0;
+    for (let turn = random.uint32() % endpoints.length; !signal.aborted; turn = (turn + 1) % endpoints.length) {
+      const endpoint = endpoints[turn];
+      if (endpoint === undefined) throw new Error("no such endpoint");
+      const lastedMs = await this.#connect(endpoint);
+      if (lastedMs >= PROVEN_MS) {
+        failures = 0;
+        this.#backoff.reset();
+        continue;
+      }
+      failures += 1;
+      if (failures % endpoints.length === 0 && !signal.aborted) await this.#wait(this.#backoff.next());
+    }
+  }
+
+  /** Connects and stays until the session is of no more use; returns how long it lasted in milliseconds. */
+  async #connect(endpoint: Endpoint): Promise<number> {
+    const { tls, clock, connectTimeoutMs, logger } = this.#settings;
+    const { signal } = this.#closing;
+    try {
+      const dialled = await dial(endpoint, tls, { clock, timeoutMs: connectTimeoutMs, signal });
+      const since = clock.monotonic();
+      logger.debug("connected to the datastore", { endpoint: endpoint.name });
+      await this.#serve(dialled);
+      const lastedMs = clock.monotonic() - since;
+      if (!signal.aborted) {
+        logger.warning("lost the connection to the datastore", {
+          endpoint: endpoint.name,
+          cause: this.#failure?.message,
+        });
+      }
+      return lastedMs;
+    } catch (error) {
+      if (signal.aborted) return 0;
+      this.#failure = new Error(`${endpoint.name}: ${toError(error).message}`, { cause: error });
+      logger.warning("cannot connect to the datastore", { endpoint: endpoint.name, cause: toError(error).message });
+      return 0;
+    }
+  }
+
+  /** Resolves when the session takes no more calls; calls under way on it may still finish after that. */
+  #serve(dialled: Dialled): Promise<void> {
+    const { session } = dialled;
+    const { keepAlive, clock } = this.#settings;
+    const { signal } = this.#closing;
+    return new Promise((resolve) => {
+      const unusable = (why: Error) => this.retire(session, why);
+      const vitalSigns = new VitalSigns(
+        dialled,
+        keepAlive,
+        clock,
+        () => this.#waiting(),
+        () => {
+          unusable(new Error(`no sign of life within ${keepAlive.timeoutMs} ms`));
+          session.destroy();
+        },
+      );
+      const abort = () => session.destroy();
+      signal.addEventListener("abort", abort);
+      // An error is followed by "close".
+      session.on("error", (error) => unusable(error));
+      session.on("goaway", () => unusable(new Error("the server is going away")));
+      session.on("close", () => {
+        vitalSigns.close();
+        signal.removeEventListener("abort", abort);
+        unusable(new Error("the server closed the connection"));
+      });
+      this.#current = { session, release: resolve };
+      if (signal.aborted) session.destroy();
+      else if (session.destroyed || session.closed) unusable(new Error("the server closed the connection"));
+      else this.#wakeWaiters();
+    });
+  }
+
+  #wakeWaiters(): void {
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter();
+  }
+
+  #waiting(): Waiting {
+    if (this.underWay.calls > 0) return "calls";
+    return this.underWay.watches > 0 ? "watches" : "nothing";
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#pause = { timer: this.#settings.clock.after(ms, "etcd reconnect", resolve), wake: resolve };
+    });
+  }
+}
