@@ -1,1 +1,66 @@
-export {};
+export { checkTable } from "./check/table.ts";
+export { commentOf, elementComment } from "./comment.ts";
+export { elementKey, ruleKey, sameElement } from "./equality.ts";
+export { NftError, type NftErrorCode } from "./errors.ts";
+export { explainElement, explainRule } from "./explain.ts";
+export {
+  type BaseChain,
+  baseChain,
+  type Chain,
+  type ChainPolicy,
+  type ChainType,
+  chain,
+  type Hook,
+  type RegularChain,
+} from "./ir/chain.ts";
+export { DATA_TYPES, type DataType } from "./ir/data-type.ts";
+export * from "./ir/expression.ts";
+export { type CtKey, ct, type MetaKey, meta, type Operand, type PayloadField, payload } from "./ir/operand.ts";
+export { mergeOrigins, type Origin, origin, type ResourceRef, UNKNOWN_ORIGIN } from "./ir/origin.ts";
+export { type Rule, rule } from "./ir/rule.ts";
+export {
+  element,
+  type NamedSet,
+  type SetElement,
+  type SetOptions,
+  type SetShape,
+  set,
+  verdictMap,
+} from "./ir/set.ts";
+export {
+  type SetRef,
+  type Table,
+  type TableFamily,
+  type TableOptions,
+  type TableRef,
+  table,
+  tableKey,
+} from "./ir/table.ts";
+export * from "./ir/value.ts";
+export * from "./ir/verdict.ts";
+export { errnoOf, type NftKernel } from "./kernel.ts";
+export type { Counters } from "./netlink/decode-expression.ts";
+export { type Batch, encodeBatch } from "./plan/batch.ts";
+export type { Operation } from "./plan/operation.ts";
+export { type PlanOptions, plan } from "./plan/plan.ts";
+export type { ActualTable, RuleState } from "./read/actual.ts";
+export { readTables } from "./read/read.ts";
+export { kernelOwnsTables } from "./reconcile/ownership.ts";
+export { NftReconciler } from "./reconcile/reconciler.ts";
+export {
+  hostAddress,
+  hostAddressSet,
+  NAT_TABLES,
+  type NatOutgoingOptions,
+  type NatPool,
+  natOutgoing,
+} from "./tables/nat-outgoing.ts";
+export {
+  GUARD_TABLE,
+  KNOWN_INTERFACES,
+  knownInterface,
+  type WorkloadGuardOptions,
+  workloadGuard,
+} from "./tables/workload-guard.ts";
+export { renderBody, renderExpression } from "./text/expression.ts";
+export { renderElement, renderOperations, renderRule, renderTable } from "./text/operation.ts";

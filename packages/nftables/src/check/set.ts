@@ -1,0 +1,74 @@
+import { invalid } from "../errors.ts";
+import { elementKey } from "../equality.ts";
+import type { NamedSet, SetElement, SetShape } from "../ir/set.ts";
+import { intervalBounds } from "../netlink/value.ts";
+import { renderKey } from "../text/value.ts";
+import { checkDistinct, checkName } from "./names.ts";
+import { checkValue } from "./value.ts";
+
+/** NFT_DATA_VALUE_MAXLEN / 4, and as many fields as the kernel's registers hold. */
+const MAX_FIELDS = 16;
+
+/** A set and all its elements. Throws NftError. */
+export function checkSet(where: string, set: NamedSet): void {
+  checkName(where, "set", set.name);
+  if (set.key.length === 0 || set.key.length > MAX_FIELDS) throw invalid(where, "a key has 1 to 16 fields");
+  if (set.interval) checkIntervalKey(where, set);
+  for (const element of set.elements) checkElement(where, set, element);
+  checkDistinct(where, "element", set.elements.map((element) => elementKey(set, element)));
+  if (set.interval) checkDisjoint(where, set);
+}
+
+/** One element of a set whose shape is right. Throws NftError. */
+export function checkElement(where: string, set: SetShape, element: SetElement): void {
+  const at = `${where} element ${renderKey(set.key, element.key)}`;
+  if (element.key.length !== set.key.length) {
+    throw invalid(at, `the key has ${element.key.length} fields, the set's has ${set.key.length}`);
+  }
+  for (const [index, type] of set.key.entries()) {
+    const value = element.key[index];
+    if (value !== undefined) checkValue(at, type, value, set.interval ? "intervalSet" : "set");
+  }
+  if ((element.verdict !== undefined) !== (set.data === "verdict")) {
+    throw invalid(at, set.data === "verdict" ? "an element of a verdict map needs a verdict" : "a set holds no verdicts");
+  }
+}
+
+function checkIntervalKey(where: string, set: NamedSet): void {
+  const [type, ...more] = set.key;
+  if (more.length > 0) throw invalid(where, "intervals of a concatenated key are not supported");
+  switch (type) {
+    case "ipv4_addr":
+    case "ipv6_addr":
+    case "inet_service":
+    case "inet_proto":
+      return;
+    default:
+      throw invalid(where, `${type} has no intervals`);
+  }
+}
+
+/** The kernel refuses overlaps, with the whole transaction. */
+function checkDisjoint(where: string, set: NamedSet): void {
+  const [type] = set.key;
+  if (type === undefined) return;
+  const intervals = set.elements.flatMap(({ key }) =>
+    key.map((value) => ({ text: renderKey(set.key, key), ...hexBounds(intervalBounds(type, value)) })),
+  );
+  intervals.sort((a, b) => (a.start < b.start ? -1 : 1));
+  for (const [index, interval] of intervals.entries()) {
+    const next = intervals[index + 1];
+    if (next !== undefined && (interval.end === undefined || interval.end > next.start)) {
+      throw invalid(where, `${interval.text} and ${next.text} overlap`, "leave out what is covered by another");
+    }
+  }
+}
+
+/** Of equal length, hence comparable as text. */
+function hexBounds({ start, end }: ReturnType<typeof intervalBounds>) {
+  return { start: hex(start), end: end && hex(end) };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,54 @@
+import { commentOf, elementComment } from "./comment.ts";
+import type { BaseChain, Chain } from "./ir/chain.ts";
+import type { Rule } from "./ir/rule.ts";
+import type { NamedSet, SetElement, SetShape } from "./ir/set.ts";
+import { renderBody, renderVerdict } from "./text/expression.ts";
+import { renderKey } from "./text/value.ts";
+
+/** Equal keys, equal rules: what they do and what they say of themselves. */
+export function ruleKey(rule: Rule): string {
+  let key = ruleKeys.get(rule);
+  if (key === undefined) {
+    key = `${renderBody(rule.body)}\n${commentOf(rule)}`;
+    ruleKeys.set(rule, key);
+  }
+  return key;
+}
+
+/** What names an element in its set. */
+export function elementKey(set: SetShape, element: SetElement): string {
+  return renderKey(set.key, element.key);
+}
+
+/** Of two elements with the same key. */
+export function sameElement(a: SetElement, b: SetElement): boolean {
+  return verdictText(a) === verdictText(b) && elementComment(a) === elementComment(b);
+}
+
+/** Can one be turned into the other without being made anew? */
+export function sameShape(a: NamedSet, b: NamedSet): boolean {
+  return a.data === b.data && a.interval === b.interval && a.key.join() === b.key.join();
+}
+
+/** Of a chain's definition, not its rules; the policy can be changed in place and is left out. */
+export function sameHook(a: Chain, b: Chain): boolean {
+  return hookText(a) === hookText(b);
+}
+
+export function sameRules(a: readonly Rule[], b: readonly Rule[]): boolean {
+  return a === b || (a.length === b.length && a.every((rule, index) => ruleKey(rule) === ruleKey(b[index] ?? rule)));
+}
+
+const ruleKeys = new WeakMap<Rule, string>();
+
+function verdictText(element: SetElement): string {
+  return element.verdict === undefined ? "" : renderVerdict(element.verdict);
+}
+
+function hookText(chain: Chain): string {
+  return chain.kind === "chain" ? "" : baseText(chain);
+}
+
+function baseText({ type, hook, priority }: BaseChain): string {
+  return `${type} ${hook} ${priority}`;
+}

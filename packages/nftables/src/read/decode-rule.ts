@@ -1,0 +1,25 @@
+import { Attributes } from "@ocicat/netlink";
+import { originOf } from "../comment.ts";
+import type { Rule } from "../ir/rule.ts";
+import * as nft from "../netlink/constants.ts";
+import { decodeBody } from "../netlink/decode-expression.ts";
+import { NFGENMSG_BYTES } from "../netlink/message.ts";
+import { readComment } from "../netlink/userdata.ts";
+import type { RuleState } from "./actual.ts";
+
+export interface ReadRule {
+  readonly chain: string;
+  readonly rule: Rule;
+  readonly state: RuleState;
+}
+
+export function decodeRule(payload: Uint8Array): ReadRule {
+  const attributes = new Attributes(payload.subarray(NFGENMSG_BYTES));
+  const { body, counters } = decodeBody(attributes.nested(nft.NFTA_RULE_EXPRESSIONS));
+  const comment = readComment(attributes.bytes(nft.NFTA_RULE_USERDATA));
+  return {
+    chain: attributes.string(nft.NFTA_RULE_CHAIN) ?? "",
+    rule: Object.freeze({ kind: "rule", body, origin: originOf(comment), comment }),
+    state: { handle: attributes.u64be(nft.NFTA_RULE_HANDLE) ?? 0n, counters },
+  };
+}

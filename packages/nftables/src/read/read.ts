@@ -1,0 +1,117 @@
+import { Attributes } from "@ocicat/netlink";
+import { NftError } from "../errors.ts";
+import { errnoOf, type NftKernel } from "../kernel.ts";
+import type { Chain } from "../ir/chain.ts";
+import type { NamedSet } from "../ir/set.ts";
+import { table, type TableRef, tableKey } from "../ir/table.ts";
+import * as nft from "../netlink/constants.ts";
+import { NFGENMSG_BYTES } from "../netlink/message.ts";
+import type { ActualTable, RuleState } from "./actual.ts";
+import { type ChainHead, decodeChain } from "./decode-chain.ts";
+import { decodeRule, type ReadRule } from "./decode-rule.ts";
+import { decodeElements, decodeSet, elementsOf, type SetHead } from "./decode-set.ts";
+import { decodeTable, type TableHead } from "./decode-table.ts";
+import { getGeneration, listChains, listElements, listRules, listSets, listTables } from "./request.ts";
+
+type Query = NftKernel["nftQuery"];
+
+/** How often reading starts again because somebody changed the ruleset meanwhile. */
+const ATTEMPTS = 10;
+
+/**
+ * The named tables as they are now, all of one moment: those that exist. Throws NftError (NFT_READ_UNSTABLE) if others do
+ * not stop changing the ruleset, and whatever `query` throws.
+ */
+export function readTables(query: Query, wanted: readonly TableRef[]): readonly ActualTable[] {
+  return consistently(query, () => {
+    const keys = new Set(wanted.map(tableKey));
+    const heads = query(listTables()).flatMap(({ payload }) => decodeTable(payload) ?? []);
+    const ours = heads.filter((head) => keys.has(tableKey(head)));
+    const chains = new Map(
+      [...new Set(ours.map((head) => head.family))].map((family) => [
+        family,
+        query(listChains(family)).map(({ payload }) => decodeChain(payload)),
+      ]),
+    );
+    return ours.map((head) =>
+      readTable(query, head, (chains.get(head.family) ?? []).filter((chain) => chain.table === head.name)),
+    );
+  });
+}
+
+/** The rules of one chain: for the handles of those added since. */
+export function readChainRules(query: Query, at: TableRef, chain: string): readonly ReadRule[] {
+  return consistently(query, () => rulesOf(query, at, chain));
+}
+
+function readTable(query: Query, head: TableHead, chainHeads: readonly ChainHead[]): ActualTable {
+  const unknown: string[] = [];
+  const rules = Map.groupBy(rulesOf(query, head), (read) => read.chain);
+  const ruleStates = new Map<string, readonly RuleState[]>();
+  const chains: Chain[] = [];
+  for (const { name, make } of chainHeads) {
+    const own = rules.get(name) ?? [];
+    if (make === undefined) unknown.push(`chain ${name}`);
+    else chains.push(make(own.map(({ rule }) => rule)));
+    ruleStates.set(name, own.map(({ state }) => state));
+  }
+  const sets: NamedSet[] = [];
+  for (const { payload } of query(listSets(head))) {
+    const setHead = decodeSet(payload);
+    // Sets without a name go with the rule that holds them, and no rule of ours does.
+    if (setHead.anonymous) continue;
+    const set = readSet(query, head, setHead);
+    if (set === undefined) unknown.push(`set ${setHead.name}`);
+    else sets.push(set);
+  }
+  const { orphaned, owner } = head;
+  return { table: table({ ...head, chains, sets }), orphaned, owner, ruleStates, unknown };
+}
+
+function readSet(query: Query, at: TableRef, { shape, origin }: SetHead): NamedSet | undefined {
+  if (shape === undefined) return undefined;
+  const raw = query(listElements(at, shape.name)).flatMap(({ payload }) => decodeElements(shape, payload));
+  const elements = elementsOf(shape, raw);
+  return elements && Object.freeze({ kind: "set", ...shape, origin, elements: Object.freeze(elements) });
+}
+
+function rulesOf(query: Query, at: TableRef, chain?: string): readonly ReadRule[] {
+  return query(listRules(at, chain))
+    .map(({ payload }) => decodeRule(payload))
+    .filter((read) => chain === undefined || read.chain === chain);
+}
+
+/** Between two dumps somebody may commit; then what was read is of no one moment. */
+function consistently<T>(query: Query, read: () => T): T {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const before = generation(query);
+    const result = attemptTo(read);
+    if (result !== undefined && generation(query) === before) return result.value;
+  }
+  throw new NftError({
+    code: "NFT_READ_UNSTABLE",
+    what: `the ruleset changed during each of ${ATTEMPTS} readings`,
+    fix: "find out who changes it all the time (nft monitor)",
+    retryable: true,
+  });
+}
+
+/** Undefined if what was being read vanished, or the kernel says that the dump was disturbed. */
+function attemptTo<T>(read: () => T): { readonly value: T } | undefined {
+  try {
+    return { value: read() };
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "EINTR" || errno === "EAGAIN") return undefined;
+    throw error;
+  }
+}
+
+function generation(query: Query): number {
+  const [answer] = query(getGeneration());
+  const id = answer && new Attributes(answer.payload.subarray(NFGENMSG_BYTES)).u32be(nft.NFTA_GEN_ID);
+  if (id === undefined) {
+    throw new NftError({ code: "NFT_MALFORMED", what: "the kernel did not say the ruleset's generation" });
+  }
+  return id;
+}

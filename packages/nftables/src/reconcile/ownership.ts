@@ -1,0 +1,24 @@
+import { origin } from "../ir/origin.ts";
+import { table } from "../ir/table.ts";
+import { errnoOf, type NftKernel } from "../kernel.ts";
+import { encodeBatch } from "../plan/batch.ts";
+
+const PROBE = table({ family: "inet", name: "ocicat-probe", origin: origin("asks the kernel for owned tables") });
+
+/** How kernels say that they do not know a flag: before 6.9 the second flag, before 5.12 both. */
+const REFUSALS: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENOTSUPP", "EINVAL", "ERANGE"]);
+
+/** Does the kernel make tables that are owned and persist? Asked with a table that the same transaction takes away again. */
+export function kernelOwnsTables(kernel: Pick<NftKernel, "nftCommit">): boolean {
+  const probe = encodeBatch([
+    { op: "table.create", table: PROBE, owned: true },
+    { op: "table.delete", table: PROBE },
+  ]);
+  try {
+    kernel.nftCommit(probe.messages);
+    return true;
+  } catch (error) {
+    if (REFUSALS.has(errnoOf(error) ?? "")) return false;
+    throw error;
+  }
+}
