@@ -72,14 +72,10 @@ export class CniError extends OcicatError {
   }
 }
 
-/** Code 7: the network configuration is not valid at `where` (a path such as `ipam.ipv4_pools[0]`). */
-export function invalidConfig(where: string, what: string, fix?: string): CniError {
-  return new CniError(CniCode.invalidConfig, {
-    code: "CNI_INVALID_CONFIG",
-    where: `network configuration, ${where}`,
-    what,
-    fix,
-  });
+/** Code 7: `document` is not valid at `path`, such as `ipam.ipv4_pools[0]`. */
+export function invalidConfig(path: string, what: string, fix?: string, document = "network configuration"): CniError {
+  const where = `${document}, ${path}`;
+  return new CniError(CniCode.invalidConfig, { code: "CNI_INVALID_CONFIG", where, what, fix });
 }
 
 /** Code 2: a field that is understood but cannot be honoured. The specification wants key and value in the message. */

@@ -1,5 +1,5 @@
 import type { JsonValue } from "@ocicat/kit";
-import { invalidConfig } from "./errors.ts";
+import { type CniError, invalidConfig } from "./errors.ts";
 
 export type JsonObject = { readonly [key: string]: JsonValue };
 
@@ -14,11 +14,14 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
 export class JsonReader {
   readonly path: string;
   readonly #object: JsonObject;
+  readonly #document: string;
   readonly #read = new Set<string>();
 
-  constructor(object: JsonObject, path = "") {
+  /** `path`: where the object stands in `document`, both for errors. */
+  constructor(object: JsonObject, path = "", document = "network configuration") {
     this.#object = object;
     this.path = path;
+    this.#document = document;
   }
 
   at(key: string): string {
@@ -60,7 +63,7 @@ export class JsonReader {
   object(key: string): JsonReader | undefined {
     const value = this.value(key);
     if (value === undefined) return undefined;
-    if (isJsonObject(value)) return new JsonReader(value, this.at(key));
+    if (isJsonObject(value)) return new JsonReader(value, this.at(key), this.#document);
     throw this.#wrong(key, value, "an object");
   }
 
@@ -79,7 +82,7 @@ export class JsonReader {
 
   objects(key: string): readonly JsonReader[] | undefined {
     return this.list(key)?.map((item, index) => {
-      if (isJsonObject(item)) return new JsonReader(item, `${this.at(key)}[${index}]`);
+      if (isJsonObject(item)) return new JsonReader(item, `${this.at(key)}[${index}]`, this.#document);
       throw this.#wrong(`${key}[${index}]`, item, "an object");
     });
   }
@@ -89,8 +92,13 @@ export class JsonReader {
     return Object.keys(this.#object).filter((key) => !this.#read.has(key));
   }
 
-  #wrong(key: string, value: JsonValue, wanted: string): Error {
-    return invalidConfig(this.at(key), `${summary(value)} is not ${wanted}`);
+  /** The error that says what is wrong with a member. */
+  invalid(key: string, what: string, fix?: string): CniError {
+    return invalidConfig(this.at(key), what, fix, this.#document);
+  }
+
+  #wrong(key: string, value: JsonValue, wanted: string): CniError {
+    return this.invalid(key, `${summary(value)} is not ${wanted}`);
   }
 }
 

@@ -9,7 +9,7 @@ import {
   parseMac,
   parsePrefix,
 } from "@ocicat/net";
-import { CniCode, CniError, invalidConfig } from "./errors.ts";
+import { CniCode, CniError } from "./errors.ts";
 import { type JsonObject, JsonReader } from "./json-reader.ts";
 import type { AddResult, Dns, ResultAddress, ResultInterface, ResultRoute } from "./result.ts";
 import { atLeast, type CniVersion, isSupportedVersion } from "./version.ts";
@@ -17,15 +17,15 @@ import { atLeast, type CniVersion, isSupportedVersion } from "./version.ts";
 /**
  * Reads a result of any version back, for CHECK (`prevResult`) and for runtimes. Its own cniVersion decides on the shape;
  * without one, `version` does. What other plugins added beyond the specification is left aside.
- * `path` is where it stands, for errors. Throws CniError code 7, or 1 on an unknown version.
+ * `document` is what it is called in errors. Throws CniError code 7, or 1 on an unknown version.
  */
-export function parseResult(json: JsonObject, version: CniVersion, path: string): AddResult {
-  const reader = new JsonReader(json, path);
+export function parseResult(json: JsonObject, version: CniVersion, document: string): AddResult {
+  const reader = new JsonReader(json, "", document);
   const own = reader.string("cniVersion") ?? version;
   if (!isSupportedVersion(own)) {
     throw new CniError(CniCode.incompatibleVersion, {
       code: "CNI_INCOMPATIBLE_VERSION",
-      where: path,
+      where: document,
       what: `a result of CNI ${own} cannot be read`,
     });
   }
@@ -80,7 +80,7 @@ function readAddress(reader: JsonReader, key: "address" | "ip", interfaces: numb
   const address = readIp(reader, key, text);
   const length = Number(lengthText);
   if (!/^\d{1,3}$/.test(lengthText) || length > bitsOf(familyOf(address))) {
-    throw invalidConfig(reader.at(key), `"${text}/${lengthText}" is not an address with a prefix length`);
+    throw reader.invalid(key, `"${text}/${lengthText}" is not an address with a prefix length`);
   }
   const gateway = reader.string("gateway") ?? "";
   return {
@@ -94,7 +94,7 @@ function readAddress(reader: JsonReader, key: "address" | "ip", interfaces: numb
 function readRoute(reader: JsonReader): ResultRoute {
   const text = required(reader, "dst");
   // Calico's own results hold the pod's address with its block's length here: the host bits are not refused, but cleared.
-  const destination = wrap(reader.at("dst"), () => parsePrefix(text, { hostBits: "clear" }));
+  const destination = wrap(reader, "dst", () => parsePrefix(text, { hostBits: "clear" }));
   const gateway = reader.string("gw") ?? "";
   return {
     destination,
@@ -104,26 +104,26 @@ function readRoute(reader: JsonReader): ResultRoute {
 }
 
 function readIp(reader: JsonReader, key: string, text: string, family?: Family): Address {
-  const address = wrap(reader.at(key), () => parseAddress(text));
+  const address = wrap(reader, key, () => parseAddress(text));
   if (family === undefined || familyOf(address) === family) return address;
-  throw invalidConfig(reader.at(key), `"${text}" is not an IPv${family} address`);
+  throw reader.invalid(key, `"${text}" is not an IPv${family} address`);
 }
 
 function readMac(reader: JsonReader, text: string): Mac {
-  return wrap(reader.at("mac"), () => parseMac(text));
+  return wrap(reader, "mac", () => parseMac(text));
 }
 
 function required(reader: JsonReader, key: string): string {
   const value = reader.string(key);
   if (value !== undefined && value !== "") return value;
-  throw invalidConfig(reader.at(key), "is missing");
+  throw reader.invalid(key, "is missing");
 }
 
-function wrap<T>(where: string, parse: () => T): T {
+function wrap<T>(reader: JsonReader, key: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    if (error instanceof AddressError || error instanceof TypeError) throw invalidConfig(where, error.message);
+    if (error instanceof AddressError || error instanceof TypeError) throw reader.invalid(key, error.message);
     throw error;
   }
 }

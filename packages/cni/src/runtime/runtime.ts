@@ -38,7 +38,7 @@ export class CniRuntime {
 
   /**
    * ADD, first to last, each plugin given the result of the one before. If one fails, DEL is run on the whole list, so
-   * that nothing is left behind, and the first failure is thrown (PluginError; a failed DEL is named in its `cause`).
+   * that nothing is left behind, and the first failure is thrown (PluginError; failed DELs are named in its `cause`).
    */
   async addNetworkList(list: NetworkList, attachment: RuntimeAttachment): Promise<NetworkResult> {
     const env = environmentOf("ADD", attachment, this.#options.pluginDirs);
@@ -51,52 +51,51 @@ export class CniRuntime {
       }
       return await this.#keep(list, attachment, result ?? {});
     } catch (error) {
-      await this.#undo(list, attachment, toError(error));
+      await this.#undo(list, attachment, paths, toError(error));
       throw error;
     }
   }
 
   /**
-   * DEL, last to first, each plugin given the ADD's final result (0.4.0 on). Stops at the first failure, to be repeated. What was
-   * never added is deleted as well: plugins take that for done.
+   * DEL, last to first, each plugin given the ADD's final result (0.4.0 on). Arguments and capabilities that are not given
+   * are the ADD's. Stops at the first failure, to be repeated. What was never added is deleted as well: plugins take that for done.
    */
   async delNetworkList(list: NetworkList, attachment: RuntimeAttachment): Promise<void> {
-    const env = environmentOf("DEL", attachment, this.#options.pluginDirs);
+    const { known, result } = await this.#recall(list, attachment);
+    const env = environmentOf("DEL", known, this.#options.pluginDirs);
     const paths = await this.#find(list);
-    const previous = atLeast(list.cniVersion, "0.4.0")
-      ? (await this.#cache.load(list.name, attachment))?.result
-      : undefined;
+    const previous = atLeast(list.cniVersion, "0.4.0") ? result : undefined;
     for (const [index, plugin] of [...list.plugins.entries()].reverse()) {
-      await this.#call(list, plugin, paths[index] ?? "", env, attachment, previous);
+      await this.#call(list, plugin, paths[index] ?? "", env, known, previous);
     }
     await this.#cache.remove(list.name, attachment);
   }
 
-  /** CHECK, first to last, each plugin given the ADD's final result. Does nothing where the list has disableCheck. Throws PluginError. */
+  /**
+   * CHECK, first to last, each plugin given the ADD's final result, arguments and capabilities as for DEL. Does nothing where
+   * the list has disableCheck. Throws PluginError.
+   */
   async checkNetworkList(list: NetworkList, attachment: RuntimeAttachment): Promise<void> {
     if (!atLeast(list.cniVersion, "0.4.0")) {
+      const what = `CNI ${list.cniVersion} has no CHECK`;
       throw new OcicatError({
         code: "CNI_CHECK_UNSUPPORTED",
         where: list.source,
-        what: `CNI ${list.cniVersion} has no CHECK`,
+        what,
         fix: "set cniVersion to 0.4.0 or later",
       });
     }
     if (list.disableCheck) return;
-    const env = environmentOf("CHECK", attachment, this.#options.pluginDirs);
+    const { known, result } = await this.#recall(list, attachment);
+    const env = environmentOf("CHECK", known, this.#options.pluginDirs);
     const paths = await this.#find(list);
-    const cached = await this.#cache.load(list.name, attachment);
-    if (cached === undefined) {
+    if (result === undefined) {
       const where = `network ${list.name}, container ${attachment.containerId}, ${attachment.ifname}`;
-      throw new OcicatError({
-        code: "CNI_NOT_ATTACHED",
-        where,
-        what: "there is no result to check against",
-        fix: "ADD it first",
-      });
+      const what = "there is no result to check against";
+      throw new OcicatError({ code: "CNI_NOT_ATTACHED", where, what, fix: "ADD it first" });
     }
     for (const [index, plugin] of list.plugins.entries()) {
-      await this.#call(list, plugin, paths[index] ?? "", env, attachment, cached.result);
+      await this.#call(list, plugin, paths[index] ?? "", env, known, result);
     }
   }
 
@@ -120,21 +119,39 @@ export class CniRuntime {
     return await this.#cache.all();
   }
 
+  /** The attachment with what its ADD was given, and that ADD's result. The namespace is not filled in: DEL may mean that it is gone. */
+  async #recall(
+    list: NetworkList,
+    attachment: RuntimeAttachment,
+  ): Promise<{ known: RuntimeAttachment; result: JsonObject | undefined }> {
+    const cached = await this.#cache.load(list.name, attachment);
+    const { netns: _netns, ...remembered } = cached?.attachment ?? attachment;
+    return { known: { ...remembered, ...attachment }, result: cached?.result };
+  }
+
   async #keep(list: NetworkList, attachment: RuntimeAttachment, json: JsonObject): Promise<NetworkResult> {
     const result = parseResult(json, list.cniVersion, `result of ${list.plugins.at(-1)?.type}`);
     await this.#cache.save({ network: list.name, attachment, result: json });
     return { json, result };
   }
 
-  async #undo(list: NetworkList, attachment: RuntimeAttachment, failure: Error): Promise<void> {
-    try {
-      await this.delNetworkList(list, attachment);
-    } catch (error) {
-      failure.cause = new AggregateError(
-        [failure.cause, error].filter((item) => item !== undefined),
-        `and undoing it failed: ${toError(error).message}`,
-      );
+  /** DEL of every plugin, last to first and past any failure: after a failed ADD nobody would repeat a DEL that stopped half-way. */
+  async #undo(
+    list: NetworkList,
+    attachment: RuntimeAttachment,
+    paths: readonly string[],
+    failure: Error,
+  ): Promise<void> {
+    const env = environmentOf("DEL", attachment, this.#options.pluginDirs);
+    const failures: Error[] = [];
+    await this.#cache.remove(list.name, attachment);
+    for (const [index, plugin] of [...list.plugins.entries()].reverse()) {
+      const undone = this.#call(list, plugin, paths[index] ?? "", env, attachment, undefined);
+      await undone.catch((error: unknown) => failures.push(toError(error)));
     }
+    if (failures.length === 0) return;
+    const message = `and undoing it failed: ${failures.map((error) => error.message).join("; ")}`;
+    failure.cause = new AggregateError(failures, message);
   }
 
   /** All executables, before the first one runs: a list with a missing plugin does nothing at all. */
