@@ -1,1 +1,35 @@
-export {};
+import { afterEach, beforeEach, describe } from "vitest";
+import { addressCompliance } from "./addresses.ts";
+import { batchCompliance } from "./batches.ts";
+import type { KernelFixture } from "./fixture.ts";
+import { linkCompliance } from "./links.ts";
+import { monitorCompliance } from "./monitors.ts";
+import { neighbourCompliance } from "./neighbours.ts";
+import { routeCompliance } from "./routes.ts";
+import { ruleCompliance } from "./rules.ts";
+import { sysctlCompliance } from "./sysctls.ts";
+
+export type { KernelFixture, Subject } from "./fixture.ts";
+
+/** What every Kernel does: run it on an implementation, with a new fixture for each test. For vitest. */
+export function kernelCompliance(name: string, open: () => KernelFixture): void {
+  describe(name, () => {
+    let fixture: KernelFixture | undefined;
+    beforeEach(() => {
+      fixture = open();
+    });
+    afterEach(() => fixture?.close());
+    const namespace = () => {
+      if (fixture === undefined) throw new Error("a namespace is for use inside a test");
+      return fixture.namespace();
+    };
+    linkCompliance(namespace);
+    addressCompliance(namespace);
+    routeCompliance(namespace);
+    neighbourCompliance(namespace);
+    ruleCompliance(namespace);
+    sysctlCompliance(namespace);
+    batchCompliance(namespace);
+    monitorCompliance(namespace);
+  });
+}

@@ -1,3 +1,5 @@
+export { describeOperation } from "./describe.ts";
 export { type Errno, errnoName, errnoNumber } from "./errno.ts";
 export { KernelError, type KernelErrorDetails } from "./error.ts";
 export type * from "./kernel.ts";
+export { type RefusedMessage, TransactionError } from "./transaction-error.ts";

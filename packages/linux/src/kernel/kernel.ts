@@ -34,12 +34,17 @@ export type RouteKind =
   | "throw"
   | "local"
   | "broadcast"
+  | "anycast"
   | "multicast";
 
 export interface NextHop {
+  /** Of either family for an IPv4 destination (RFC 5549), IPv6 only for an IPv6 one. */
   readonly via: Address | undefined;
+  /** 0 in a write: the device that `via` is reachable through. */
   readonly linkIndex: number;
+  /** 1..256: its share among several. */
   readonly weight: number;
+  /** Take `via` as reachable on the link, whatever the addresses say. */
   readonly onlink: boolean;
 }
 
@@ -50,9 +55,9 @@ export interface Route {
   readonly table: number;
   /** RTPROT_*: who put it there. 2 kernel, 3 boot, 4 static, 12 bird, 80 Felix. */
   readonly protocol: number;
-  /** RT_SCOPE_*: 0 universe, 253 link, 254 host. */
+  /** RT_SCOPE_*: 0 universe, 253 link, 254 host. IPv6 has universe only. */
   readonly scope: number;
-  /** 0 = the kernel's default for the family. */
+  /** 0 = the kernel's default for the family (which for IPv6 is 1024, and is read back as 0). */
   readonly metric: number;
   readonly preferredSource: Address | undefined;
   /** Empty for blackhole and its like; several for ECMP. */
@@ -86,6 +91,7 @@ export interface Rule {
   readonly protocol: number;
 }
 
+/** A pair of virtual Ethernet devices. The peer is born down: the kernel refuses to start it before the pair is joined. */
 export interface VethSpec {
   readonly name: string;
   readonly mac?: Mac | undefined;
@@ -100,14 +106,33 @@ export interface VethSpec {
   };
 }
 
+/** A VXLAN device without learning: who is where is said by forwarding entries. */
+export interface VxlanSpec {
+  readonly name: string;
+  /** VNI, 1..2^24-1. */
+  readonly id: number;
+  /** UDP port; 4789 is IANA's. */
+  readonly port: number;
+  /** Source address of the outer packets. */
+  readonly local?: Address | undefined;
+  /** Index of the device that the outer packets leave by. */
+  readonly parent?: number | undefined;
+  readonly mac?: Mac | undefined;
+  readonly mtu?: number | undefined;
+}
+
 /** One write. Batched writes are sent together and each is answered by itself. */
 export type KernelOperation =
+  /** Adds, or replaces the route of the same identity, whoever put it there. */
   | { readonly op: "route.replace"; readonly route: Route }
+  /** By identity, kind and protocol: a route that somebody else has put in its place is not touched (ESRCH). Next hops do not matter. */
   | { readonly op: "route.delete"; readonly route: Route }
+  /** IPv6 without duplicate address detection: IPAM has seen to that, and it would cost a second. */
   | { readonly op: "address.add"; readonly address: LinkAddress }
   | { readonly op: "address.delete"; readonly address: LinkAddress }
   | { readonly op: "neighbour.replace"; readonly neighbour: Neighbour }
   | { readonly op: "neighbour.delete"; readonly neighbour: Neighbour }
+  /** The all-zero MAC (flooding) of a VXLAN device may have several destinations: there it appends. */
   | { readonly op: "fdb.replace"; readonly entry: ForwardingEntry }
   | { readonly op: "fdb.delete"; readonly entry: ForwardingEntry }
   | { readonly op: "rule.add"; readonly rule: Rule }
@@ -120,6 +145,7 @@ export type KernelOperation =
       readonly mac?: Mac | undefined;
       readonly mtu?: number | undefined;
     }
+  | { readonly op: "link.vxlan"; readonly vxlan: VxlanSpec }
   | { readonly op: "link.delete"; readonly index: number };
 
 export interface LinkChange {
@@ -156,8 +182,18 @@ export type KernelEvent =
   /** Notifications were lost (the socket overflowed): read everything again. */
   | { readonly type: "resync" };
 
+export type MonitorGroup = "link" | "address" | "route" | "neighbour";
+
 export interface KernelMonitor {
+  /** No call comes after it, not even one that was due. Closing twice does nothing. */
   close(): void;
+}
+
+/** A message of an nfnetlink answer. */
+export interface NftMessage {
+  readonly type: number;
+  /** Behind the netlink header: nfgenmsg (4 bytes), then attributes. */
+  readonly payload: Uint8Array;
 }
 
 /**
@@ -168,30 +204,37 @@ export interface Kernel {
   links(): Link[];
   link(name: string): Link | undefined;
   addresses(): LinkAddress[];
-  /** Routes of the main table and of others unless one is named; without the cache, local and broadcast entries of table 255. */
+  /** Routes of all tables, or of the one named; the local table (255) only when named; no cached ones. */
   routes(family: Family, table?: number): Route[];
+  /** Entries that were resolved or set; without those that need none (NUD_NOARP: multicast, loopback). */
   neighbours(): Neighbour[];
   forwardingEntries(): ForwardingEntry[];
+  /** Rules that lead to a table. */
   rules(family: Family): Rule[];
 
   /** Sends the operations in order, in as few system calls as the socket allows. Outcome i belongs to operation i. */
   apply(operations: readonly KernelOperation[]): KernelOutcome[];
 
-  /** Calls back for each change from now on, from the event loop. */
-  monitor(
-    groups: readonly ("link" | "address" | "route" | "neighbour")[],
-    onEvent: (events: readonly KernelEvent[]) => void,
-  ): KernelMonitor;
+  /**
+   * Calls back for each change from now on, from the event loop, once a turn with all that came. What `routes` and
+   * `neighbours` leave out is left out here. Not everything is announced: the kernel removes the IPv4 routes of a link that
+   * goes down, or away, without a word on them. After `resync`, and after a link went down, read again.
+   */
+  monitor(groups: readonly MonitorGroup[], onEvent: (events: readonly KernelEvent[]) => void): KernelMonitor;
 
-  /** `net.ipv4.conf.cali123.proxy_arp` style path below /proc/sys with slashes: "net/ipv4/conf/cali123/proxy_arp". undefined if absent. */
+  /** Path below /proc/sys: "net/ipv4/conf/cali123/proxy_arp". Without the final newline; undefined if absent. */
   readSysctl(path: string): string | undefined;
   /** Throws KernelError. */
   writeSysctl(path: string, value: string): void;
 
-  /** One nfnetlink transaction: messages between BATCH_BEGIN and BATCH_END, already encoded. Throws KernelError if refused whole. */
-  nftCommit(batch: Uint8Array): void;
-  /** An nfnetlink request that answers with messages (GETRULE, GETSETELEM, …): their payloads with their types. */
-  nftQuery(request: Uint8Array): { readonly type: number; readonly payload: Uint8Array }[];
+  /**
+   * One nfnetlink transaction of nf_tables messages, already encoded with distinct ascending sequence numbers; batch begin,
+   * end and acknowledgement are put around them. All or nothing: throws TransactionError, which names the messages refused.
+   * All transactions of a Kernel leave by one socket: it is what owns tables with NFT_TABLE_F_OWNER.
+   */
+  nftCommit(messages: Uint8Array): void;
+  /** One nfnetlink request (GETRULE, GETSETELEM, …; a dump if NLM_F_DUMP is set), and what answers it. Throws KernelError. */
+  nftQuery(request: Uint8Array): NftMessage[];
 
   close(): void;
 }

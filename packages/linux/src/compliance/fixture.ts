@@ -1,0 +1,16 @@
+import type { Kernel } from "../kernel/kernel.ts";
+
+/** A network namespace as the suite uses it. */
+export interface Subject {
+  readonly kernel: Kernel;
+  /** What names this namespace in `namespaceFd` of an operation on another one of the same fixture. */
+  readonly fd: number;
+}
+
+/** What an implementation brings to be tested. */
+export interface KernelFixture {
+  /** A new namespace: one loopback device, down, and nothing else. */
+  namespace(): Subject;
+  /** Takes away all it has made. */
+  close(): void;
+}

@@ -1,0 +1,186 @@
+import type { Family } from "@ocicat/net";
+import { errnoNumber } from "../kernel/errno.ts";
+import { KernelError } from "../kernel/error.ts";
+import type {
+  ForwardingEntry,
+  Kernel,
+  KernelEvent,
+  KernelMonitor,
+  KernelOperation,
+  KernelOutcome,
+  Link,
+  LinkAddress,
+  MonitorGroup,
+  Neighbour,
+  NftMessage,
+  Route,
+  Rule,
+} from "../kernel/kernel.ts";
+import { isLinkName } from "../kernel/validate.ts";
+import { currentNamespace, type NamespaceHandle, openNamespace } from "../namespace/handle.ts";
+import { withNetns } from "../namespace/with.ts";
+import { addressFrom, encodeGetAddresses } from "../rtnetlink/address.ts";
+import { RT_TABLE_LOCAL } from "../rtnetlink/constants.ts";
+import { encodeGetLink, linkFrom } from "../rtnetlink/link.ts";
+import {
+  encodeGetForwardingEntries,
+  encodeGetNeighbours,
+  forwardingEntryFrom,
+  neighbourFrom,
+} from "../rtnetlink/neighbour.ts";
+import { encodeGetRoutes, routeFrom } from "../rtnetlink/route.ts";
+import { encodeGetRules, ruleFrom } from "../rtnetlink/rule.ts";
+import { type BuildRequest, Exchange } from "../socket/exchange.ts";
+import { type WatchFd, watchFd } from "../socket/fd-watcher.ts";
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "../socket/netlink-socket.ts";
+import { applyOperations } from "./apply.ts";
+import { groupBits, NetlinkMonitor } from "./monitor.ts";
+import { commitTransaction, queryNft } from "./nft.ts";
+import { readSysctlFile, writeSysctlFile } from "./sysctl.ts";
+
+export interface OpenKernelOptions {
+  /** The network namespace to be bound to; the calling thread's if none is named. It may be closed afterwards. */
+  readonly namespace?: NamespaceHandle | undefined;
+  /** Receive buffer of each monitor, in bytes; 32 MiB unless told. Smaller ones overflow sooner, and say `resync`. */
+  readonly monitorBuffer?: number | undefined;
+  /** How monitors wait; the event loop's epoll unless told. */
+  readonly watch?: WatchFd | undefined;
+}
+
+const MONITOR_BUFFER = 32 * 1024 * 1024;
+const REQUEST_BUFFER = 8 * 1024 * 1024;
+
+/** The kernel's state of one network namespace, over netlink and /proc/sys. Needs CAP_NET_ADMIN. Throws KernelError. */
+export function openKernel(options: OpenKernelOptions = {}): Kernel {
+  const namespace =
+    options.namespace === undefined
+      ? currentNamespace("net")
+      : openNamespace(`/proc/thread-self/fd/${options.namespace.fd}`);
+  return new HostKernel(namespace, options);
+}
+
+class HostKernel implements Kernel {
+  readonly #namespace: NamespaceHandle;
+  readonly #options: OpenKernelOptions;
+  readonly #sockets: NetlinkSocket[] = [];
+  readonly #monitors = new Set<KernelMonitor>();
+  readonly #route: Exchange;
+  #netfilter: Exchange | undefined;
+
+  constructor(namespace: NamespaceHandle, options: OpenKernelOptions) {
+    this.#namespace = namespace;
+    this.#options = options;
+    try {
+      this.#route = this.#openExchange(NETLINK_ROUTE);
+    } catch (error) {
+      namespace.close();
+      throw error;
+    }
+  }
+
+  links(): Link[] {
+    return this.#dump("listing links", (out, flags, sequence) => encodeGetLink(out, flags, sequence), linkFrom);
+  }
+
+  link(name: string): Link | undefined {
+    if (!isLinkName(name)) return undefined;
+    try {
+      const build: BuildRequest = (out, flags, sequence) => encodeGetLink(out, flags, sequence, name);
+      return this.#route.ask(`looking up link ${name}`, build, ({ payload }) => linkFrom(payload))[0];
+    } catch (error) {
+      if (error instanceof KernelError && error.number === errnoNumber("ENODEV")) return undefined;
+      throw error;
+    }
+  }
+
+  addresses(): LinkAddress[] {
+    return this.#dump("listing addresses", encodeGetAddresses, addressFrom);
+  }
+
+  routes(family: Family, table?: number): Route[] {
+    const build: BuildRequest = (out, flags, sequence) => encodeGetRoutes(out, flags, sequence, family, table);
+    const wanted = (route: Route) => (table === undefined ? route.table !== RT_TABLE_LOCAL : route.table === table);
+    try {
+      return this.#dump("listing routes", build, routeFrom).filter(wanted);
+    } catch (error) {
+      // A table comes into being with its first route; before that a dump of it is refused.
+      if (table !== undefined && error instanceof KernelError && error.number === errnoNumber("ENOENT")) return [];
+      throw error;
+    }
+  }
+
+  neighbours(): Neighbour[] {
+    return this.#dump("listing neighbours", encodeGetNeighbours, neighbourFrom);
+  }
+
+  forwardingEntries(): ForwardingEntry[] {
+    return this.#dump("listing forwarding entries", encodeGetForwardingEntries, forwardingEntryFrom);
+  }
+
+  rules(family: Family): Rule[] {
+    return this.#dump(
+      "listing rules",
+      (out, flags, sequence) => encodeGetRules(out, flags, sequence, family),
+      ruleFrom,
+    );
+  }
+
+  apply(operations: readonly KernelOperation[]): KernelOutcome[] {
+    return applyOperations(this.#route, operations);
+  }
+
+  monitor(groups: readonly MonitorGroup[], onEvent: (events: readonly KernelEvent[]) => void): KernelMonitor {
+    const receiveBuffer = this.#options.monitorBuffer ?? MONITOR_BUFFER;
+    const socket = withNetns(
+      this.#namespace,
+      () => new NetlinkSocket(NETLINK_ROUTE, { groups: groupBits(groups), receiveBuffer }),
+    );
+    const monitor = new NetlinkMonitor(socket, this.#options.watch ?? watchFd, onEvent);
+    this.#monitors.add(monitor);
+    return {
+      close: () => {
+        this.#monitors.delete(monitor);
+        monitor.close();
+      },
+    };
+  }
+
+  readSysctl(path: string): string | undefined {
+    return withNetns(this.#namespace, () => readSysctlFile(path));
+  }
+
+  writeSysctl(path: string, value: string): void {
+    withNetns(this.#namespace, () => writeSysctlFile(path, value));
+  }
+
+  nftCommit(messages: Uint8Array): void {
+    commitTransaction(this.#nft(), messages);
+  }
+
+  nftQuery(request: Uint8Array): NftMessage[] {
+    return queryNft(this.#nft(), request);
+  }
+
+  close(): void {
+    for (const monitor of this.#monitors) monitor.close();
+    for (const socket of this.#sockets) socket.close();
+    this.#monitors.clear();
+    this.#namespace.close();
+  }
+
+  #dump<T>(operation: string, build: BuildRequest, parse: (payload: Uint8Array) => T | undefined): T[] {
+    return this.#route.dump(operation, build, ({ payload }) => parse(payload));
+  }
+
+  /** Opened when first needed: most namespaces' kernels are asked for links and routes only. */
+  #nft(): Exchange {
+    this.#netfilter ??= this.#openExchange(NETLINK_NETFILTER);
+    return this.#netfilter;
+  }
+
+  #openExchange(protocol: number): Exchange {
+    const socket = withNetns(this.#namespace, () => new NetlinkSocket(protocol, { receiveBuffer: REQUEST_BUFFER }));
+    this.#sockets.push(socket);
+    return new Exchange(socket);
+  }
+}

@@ -1,0 +1,135 @@
+import { bitsOf, familyOf } from "@ocicat/net";
+import type { KernelOperation, LinkChange, NextHop, Route, Rule } from "./kernel.ts";
+
+/*
+ * What no kernel field can hold is refused here, by the real kernel's driver and the fake alike, before anything is sent:
+ * an encoder that wrapped it to 8 or 16 bits would ask for something else.
+ */
+
+/** The reason why the operation cannot be put to the kernel; undefined if it can. */
+export function objectionTo(operation: KernelOperation): string | undefined {
+  return objections(operation).find((reason) => reason !== undefined);
+}
+
+type Objection = string | undefined;
+
+function objections(operation: KernelOperation): Objection[] {
+  switch (operation.op) {
+    case "route.replace":
+      return [leadsSomewhere(operation.route), ...route(operation.route)];
+    case "route.delete":
+      return route(operation.route);
+    case "address.add":
+    case "address.delete": {
+      const { address, linkIndex, prefixLength, scope } = operation.address;
+      const bits = bitsOf(familyOf(address));
+      return [index(linkIndex), within("prefix length", prefixLength, 0, bits), within("scope", scope, 0, 255)];
+    }
+    case "neighbour.replace":
+    case "neighbour.delete":
+      return [index(operation.neighbour.linkIndex), within("state", operation.neighbour.state, 0, 0xffff)];
+    case "fdb.replace":
+    case "fdb.delete":
+      return [index(operation.entry.linkIndex)];
+    case "rule.add":
+    case "rule.delete":
+      return rule(operation.rule);
+    case "link.set":
+      return [index(operation.index), ...change(operation.change)];
+    case "link.veth": {
+      const { name: own, mtu: ownMtu, peer } = operation.veth;
+      return [name(own), name(peer.name), mtu(ownMtu), mtu(peer.mtu), descriptor(peer.namespaceFd)];
+    }
+    case "link.bridge":
+      return [name(operation.name), mtu(operation.mtu)];
+    case "link.vxlan": {
+      const { name: own, id, port, mtu: ownMtu, parent } = operation.vxlan;
+      return [
+        name(own),
+        within("VNI", id, 1, 0xff_ffff),
+        within("port", port, 1, 0xffff),
+        mtu(ownMtu),
+        parent === undefined ? undefined : index(parent),
+      ];
+    }
+    case "link.delete":
+      return [index(operation.index)];
+  }
+}
+
+function leadsSomewhere({ kind, nextHops }: Route): Objection {
+  return kind === "unicast" && nextHops.length === 0 ? "a unicast route needs a next hop" : undefined;
+}
+
+function route(given: Route): Objection[] {
+  return [
+    within("table", given.table, 1, 0xffff_ffff),
+    within("protocol", given.protocol, 0, 255),
+    within("scope", given.scope, 0, 255),
+    within("metric", given.metric, 0, 0xffff_ffff),
+    mtu(given.mtu),
+    given.preferredSource !== undefined && familyOf(given.preferredSource) !== given.destination.family
+      ? "the preferred source is of another family"
+      : undefined,
+    ...given.nextHops.flatMap((hop) => nextHop(hop, given)),
+  ];
+}
+
+function nextHop(hop: NextHop, of: Route): Objection[] {
+  return [
+    within("weight", hop.weight, 1, 256),
+    within("link index", hop.linkIndex, 0, 0x7fff_ffff),
+    hop.via !== undefined && of.destination.family === 6 && familyOf(hop.via) === 4
+      ? "an IPv6 route cannot go via an IPv4 address"
+      : undefined,
+    hop.via === undefined && hop.onlink ? "onlink says something of a gateway, and there is none" : undefined,
+  ];
+}
+
+function rule(given: Rule): Objection[] {
+  const families = [given.source, given.destination].filter((prefix) => prefix !== undefined);
+  return [
+    within("priority", given.priority, 0, 0xffff_ffff),
+    within("table", given.table, 1, 0xffff_ffff),
+    within("mark", given.mark ?? 0, 0, 0xffff_ffff),
+    within("mark mask", given.markMask ?? 0, 0, 0xffff_ffff),
+    within("protocol", given.protocol, 0, 255),
+    families.some((prefix) => prefix.family !== given.family) ? "a prefix is of another family" : undefined,
+  ];
+}
+
+function change(given: LinkChange): Objection[] {
+  return [
+    given.name === undefined ? undefined : name(given.name),
+    mtu(given.mtu),
+    given.master === undefined ? undefined : within("master", given.master, 0, 0x7fff_ffff),
+    descriptor(given.namespaceFd),
+  ];
+}
+
+/** dev_valid_name() of the kernel: 1..15 bytes, no slash, colon or white space, not "." or "..". */
+export function isLinkName(text: string): boolean {
+  return /^[!-.0-9;-~]{1,15}$/.test(text) && text !== "." && text !== "..";
+}
+
+function name(text: string): Objection {
+  return isLinkName(text) ? undefined : `"${text}" is not an interface name`;
+}
+
+function index(value: number): Objection {
+  return within("link index", value, 1, 0x7fff_ffff);
+}
+
+function mtu(value: number | undefined): Objection {
+  return value === undefined ? undefined : within("MTU", value, 1, 0x7fff_ffff);
+}
+
+function descriptor(value: number | undefined): Objection {
+  return value === undefined ? undefined : within("namespace descriptor", value, 0, 0x7fff_ffff);
+}
+
+function within(what: string, value: number, low: number, high: number): Objection {
+  return Number.isInteger(value) && value >= low && value <= high
+    ? undefined
+    : `${what} ${value} is not an integer from ${low} to ${high}`;
+}

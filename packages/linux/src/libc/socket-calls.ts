@@ -1,0 +1,32 @@
+import { library } from "./library.ts";
+
+/** Raw socket calls; -1 and errno on failure. Byte arrays are handed over as pointers, not copied. */
+export const socket: (domain: number, type: number, protocol: number) => number = library.func(
+  "int socket(int domain, int type, int protocol)",
+);
+export const bind: (fd: number, address: Uint8Array, length: number) => number = library.func(
+  "int bind(int fd, const void *address, unsigned int length)",
+);
+export const setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number =
+  library.func("int setsockopt(int fd, int level, int name, const void *value, unsigned int length)");
+export const send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number = library.func(
+  "long send(int fd, const void *bytes, size_t length, int flags)",
+);
+export const recv: (fd: number, buffer: Uint8Array, length: number, flags: number) => number = library.func(
+  "long recv(int fd, void *buffer, size_t length, int flags)",
+);
+
+export const SOCK_RAW = 3;
+export const SOCK_CLOEXEC = 0x80000;
+export const SOCK_NONBLOCK = 0x800;
+export const SOL_SOCKET = 1;
+export const SO_SNDBUFFORCE = 32;
+export const SO_RCVBUFFORCE = 33;
+/** recv: the message's whole length, also if the buffer is shorter. */
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+
+/** An option whose value is a C int. */
+export function setIntOption(fd: number, level: number, name: number, value: number): number {
+  return setsockopt(fd, level, name, new Uint8Array(Int32Array.of(value).buffer), 4);
+}
