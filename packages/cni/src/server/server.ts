@@ -141,7 +141,7 @@ class RequestHandler {
     );
     const milliseconds = Math.round((clock.monotonic() - started) * 100) / 100;
     const command = progress.request?.environment.get("CNI_COMMAND") ?? "?";
-    const fields = { command, ...progress.operation?.about, milliseconds };
+    const fields = { command, ...(progress.operation?.about ?? aboutRefused(progress.request)), milliseconds };
     if (outcome.error === undefined) logger[command === "STATUS" ? "debug" : "info"]("CNI request done", fields);
     else
       logger[outcome.error.cniCode === CniCode.internal ? "error" : "warning"]("CNI request failed", {
@@ -200,6 +200,16 @@ function failure(
   const version = request === undefined ? undefined : peekVersion(request.stdin);
   const stdout = `${JSON.stringify(error.toJson(version ?? NEWEST_VERSION))}\n`;
   return { answer: { exitCode: 1, stdout }, error };
+}
+
+/** A request that was refused before it became an operation is known by what the runtime said of it. */
+function aboutRefused(request: WireRequest | undefined): Readonly<Record<string, unknown>> {
+  const environment = request?.environment;
+  return {
+    plugin: environment?.get("OCICAT_PLUGIN"),
+    container: environment?.get("CNI_CONTAINERID"),
+    interface: environment?.get("CNI_IFNAME"),
+  };
 }
 
 function describe(error: CniError): Readonly<Record<string, unknown>> {

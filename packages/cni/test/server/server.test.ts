@@ -266,10 +266,13 @@ describe("the server", () => {
       cniCode: 999,
       stack: expect.stringContaining("server.test") as string,
     });
+    await exchange(settings.path, encode(ADD_ENV, "{"));
+    expect(records[4]?.fields).toMatchObject({ command: "ADD", plugin: "calico", interface: "eth0", cniCode: 6 });
     expect(observed.map(({ command, cniCode }) => ({ command, cniCode }))).toEqual([
       { command: "ADD", cniCode: 0 },
       { command: "ADD", cniCode: 0 },
       { command: "ADD", cniCode: 999 },
+      { command: "ADD", cniCode: 6 },
     ]);
     await server.close();
   });
