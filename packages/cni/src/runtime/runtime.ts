@@ -72,31 +72,19 @@ export class CniRuntime {
   }
 
   /**
-   * CHECK, first to last, each plugin given the ADD's final result, arguments and capabilities as for DEL. Does nothing where
-   * the list has disableCheck. Throws PluginError.
+   * CHECK, first to last, each plugin given the ADD's final result, arguments and capabilities as for DEL. Resolves to the types of
+   * the plugins that were asked: none where the list has disableCheck. Throws PluginError.
    */
-  async checkNetworkList(list: NetworkList, attachment: RuntimeAttachment): Promise<void> {
-    if (!atLeast(list.cniVersion, "0.4.0")) {
-      const what = `CNI ${list.cniVersion} has no CHECK`;
-      throw new OcicatError({
-        code: "CNI_CHECK_UNSUPPORTED",
-        where: list.source,
-        what,
-        fix: "set cniVersion to 0.4.0 or later",
-      });
-    }
-    if (list.disableCheck) return;
-    const { known, result } = await this.#recall(list, attachment);
-    const env = environmentOf("CHECK", known, this.#options.pluginDirs);
-    const paths = await this.#find(list);
-    if (result === undefined) {
-      const where = `network ${list.name}, container ${attachment.containerId}, ${attachment.ifname}`;
-      const what = "there is no result to check against";
-      throw new OcicatError({ code: "CNI_NOT_ATTACHED", where, what, fix: "ADD it first" });
-    }
-    for (const [index, plugin] of list.plugins.entries()) {
-      await this.#call(list, plugin, paths[index] ?? "", env, known, result);
-    }
+  async checkNetworkList(list: NetworkList, attachment: RuntimeAttachment): Promise<readonly string[]> {
+    return list.disableCheck ? [] : await this.#check(list, attachment);
+  }
+
+  /** CHECK of the plugins of one type alone, also where disableCheck spares the list (for the sake of another plugin). */
+  async checkPlugin(list: NetworkList, type: string, attachment: RuntimeAttachment): Promise<void> {
+    const plugins = list.plugins.filter((plugin) => plugin.type === type);
+    if (plugins.length === 0)
+      throw missing("CNI_PLUGIN_NOT_LISTED", list.source, `there is no plugin ${type} in the list`);
+    await this.#check({ ...list, plugins }, attachment);
   }
 
   /** STATUS of every plugin (1.1.0 on; an older list is always ready). Throws the first PluginError. */
@@ -117,6 +105,24 @@ export class CniRuntime {
   /** Every attachment that was added and not yet deleted. */
   async attachments(): Promise<CachedResult[]> {
     return await this.#cache.all();
+  }
+
+  async #check(list: NetworkList, attachment: RuntimeAttachment): Promise<readonly string[]> {
+    if (!atLeast(list.cniVersion, "0.4.0")) {
+      const fix = "set cniVersion to 0.4.0 or later";
+      throw missing("CNI_CHECK_UNSUPPORTED", list.source, `CNI ${list.cniVersion} has no CHECK`, fix);
+    }
+    const { known, result } = await this.#recall(list, attachment);
+    const env = environmentOf("CHECK", known, this.#options.pluginDirs);
+    const paths = await this.#find(list);
+    if (result === undefined) {
+      const where = `network ${list.name}, container ${attachment.containerId}, ${attachment.ifname}`;
+      throw missing("CNI_NOT_ATTACHED", where, "there is no result to check against", "ADD it first");
+    }
+    for (const [index, plugin] of list.plugins.entries()) {
+      await this.#call(list, plugin, paths[index] ?? "", env, known, result);
+    }
+    return list.plugins.map((plugin) => plugin.type);
   }
 
   /** The attachment with what its ADD was given, and that ADD's result. The namespace is not filled in: DEL may mean that it is gone. */
@@ -163,12 +169,12 @@ export class CniRuntime {
     const path = await findPlugin(type, this.#options.pluginDirs);
     if (path !== undefined) return path;
     const where = this.#options.pluginDirs.join(", ");
-    throw new OcicatError({
-      code: "CNI_PLUGIN_MISSING",
+    throw missing(
+      "CNI_PLUGIN_MISSING",
       where,
-      what: `there is no plugin ${type}`,
-      fix: "install it, or add its directory to CNI_PATH",
-    });
+      `there is no plugin ${type}`,
+      "install it, or add its directory to CNI_PATH",
+    );
   }
 
   async #call(
@@ -182,4 +188,8 @@ export class CniRuntime {
     const stdin = deriveConf(list, plugin, attachment ?? { containerId: "", ifname: "" }, previous);
     return await callPlugin({ exec: this.#exec, path, type: plugin.type, env, stdin });
   }
+}
+
+function missing(code: string, where: string, what: string, fix?: string): OcicatError {
+  return new OcicatError({ code, where, what, fix });
 }

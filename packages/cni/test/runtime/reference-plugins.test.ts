@@ -135,9 +135,8 @@ describe("Debian's reference plugins", () => {
     expect(last.routes.map(({ destination }) => destination.toString())).toEqual(["169.254.1.1/32", "0.0.0.0/0"]);
     expect(node.run("iptables-save", "-t", "nat")).toMatch(/--dport 18080 .*DNAT.*10\.244\.7\.1:80/);
     expect(node.run("tc", "qdisc", "show", "dev", "cali0761ccbeace")).toContain("tbf");
-    // Debian's portmap 1.1.1 looks for IPv6 rules of an IPv4 container in its CHECK, so the others' alone is run.
-    const others = { ...list, plugins: list.plugins.filter(({ type }) => type !== "portmap") };
-    if (cniVersion !== "0.3.1") await runtime.checkNetworkList(others, attach());
+    // Debian's portmap 1.1.1 looks for IPv6 rules of an IPv4 container in its CHECK, so bandwidth's alone is run.
+    if (cniVersion !== "0.3.1") await runtime.checkPlugin(list, "bandwidth", attach());
     await runtime.delNetworkList(list, attach());
     expect(node.run("iptables-save", "-t", "nat")).not.toContain("18080");
   });

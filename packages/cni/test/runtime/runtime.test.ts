@@ -187,7 +187,7 @@ describe("CHECK, STATUS and VERSION", () => {
     const { plugins, runtime } = world();
     await expect(runtime.checkNetworkList(list, attachment)).rejects.toMatchObject({ code: "CNI_NOT_ATTACHED" });
     await runtime.addNetworkList(list, attachment);
-    await runtime.checkNetworkList(list, attachment);
+    expect(await runtime.checkNetworkList(list, attachment)).toEqual(["one", "two"]);
     expect(plugins.calls().slice(2)).toEqual(["one CHECK", "two CHECK"]);
     expect(plugins.stdin("one", "CHECK")).toMatchObject({ prevResult: second });
     plugins.answer("one", "CHECK", { out: { code: 101, msg: "eth0 is gone" }, code: 1 });
@@ -196,10 +196,21 @@ describe("CHECK, STATUS and VERSION", () => {
 
   it("CHECK is not run where the list disables it, and does not exist before 0.4.0", async () => {
     const { plugins, runtime } = world();
-    await runtime.checkNetworkList({ ...list, disableCheck: true }, attachment);
+    expect(await runtime.checkNetworkList({ ...list, disableCheck: true }, attachment)).toEqual([]);
     expect(plugins.calls()).toEqual([]);
     await expect(runtime.checkNetworkList({ ...list, cniVersion: "0.3.1" }, attachment)).rejects.toMatchObject({
       code: "CNI_CHECK_UNSUPPORTED",
+    });
+  });
+
+  it("CHECK of one plugin alone runs also where the list disables it", async () => {
+    const { plugins, runtime } = world();
+    await runtime.addNetworkList(list, attachment);
+    await runtime.checkPlugin({ ...list, disableCheck: true }, "one", attachment);
+    expect(plugins.calls().slice(2)).toEqual(["one CHECK"]);
+    expect(plugins.stdin("one", "CHECK")).toMatchObject({ prevResult: second });
+    await expect(runtime.checkPlugin(list, "three", attachment)).rejects.toMatchObject({
+      code: "CNI_PLUGIN_NOT_LISTED",
     });
   });
 
