@@ -11,8 +11,11 @@ export {
 } from "./filter/policy.ts";
 export type { NextHopResolver, NextHopState } from "./rib/decision.ts";
 export type { ExplainedPath, Explanation } from "./rib/explain.ts";
+export type { OriginatedRoute } from "./rib/own-routes.ts";
 export { DEFAULT_TIMERS, type GracefulRestartMode, type SessionTimers } from "./session/config.ts";
 export type { StateName } from "./session/state.ts";
+export { type MemoryNetwork, type MemoryNetworkOptions, memoryNetwork } from "./speaker/memory-network.ts";
+export { createSpeaker } from "./speaker/speaker.ts";
 export type {
   Connection,
   ConnectionHandlers,
@@ -27,12 +30,13 @@ export type {
 export type {
   BestChange,
   BestRoute,
-  OriginatedRoute,
   PeerConfig,
   PeerStatus,
   Speaker,
   SpeakerOptions,
 } from "./speaker/types.ts";
+export { formatAsPath } from "./wire/attributes/as-path.ts";
+export { formatAttributes } from "./wire/attributes/encode.ts";
 export type {
   Aggregator,
   AsPath,

@@ -3,6 +3,7 @@ import type { Address, Family, Ipv4, Prefix } from "@ocicat/net";
 import type { Policy } from "../filter/policy.ts";
 import type { NextHopResolver } from "../rib/decision.ts";
 import type { Explanation } from "../rib/explain.ts";
+import type { OriginatedRoute } from "../rib/own-routes.ts";
 import type { GracefulRestartMode, SessionTimers } from "../session/config.ts";
 import type { StateName } from "../session/state.ts";
 import type { PathAttributes } from "../wire/attributes/types.ts";
@@ -47,15 +48,6 @@ export interface PeerConfig {
   /** acceptAll. */
   readonly exportPolicy?: Policy | undefined;
   readonly security?: ConnectionSecurity | undefined;
-}
-
-/** A route that this speaker announces as its own. */
-export interface OriginatedRoute {
-  readonly prefix: Prefix;
-  /** Why it exists, for people: "block 10.244.1.0/26, affinity host:node1". */
-  readonly origin: string;
-  /** Next hop: this speaker, ORIGIN IGP, empty AS_PATH, LOCAL_PREF 100 unless told. */
-  readonly attributes?: Partial<PathAttributes> | undefined;
 }
 
 export interface BestRoute {

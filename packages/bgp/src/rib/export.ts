@@ -1,0 +1,77 @@
+import type { Address, Family, Prefix } from "@ocicat/net";
+import type { Policy, PolicyPeer } from "../filter/policy.ts";
+import { prependAs } from "../wire/attributes/as-path.ts";
+import { COMMUNITY } from "../wire/attributes/communities.ts";
+import { isUnspecified } from "../wire/attributes/encode.ts";
+import type { PathAttributes } from "../wire/attributes/types.ts";
+import { DEFAULT_LOCAL_PREF } from "./decision.ts";
+import type { Path } from "./path.ts";
+
+export type NextHopMode = "auto" | "self" | "keep";
+
+/** All that the form of a route towards a peer depends on: peers that are equal in this are told the same. */
+export interface ExportView {
+  readonly peer: PolicyPeer;
+  readonly nextHopMode: NextHopMode;
+  /** This speaker's address to name as next hop, by family. */
+  readonly self: Readonly<Partial<Record<Family, Address>>>;
+  readonly policy: Policy;
+}
+
+export type ExportVerdict = { readonly attributes: PathAttributes } | { readonly refusal: string };
+
+/** What a peer with this view is told of a path: the attributes, or why it is not told. */
+export function exportPath(prefix: Prefix, path: Path, view: ExportView): ExportVerdict {
+  const attributes = path.accepted?.attributes;
+  if (attributes === undefined) return { refusal: "refused on import" };
+  const forbidden = forbiddenBy(attributes, path, view.peer);
+  if (forbidden !== undefined) return { refusal: forbidden };
+  const source = path.source;
+  const verdict = view.policy({ prefix, attributes, source, origin: path.origin }, view.peer);
+  if (!verdict.accept) return { refusal: verdict.reason };
+  return outgoing(prefix.family, verdict.attributes ?? attributes, path, view);
+}
+
+function forbiddenBy(attributes: PathAttributes, { source }: Path, peer: PolicyPeer): string | undefined {
+  // RFC 4271 §9.2: internal peers are a full mesh and tell each other themselves.
+  if (source?.internal === true && peer.internal) return "learned from an internal peer, towards an internal peer";
+  // RFC 1997.
+  const communities = attributes.communities ?? [];
+  if (communities.includes(COMMUNITY.noAdvertise)) return "community no-advertise";
+  if (peer.internal) return undefined;
+  const confined = communities.find((one) => one === COMMUNITY.noExport || one === COMMUNITY.noExportSubconfed);
+  return confined === undefined ? undefined : "community no-export";
+}
+
+function outgoing(family: Family, attributes: PathAttributes, path: Path, view: ExportView): ExportVerdict {
+  const nextHop = nextHopFor(family, attributes, view);
+  if (nextHop === undefined) return { refusal: `no IPv${family} address of this speaker to name as next hop` };
+  const { linkLocalNextHop, ...rest } = attributes;
+  const kept = nextHop === attributes.nextHop && linkLocalNextHop !== undefined ? { linkLocalNextHop } : {};
+  const shaped = view.peer.internal ? toInternal(rest) : toExternal(rest, path, view.peer);
+  return { attributes: { ...shaped, nextHop, ...kept } };
+}
+
+/** RFC 4271 §5.1.3: own routes and external peers are given this speaker, the rest is left alone, unless configured. */
+function nextHopFor(
+  family: Family,
+  { nextHop }: PathAttributes,
+  { self, nextHopMode, peer }: ExportView,
+): Address | undefined {
+  const own = self[family];
+  if (isUnspecified(nextHop) || nextHopMode === "self") return own;
+  if (nextHopMode === "keep" || peer.internal) return nextHop;
+  return own;
+}
+
+/** RFC 4271 §5.1.5: LOCAL_PREF always goes to internal peers. */
+function toInternal(attributes: PathAttributes): PathAttributes {
+  return { ...attributes, localPref: attributes.localPref ?? DEFAULT_LOCAL_PREF };
+}
+
+/** RFC 4271 §5.1.2, §5.1.4 (a MED that was learned stays inside), §5.1.5; RFC 4456 §8. */
+function toExternal(attributes: PathAttributes, { source }: Path, peer: PolicyPeer): PathAttributes {
+  const { localPref: _pref, originatorId: _originator, clusterList: _clusters, med, ...rest } = attributes;
+  const keepsMed = source === undefined && med !== undefined;
+  return { ...rest, ...(keepsMed && { med }), asPath: prependAs(attributes.asPath, peer.localAs) };
+}

@@ -1,0 +1,124 @@
+import type { Address, Ipv4, Prefix } from "@ocicat/net";
+import { type NextHopResolver, select } from "./decision.ts";
+import { type Destination, type Path, type Selection, samePath } from "./path.ts";
+
+/** A prefix whose best path, or set of equally good paths, is not what it was. */
+export interface SelectionChange {
+  readonly destination: Destination;
+  readonly before: Selection | undefined;
+  readonly after: Selection | undefined;
+}
+
+/**
+ * Every path to every prefix, and what was selected among them. Changes are queued and selected in batches, so that a
+ * prefix which changes ten times in one turn is decided once.
+ */
+export class LocRib {
+  /** IPv4 by address × 64 + length, IPv6 by text: a number is the cheaper key. */
+  readonly #destinations = new Map<number | string, Destination>();
+  #dirty: Destination[] = [];
+  readonly #resolve: NextHopResolver;
+  readonly #multipath: boolean;
+
+  constructor(resolve: NextHopResolver, multipath: boolean) {
+    this.#resolve = resolve;
+    this.#multipath = multipath;
+  }
+
+  /** Prefixes with at least one path, a selection or a holder. */
+  get size(): number {
+    return this.#destinations.size;
+  }
+
+  /** Prefixes that wait for the decision process. */
+  get pending(): number {
+    return this.#dirty.length;
+  }
+
+  find(prefix: Prefix): Destination | undefined {
+    return this.#destinations.get(keyOf(prefix));
+  }
+
+  destination(prefix: Prefix): Destination {
+    const key = keyOf(prefix);
+    const known = this.#destinations.get(key);
+    if (known !== undefined) return known;
+    const created = { prefix, paths: [], selected: undefined, dirty: false, holders: 0 };
+    this.#destinations.set(key, created);
+    return created;
+  }
+
+  destinations(): IterableIterator<Destination> {
+    return this.#destinations.values();
+  }
+
+  /** Puts `path` in the place of `previous`; either may be missing. */
+  replace(destination: Destination, previous: Path | undefined, path: Path | undefined): void {
+    const others = previous === undefined ? destination.paths : destination.paths.filter((one) => one !== previous);
+    destination.paths = path === undefined ? others : [...others, path];
+    this.markDirty(destination);
+  }
+
+  markDirty(destination: Destination): void {
+    if (destination.dirty) return;
+    destination.dirty = true;
+    this.#dirty.push(destination);
+  }
+
+  /** Selects again where a path goes through one of these next hops (any unless told). */
+  nextHopsChanged(nextHops?: readonly Address[]): void {
+    const concerned = nextHops === undefined ? undefined : new Set<Address>(nextHops);
+    for (const destination of this.#destinations.values()) {
+      const through = ({ accepted }: Path) =>
+        accepted !== undefined && (concerned === undefined || concerned.has(accepted.attributes.nextHop));
+      if (destination.paths.some(through)) this.markDirty(destination);
+    }
+  }
+
+  /** Decides up to `limit` of the prefixes that wait; the changes, in the order they were queued. */
+  settle(limit: number): SelectionChange[] {
+    const batch = this.#dirty.splice(0, limit);
+    const changes: SelectionChange[] = [];
+    for (const destination of batch) {
+      destination.dirty = false;
+      const before = destination.selected;
+      const after = select(destination.paths, this.#resolve, this.#multipath);
+      destination.selected = after;
+      if (!sameSelection(before, after)) changes.push({ destination, before, after });
+      this.#collect(destination);
+    }
+    return changes;
+  }
+
+  hold(destination: Destination): void {
+    destination.holders += 1;
+  }
+
+  letGo(destination: Destination): void {
+    destination.holders -= 1;
+    this.#collect(destination);
+  }
+
+  #collect(destination: Destination): void {
+    const { paths, selected, dirty, holders, prefix } = destination;
+    if (paths.length === 0 && selected === undefined && !dirty && holders === 0)
+      this.#destinations.delete(keyOf(prefix));
+  }
+}
+
+function keyOf(prefix: Prefix): number | string {
+  return isIpv4(prefix.address) ? prefix.address * 64 + prefix.length : prefix.toString();
+}
+
+function isIpv4(address: Address): address is Ipv4 {
+  return typeof address === "number";
+}
+
+function sameSelection(a: Selection | undefined, b: Selection | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  if (a.multipath.length !== b.multipath.length) return false;
+  return a.multipath.every((path, index) => {
+    const other = b.multipath[index];
+    return other !== undefined && samePath(path, other);
+  });
+}

@@ -1,0 +1,371 @@
+import type { Clock, Logger, Random } from "@ocicat/kit";
+import { type Address, type Family, type Ipv4, ipv4 } from "@ocicat/net";
+import { AdjRibIn } from "../rib/adj-rib-in.ts";
+import type { AttributeStore } from "../rib/attribute-store.ts";
+import type { Self } from "../rib/import.ts";
+import type { LocRib } from "../rib/loc-rib.ts";
+import type { RibPeer } from "../rib/path.ts";
+import type { Member } from "../rib/update-group.ts";
+import type { DownReason, SessionAction, SessionEvent, SlotTimer } from "../session/events.ts";
+import type { Negotiated, RestartState } from "../session/negotiate.ts";
+import {
+  NEW_SESSION,
+  negotiatedOf,
+  type Session,
+  SLOTS,
+  type Slot,
+  type StateName,
+  stateOf,
+} from "../session/state.ts";
+import { step } from "../session/step.ts";
+import { encodeControl } from "../wire/codec.ts";
+import { type CodecContext, DEFAULT_CONTEXT } from "../wire/context.ts";
+import type { NotificationMessage, UpdateMessage } from "../wire/message.ts";
+import { Helper } from "./helper.ts";
+import type { ResolvedPeer } from "./peer-config.ts";
+import { Timers } from "./timers.ts";
+import type { Connection, Dial, Transport } from "./transport.ts";
+import type { PeerStatus } from "./types.ts";
+import { Wire } from "./wire.ts";
+
+/** What a peer needs of the speaker. */
+export interface PeerHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly transport: Transport;
+  readonly locRib: LocRib;
+  readonly store: AttributeStore;
+  readonly restart: RestartState;
+  /** The session is up: give the peer a place in an update group. */
+  joined(peer: Peer, negotiated: Negotiated): void;
+  left(peer: Peer): void;
+  /** The peer's connection takes bytes again. */
+  drained(peer: Peer): void;
+  refresh(peer: Peer, family: Family): void;
+  /** Routes, End-of-RIB marks or the state have changed. */
+  changed(peer: Peer): void;
+  stateChanged(peer: Peer, state: StateName, info: string): void;
+}
+
+const HOLD_GRACE_MS = 20;
+
+/**
+ * Drives one session: performs the actions of the state machine on connections and timers, and feeds it what comes of
+ * them. Owns the peer's Adj-RIB-In, which outlives sessions.
+ */
+export class Peer implements Member {
+  readonly peer: RibPeer;
+  readonly adjRibIn: AdjRibIn;
+  /** Families whose End-of-RIB has come in this or an earlier session. */
+  readonly endOfRib = new Set<Family>();
+  readonly #host: PeerHost;
+  readonly #timers: Timers;
+  readonly #helper: Helper;
+  readonly #wires: Partial<Record<Slot, Wire>> = {};
+  #config: ResolvedPeer;
+  #session: Session = NEW_SESSION;
+  #dial: Dial | undefined;
+  #offered: Connection | undefined;
+  #negotiated: Negotiated | undefined;
+  #since: number;
+  #note: string | undefined;
+  #updatesIn = 0;
+  #updatesOut = 0;
+
+  constructor(host: PeerHost, config: ResolvedPeer) {
+    this.#host = host;
+    this.#config = config;
+    this.#since = host.clock.now();
+    this.#timers = new Timers(host.clock, host.random);
+    const { remoteAs, localAs } = config.session;
+    this.peer = {
+      name: config.name,
+      address: config.remoteAddress,
+      as: remoteAs,
+      internal: remoteAs === localAs,
+      routerId: ipv4(0),
+    };
+    const { locRib, store } = host;
+    this.adjRibIn = new AdjRibIn({ peer: this.peer, locRib, store, self: this.#self(), policy: config.importPolicy });
+    this.#helper = new Helper({ adjRibIn: this.adjRibIn, timers: this.#timers, onChange: () => host.changed(this) });
+  }
+
+  get config(): ResolvedPeer {
+    return this.#config;
+  }
+
+  get state(): StateName {
+    return stateOf(this.#session);
+  }
+
+  /** Of the session that is Established. */
+  get negotiated(): Negotiated | undefined {
+    return negotiatedOf(this.#session);
+  }
+
+  /** Whether End-of-RIBs of this peer mean something to a restart. */
+  get graceful(): boolean {
+    return this.#config.session.gracefulRestart.mode !== "off";
+  }
+
+  /** The address that stands for this speaker on the session. */
+  get localAddress(): Address | undefined {
+    return this.#establishedWire()?.connection.local.address ?? this.#config.localAddress;
+  }
+
+  start(): void {
+    this.#feed({ type: "start" });
+  }
+
+  /** Ends the session and forgets the peer's routes. Without a NOTIFICATION the peer keeps ours, if it can. */
+  stop(message: NotificationMessage | undefined): void {
+    this.#feed({ type: "stop", notification: message });
+    this.#timers.stopAll();
+    this.adjRibIn.clear();
+  }
+
+  /** Takes over a configuration under which the session may go on: one with the same `sessionKey`. */
+  reconfigure(config: ResolvedPeer): void {
+    const previous = this.#config;
+    this.#config = config;
+    if (config.importPolicy !== previous.importPolicy) this.adjRibIn.reapply(config.importPolicy, this.#self());
+    this.#feed({ type: "reconfigured" });
+  }
+
+  /** A connection that the peer has dialled. */
+  offer(connection: Connection): void {
+    this.#offered = connection;
+    this.#feed({ type: "offered" });
+  }
+
+  send(bytes: Uint8Array): boolean {
+    this.#updatesOut += 1;
+    return this.#establishedWire()?.send(bytes) ?? true;
+  }
+
+  requestRefresh(family: Family): boolean {
+    const wire = this.#establishedWire();
+    const { negotiated } = this;
+    if (wire === undefined || negotiated === undefined) return false;
+    if (!negotiated.routeRefresh || !negotiated.families.includes(family)) return false;
+    wire.send(encodeControl({ type: "route-refresh", family, subtype: 0 }));
+    return true;
+  }
+
+  status(advertised: number): PeerStatus {
+    const { adjRibIn, negotiated, state } = this;
+    return {
+      name: this.#config.name,
+      remoteAddress: this.#config.remoteAddress,
+      remoteAs: this.#config.session.remoteAs,
+      state,
+      since: this.#since,
+      info: state === "Established" ? state : (this.#note ?? state),
+      lastError: this.#note,
+      negotiated: negotiated === undefined ? undefined : summary(negotiated),
+      received: adjRibIn.size,
+      accepted: adjRibIn.accepted,
+      advertised,
+      stale: adjRibIn.stale,
+      updatesIn: this.#updatesIn,
+      updatesOut: this.#updatesOut,
+    };
+  }
+
+  #feed(event: SessionEvent): void {
+    const before = this.state;
+    const environment = {
+      config: this.#config.session,
+      restart: this.#host.restart,
+      now: this.#host.clock.monotonic(),
+    };
+    const { session, actions } = step(this.#session, event, environment);
+    this.#session = session;
+    for (const action of actions) this.#perform(action);
+    if (this.state !== before) this.#host.stateChanged(this, this.state, this.#note ?? this.state);
+  }
+
+  #perform(action: SessionAction): void {
+    switch (action.type) {
+      case "dial":
+        this.#dialOut();
+        break;
+      case "cancel-dial":
+        this.#dial?.cancel();
+        break;
+      case "adopt":
+        this.#adopt();
+        break;
+      case "refuse":
+        this.#refuse(action.notification);
+        break;
+      case "send":
+        this.#wires[action.slot]?.send(encodeControl(action.message));
+        break;
+      case "close":
+        this.#wires[action.slot]?.close();
+        break;
+      case "start-timer":
+        this.#startTimer(action);
+        break;
+      case "stop-timer":
+        this.#stopTimer(action.slot, action.timer);
+        break;
+      case "start-idle-hold":
+        this.#timers.start("idle hold", action.ms, true, () => this.#feed({ type: "idle-hold-expired" }));
+        break;
+      case "stop-idle-hold":
+        this.#timers.stop("idle hold");
+        break;
+      case "up":
+        this.#up(action.negotiated);
+        break;
+      case "down":
+        this.#down(action.reason);
+        break;
+      case "deliver":
+        this.#deliver(action.update);
+        break;
+      case "refresh":
+        this.#host.refresh(this, action.family);
+        break;
+      case "note":
+        this.#note = action.text;
+        break;
+    }
+  }
+
+  #startTimer({ slot, timer, ms, jitter }: Extract<SessionAction, { type: "start-timer" }>): void {
+    const fire = () => this.#feed({ type: "timer", slot, timer });
+    this.#stopGrace(slot, timer);
+    // A process that was held up finds its timers due before it has read what came in the meantime: read first.
+    const due = timer === "hold" ? () => this.#timers.start(`${slot} hold grace`, HOLD_GRACE_MS, false, fire) : fire;
+    this.#timers.start(`${slot} ${timer}`, ms, jitter, due);
+  }
+
+  #stopTimer(slot: Slot, timer: SlotTimer): void {
+    this.#stopGrace(slot, timer);
+    this.#timers.stop(`${slot} ${timer}`);
+  }
+
+  #stopGrace(slot: Slot, timer: SlotTimer): void {
+    if (timer === "hold") this.#timers.stop(`${slot} hold grace`);
+  }
+
+  #dialOut(): void {
+    const { localAddress, remoteAddress, remotePort, security } = this.#config;
+    this.#dial = this.#host.transport.connect(
+      { local: localAddress, remote: { address: remoteAddress, port: remotePort }, security },
+      (connection) => {
+        this.#attach("outgoing", connection);
+        this.#feed({ type: "connected" });
+      },
+      (reason) => this.#feed({ type: "closed", slot: "outgoing", reason }),
+    );
+  }
+
+  #adopt(): void {
+    if (this.#offered !== undefined) this.#attach("incoming", this.#offered);
+    this.#offered = undefined;
+  }
+
+  #refuse(message: NotificationMessage | undefined): void {
+    if (message !== undefined) this.#offered?.send(encodeControl(message));
+    this.#offered?.close();
+    this.#offered = undefined;
+  }
+
+  #attach(slot: Slot, connection: Connection): void {
+    const wire = new Wire(connection, () => this.#codec(slot), {
+      onMessage: (message) => this.#feed({ type: "message", slot, message }),
+      onMalformed: (error) => this.#feed({ type: "malformed", slot, error }),
+      onDrain: () => this.#host.drained(this),
+      onClose: (reason) => this.#feed({ type: "closed", slot, reason }),
+    });
+    this.#wires[slot] = wire;
+    wire.start();
+  }
+
+  #codec(slot: Slot): CodecContext {
+    const machine = this.#session[slot];
+    return "negotiated" in machine ? machine.negotiated.codec : DEFAULT_CONTEXT;
+  }
+
+  #up(negotiated: Negotiated): void {
+    this.#negotiated = negotiated;
+    this.#since = this.#host.clock.now();
+    this.#updatesIn = 0;
+    this.#updatesOut = 0;
+    this.#takeIdentifier(negotiated.remote.routerId);
+    this.adjRibIn.self = this.#self();
+    this.#helper.up(negotiated, this.#config.stalePathTimeS);
+    this.#host.joined(this, negotiated);
+    this.#host.changed(this);
+  }
+
+  #down(reason: DownReason): void {
+    this.#since = this.#host.clock.now();
+    if (this.#negotiated !== undefined) this.#helper.down(reason, this.#negotiated);
+    this.#negotiated = undefined;
+    this.#note = reason.text;
+    this.#host.left(this);
+    this.#host.changed(this);
+  }
+
+  #deliver({ withdrawn, announced, endOfRib, problems }: UpdateMessage): void {
+    this.#updatesIn += 1;
+    for (const { name, treatment, what } of problems) {
+      this.#host.logger.warning("malformed route in an UPDATE", {
+        peer: this.peer.name,
+        attribute: name,
+        treatment,
+        what,
+      });
+    }
+    this.adjRibIn.withdraw(withdrawn);
+    for (const { attributes, prefixes } of announced) this.adjRibIn.announce(prefixes, attributes);
+    if (endOfRib !== undefined) {
+      this.endOfRib.add(endOfRib);
+      this.#helper.endOfRib(endOfRib);
+    }
+    this.#host.changed(this);
+  }
+
+  #takeIdentifier(routerId: Ipv4): void {
+    if (routerId === this.peer.routerId) return;
+    this.peer.routerId = routerId;
+    this.adjRibIn.identifierChanged();
+  }
+
+  #self(): Self {
+    const { session, ownNextHop } = this.#config;
+    const addresses = [this.localAddress, ownNextHop[4], ownNextHop[6]].filter((address) => address !== undefined);
+    return { localAs: session.localAs, routerId: session.routerId, addresses };
+  }
+
+  #establishedWire(): Wire | undefined {
+    const slot = SLOTS.find((one) => this.#session[one].state === "Established");
+    return slot === undefined ? undefined : this.#wires[slot];
+  }
+}
+
+function summary({
+  remote,
+  holdTimeS,
+  keepaliveS,
+  families,
+  codec,
+  routeRefresh,
+  gracefulRestart,
+}: Negotiated): PeerStatus["negotiated"] {
+  return {
+    routerId: remote.routerId,
+    holdTimeS,
+    keepaliveS,
+    families,
+    fourOctetAs: codec.as4,
+    routeRefresh,
+    gracefulRestart: gracefulRestart !== undefined,
+  };
+}

@@ -1,0 +1,317 @@
+import { OcicatError, type Timer } from "@ocicat/kit";
+import { type Address, compareAddresses, type Family, formatAddress, type Prefix } from "@ocicat/net";
+import { AttributeStore } from "../rib/attribute-store.ts";
+import type { NextHopResolver } from "../rib/decision.ts";
+import { type Explanation, explainDestination } from "../rib/explain.ts";
+import { LocRib, type SelectionChange } from "../rib/loc-rib.ts";
+import { type OriginatedRoute, OwnRoutes } from "../rib/own-routes.ts";
+import type { Destination, Selection } from "../rib/path.ts";
+import type { StateName } from "../session/state.ts";
+import { encodeControl } from "../wire/codec.ts";
+import { notification } from "../wire/notification.ts";
+import type { NotificationKind } from "../wire/notification-kinds.ts";
+import { Peer, type PeerHost } from "./peer.ts";
+import { type ResolvedPeer, resolvePeers } from "./peer-config.ts";
+import { RestartWindow } from "./restart-window.ts";
+import type { Connection, Listener } from "./transport.ts";
+import type { BestChange, BestRoute, PeerConfig, PeerStatus, Speaker, SpeakerOptions } from "./types.ts";
+import { UpdateGroups } from "./update-groups.ts";
+
+const DEFAULT_DEFERRAL_S = 120;
+/** Destinations decided, and sent to each peer, in one turn of the event loop: some milliseconds of work. */
+const BATCH = 2_000;
+const REACHABLE = { reachable: true, metric: 0 };
+
+/** A BGP speaker: see `Speaker` for what it does, README.md for the invariants. Throws OcicatError on a bad identifier or AS. */
+export function createSpeaker(options: SpeakerOptions): Speaker {
+  if (options.routerId === 0) throw badSpeaker("the BGP identifier is 0.0.0.0", "give routerId a unicast IPv4 address");
+  if (!Number.isInteger(options.localAs) || options.localAs < 1 || options.localAs > 2 ** 32 - 1) {
+    throw badSpeaker(`AS ${options.localAs} is not from 1 to 4294967295`, "set localAs");
+  }
+  return new BgpSpeaker(options);
+}
+
+/**
+ *     setPeers ─► peers ─► Adj-RIB-In ─┐
+ *     setOriginated ─► own routes ─────┴─► Loc-RIB ─flush─┬─► onChange
+ *                                                         └─► update groups ─► peers
+ *
+ * All changes of one turn of the event loop are settled in one flush.
+ */
+class BgpSpeaker implements Speaker {
+  readonly #options: SpeakerOptions;
+  readonly #store = new AttributeStore();
+  readonly #resolve: NextHopResolver;
+  readonly #locRib: LocRib;
+  readonly #own: OwnRoutes;
+  readonly #groups: UpdateGroups;
+  readonly #host: PeerHost;
+  readonly #window: RestartWindow;
+  readonly #peers = new Map<string, Peer>();
+  readonly #byAddress = new Map<Address, Peer>();
+  #listener: Listener | undefined;
+  #flushTimer: Timer | undefined;
+  #deferralTimer: Timer | undefined;
+  #peersDeclared = false;
+  #ownDeclared = false;
+  #readyTold: boolean;
+
+  constructor(options: SpeakerOptions) {
+    this.#options = options;
+    this.#resolve = options.resolveNextHop ?? (() => REACHABLE);
+    this.#locRib = new LocRib(this.#resolve, options.multipath ?? true);
+    this.#own = new OwnRoutes(this.#locRib, this.#store);
+    this.#window = new RestartWindow(options.restarting ?? false);
+    this.#readyTold = this.#window.ready;
+    this.#groups = new UpdateGroups({
+      locRib: this.#locRib,
+      store: this.#store,
+      deferred: () => !this.#window.selected,
+      complete: () => this.#window.selected && this.#ownDeclared && this.#locRib.pending === 0,
+    });
+    this.#host = this.#createHost();
+  }
+
+  get ready(): boolean {
+    return this.#readyTold;
+  }
+
+  async start(): Promise<void> {
+    const { listen, transport, restarting, clock, selectionDeferralS } = this.#options;
+    if (listen !== undefined && this.#listener === undefined) {
+      this.#listener = await transport.listen(listen, (connection) => this.accept(connection));
+    }
+    if (restarting === true && !this.#window.ready) {
+      this.#deferralTimer ??= clock.after(
+        (selectionDeferralS ?? DEFAULT_DEFERRAL_S) * 1000,
+        "selection deferral",
+        () => {
+          if (this.#window.expire()) this.#windowMoved();
+        },
+      );
+    }
+  }
+
+  async stop({ graceful = false }: { readonly graceful?: boolean } = {}): Promise<void> {
+    this.#peersDeclared = false;
+    for (const peer of this.#peers.values()) this.#removePeer(peer, graceful ? undefined : "cease/shutdown");
+    this.#flushTimer?.cancel();
+    this.#flushTimer = undefined;
+    this.#deferralTimer?.cancel();
+    const listener = this.#listener;
+    this.#listener = undefined;
+    await listener?.close();
+  }
+
+  setPeers(configs: readonly PeerConfig[]): void {
+    const wanted = resolvePeers(configs, this.#options);
+    // The restart is judged by the whole list, not by one half changed.
+    this.#peersDeclared = false;
+    // Those that go make room first: an address may have passed from one name to another.
+    const names = new Set(wanted.map(({ name }) => name));
+    for (const peer of this.#peers.values()) {
+      if (!names.has(peer.config.name)) this.#removePeer(peer, "cease/deconfigured");
+    }
+    for (const config of wanted) this.#replaceIfNeeded(config);
+    for (const config of wanted) this.#applyConfig(config);
+    this.#peersDeclared = true;
+    this.#reviewWindow();
+    this.#schedule();
+  }
+
+  setOriginated(routes: Iterable<OriginatedRoute>): void {
+    this.#own.declare(routes);
+    this.#ownDeclared = true;
+    this.#schedule();
+  }
+
+  announce(route: OriginatedRoute): void {
+    this.#own.announce(route);
+    this.#schedule();
+  }
+
+  withdraw(prefix: Prefix): void {
+    this.#own.withdraw(prefix);
+    this.#schedule();
+  }
+
+  *routes(): IterableIterator<BestRoute> {
+    for (const destination of this.#locRib.destinations()) {
+      const route = bestRoute(destination, destination.selected);
+      if (route !== undefined) yield route;
+    }
+  }
+
+  status(): readonly PeerStatus[] {
+    return [...this.#peers.values()].map((peer) => peer.status(this.#groups.of(peer)?.count(peer) ?? 0));
+  }
+
+  explain(prefix: Prefix): Explanation {
+    return explainDestination(prefix, this.#locRib.find(prefix), this.#resolve);
+  }
+
+  *advertised(name: string): ReturnType<Speaker["advertised"]> {
+    const peer = this.#peers.get(name);
+    if (peer !== undefined) yield* this.#groups.of(peer)?.advertised(peer) ?? [];
+  }
+
+  nextHopsChanged(nextHops?: readonly Address[]): void {
+    this.#locRib.nextHopsChanged(nextHops);
+    this.#schedule();
+  }
+
+  requestRefresh(name: string, family: Family): boolean {
+    return this.#peers.get(name)?.requestRefresh(family) ?? false;
+  }
+
+  accept(connection: Connection): void {
+    const peer = this.#byAddress.get(connection.remote.address);
+    if (peer !== undefined) {
+      peer.offer(connection);
+      return;
+    }
+    this.#options.logger.warning("connection from an address that is no peer's", {
+      address: formatAddress(connection.remote.address),
+    });
+    connection.send(encodeControl(notification("cease/rejected")));
+    connection.close();
+  }
+
+  #createHost(): PeerHost {
+    const { clock, random, logger, transport, forwardingPreserved } = this.#options;
+    const window = this.#window;
+    return {
+      clock,
+      random,
+      logger,
+      transport,
+      locRib: this.#locRib,
+      store: this.#store,
+      restart: {
+        get restarting() {
+          return !window.selected;
+        },
+        forwarding: forwardingPreserved ?? (() => true),
+      },
+      joined: (peer, negotiated) => this.#groups.join(peer, negotiated),
+      left: (peer) => this.#groups.leave(peer),
+      drained: (peer) => {
+        this.#groups.of(peer)?.drained(peer);
+        this.#schedule();
+      },
+      refresh: (peer, family) => {
+        this.#groups.of(peer)?.refresh(peer, family);
+        this.#schedule();
+      },
+      changed: () => {
+        this.#reviewWindow();
+        this.#schedule();
+      },
+      stateChanged: (peer, state, info) => this.#stateChanged(peer, state, info),
+    };
+  }
+
+  #stateChanged(peer: Peer, state: StateName, info: string): void {
+    const { logger, onPeerState } = this.#options;
+    logger.debug("session state", { peer: peer.config.name, state, info });
+    onPeerState?.(peer.config.name, state, info);
+  }
+
+  #replaceIfNeeded(config: ResolvedPeer): void {
+    const peer = this.#peers.get(config.name);
+    if (peer !== undefined && peer.config.sessionKey !== config.sessionKey)
+      this.#removePeer(peer, "cease/configuration-change");
+  }
+
+  #applyConfig(config: ResolvedPeer): void {
+    const known = this.#peers.get(config.name);
+    if (known !== undefined) {
+      known.reconfigure(config);
+      this.#groups.move(known);
+      return;
+    }
+    const peer = new Peer(this.#host, config);
+    this.#peers.set(config.name, peer);
+    this.#byAddress.set(config.remoteAddress, peer);
+    peer.start();
+  }
+
+  #removePeer(peer: Peer, why: NotificationKind | undefined): void {
+    this.#peers.delete(peer.config.name);
+    this.#byAddress.delete(peer.config.remoteAddress);
+    peer.stop(why === undefined ? undefined : notification(why));
+  }
+
+  #reviewWindow(): void {
+    if (this.#peersDeclared && !this.#window.ready && this.#window.review([...this.#peers.values()]))
+      this.#windowMoved();
+  }
+
+  /** Learned routes may be announced from now on, and the owner may be told that the restart is over. */
+  #windowMoved(): void {
+    if (this.#window.ready) this.#deferralTimer?.cancel();
+    if (this.#window.selected) for (const group of this.#groups.all) group.reconsiderAll();
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#flushTimer ??= this.#options.clock.after(0, "bgp flush", () => {
+      this.#flushTimer = undefined;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const changes = this.#locRib.settle(BATCH);
+    const groups = [...this.#groups.all];
+    for (const group of groups) for (const { destination } of changes) group.consider(destination);
+    this.#report(changes);
+    for (const group of groups) group.flush(BATCH);
+    this.#tellReady();
+    if (this.#locRib.pending > 0 || groups.some((group) => group.pending)) this.#schedule();
+  }
+
+  #report(changes: readonly SelectionChange[]): void {
+    const { onChange } = this.#options;
+    if (onChange === undefined) return;
+    const reported = changes.flatMap(changeOf);
+    if (reported.length > 0) onChange(reported);
+  }
+
+  #tellReady(): void {
+    if (this.#readyTold || !this.#window.ready || this.#locRib.pending > 0) return;
+    this.#readyTold = true;
+    this.#options.onReady?.();
+  }
+}
+
+/** What the owner hears of a change: nothing, if no learned route was or is best. */
+function changeOf({ destination, before, after }: SelectionChange): BestChange[] {
+  const best = bestRoute(destination, after);
+  const was = before?.best.source !== undefined;
+  return best === undefined && !was ? [] : [{ prefix: destination.prefix, best }];
+}
+
+function bestRoute({ prefix }: Destination, selection: Selection | undefined): BestRoute | undefined {
+  const best = selection?.best;
+  if (best?.source === undefined || best.accepted === undefined) return undefined;
+  return {
+    prefix,
+    nextHops: nextHopsOf(selection),
+    attributes: best.accepted.attributes,
+    peer: best.source.name,
+    peerAddress: best.source.address,
+    why: selection?.step ?? "",
+  };
+}
+
+function nextHopsOf(selection: Selection | undefined): readonly Address[] {
+  const hops = (selection?.multipath ?? []).flatMap(({ accepted }) =>
+    accepted === undefined ? [] : [accepted.attributes.nextHop],
+  );
+  return [...new Set(hops)].sort(compareAddresses);
+}
+
+function badSpeaker(what: string, fix: string): OcicatError {
+  return new OcicatError({ code: "BGP_SPEAKER_INVALID", where: "BGP speaker", what, fix });
+}
