@@ -70,20 +70,22 @@ interface Written {
 /**
  * What a branch may write, both branches of nested transactions included. Throws where a key could be put twice, or put
  * and deleted by the same level or a level around it: what it would be afterwards would depend on the order. Two branches
- * of one nested transaction may put the same key, since only one of them runs.
+ * of one nested transaction may put the same key, since only one of them runs. Deletes without an end are not looked at,
+ * as in etcd: what is put after one of those exists, what is put before does not.
  */
 function writtenKeys(operations: readonly RequestOp[]): Written {
   const puts = new Set<string>();
   const deletes: KeyRange[] = [];
   const addPut = (key: string) => {
-    if (puts.has(key) || deletes.some((range) => rangeContains(range, Buffer.from(key, "latin1")))) {
-      throw etcdError("duplicateKey");
-    }
+    const bytes = Buffer.from(key, "latin1");
+    if (puts.has(key) || deletes.some((range) => rangeContains(range, bytes))) throw etcdError("duplicateKey");
     puts.add(key);
   };
 
   for (const { request } of operations) {
-    if (request.case === "requestDeleteRange") deletes.push(keyRange(request.value.key, request.value.rangeEnd));
+    if (request.case !== "requestDeleteRange") continue;
+    const range = keyRange(request.value.key, request.value.rangeEnd);
+    if (range.kind !== "from") deletes.push(range);
   }
   for (const { request } of operations) {
     if (request.case !== "requestTxn") continue;

@@ -24,7 +24,7 @@ import { keysToRead, needsValues, select } from "./selection.ts";
 /**
  * Single requests against the store. For each kind `admit…` finds what only the store can find (GrpcError), and the
  * function named for the request, which may count on it, does it. A transaction admits all it is going to do first.
- * What can be found without the store check.ts has found before.
+ * What can be found without the store check.ts has found before. Of several faults the one that etcd finds first is told.
  */
 
 export function admitRange(view: View, request: RangeRequest): void {
@@ -53,19 +53,24 @@ export function range(view: View, request: RangeRequest, headerAt: HeaderAt): Ra
   });
 }
 
-export function admitPut(writer: Writer, request: PutRequest): void {
+export function admitKept(writer: Writer, request: PutRequest): void {
   if ((request.ignoreValue || request.ignoreLease) && writer.get(request.key) === undefined) {
     throw etcdError("keyNotFound");
   }
+}
+
+export function admitLease(writer: Writer, request: PutRequest): void {
   if (request.lease !== NO_LEASE && !writer.leases.has(request.lease)) throw etcdError("leaseNotFound");
 }
 
 export function put(writer: Writer, request: PutRequest, headerAt: HeaderAt): PutResponse {
-  const needsPrevious = request.prevKv || request.ignoreValue || request.ignoreLease;
-  const previous = needsPrevious ? valued(writer, request.key) : undefined;
-  const value = request.ignoreValue && previous !== undefined ? previous.value : request.value;
-  const lease = request.ignoreLease && previous !== undefined ? previous.lease : request.lease;
-  writer.put(request.key, value, lease);
+  const keeps = request.ignoreValue || request.ignoreLease;
+  const previous = request.prevKv || keeps ? valued(writer, request.key) : undefined;
+  // Admitted, and then deleted without an end by the same transaction: etcd 3.4 panics here.
+  if (keeps && previous === undefined) throw etcdError("keyNotFound");
+  const value = request.ignoreValue ? previous?.value : undefined;
+  const lease = request.ignoreLease ? previous?.lease : undefined;
+  writer.put(request.key, value ?? request.value, lease ?? request.lease);
   const response = create(PutResponseSchema, { header: headerAt(writer.revision) });
   if (request.prevKv && previous !== undefined) response.prevKv = keyValueOf(previous);
   return response;

@@ -11,8 +11,10 @@ export interface Selection {
 /** How many keys must be read, in key order, to choose from; undefined: all of the range. */
 export function keysToRead(request: RangeRequest): number | undefined {
   const limit = limitOf(request);
+  // A target without an order sorts only what the limit has left, as in etcd.
+  const needsAll = isFiltered(request) || (sorting(request) !== undefined && hasOrder(request));
   // One more than asked for tells whether there are more.
-  return limit === undefined || isFiltered(request) || sorting(request) !== undefined ? undefined : limit + 1;
+  return limit === undefined || needsAll ? undefined : limit + 1;
 }
 
 export function needsValues(request: RangeRequest): boolean {
@@ -27,6 +29,10 @@ export function select(request: RangeRequest, entries: readonly Entry[]): Select
   const limit = limitOf(request);
   if (limit === undefined || sorted.length <= limit) return { entries: sorted, more: false };
   return { entries: sorted.slice(0, limit), more: true };
+}
+
+function hasOrder(request: RangeRequest): boolean {
+  return request.sortOrder !== RangeRequest_SortOrder.NONE;
 }
 
 function limitOf(request: RangeRequest): number | undefined {

@@ -16,7 +16,7 @@ import type { View } from "../storage/view.ts";
 import type { Writer } from "../storage/writer.ts";
 import { compareHolds } from "./compare.ts";
 import type { HeaderAt } from "./messages.ts";
-import { admitPut, admitRange, deleteRange, put, range } from "./operations.ts";
+import { admitKept, admitLease, admitRange, deleteRange, put, range } from "./operations.ts";
 
 type Operation = RequestOp["request"];
 type Write = Extract<Operation, { case: "requestPut" | "requestDeleteRange" }>;
@@ -38,7 +38,9 @@ type Step =
 export function txn(writer: Writer, request: TxnRequest, headerAt: HeaderAt): TxnResponse {
   return run(writer, request, headerAt, {
     admit: (operation) => {
-      if (operation.case === "requestPut") admitPut(writer, operation.value);
+      if (operation.case !== "requestPut") return;
+      admitKept(writer, operation.value);
+      admitLease(writer, operation.value);
     },
     perform: (operation) => write(writer, operation, headerAt),
   });
@@ -60,7 +62,9 @@ interface Writes {
 function run(view: View, request: TxnRequest, headerAt: HeaderAt, writes: Writes): TxnResponse {
   const path = choose(view, request);
   admit(view, path, writes);
-  return perform(view, path, headerAt, writes);
+  const response = perform(view, path, headerAt, writes);
+  response.header = headerAt(view.revision);
+  return response;
 }
 
 function choose(view: View, request: TxnRequest): Path {
@@ -88,27 +92,26 @@ function holds(view: View, compare: Compare): boolean {
   return compareHolds(compare, view.entries(keys, { values: compare.target === Compare_CompareTarget.VALUE }));
 }
 
+/** Of several faults etcd finds those of writes first. */
 function admit(view: View, path: Path, writes: Writes): void {
+  const steps = [...stepsOf(path)];
+  for (const step of steps) if (step.kind === "write") writes.admit(step.operation);
+  for (const step of steps) if (step.kind === "range") admitRange(view, step.request);
+}
+
+function* stepsOf(path: Path): Generator<Step, void, undefined> {
   for (const step of path.steps) {
-    switch (step.kind) {
-      case "range":
-        admitRange(view, step.request);
-        break;
-      case "write":
-        writes.admit(step.operation);
-        break;
-      case "txn":
-        admit(view, step.path, writes);
-        break;
-    }
+    if (step.kind === "txn") yield* stepsOf(step.path);
+    else yield step;
   }
 }
 
+/** Without the header's contents: etcd leaves those of nested transactions empty. */
 function perform(view: View, path: Path, headerAt: HeaderAt, writes: Writes): TxnResponse {
   const responses = path.steps.map((step) => {
     return create(ResponseOpSchema, { response: performStep(view, step, headerAt, writes) });
   });
-  return create(TxnResponseSchema, { header: headerAt(view.revision), succeeded: path.succeeded, responses });
+  return create(TxnResponseSchema, { header: {}, succeeded: path.succeeded, responses });
 }
 
 function performStep(view: View, step: Step, headerAt: HeaderAt, writes: Writes): ResponseOp["response"] {

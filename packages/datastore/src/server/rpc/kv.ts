@@ -1,7 +1,7 @@
 import type { GrpcRouter } from "../../grpc/index.ts";
 import { KV } from "../../proto/rpc_pb.ts";
 import { checkDelete, checkPut, checkRange, checkTxn, isReadOnly, mayPut } from "../apply/check.ts";
-import { admitPut, admitRange, compact, deleteRange, put, range } from "../apply/operations.ts";
+import { admitKept, admitLease, admitRange, compact, deleteRange, put, range } from "../apply/operations.ts";
 import { readOnlyTxn, txn } from "../apply/txn.ts";
 import type { Services } from "./services.ts";
 
@@ -20,7 +20,8 @@ export function serveKv(router: GrpcRouter, services: Services): void {
     checkPut(request);
     space.require();
     return commits.submit((writer) => {
-      admitPut(writer, request);
+      admitLease(writer, request);
+      admitKept(writer, request);
       return put(writer, request, headerAt);
     });
   });

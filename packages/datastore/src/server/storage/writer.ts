@@ -7,7 +7,7 @@ import { type State, View } from "./view.ts";
 
 /**
  * One write request at work. All it writes has one revision, the next; a request that writes nothing takes none.
- * Callers check everything a client can get wrong before the first write: after it, only the disk may fail.
+ * A request that throws, at whatever point, leaves no trace (store.ts).
  */
 export class Writer extends View {
   readonly leases: LeaseTable;

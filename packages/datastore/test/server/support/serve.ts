@@ -1,6 +1,7 @@
 /** A server in a process of its own: `node serve.ts DATA_FILE ADDRESS…`. Prints its endpoints as JSON when it listens. */
-import { createLogger } from "@ocicat/kit";
+
 import { type ListenAddress, startServer } from "@ocicat/datastore/server";
+import { createLogger } from "@ocicat/kit";
 import { systemClock } from "./system-clock.ts";
 
 const [dataFile = "", ...addresses] = process.argv.slice(2);
