@@ -30,7 +30,8 @@ export function encodeStored(resource: AnyResource): string {
 
 /**
  * Reads a stored value: what is declared is checked and completed with defaults, what is not is kept. Integers beyond
- * 2^53 stay exact, as bigint. Throws ValidationError, or OcicatError STORED_JSON_INVALID; `where` is the key.
+ * 2^53 stay exact, as bigint. Throws ValidationError, or OcicatError STORED_JSON_INVALID; `where` is the key. Throws
+ * TypeError on a key that is not of the kind: under a kind's prefix there can be others, which storage.parse tells apart.
  */
 export function decodeStored<R extends AnyResource>(kind: Kind<R>, stored: StoredResource): R {
   const name = kind.storage.parse(stored.key);

@@ -56,14 +56,11 @@ function checkApiVersion(apiVersion: unknown): readonly Problem[] {
 }
 
 function unknownKind(kind: unknown): Problem {
-  const meant = typeof kind === "string" ? findKind(kind) : undefined;
-  const known = meant?.kind ?? `one of ${kinds.map((candidate) => candidate.kind).join(", ")}`;
-  return problem(
-    "kind",
-    kind,
-    "kind",
-    kind === undefined ? `is missing; write ${known}` : `is not a kind; write ${known}`,
-  );
+  const writable = kinds.filter((candidate) => candidate.readOnly === undefined).map((candidate) => candidate.kind);
+  const meant = typeof kind === "string" ? findKind(kind)?.kind : undefined;
+  const known = meant ?? `one of ${writable.join(", ")}`;
+  const message = kind === undefined ? `is missing; write ${known}` : `is not a kind known here; write ${known}`;
+  return problem("kind", kind, "kind", message);
 }
 
 function notForPeople(reason: string): Problem {

@@ -54,6 +54,7 @@ export { RESOURCES_PREFIX, type ResourceName, type Storage } from "./storage.ts"
 export { formatTable, resourceTable, type Table, type TableOptions } from "./table.ts";
 export {
   containerInterfaceName,
+  isEndpointOf,
   type WorkloadIdentity,
   workloadEndpointName,
   workloadEndpointPrefix,

@@ -24,10 +24,20 @@ export function workloadEndpointName(identity: WorkloadIdentity): string {
   return `${workloadEndpointPrefix(identity)}${segment("endpoint", identity.endpoint)}`;
 }
 
-/** The part of the name that all endpoints of one workload share, with the dash at its end: for listing them. */
+/**
+ * The part of the name that all endpoints of one workload share, with the dash at its end: for listing them. Names of
+ * other workloads can begin with it too (`n-k8s-a--b-eth0` of pod a-b with `n-k8s-a-`): ask isEndpointOf about each.
+ */
 export function workloadEndpointPrefix(identity: Omit<WorkloadIdentity, "endpoint">): string {
   const { node, orchestrator } = identity;
   return `${segment("node", node)}-${segment("orchestrator", orchestrator)}-${workloadSegment(identity)}-`;
+}
+
+/** Whether a name is that of an endpoint of this workload. Throws as workloadEndpointName. */
+export function isEndpointOf(name: string, identity: Omit<WorkloadIdentity, "endpoint">): boolean {
+  const prefix = workloadEndpointPrefix(identity);
+  // No endpoint begins with a dash: one more dash is half of a doubled one, so the workload's name goes on.
+  return name.startsWith(prefix) && name.charAt(prefix.length) !== "-";
 }
 
 function workloadSegment(identity: Omit<WorkloadIdentity, "endpoint">): string {

@@ -170,10 +170,10 @@ export function dscp(): ScalarSchema<string | number> {
   });
 }
 
-/** A regular expression. Calico's are RE2; what JavaScript can read too is accepted. */
+/** A regular expression. Calico's are RE2; what JavaScript reads too is accepted, and flags in front: `(?i)`. */
 export function regex(): ScalarSchema<string> {
   return text("a regular expression", (value) =>
-    attempt(() => new RegExp(value, "u")) === undefined ? refuse("regex") : accept(value),
+    attempt(() => new RegExp(value.replace(/^\(\?[imsU]+\)/, ""))) === undefined ? refuse("regex") : accept(value),
   );
 }
 

@@ -15,7 +15,8 @@ export type SelectorNode =
   | { readonly type: "set"; readonly operator: SetOperator; readonly label: string; readonly values: readonly string[] }
   | { readonly type: "not"; readonly operand: SelectorNode }
   /** Two operands or more. */
-  | { readonly type: "and" | "or"; readonly operands: readonly SelectorNode[] };
+  | { readonly type: "and"; readonly operands: readonly SelectorNode[] }
+  | { readonly type: "or"; readonly operands: readonly SelectorNode[] };
 
 export type ComparisonOperator = "==" | "!=" | "contains" | "starts with" | "ends with";
 export type SetOperator = "in" | "not in";
