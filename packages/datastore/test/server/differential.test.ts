@@ -1,15 +1,16 @@
 import { join } from "node:path";
 import { type DescMethodUnary, type MessageShape, toJson } from "@bufbuild/protobuf";
+import { systemClock } from "@ocicat/datastore/etcd";
 import { startServer } from "@ocicat/datastore/server";
 import { Scope, seededRandom, silentLogger } from "@ocicat/kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GrpcError } from "../../src/grpc/index.ts";
 import { type Event, EventSchema } from "../../src/proto/kv_pb.ts";
 import { KV, Lease, Watch } from "../../src/proto/rpc_pb.ts";
+import { startEtcd } from "../support/etcd.ts";
 import { TestClient } from "./support/client.ts";
-import { startEtcd, temporaryDirectory } from "./support/processes.ts";
+import { temporaryDirectory } from "./support/processes.ts";
 import { type RandomRequest, RequestMaker } from "./support/requests.ts";
-import { systemClock } from "./support/system-clock.ts";
 
 /**
  * The same random requests to Debian's etcd and to our server, one after the other: every answer must be the same, faults
@@ -23,7 +24,10 @@ let theirs: TestClient;
 let ours: TestClient;
 
 beforeAll(async () => {
-  theirs = new TestClient(await startEtcd(scope));
+  const etcd = await startEtcd();
+  scope.add("etcd", () => etcd.stop());
+  const { hostname, port } = new URL(etcd.endpoint);
+  theirs = new TestClient({ host: hostname, port: Number(port) });
   scope.add("client of etcd", () => theirs.close());
   const directory = temporaryDirectory(scope);
   const server = await startServer({

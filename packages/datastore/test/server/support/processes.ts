@@ -6,8 +6,6 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Endpoint } from "@ocicat/datastore/server";
 import type { Scope } from "@ocicat/kit";
-import { KV } from "../../../src/proto/rpc_pb.ts";
-import { TestClient } from "./client.ts";
 
 /** A directory that goes with the scope. */
 export function temporaryDirectory(scope: Scope): string {
@@ -51,45 +49,4 @@ export async function startServerProcess(scope: Scope, dataFile: string, socket:
   child.once("exit", (code, signal) => listening.reject(new Error(`the server ended (${code ?? signal}): ${errors}`)));
   await listening.promise;
   return { child, endpoint: { path: socket } };
-}
-
-/** Debian's etcd, on a Unix socket too: no port is needed and none is in the way. */
-export async function startEtcd(scope: Scope): Promise<Endpoint> {
-  const directory = temporaryDirectory(scope);
-  // etcd takes the host of a unix URL for the name of the socket, in its working directory.
-  const client = "unix://client:0";
-  const peer = "unix://peer:0";
-  const child = run(
-    scope,
-    "etcd",
-    [
-      ...["--data-dir", "data", "--log-level", "error"],
-      ...["--listen-client-urls", client, "--advertise-client-urls", client],
-      ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", `default=${peer}`],
-    ],
-    directory,
-  );
-  const failed = Promise.withResolvers<never>();
-  child.once("error", (error) => {
-    failed.reject(new Error("Debian's etcd is needed: apt-get install etcd-server", { cause: error }));
-  });
-  child.once("exit", (code, signal) => failed.reject(new Error(`etcd ended (${code ?? signal})`)));
-  const endpoint = { path: join(directory, "client:0") };
-  await Promise.race([answering(endpoint), failed.promise]);
-  return endpoint;
-}
-
-/** Asks until there is an answer: until then nothing listens, or there is no leader. */
-async function answering(endpoint: Endpoint): Promise<void> {
-  for (;;) {
-    const client = new TestClient(endpoint);
-    try {
-      await client.call(KV.method.range, { key: new Uint8Array([0]), countOnly: true });
-      return;
-    } catch {
-      await new Promise((resolve) => setImmediate(resolve));
-    } finally {
-      client.close();
-    }
-  }
 }

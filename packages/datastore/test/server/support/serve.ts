@@ -1,8 +1,8 @@
 /** A server in a process of its own: `node serve.ts DATA_FILE ADDRESS…`. Prints its endpoints as JSON when it listens. */
 
+import { systemClock } from "@ocicat/datastore/etcd";
 import { type ListenAddress, startServer } from "@ocicat/datastore/server";
 import { createLogger } from "@ocicat/kit";
-import { systemClock } from "./system-clock.ts";
 
 const [dataFile = "", ...addresses] = process.argv.slice(2);
 const listen = addresses.map((address): ListenAddress => {
