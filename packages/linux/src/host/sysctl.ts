@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { errnoNumber } from "../kernel/errno.ts";
 import { KernelError } from "../kernel/error.ts";
+import { isSysctlPath } from "../kernel/sysctl-path.ts";
 import { asKernelError } from "../libc/fs-error.ts";
 
 /*
@@ -31,10 +32,7 @@ export function writeSysctlFile(path: string, value: string): void {
 }
 
 function fileOf(path: string): string {
-  const parts = path.split("/");
-  if (parts.every((part) => part !== "" && part !== "." && part !== ".." && !part.includes("\0"))) {
-    return `/proc/sys/${path}`;
-  }
+  if (isSysctlPath(path)) return `/proc/sys/${path}`;
   throw new KernelError({
     operation: "finding a sysctl",
     number: errnoNumber("EINVAL"),

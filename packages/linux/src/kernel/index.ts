@@ -1,5 +1,7 @@
 export { describeOperation } from "./describe.ts";
 export { type Errno, errnoName, errnoNumber } from "./errno.ts";
 export { KernelError, type KernelErrorDetails } from "./error.ts";
+export { type FakeNamespace, FakeNetwork } from "./fake/namespace.ts";
+export { FakeKernel, type FakeNft, type Fault } from "./fake.ts";
 export type * from "./kernel.ts";
 export { type RefusedMessage, TransactionError } from "./transaction-error.ts";
