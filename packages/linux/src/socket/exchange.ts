@@ -24,12 +24,15 @@ export type BuildRequest = (out: MessageWriter, flags: number, sequence: number)
 /** Reads one answer; undefined leaves it out. What it keeps must be a copy: the payload is a view. */
 export type ReadAnswer<T> = (message: NetlinkMessage) => T | undefined;
 
+/** What is needed of a socket. */
+export type Datagrams = Pick<NetlinkSocket, "send" | "receive">;
+
 /** Requests and their answers on one socket, one after the other. */
 export class Exchange {
-  readonly #socket: NetlinkSocket;
+  readonly #socket: Datagrams;
   #sequence = 0;
 
-  constructor(socket: NetlinkSocket) {
+  constructor(socket: Datagrams) {
     this.#socket = socket;
   }
 
