@@ -32,6 +32,9 @@ export class Connection {
   /** Calls and streams under way, which the keep-alive goes by; counted by those who make them. */
   readonly underWay = { calls: 0, watches: 0 };
 
+  /** Answers that sessions have brought, whatever they said; counted by those who get them. */
+  answers = 0;
+
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#backoff = createBackoff(settings.random, BACKOFF);
@@ -85,14 +88,12 @@ export class Connection {
     for (let turn = random.uint32() % endpoints.length; !signal.aborted; turn = (turn + 1) % endpoints.length) {
       const endpoint = endpoints[turn];
       if (endpoint === undefined) throw new Error("no such endpoint");
+      const before = this.answers;
       const lastedMs = await this.#connect(endpoint);
-      if (lastedMs >= PROVEN_MS) {
-        failures = 0;
-        this.#backoff.reset();
-        continue;
-      }
-      failures += 1;
-      if (failures % endpoints.length === 0 && !signal.aborted) await this.#wait(this.#backoff.next());
+      if (lastedMs >= PROVEN_MS || this.answers > before) this.#backoff.reset();
+      failures = lastedMs >= PROVEN_MS ? 0 : failures + 1;
+      const roundIsOver = failures > 0 && failures % endpoints.length === 0;
+      if (roundIsOver && !signal.aborted) await this.#wait(this.#backoff.next());
     }
   }
 

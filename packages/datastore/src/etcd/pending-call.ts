@@ -101,6 +101,7 @@ export class PendingCall<I extends DescMessage, O extends DescMessage> {
     this.#inFlight = callUnary(session, method, message, options, (error, answer) => {
       connection.underWay.calls -= 1;
       this.#inFlight = undefined;
+      if (error === undefined || error.origin === "peer") connection.answers += 1;
       if (error === undefined) this.#finish(undefined, answer);
       else this.#failed(error, session, metadata);
     });

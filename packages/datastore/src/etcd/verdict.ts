@@ -44,6 +44,7 @@ const RULES: readonly Rule[] = [
   { status: GrpcCode.INVALID_ARGUMENT, code: "INVALID", next: "final" },
   { status: GrpcCode.UNAUTHENTICATED, code: "UNAUTHENTICATED", next: "login", fix: LOGIN },
   { status: GrpcCode.PERMISSION_DENIED, code: "PERMISSION_DENIED", next: "final" },
+  { status: GrpcCode.FAILED_PRECONDITION, text: "authentication is not enabled", code: "UNSUPPORTED", next: "final" },
   { status: GrpcCode.UNIMPLEMENTED, code: "UNSUPPORTED", next: "final" },
   // Checked before anything is done, because every call carries `hasleader`.
   { status: GrpcCode.UNAVAILABLE, text: "no leader", code: "UNAVAILABLE", next: "again" },

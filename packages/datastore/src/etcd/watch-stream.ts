@@ -76,7 +76,7 @@ export class WatchStream<W extends object> {
     } else if (response.created) {
       this.#told.created();
     } else if (response.fragment) {
-      this.#fragments.set(watchId, [...(this.#fragments.get(watchId) ?? []), ...response.events]);
+      this.#keep(watchId, response.events);
     } else {
       this.#tell(watchId, watcher, response);
     }
@@ -85,13 +85,20 @@ export class WatchStream<W extends object> {
   #tell(watchId: bigint, watcher: W, response: WatchResponse): void {
     const begun = this.#fragments.get(watchId);
     if (begun !== undefined) {
+      this.#keep(watchId, response.events);
       this.#fragments.delete(watchId);
-      this.#told.events(watcher, [...begun, ...response.events]);
+      this.#told.events(watcher, begun);
     } else if (response.events.length > 0) {
       this.#told.events(watcher, response.events);
     } else if (response.header !== undefined) {
       this.#told.progress(watcher, response.header.revision);
     }
+  }
+
+  #keep(watchId: bigint, events: readonly Event[]): void {
+    const kept = this.#fragments.get(watchId) ?? [];
+    for (const event of events) kept.push(event);
+    this.#fragments.set(watchId, kept);
   }
 
   /** The id a creation's answer is about: etcd says -1 where it refuses, so its place in the order has to tell. */

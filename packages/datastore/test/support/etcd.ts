@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 
 /** A real etcd of one member on loopback, with its data in a directory of its own. */
 export interface EtcdServer {
+  readonly dataDir: string;
   /** `http://127.0.0.1:port`; changes with a restart unless the port was asked for. */
   readonly endpoint: string;
   readonly pid: number;
@@ -30,7 +31,7 @@ export interface EtcdServerOptions {
 const START_LIMIT_MS = 15_000;
 
 /** Starts Debian's etcd. Fails with the command that installs it if it is not there. */
-export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdServer & { readonly dataDir: string }> {
+export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdServer> {
   const { scheme = "http", port = 0 } = options;
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "oct-etcd-")));
   const child = spawn(
