@@ -28,6 +28,7 @@ need nsenter util-linux
 need strace strace
 need cc gcc
 need /usr/include/stdio.h libc6-dev
+need iptables iptables
 need conntrack conntrack
 need etcd etcd-server
 need etcdctl etcd-client

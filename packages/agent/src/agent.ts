@@ -1,0 +1,338 @@
+import {
+  DEFAULT_IPAM_CONFIG,
+  durationMs,
+  type FelixSettings,
+  felixSettings,
+  fieldsWithoutEffect,
+  randomUid,
+} from "@ocicat/api";
+import { ResourceClient } from "@ocicat/client";
+import { createCniServer } from "@ocicat/cni";
+import type { Datastore } from "@ocicat/datastore";
+import { openEtcd } from "@ocicat/datastore/etcd";
+import { createIpam, type Ipam, type IpamSettings } from "@ocicat/ipam";
+import {
+  type Clock,
+  createBackoff,
+  isOcicatError,
+  type Logger,
+  MetricsRegistry,
+  OcicatError,
+  type Random,
+  Scope,
+} from "@ocicat/kit";
+import { type Kernel, openKernel } from "@ocicat/linux";
+import { type Address, formatAddress } from "@ocicat/net";
+import { RouteProtocol, RoutingResolver } from "@ocicat/routing";
+import { MeshRunner } from "./bgp/mesh-runner.ts";
+import { tcpTransport } from "./bgp/tcp-transport.ts";
+import { createCniBackend } from "./cni/backend.ts";
+import { Endpoints } from "./cni/endpoints.ts";
+import { findNodeAddress, missingGatewayRoute, type NodeAddress } from "./node/address.ts";
+import { registerCluster, registerNode, writeNodenameFile } from "./node/register.ts";
+import type { AgentOptions } from "./options.ts";
+import { RouteReconciler } from "./program/route-reconciler.ts";
+import { RuleReconciler } from "./program/rule-reconciler.ts";
+import { Engine } from "./resolve/engine.ts";
+import { type Conditions, healthRoutes, processMetrics } from "./serve/health.ts";
+import { serveLocally } from "./serve/local-http.ts";
+import { agentMetrics } from "./serve/metrics.ts";
+import { statusRoutes } from "./serve/status.ts";
+import type { AgentEndpointRow } from "./tables/rows.ts";
+import { makeTables, type Tables, watchTables } from "./tables/tables.ts";
+
+const MAIN_TABLE = 254;
+
+/** The world an agent lives in. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** The agent cannot go on (port 179 taken): say why and end the process. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** Everything that lives as long as the agent. */
+export interface RunningAgent {
+  /** Graceful: peers keep our routes, the kernel keeps everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * One agent, from its options to programming:
+ *
+ *   own address → datastore → tables in sync → resolvers → reconcilers (first write here) → BGP → the plugin's socket
+ *
+ * Nothing is written to the kernel before the datastore is in sync, and no ADD is taken before the kernel is.
+ */
+export async function startAgent(options: AgentOptions, surroundings: Surroundings): Promise<RunningAgent> {
+  const scope = new Scope(`agent ${options.nodeName}`);
+  try {
+    await start(options, surroundings, scope);
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
+  return { stop: () => scope.close() };
+}
+
+async function start(options: AgentOptions, surroundings: Surroundings, scope: Scope): Promise<void> {
+  const { clock, random, logger, onFatal } = surroundings;
+  const metrics = new MetricsRegistry();
+  processMetrics(metrics, options.lagResolutionMs, scope);
+  const kernel = openKernel();
+  scope.add("kernel", () => kernel.close());
+  const own = findNodeAddress(kernel, options.ip);
+  kernel.writeSysctl("net/ipv4/ip_forward", "1");
+
+  const progress = new Progress();
+  const conditions: Conditions = {
+    datastore: () => progress.waitingFor,
+    gateway: () => missingGatewayRoute(kernel, options.nodeName),
+  };
+  const noGateway = missingGatewayRoute(kernel, options.nodeName);
+  if (noGateway !== undefined) logger.warning(noGateway);
+  await serveLocally(
+    { host: options.healthHost, port: options.healthPort },
+    healthRoutes(conditions, metrics),
+    logger.child("health"),
+    scope,
+  );
+
+  const store = openEtcd({ endpoints: options.endpoints, logger: logger.child("datastore"), clock, random });
+  scope.add("datastore", () => store.close());
+  const client = new ResourceClient({ store, clock, random });
+  const tables = makeTables(options.nodeName, logger.child("tables"));
+  const resolver = new RoutingResolver(options.nodeName);
+  const status = statusRoutes({ ...options, tables, resolver, own });
+  await serveLocally(
+    { path: options.paths.apiSocket },
+    { ...healthRoutes(conditions, metrics), ...status.routes },
+    logger.child("api"),
+    scope,
+  );
+
+  await untilItAnswers(surroundings, scope, () => register(options, own, client, random));
+  await watchTables(tables, options.nodeName, { store, clock, random, logger: logger.child("watch"), scope });
+  const felix = readFelix(tables, options.nodeName, logger);
+
+  const routes = new RouteReconciler({
+    kernel,
+    clock,
+    random,
+    logger: logger.child("routes"),
+    scope,
+    interfacePrefix: felix.interfacePrefix,
+    inPools: (destination) => resolver.poolOf(destination.address) !== undefined,
+    refreshMs: durationMs(felix.routeRefreshInterval),
+    defer: setImmediate,
+  });
+  const rules = new RuleReconciler({
+    kernel,
+    clock,
+    logger: logger.child("rules"),
+    scope,
+    interfacePrefix: felix.interfacePrefix,
+    natOutgoingExclusions: felix.natOutgoingExclusions,
+    hostAddresses: () => hostAddresses(tables),
+    refreshMs: durationMs(felix.nftablesRefreshInterval),
+    defer: setImmediate,
+  });
+  const restarting = hasLearnedRoutes(kernel);
+  const mesh = new MeshRunner({
+    clock,
+    random,
+    logger: logger.child("bgp"),
+    transport: tcpTransport(),
+    port: options.bgpPort,
+    restarting,
+    onChange: (changes) => engine.learn(changes),
+    onReady: () => {
+      engine.flush();
+      routes.releaseLearned();
+    },
+    onFatal,
+  });
+  const engine = new Engine({ self: options.nodeName, tables, resolver, routes, rules, mesh, defer: setImmediate });
+  scope.add("bgp", () => mesh.stop(true));
+  status.attach({ routes, rules, mesh });
+  agentMetrics(metrics, { routes, rules, mesh, tables });
+
+  // The guard stands before the first route leads anywhere.
+  rules.start();
+  engine.start();
+  rules.flush();
+  routes.start();
+  mesh.declare(resolver.announcements.values());
+  await routes.settled();
+
+  const ipam = createIpam({
+    store,
+    clock,
+    random,
+    node: options.nodeName,
+    settings: () => ipamSettings(tables, options.nodeName),
+    logger: logger.child("ipam"),
+  });
+  await serveCni({ options, kernel, store, tables, engine, routes, rules, ipam, surroundings, scope });
+  progress.done();
+  logger.info("ready", { node: options.nodeName, address: formatAddress(own.address), restarting });
+}
+
+/** What start-up is waiting for, for /readyz. */
+class Progress {
+  waitingFor: string | undefined = "not in sync yet";
+
+  done(): void {
+    this.waitingFor = undefined;
+  }
+}
+
+interface CniParts {
+  readonly options: AgentOptions;
+  readonly kernel: Kernel;
+  readonly store: Datastore;
+  readonly tables: Tables;
+  readonly engine: Engine;
+  readonly routes: RouteReconciler;
+  readonly rules: RuleReconciler;
+  readonly ipam: Ipam;
+  readonly surroundings: Surroundings;
+  readonly scope: Scope;
+}
+
+async function serveCni(parts: CniParts): Promise<void> {
+  const { options, kernel, store, tables, engine, routes, rules, ipam, surroundings, scope } = parts;
+  const { clock, random, logger } = surroundings;
+  const unprogrammed = (endpoint: AgentEndpointRow) => [
+    ...(rules.knows(endpoint.interfaceName) ? [] : [`the guard does not know ${endpoint.interfaceName}`]),
+    ...routes.missing(endpoint.addresses),
+  ];
+  const endpoints = new Endpoints({
+    nodeName: options.nodeName,
+    store,
+    ipam,
+    table: tables.endpoints,
+    clock,
+    random,
+    unprogrammed,
+  });
+  const backend = createCniBackend({
+    kernel,
+    endpoints,
+    logger: logger.child("cni"),
+    defaultMtu: () => hostMtu(kernel),
+    program: (endpoint) => {
+      engine.flush();
+      rules.flush();
+      routes.flush();
+      const problems = unprogrammed(endpoint);
+      if (problems.length > 0 || rules.failure !== undefined) {
+        throw notProgrammed(endpoint, rules.failure === undefined ? problems : [...problems, rules.failure]);
+      }
+    },
+    notReady: () => notReady(tables),
+  });
+  writeNodenameFile(options.paths.nodenameFile, options.nodeName);
+  const server = await createCniServer({
+    backend,
+    logger: logger.child("cni"),
+    clock,
+    nodeName: options.nodeName,
+    path: options.paths.cniSocket,
+  });
+  scope.add("cni socket", () => server.close());
+}
+
+async function register(
+  options: AgentOptions,
+  own: NodeAddress,
+  client: ResourceClient,
+  random: Random,
+): Promise<void> {
+  await registerCluster(client, () => randomUid(random).replaceAll("-", ""));
+  await registerNode(client, options.nodeName, own);
+}
+
+/** Repeats `work` while the datastore does not answer: an agent that starts before its datastore waits for it, and says so. */
+async function untilItAnswers(
+  { clock, random, logger }: Surroundings,
+  scope: Scope,
+  work: () => Promise<void>,
+): Promise<void> {
+  const backoff = createBackoff(random, { initialMs: 100, maxMs: 2_000 });
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (scope.closed || !isOcicatError(error) || !error.retryable) throw error;
+      logger.warning("the datastore does not answer, waiting for it", { error: error.message });
+      await new Promise<void>((resolve) => clock.after(backoff.next(), "datastore", resolve));
+    }
+  }
+}
+
+/** "default" with "node.<name>" over it; what is set and has no effect yet is named. */
+function readFelix(tables: Tables, nodeName: string, logger: Logger): FelixSettings {
+  const layers = [tables.felix.named("default"), tables.felix.named(`node.${nodeName}`)].filter(
+    (layer) => layer !== undefined,
+  );
+  for (const layer of layers) {
+    for (const { field, value } of fieldsWithoutEffect(layer)) {
+      logger.warning("set in FelixConfiguration and without effect yet", { name: layer.metadata.name, field, value });
+    }
+  }
+  return felixSettings(layers.map((layer) => layer.spec));
+}
+
+function ipamSettings(tables: Tables, nodeName: string): IpamSettings {
+  const labels = tables.nodes.named(nodeName)?.labels ?? {};
+  return {
+    pools: [...tables.pools.rows()].map((pool) => ({ ...pool.allocation, selectsNode: pool.selects(labels) })),
+    reservations: [...tables.reservations.rows()].flat(),
+    config: [...tables.ipam.rows()][0] ?? DEFAULT_IPAM_CONFIG,
+  };
+}
+
+/** Routes through neighbours that an earlier run of ours left in the kernel: peers are then asked to bear with us. */
+function hasLearnedRoutes(kernel: Kernel): boolean {
+  return kernel
+    .routes(4, MAIN_TABLE)
+    .some((route) => route.protocol === RouteProtocol.bird && route.kind === "unicast");
+}
+
+function hostAddresses(tables: Tables): ReadonlyMap<Address, string> {
+  return new Map(
+    [...tables.nodes.rows()].flatMap((node) =>
+      node.ipv4 === undefined ? [] : [[node.ipv4.address, node.name] as const],
+    ),
+  );
+}
+
+/** The smallest MTU among the interfaces that the default route leaves by; 1500 where there is none. */
+function hostMtu(kernel: Kernel): number {
+  const leaving = new Set(
+    kernel
+      .routes(4, MAIN_TABLE)
+      .filter((route) => route.destination.length === 0)
+      .flatMap((route) => route.nextHops.map((hop) => hop.linkIndex)),
+  );
+  return Math.min(1500, ...kernel.links().flatMap((link) => (leaving.has(link.index) ? [link.mtu] : [])));
+}
+
+function notReady(tables: Tables): string | undefined {
+  const cluster = tables.cluster.named("default");
+  if (cluster?.spec.datastoreReady === false)
+    return "Calico is currently not ready to process requests: the datastore is locked for a migration";
+  return [...tables.pools.rows()].length === 0 ? "there is no IPPool" : undefined;
+}
+
+function notProgrammed(endpoint: AgentEndpointRow, problems: readonly string[]): OcicatError {
+  return new OcicatError({
+    code: "ENDPOINT_NOT_PROGRAMMED",
+    where: endpoint.workload,
+    what: "the kernel does not hold what the endpoint needs",
+    why: problems.join("; "),
+    retryable: true,
+  });
+}

@@ -1,0 +1,180 @@
+import { randomBytes } from "node:crypto";
+import type {
+  AddRequest,
+  AddResult,
+  AgentStatus,
+  AttachmentRequest,
+  CheckRequest,
+  CniBackend,
+  DelRequest,
+  IpamAddRequest,
+  IpamAddress,
+} from "@ocicat/cni";
+import { CniCode, CniError, podResult } from "@ocicat/cni";
+import type { Logger } from "@ocicat/kit";
+import type { Kernel, NamespaceHandle } from "@ocicat/linux";
+import { formatAddress, formatMac, type Mac, parseMac } from "@ocicat/net";
+import type { AgentEndpointRow } from "../tables/rows.ts";
+import type { Endpoints } from "./endpoints.ts";
+import { cutCable, dressPod, HOST_MAC, inspectPod, layCable, openPodNamespace } from "./plumbing.ts";
+
+/** What the plugin's backend needs of the agent around it. */
+export interface BackendContext {
+  readonly kernel: Kernel;
+  readonly endpoints: Endpoints;
+  readonly logger: Logger;
+  /** MTU for a pod whose network configuration does not name one. */
+  readonly defaultMtu: () => number;
+  /** Makes what an endpoint needs hold in the kernel now: its guard element and its route. Throws if it cannot. */
+  readonly program: (endpoint: AgentEndpointRow) => void;
+  /** Why an ADD cannot be served now, or undefined. */
+  readonly notReady: () => string | undefined;
+}
+
+/**
+ * ADD in its order, and why:
+ *
+ *   1. ipam: one transaction claims the address, writes the handle and the endpoint     (a crash here leaves a record)
+ *   2. the cable is laid meanwhile; its host end is unknown to the guard: no traffic     (fail closed)
+ *   3. the pod's end gets its address and routes
+ *   4. guard and route are programmed                                                     (from here packets pass)
+ *   5. the answer
+ *
+ * A failure undoes the cable and the claim before it is reported.
+ */
+export function createCniBackend(context: BackendContext): CniBackend {
+  return {
+    add: (request) => add(context, request),
+    del: (request) => del(context, request),
+    check: (request) => check(context, request),
+    ipamAdd: (request) => ipamAdd(context, request),
+    ipamDel: (request) => context.endpoints.releaseAddresses(request.endpoint.handleId),
+    ipamCheck: (request) => ipamCheck(context, request),
+    status: () => Promise.resolve(status(context)),
+  };
+}
+
+async function add(context: BackendContext, request: AddRequest): Promise<AddResult> {
+  refuseUnready(context);
+  const { endpoint, ifname } = request;
+  const mtu = request.options.mtu ?? context.defaultMtu();
+  using pod = openPodNamespace(request.netns);
+  const present = context.endpoints.find(endpoint, request.containerId);
+  const podMac = present?.mac === undefined ? randomMac() : parseMac(present.mac);
+  const cable = { hostInterface: endpoint.hostInterface, podInterface: ifname, podMac, mtu };
+
+  if (present !== undefined && isWhole(context, pod, ifname, present)) {
+    context.program(present);
+    return resultOf(request, present, mtu, podMac);
+  }
+  // The claim goes to the datastore first; the cable is laid while it is on its way.
+  const claiming = context.endpoints.claim(request, podMac);
+  // A rejection must have a listener before anything below can throw.
+  claiming.catch(() => undefined);
+  try {
+    layCable(context.kernel, pod, cable);
+    const row = await claiming;
+    dressPod(pod, ifname, row.addresses);
+    context.program(row);
+    return resultOf(request, row, mtu, podMac);
+  } catch (error) {
+    await undo(context, request, claiming);
+    throw error;
+  }
+}
+
+/** Leaves nothing of a failed ADD: neither the cable nor, once the claim's outcome is known, the addresses. */
+async function undo(context: BackendContext, request: AddRequest, claiming: Promise<unknown>): Promise<void> {
+  await claiming.catch(() => undefined);
+  cutCable(context.kernel, request.endpoint.hostInterface);
+  try {
+    await context.endpoints.release(request.endpoint, request.containerId);
+  } catch (error) {
+    // The handle names the container: the runtime's DEL, or recovery at the next start, finds it.
+    context.logger.error("a failed ADD could not give its address back yet", {
+      handle: request.endpoint.handleId,
+      error: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
+
+async function del(context: BackendContext, request: DelRequest): Promise<void> {
+  const { endpoint, containerId } = request;
+  const owner = context.endpoints.owner(endpoint);
+  // A new pod of the same name may have the interface by now; an old sandbox's DEL must not cut its cable.
+  if (owner === undefined || owner === containerId) cutCable(context.kernel, endpoint.hostInterface);
+  await context.endpoints.release(endpoint, containerId);
+}
+
+async function check(context: BackendContext, request: CheckRequest): Promise<readonly string[]> {
+  const { endpoint, containerId, ifname } = request;
+  const row = context.endpoints.find(endpoint, containerId);
+  if (row === undefined)
+    return [`there is no WorkloadEndpoint ${endpoint.namespace}/${endpoint.name} for this container`];
+  const problems: string[] = [];
+  const told = new Set(request.previous.addresses.map((entry) => formatAddress(entry.address)));
+  for (const address of row.addresses) {
+    if (!told.has(formatAddress(address)))
+      problems.push(`${formatAddress(address)} is the endpoint's and not in prevResult`);
+  }
+  const link = context.kernel.link(endpoint.hostInterface);
+  if (link === undefined) problems.push(`${endpoint.hostInterface} is not on this node`);
+  else {
+    if (!link.up) problems.push(`${endpoint.hostInterface} is down`);
+    if (context.kernel.readSysctl(`net/ipv4/conf/${link.name}/proxy_arp`) !== "1")
+      problems.push(`${link.name} has proxy_arp off`);
+    if (context.kernel.readSysctl(`net/ipv4/conf/${link.name}/forwarding`) !== "1")
+      problems.push(`${link.name} does not forward`);
+  }
+  using pod = openPodNamespace(request.netns);
+  problems.push(...inspectPod(pod, ifname, row.addresses));
+  problems.push(...context.endpoints.unprogrammed(row));
+  problems.push(...(await context.endpoints.checkAddresses(endpoint.handleId, row.addresses)));
+  return problems;
+}
+
+async function ipamAdd(context: BackendContext, request: IpamAddRequest): Promise<readonly IpamAddress[]> {
+  refuseUnready(context);
+  return await context.endpoints.claimAddresses(request);
+}
+
+async function ipamCheck(context: BackendContext, request: AttachmentRequest): Promise<readonly string[]> {
+  const held = await context.endpoints.addressesOf(request.endpoint.handleId);
+  return held.length > 0 ? [] : [`handle ${request.endpoint.handleId} holds no address`];
+}
+
+function status(context: BackendContext): AgentStatus {
+  const why = context.notReady();
+  return why === undefined ? { ready: true } : { ready: false, limited: false, why };
+}
+
+function refuseUnready(context: BackendContext): void {
+  const why = context.notReady();
+  if (why === undefined) return;
+  throw new CniError(CniCode.tryAgainLater, {
+    code: "AGENT_NOT_READY",
+    what: "the agent cannot serve an ADD yet",
+    why,
+    fix: "the runtime tries again by itself; see the agent's log if it stays so",
+  });
+}
+
+function isWhole(context: BackendContext, pod: NamespaceHandle, ifname: string, row: AgentEndpointRow): boolean {
+  return context.kernel.link(row.interfaceName)?.up === true && inspectPod(pod, ifname, row.addresses).length === 0;
+}
+
+function resultOf(request: AddRequest, row: AgentEndpointRow, mtu: number, podMac: Mac): AddResult {
+  return podResult({
+    host: { name: row.interfaceName, mac: HOST_MAC },
+    container: { name: request.ifname, mac: podMac, netns: request.netns },
+    mtu,
+    addresses: row.addresses,
+  });
+}
+
+/** Locally administered, unicast (IEEE 802: bit 1 set, bit 0 clear in the first byte). */
+function randomMac(): Mac {
+  const bytes = randomBytes(6);
+  bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 0x02;
+  return formatMac(bytes);
+}

@@ -1,0 +1,185 @@
+import { API_VERSION, asCreated, encodeStored, randomUid, resourceKey, type WorkloadEndpoint } from "@ocicat/api";
+import type { AddRequest, EndpointIdentity, IpamAddRequest, IpamAddress } from "@ocicat/cni";
+import type { Datastore } from "@ocicat/datastore";
+import type { AssignedAddress, Extra, Ipam, Want } from "@ocicat/ipam";
+import { type Clock, OcicatError, type Random } from "@ocicat/kit";
+import { type Address, formatAddress, type Mac, Prefix } from "@ocicat/net";
+import type { AgentEndpointRow } from "../tables/rows.ts";
+import type { Table } from "../tables/table.ts";
+import { addressesHeldBy } from "./held.ts";
+
+export interface EndpointsOptions {
+  readonly nodeName: string;
+  readonly store: Datastore;
+  readonly ipam: Ipam;
+  readonly table: Table<AgentEndpointRow>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** What of an endpoint is not in the kernel as it should be, in words. */
+  readonly unprogrammed: (endpoint: AgentEndpointRow) => readonly string[];
+}
+
+/**
+ * This node's endpoints with their addresses: what the plugin's verbs do to the datastore. An endpoint and its addresses
+ * are claimed in one transaction and released in one, so that no crash leaves one without the other.
+ */
+export class Endpoints {
+  readonly #options: EndpointsOptions;
+
+  constructor(options: EndpointsOptions) {
+    this.#options = options;
+  }
+
+  /** The endpoint, if it is this container's. */
+  find(identity: EndpointIdentity, containerId: string): AgentEndpointRow | undefined {
+    const row = this.#options.table.get(keyOf(identity));
+    return row?.containerId === containerId ? row : undefined;
+  }
+
+  /** The container that has the endpoint now. */
+  owner(identity: EndpointIdentity): string | undefined {
+    return this.#options.table.get(keyOf(identity))?.containerId;
+  }
+
+  /** Addresses and endpoint in one transaction. A repeated claim gets the same addresses. */
+  async claim(request: AddRequest, mac: Mac): Promise<AgentEndpointRow> {
+    const { table } = this.#options;
+    const { endpoint } = request;
+    const key = keyOf(endpoint);
+    const extra = (addresses: readonly AssignedAddress[]): Extra => {
+      const revision = table.revisionOf(key);
+      const compare = revision === undefined ? { key, exists: false } : { key, modRevision: revision };
+      return {
+        compares: [compare],
+        operations: [{ put: key, value: encodeStored(this.#resource(request, mac, addresses)) }],
+      };
+    };
+    await this.#assign(request, extra);
+    return await this.#confirmed(key);
+  }
+
+  /** Gives back what the container has. What is gone already is done already; another container's endpoint stays. */
+  async release(identity: EndpointIdentity, containerId: string): Promise<void> {
+    const { ipam, table } = this.#options;
+    const key = keyOf(identity);
+    const revision = table.revisionOf(key);
+    const own = table.get(key)?.containerId === containerId && revision !== undefined;
+    await ipam.release({
+      handleId: identity.handleId,
+      ...(own ? { extra: { compares: [{ key, modRevision: revision }], operations: [{ delete: key }] } } : {}),
+    });
+    if (own) table.wrote(key, undefined, revision + 1n);
+  }
+
+  async claimAddresses(request: IpamAddRequest): Promise<readonly IpamAddress[]> {
+    const assigned = await this.#assign(request, undefined);
+    return assigned.map(({ address, block }) => ({ address, block }));
+  }
+
+  async releaseAddresses(handleId: string): Promise<void> {
+    await this.#options.ipam.release({ handleId });
+  }
+
+  async addressesOf(handleId: string): Promise<readonly Address[]> {
+    return await addressesHeldBy(this.#options.store, handleId);
+  }
+
+  async checkAddresses(handleId: string, addresses: readonly Address[]): Promise<readonly string[]> {
+    const held = new Set((await this.addressesOf(handleId)).map(formatAddress));
+    return addresses
+      .map(formatAddress)
+      .filter((address) => !held.has(address))
+      .map((address) => `${address} is not allocated to ${handleId}`);
+  }
+
+  unprogrammed(endpoint: AgentEndpointRow): readonly string[] {
+    return this.#options.unprogrammed(endpoint);
+  }
+
+  /** The addresses asked for by value, or any. */
+  async #assign(
+    request: AddRequest | IpamAddRequest,
+    extra: ((addresses: readonly AssignedAddress[]) => Extra) | undefined,
+  ) {
+    const { ipam } = this.#options;
+    const common = {
+      handleId: request.endpoint.handleId,
+      attributes: attributesOf(request),
+      ...(extra === undefined ? {} : { extra }),
+    };
+    const [wanted, ...more] = request.options.addresses;
+    if (wanted === undefined) return await ipam.autoAssign({ ...common, wants: wantsOf(request) });
+    if (more.length > 0) {
+      throw new OcicatError({
+        code: "CNI_ADDRESSES",
+        what: "more than one address was asked for",
+        fix: "ask for one; dual stack comes with a later version",
+      });
+    }
+    return [await ipam.assignIp({ ...common, address: wanted })];
+  }
+
+  /** The endpoint as it was written: known from the commit, else read back. */
+  async #confirmed(key: string): Promise<AgentEndpointRow> {
+    const { store, table } = this.#options;
+    const item = await store.get(key);
+    if (item !== undefined) table.put(item);
+    const row = table.get(key);
+    if (row !== undefined) return row;
+    throw new OcicatError({
+      code: "ENDPOINT_LOST",
+      where: key,
+      what: "the endpoint just written is gone",
+      why: "somebody deleted it",
+      retryable: true,
+    });
+  }
+
+  #resource(request: AddRequest, mac: Mac, addresses: readonly AssignedAddress[]): WorkloadEndpoint {
+    const { nodeName, clock, random } = this.#options;
+    const { endpoint } = request;
+    const resource: WorkloadEndpoint = {
+      kind: "WorkloadEndpoint",
+      apiVersion: API_VERSION,
+      metadata: {
+        name: endpoint.name,
+        namespace: endpoint.namespace,
+        labels: {
+          "projectcalico.org/namespace": endpoint.namespace,
+          "projectcalico.org/orchestrator": endpoint.orchestrator,
+        },
+      },
+      spec: {
+        orchestrator: endpoint.orchestrator,
+        node: nodeName,
+        containerID: request.containerId,
+        ...(endpoint.orchestrator === "k8s" ? { pod: endpoint.workload } : {}),
+        endpoint: endpoint.endpoint,
+        ipNetworks: addresses.map((entry) => Prefix.host(entry.address).toString()),
+        profiles: [request.network],
+        interfaceName: endpoint.hostInterface,
+        mac,
+      },
+    };
+    return asCreated(resource, { uid: randomUid(random), now: clock.now() });
+  }
+}
+
+function keyOf(identity: EndpointIdentity): string {
+  return resourceKey("WorkloadEndpoint", identity.name, identity.namespace);
+}
+
+/** Who holds the address, as `ipam show --ip` tells it; node and time are added by the allocation. */
+function attributesOf(request: AddRequest | IpamAddRequest): Readonly<Record<string, string>> {
+  const { endpoint } = request;
+  return endpoint.orchestrator === "k8s" ? { namespace: endpoint.namespace, pod: endpoint.workload } : {};
+}
+
+/** Each family asked for, from the pools named for it. */
+function wantsOf(request: AddRequest | IpamAddRequest): readonly Want[] {
+  const { families, pools } = request.options;
+  return families.map((family) => {
+    const named = (family === 4 ? pools.ipv4 : pools.ipv6).map(String);
+    return named.length === 0 ? { family } : { family, pools: named };
+  });
+}

@@ -1,0 +1,417 @@
+import {
+  type Backoff,
+  type Clock,
+  createBackoff,
+  DeltaTracker,
+  type Logger,
+  type Random,
+  type Scope,
+  type Timer,
+} from "@ocicat/kit";
+import type {
+  Kernel,
+  KernelEvent,
+  KernelFailure,
+  KernelOperation,
+  Link,
+  LinkAddress,
+  Route,
+} from "@ocicat/linux/kernel";
+import { type Address, compareAddresses, Prefix } from "@ocicat/net";
+import { type DesiredRoute, RouteProtocol } from "@ocicat/routing";
+
+const MAIN_TABLE = 254;
+const SCOPE_UNIVERSE = 0;
+const SCOPE_LINK = 253;
+/** Messages a turn: about a millisecond of kernel time, so that nothing else waits for 10,000 routes. */
+const SLICE = 200;
+
+export interface RouteReconcilerOptions {
+  readonly kernel: Kernel;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly scope: Scope;
+  /** "cali" unless configured otherwise. */
+  readonly interfacePrefix: string;
+  /** True for a destination inside one of our pools. */
+  readonly inPools: (destination: Prefix) => boolean;
+  /** Full comparison with the kernel, milliseconds; 0 switches it off. */
+  readonly refreshMs: number;
+  /** Runs work in a later turn of the event loop. */
+  readonly defer: (work: () => void) => void;
+}
+
+/** Why a desired route is not in the kernel. */
+export interface PendingRoute {
+  readonly desired: DesiredRoute;
+  readonly reason: string;
+}
+
+/**
+ * Makes the main table hold what is desired, and nothing of ours besides.
+ *
+ * Ours is: protocol bird inside our pools, or a boot-protocol host route onto one of our interfaces. All else is
+ * somebody's. Nothing is written before `start()`, which is called once the datastore is in sync. The actual state comes
+ * from a dump, is kept by notifications and is read again after an overflow and at every refresh.
+ */
+export class RouteReconciler {
+  readonly #options: RouteReconcilerOptions;
+  readonly #desired = new Map<string, DesiredRoute>();
+  readonly #delta = new DeltaTracker<string, Route>(sameKernelRoute);
+  /** Desired, and why it is not in the kernel. */
+  readonly #pending = new Map<string, string>();
+  /** Not desired, and the kernel would not let go of it: left alone until the retry. */
+  readonly #refusedDeletions = new Set<string>();
+  readonly #links = new Map<number, Link>();
+  readonly #linkByName = new Map<string, number>();
+  #addresses: LinkAddress[] = [];
+  readonly #backoff: Backoff;
+  #retry: Timer | undefined;
+  #refresh: Timer | undefined;
+  #started = false;
+  #scheduled = false;
+  #holdLearned = true;
+  #writes = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(options: RouteReconcilerOptions) {
+    this.#options = options;
+    this.#backoff = createBackoff(options.random, { initialMs: 100, maxMs: 30_000 });
+    const monitor = options.kernel.monitor(["link", "address", "route"], (events) => this.#onEvents(events));
+    options.scope.add("route monitor", () => {
+      monitor.close();
+      this.#retry?.cancel();
+      this.#refresh?.cancel();
+    });
+    this.#readLinks();
+  }
+
+  /** Netlink writes asked of the kernel so far. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  get desiredCount(): number {
+    return this.#desired.size;
+  }
+
+  setDesired(destination: Prefix, route: DesiredRoute | undefined): void {
+    const key = destination.toString();
+    if (route === undefined) {
+      this.#desired.delete(key);
+      this.#pending.delete(key);
+      this.#delta.deleteDesired(key);
+    } else {
+      this.#desired.set(key, route);
+      this.#resolve(key, route);
+    }
+    this.#schedule();
+  }
+
+  /** Reads the kernel and begins to write. */
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.resync();
+    this.#armRefresh();
+  }
+
+  /**
+   * While held, routes through neighbours that are in the kernel and not desired stay: after a restart they are the ones
+   * BGP has not learned again yet (RFC 4724 §4.2, forwarding state is preserved).
+   */
+  releaseLearned(): void {
+    if (!this.#holdLearned) return;
+    this.#holdLearned = false;
+    this.#schedule();
+  }
+
+  /** Reads links, addresses and routes again and compares. */
+  resync(): void {
+    this.#readLinks();
+    const owned = [...this.#options.kernel.routes(4, MAIN_TABLE), ...this.#options.kernel.routes(6, MAIN_TABLE)].filter(
+      (route) => this.#owns(route),
+    );
+    this.#delta.replaceActual(owned.map((route) => [routeKey(route), route] as const));
+    for (const [key, route] of this.#desired) this.#resolve(key, route);
+    this.#schedule();
+  }
+
+  /** Writes what is due now, without waiting for the next turn. For the CNI path, where one route is wanted at once. */
+  flush(): void {
+    if (this.#started) this.#apply();
+  }
+
+  /** Resolves when nothing is waiting to be written (what the kernel refused waits for its retry and does not count). */
+  settled(): Promise<void> {
+    if (!this.#scheduled) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  pending(): PendingRoute[] {
+    return [...this.#pending].flatMap(([key, reason]) => {
+      const desired = this.#desired.get(key);
+      return desired === undefined ? [] : [{ desired, reason }];
+    });
+  }
+
+  /** The kernel's route for a destination of ours, and why it is not there if it is not. */
+  inspect(destination: Prefix): { readonly actual: Route | undefined; readonly pending: string | undefined } {
+    const key = destination.toString();
+    return { actual: this.#delta.actual.get(key), pending: this.#pending.get(key) };
+  }
+
+  /** Which of these addresses have no route in the kernel as wanted, and why. */
+  missing(addresses: readonly Address[]): string[] {
+    return addresses.flatMap((address) => {
+      const key = Prefix.host(address).toString();
+      if (this.#delta.actual.has(key) && !this.#pending.has(key)) return [];
+      return [`${key} has no route: ${this.#pending.get(key) ?? "not written yet"}`];
+    });
+  }
+
+  linkName(index: number): string {
+    return this.#links.get(index)?.name ?? `if${index}`;
+  }
+
+  #schedule(): void {
+    if (!this.#started || this.#scheduled || this.#options.scope.closed) return;
+    this.#scheduled = true;
+    this.#options.defer(() => {
+      this.#scheduled = false;
+      if (this.#options.scope.closed) return;
+      if (this.#apply()) this.#schedule();
+      else this.#tellIdle();
+    });
+  }
+
+  /** Writes one slice; true if more is due. */
+  #apply(): boolean {
+    const operations: { readonly key: string; readonly operation: KernelOperation; readonly route: Route }[] = [];
+    let more = false;
+    // Additions first: a destination that changes its block is never without a route in between.
+    for (const { key, desired } of this.#delta.updates()) {
+      if (this.#pending.has(key)) continue;
+      if (operations.length === SLICE) {
+        more = true;
+        break;
+      }
+      operations.push({ key, operation: { op: "route.replace", route: desired }, route: desired });
+    }
+    for (const { key, actual } of this.#delta.deletions()) {
+      if (this.#holdLearned && actual.kind === "unicast" && actual.protocol === RouteProtocol.bird) continue;
+      if (this.#refusedDeletions.has(key)) continue;
+      if (operations.length === SLICE) {
+        more = true;
+        break;
+      }
+      operations.push({ key, operation: { op: "route.delete", route: actual }, route: actual });
+    }
+    if (operations.length === 0) return false;
+    this.#writes += operations.length;
+    const outcomes = this.#options.kernel.apply(operations.map((entry) => entry.operation));
+    let failed = false;
+    for (const [index, { key, operation, route }] of operations.entries()) {
+      const failure = outcomes[index];
+      if (operation.op === "route.delete") {
+        if (failure === undefined || failure.errno === "ESRCH") this.#delta.deleteActual(key);
+        else {
+          this.#refusedDeletions.add(key);
+          failed = this.#refused(key, failure);
+        }
+      } else if (failure === undefined) {
+        this.#delta.setActual(key, route);
+      } else {
+        this.#pending.set(key, `the kernel refused it: ${failure.errno} ${failure.message}`.trim());
+        failed = this.#refused(key, failure);
+      }
+    }
+    if (failed) this.#armRetry();
+    else this.#backoff.reset();
+    return more;
+  }
+
+  #refused(key: string, failure: KernelFailure): true {
+    const why = `${failure.errno} ${failure.message}`.trim();
+    this.#options.logger.warning("the kernel refused a route, trying again later", { destination: key, why });
+    return true;
+  }
+
+  #armRetry(): void {
+    if (this.#retry !== undefined) return;
+    this.#retry = this.#options.clock.after(this.#backoff.next(), "route retry", () => {
+      this.#retry = undefined;
+      this.#refusedDeletions.clear();
+      this.resync();
+    });
+  }
+
+  #armRefresh(): void {
+    if (this.#options.refreshMs <= 0) return;
+    this.#refresh = this.#options.clock.after(this.#options.refreshMs, "route refresh", () => {
+      this.resync();
+      this.#armRefresh();
+    });
+  }
+
+  #tellIdle(): void {
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #onEvents(events: readonly KernelEvent[]): void {
+    let linksChanged = false;
+    for (const event of events) {
+      switch (event.type) {
+        case "resync":
+          if (this.#started) this.resync();
+          else this.#readLinks();
+          return;
+        case "link":
+          linksChanged = this.#learnLink(event.link) || linksChanged;
+          break;
+        case "link.gone":
+          this.#forgetLink(event.link);
+          linksChanged = true;
+          break;
+        case "address":
+        case "address.gone":
+          linksChanged = true;
+          this.#addresses = this.#options.kernel.addresses();
+          break;
+        case "route":
+          if (this.#owns(event.route)) this.#delta.setActual(routeKey(event.route), event.route);
+          break;
+        case "route.gone":
+          if (this.#owns(event.route)) this.#delta.deleteActual(routeKey(event.route));
+          break;
+        case "neighbour":
+        case "neighbour.gone":
+          break;
+      }
+    }
+    if (linksChanged) for (const [key, route] of this.#desired) this.#resolve(key, route);
+    if (this.#delta.pending > 0) this.#schedule();
+  }
+
+  #readLinks(): void {
+    this.#links.clear();
+    this.#linkByName.clear();
+    for (const link of this.#options.kernel.links()) this.#learnLink(link);
+    this.#addresses = this.#options.kernel.addresses();
+  }
+
+  /** True if what routes depend on changed. */
+  #learnLink(link: Link): boolean {
+    const before = this.#links.get(link.index);
+    if (before !== undefined && before.name !== link.name) this.#linkByName.delete(before.name);
+    this.#links.set(link.index, link);
+    this.#linkByName.set(link.name, link.index);
+    // A link that goes down takes its routes with it, and the kernel sends no notification for them.
+    if (before?.up === true && !link.up) this.#dropActualOn(link.index);
+    return before === undefined || before.name !== link.name || before.up !== link.up;
+  }
+
+  #forgetLink(link: Link): void {
+    this.#links.delete(link.index);
+    if (this.#linkByName.get(link.name) === link.index) this.#linkByName.delete(link.name);
+    this.#dropActualOn(link.index);
+  }
+
+  #dropActualOn(linkIndex: number): void {
+    for (const [key, route] of this.#delta.actual) {
+      if (route.nextHops.some((hop) => hop.linkIndex === linkIndex)) this.#delta.deleteActual(key);
+    }
+  }
+
+  #resolve(key: string, desired: DesiredRoute): void {
+    const resolved = this.#toKernel(desired);
+    if (typeof resolved === "string") {
+      this.#pending.set(key, resolved);
+      this.#delta.deleteDesired(key);
+      return;
+    }
+    this.#pending.delete(key);
+    this.#delta.setDesired(key, resolved);
+  }
+
+  /** The kernel's form of a desired route, or the reason there is none yet. */
+  #toKernel(desired: DesiredRoute): Route | string {
+    const base = {
+      destination: desired.destination,
+      table: MAIN_TABLE,
+      protocol: desired.protocol,
+      metric: 0,
+      preferredSource: undefined,
+      mtu: undefined,
+    };
+    switch (desired.kind) {
+      case "blackhole":
+        return { ...base, kind: "blackhole", scope: SCOPE_UNIVERSE, nextHops: [] };
+      case "device": {
+        const link = this.#linkByName.get(desired.device);
+        if (link === undefined) return `interface ${desired.device} does not exist`;
+        if (this.#links.get(link)?.up !== true) return `interface ${desired.device} is down`;
+        return { ...base, kind: "unicast", scope: SCOPE_LINK, nextHops: [hop(undefined, link, false)] };
+      }
+      case "via": {
+        const link =
+          desired.device === undefined ? this.#linkTowards(desired.via) : this.#linkByName.get(desired.device);
+        if (link === undefined) {
+          return desired.device === undefined
+            ? "its next hop is on no subnet of this node: a router that does not know the block would drop the packets"
+            : `interface ${desired.device} does not exist`;
+        }
+        if (this.#links.get(link)?.up !== true) return `interface ${this.linkName(link)} is down`;
+        return { ...base, kind: "unicast", scope: SCOPE_UNIVERSE, nextHops: [hop(desired.via, link, desired.onlink)] };
+      }
+    }
+  }
+
+  #linkTowards(address: Address): number | undefined {
+    return this.#addresses.find((entry) => {
+      const subnet = Prefix.of(entry.address, entry.prefixLength);
+      return !subnet.isHost && subnet.has(address);
+    })?.linkIndex;
+  }
+
+  #owns(route: Route): boolean {
+    if (route.table !== MAIN_TABLE || route.metric !== 0) return false;
+    if (route.protocol === RouteProtocol.bird)
+      return this.#options.inPools(route.destination) || this.#desired.has(routeKey(route));
+    if (route.protocol !== RouteProtocol.boot || !route.destination.isHost) return false;
+    const link = this.#links.get(route.nextHops[0]?.linkIndex ?? -1);
+    return link?.name.startsWith(this.#options.interfacePrefix) === true;
+  }
+}
+
+function hop(via: Address | undefined, linkIndex: number, onlink: boolean) {
+  return { via, linkIndex, weight: 1, onlink };
+}
+
+function routeKey(route: Route): string {
+  return route.destination.toString();
+}
+
+function sameKernelRoute(a: Route, b: Route): boolean {
+  return (
+    a.kind === b.kind &&
+    a.protocol === b.protocol &&
+    a.scope === b.scope &&
+    a.metric === b.metric &&
+    a.nextHops.length === b.nextHops.length &&
+    a.nextHops.every((left, index) => {
+      const right = b.nextHops[index];
+      return (
+        right !== undefined &&
+        left.linkIndex === right.linkIndex &&
+        left.onlink === right.onlink &&
+        (left.via === undefined
+          ? right.via === undefined
+          : right.via !== undefined && compareAddresses(left.via, right.via) === 0)
+      );
+    })
+  );
+}

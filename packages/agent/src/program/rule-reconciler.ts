@@ -1,0 +1,185 @@
+import { type Clock, type Logger, type Scope, type Timer, toError } from "@ocicat/kit";
+import type { Kernel } from "@ocicat/linux";
+import type { Address } from "@ocicat/net";
+import {
+  GUARD_TABLE,
+  interfaceName,
+  KNOWN_INTERFACES,
+  knownInterface,
+  NAT_TABLES,
+  NftReconciler,
+  natOutgoing,
+  origin,
+  workloadGuard,
+} from "@ocicat/nftables";
+import type { PoolRow } from "@ocicat/routing";
+import type { AgentEndpointRow } from "../tables/rows.ts";
+
+export interface RuleReconcilerOptions {
+  readonly kernel: Kernel;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly scope: Scope;
+  readonly interfacePrefix: string;
+  /** FelixConfiguration's natOutgoingExclusions. */
+  readonly natOutgoingExclusions: "IPPoolsOnly" | "IPPoolsAndHostIPs";
+  /** Addresses of the cluster's nodes, for IPPoolsAndHostIPs. */
+  readonly hostAddresses: () => ReadonlyMap<Address, string>;
+  /** Full comparison with the kernel, milliseconds; 0 switches it off. */
+  readonly refreshMs: number;
+  readonly defer: (work: () => void) => void;
+}
+
+const RETRY_MS = 1_000;
+
+/**
+ * Makes the guard's and the NAT tables hold what is desired. An endpoint is one element of a set; a pool rebuilds the NAT
+ * tables' rules, and the plan writes what differs of them.
+ */
+export class RuleReconciler {
+  readonly #options: RuleReconcilerOptions;
+  readonly #nft: NftReconciler;
+  readonly #pools = new Map<string, PoolRow>();
+  readonly #known = new Map<string, AgentEndpointRow>();
+  #tablesChanged = true;
+  #dirty = true;
+  #started = false;
+  #scheduled = false;
+  #retry: Timer | undefined;
+  #refresh: Timer | undefined;
+  #writes = 0;
+  #failure: string | undefined;
+
+  constructor(options: RuleReconcilerOptions) {
+    this.#options = options;
+    this.#nft = new NftReconciler(options.kernel);
+    options.scope.add("rules", () => {
+      this.#retry?.cancel();
+      this.#refresh?.cancel();
+    });
+  }
+
+  /** Operations written so far. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  /** Why the last apply failed; undefined if it did not. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  setPool(key: string, pool: PoolRow | undefined): void {
+    if (pool === undefined) this.#pools.delete(key);
+    else this.#pools.set(key, pool);
+    this.#tablesChanged = true;
+    this.#dirty = true;
+  }
+
+  setEndpoint(_key: string, endpoint: AgentEndpointRow | undefined, previous: AgentEndpointRow | undefined): void {
+    if (previous !== undefined && previous.interfaceName !== endpoint?.interfaceName) this.#forget(previous);
+    if (endpoint !== undefined && endpoint.interfaceName !== "") this.#know(endpoint);
+    this.#dirty = true;
+  }
+
+  knows(interfaceName: string): boolean {
+    return this.#known.has(interfaceName);
+  }
+
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.flush();
+    this.#armRefresh();
+  }
+
+  schedule(): void {
+    if (!this.#started || this.#scheduled || !this.#dirty) return;
+    this.#scheduled = true;
+    this.#options.defer(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+
+  /** Writes what is due now. A refusal is logged and tried again; the rules that are in the kernel stay meanwhile. */
+  flush(): void {
+    if (!this.#started || !this.#dirty) return;
+    try {
+      if (this.#tablesChanged) {
+        this.#nft.setTables([GUARD_TABLE, NAT_TABLES[4], NAT_TABLES[6]], [this.#guard(), ...this.#nat()]);
+        this.#tablesChanged = false;
+      }
+      this.#writes += this.#nft.apply().length;
+      this.#dirty = false;
+      this.#failure = undefined;
+    } catch (error) {
+      this.#failure = toError(error).message;
+      this.#options.logger.error("the kernel refused rules, trying again", { error: this.#failure });
+      this.#armRetry();
+    }
+  }
+
+  /** Compares with the kernel at the next flush. */
+  resync(): void {
+    this.#nft.resync();
+    this.#dirty = true;
+    this.schedule();
+  }
+
+  #know(endpoint: AgentEndpointRow): void {
+    this.#known.set(endpoint.interfaceName, endpoint);
+    if (this.#tablesChanged) return;
+    this.#nft.putElement(KNOWN_INTERFACES, knownInterface(endpoint.interfaceName, endpointOrigin(endpoint)));
+  }
+
+  #forget(endpoint: AgentEndpointRow): void {
+    // Another endpoint may have the interface by now: a pod made again under the same name.
+    if (this.#known.get(endpoint.interfaceName)?.key !== endpoint.key) return;
+    this.#known.delete(endpoint.interfaceName);
+    if (!this.#tablesChanged) this.#nft.deleteElement(KNOWN_INTERFACES, interfaceName(endpoint.interfaceName));
+  }
+
+  #guard() {
+    const knownInterfaces = new Map([...this.#known].map(([name, endpoint]) => [name, endpointOrigin(endpoint)]));
+    return workloadGuard({ knownInterfaces, interfacePrefix: this.#options.interfacePrefix });
+  }
+
+  #nat() {
+    return natOutgoing({
+      pools: [...this.#pools.values()].map(({ name, cidr, natOutgoing: masqueraded }) => ({
+        cidr,
+        natOutgoing: masqueraded,
+        origin: origin(masqueraded ? "masqueraded towards the outside" : "a pool's addresses are inside", {
+          kind: "IPPool",
+          name,
+        }),
+      })),
+      exclusions: this.#options.natOutgoingExclusions,
+      hostAddresses: new Map(
+        [...this.#options.hostAddresses()].map(([address, node]) => [
+          address,
+          origin(`address of node ${node}`, { kind: "Node", name: node }),
+        ]),
+      ),
+      interfacePrefix: this.#options.interfacePrefix,
+    });
+  }
+
+  #armRetry(): void {
+    this.#retry?.cancel();
+    this.#retry = this.#options.clock.after(RETRY_MS, "rule retry", () => this.schedule());
+  }
+
+  #armRefresh(): void {
+    if (this.#options.refreshMs <= 0) return;
+    this.#refresh = this.#options.clock.after(this.#options.refreshMs, "rule refresh", () => {
+      this.resync();
+      this.#armRefresh();
+    });
+  }
+}
+
+function endpointOrigin(endpoint: AgentEndpointRow) {
+  return origin(`${endpoint.workload} is behind it`, { kind: "WorkloadEndpoint", name: endpoint.id });
+}

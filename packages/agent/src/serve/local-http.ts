@@ -1,0 +1,132 @@
+import { chmodSync, mkdirSync, unlinkSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { connect } from "node:net";
+import { dirname } from "node:path";
+import { isOcicatError, type Logger, OcicatError, type Scope, toError } from "@ocicat/kit";
+
+export interface Answer {
+  readonly status: number;
+  readonly contentType: "application/json" | "text/plain";
+  readonly body: string;
+}
+
+/** Path → what it answers. Query parameters come along. */
+export type Routes = Readonly<Record<string, (query: URLSearchParams) => Answer | Promise<Answer>>>;
+
+export type ListenAt = { readonly host: string; readonly port: number } | { readonly path: string };
+
+export function json(value: unknown, status = 200): Answer {
+  const body = JSON.stringify(value, (_key, member: unknown) =>
+    typeof member === "bigint" ? member.toString() : member,
+  );
+  return { status, contentType: "application/json", body: `${body}\n` };
+}
+
+export function text(body: string, status = 200): Answer {
+  return { status, contentType: "text/plain", body };
+}
+
+/** A small read-only HTTP server for the node itself: loopback, or a Unix socket that only its owner can open. */
+export async function serveLocally(
+  at: ListenAt,
+  routes: Routes,
+  logger: Logger,
+  scope: Scope,
+): Promise<{ port: number }> {
+  const server = createServer((request, response) => {
+    void respond(request, response, routes, logger);
+  });
+  server.keepAliveTimeout = 1_000;
+  await listen(server, at);
+  scope.add("local http", () => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(() => resolve()));
+  });
+  const address = server.address();
+  return { port: typeof address === "object" && address !== null ? address.port : 0 };
+}
+
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  routes: Routes,
+  logger: Logger,
+): Promise<void> {
+  const url = new URL(request.url ?? "/", "http://localhost");
+  const answer = await answerTo(request.method ?? "GET", url, routes, logger);
+  response.writeHead(answer.status, {
+    "content-type": answer.contentType,
+    "content-length": Buffer.byteLength(answer.body),
+  });
+  response.end(request.method === "HEAD" ? undefined : answer.body);
+}
+
+async function answerTo(method: string, url: URL, routes: Routes, logger: Logger): Promise<Answer> {
+  const route = routes[url.pathname];
+  if (route === undefined)
+    return text(`there is nothing at ${url.pathname}; try ${Object.keys(routes).join(", ")}\n`, 404);
+  if (method !== "GET" && method !== "HEAD") return text("this is read-only: use GET\n", 405);
+  try {
+    return await route(url.searchParams);
+  } catch (error) {
+    const { message } = toError(error);
+    if (isOcicatError(error)) return json({ code: error.code, message }, 400);
+    logger.error("a local request failed", { path: url.pathname, error: message });
+    return json({ code: "INTERNAL", message }, 500);
+  }
+}
+
+async function listen(server: Server, at: ListenAt): Promise<void> {
+  if ("path" in at) {
+    mkdirSync(dirname(at.path), { recursive: true, mode: 0o755 });
+    await removeStaleSocket(at.path);
+  }
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => reject(cannotListen(at, cause)));
+    if ("path" in at) {
+      // The file must never be open to others, not even between bind and chmod.
+      const before = process.umask(0o177);
+      server.listen(at.path, resolve);
+      process.umask(before);
+    } else {
+      server.listen(at.port, at.host, resolve);
+    }
+  });
+  if ("path" in at) chmodSync(at.path, 0o600);
+}
+
+/** A socket file that nobody answers on is a dead process's; one that answers belongs to a second agent. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once("error", () => resolve(false));
+  });
+  if (alive) {
+    throw new OcicatError({
+      code: "AGENT_ALREADY_RUNS",
+      where: path,
+      what: "another agent answers on this socket",
+      fix: "stop it first, or give this one a socket of its own (OCICAT_AGENT_SOCKET)",
+    });
+  }
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
+function cannotListen(at: ListenAt, cause: NodeJS.ErrnoException): OcicatError {
+  const where = "path" in at ? at.path : `${at.host}:${at.port}`;
+  return new OcicatError({
+    code: "CANNOT_LISTEN",
+    where,
+    what: `cannot listen: ${cause.code ?? cause.message}`,
+    fix: cause.code === "EADDRINUSE" ? "another process has it: find it with ss -lntp" : undefined,
+    cause,
+  });
+}

@@ -1,0 +1,31 @@
+import type { MetricsRegistry } from "@ocicat/kit";
+import type { MeshRunner } from "../bgp/mesh-runner.ts";
+import type { RouteReconciler } from "../program/route-reconciler.ts";
+import type { RuleReconciler } from "../program/rule-reconciler.ts";
+import type { Tables } from "../tables/tables.ts";
+
+interface Sources {
+  readonly routes: RouteReconciler;
+  readonly rules: RuleReconciler;
+  readonly mesh: MeshRunner;
+  readonly tables: Tables;
+}
+
+/** What the agent holds and does. Felix's name where it has one for the same thing. */
+export function agentMetrics(metrics: MetricsRegistry, { routes, rules, mesh, tables }: Sources): void {
+  const count = (rows: Iterable<unknown>) => [...rows].length;
+  metrics.gauge("felix_active_local_endpoints", "Workload endpoints of this node.", () =>
+    count(tables.endpoints.rows()),
+  );
+  metrics.gauge("felix_cluster_num_hosts", "Nodes of the cluster.", () => count(tables.nodes.rows()));
+  metrics.gauge("ocicat_routes_desired", "Routes this node should have.", () => routes.desiredCount);
+  metrics.gauge("ocicat_routes_pending", "Routes that cannot be programmed yet.", () => routes.pending().length);
+  metrics.gauge("ocicat_route_writes_total", "Routes written to and deleted from the kernel.", () => routes.writes);
+  metrics.gauge("ocicat_nft_writes_total", "nftables operations written.", () => rules.writes);
+  metrics.gauge("ocicat_bgp_peers_established", "BGP sessions that are up.", () =>
+    count(mesh.report().filter((peer) => peer.state === "Established")),
+  );
+  metrics.gauge("ocicat_unreadable_values", "Stored values that cannot be read and are treated as absent.", () =>
+    Object.values(tables).reduce((sum, table) => sum + table.unreadable.size, 0),
+  );
+}

@@ -1,0 +1,85 @@
+import { OcicatError } from "@ocicat/kit";
+import { formatAddress } from "@ocicat/net";
+import type { RoutingResolver } from "@ocicat/routing";
+import type { MeshRunner } from "../bgp/mesh-runner.ts";
+import type { NodeAddress } from "../node/address.ts";
+import type { RouteReconciler } from "../program/route-reconciler.ts";
+import type { RuleReconciler } from "../program/rule-reconciler.ts";
+import type { Tables } from "../tables/tables.ts";
+import { type Answer, json, type Routes } from "./local-http.ts";
+import { whyRoutes } from "./routes-why.ts";
+
+interface Running {
+  readonly routes: RouteReconciler;
+  readonly rules: RuleReconciler;
+  readonly mesh: MeshRunner;
+}
+
+interface StatusSources {
+  readonly nodeName: string;
+  readonly own: NodeAddress;
+  readonly tables: Tables;
+  readonly resolver: RoutingResolver;
+}
+
+/** What the command line asks an agent for. Served from the start; what runs later is attached when it runs. */
+export function statusRoutes(sources: StatusSources): { readonly routes: Routes; attach(running: Running): void } {
+  let running: Running | undefined;
+  const whenRunning = (answer: (parts: Running, query: URLSearchParams) => unknown) => {
+    return (query: URLSearchParams): Answer => {
+      if (running === undefined)
+        throw new OcicatError({
+          code: "AGENT_NOT_READY",
+          what: "the agent is not in sync with the datastore yet",
+          retryable: true,
+        });
+      return json(answer(running, query));
+    };
+  };
+  return {
+    attach(parts) {
+      running = parts;
+    },
+    routes: {
+      "/node": () => json({ name: sources.nodeName, address: formatAddress(sources.own.address) }),
+      "/bgp": whenRunning(({ mesh }) => ({ peers: mesh.report() })),
+      "/routes/why": whenRunning(({ routes }, query) => whyRoutes(query.get("target") ?? "", sources.resolver, routes)),
+      "/routes/pending": whenRunning(({ routes }) =>
+        routes.pending().map(({ desired, reason }) => ({ destination: desired.destination.toString(), reason })),
+      ),
+      "/consequences": whenRunning(({ rules }, query) =>
+        consequences(sources, rules, query.get("kind") ?? "", query.get("name") ?? ""),
+      ),
+      "/unreadable": () =>
+        json(Object.fromEntries(Object.values(sources.tables).flatMap((table) => [...table.unreadable]))),
+    },
+  };
+}
+
+/** Every desired object whose origin names the resource: what this node holds because of it. */
+function consequences({ resolver, tables }: StatusSources, rules: RuleReconciler, kind: string, name: string) {
+  const concerns = (resources: readonly { readonly kind: string; readonly name: string }[]) =>
+    resources.some((ref) => ref.kind === kind && ref.name === name);
+  const routes = [...resolver.routes.values()]
+    .filter((route) => concerns(route.origin.resources))
+    .map((route) => ({
+      object: `route ${route.kind === "blackhole" ? "blackhole " : ""}${route.destination}`,
+      reason: route.origin.reason,
+    }));
+  const announcements = [...resolver.announcements.values()]
+    .filter((announcement) => concerns(announcement.origin.resources))
+    .map((announcement) => ({ object: `announcement ${announcement.prefix}`, reason: announcement.origin.reason }));
+  const guards = [...tables.endpoints.rows()]
+    .filter((endpoint) => kind === "WorkloadEndpoint" && endpoint.id === name && rules.knows(endpoint.interfaceName))
+    .map((endpoint) => ({
+      object: `guard element ${endpoint.interfaceName}`,
+      reason: `${endpoint.workload} is behind it`,
+    }));
+  const masquerade = [...resolver.pools]
+    .filter((pool) => kind === "IPPool" && pool.name === name && pool.natOutgoing)
+    .map((pool) => ({
+      object: `masquerade from ${pool.cidr}`,
+      reason: "natOutgoing: towards the outside of every pool",
+    }));
+  return [...routes, ...announcements, ...guards, ...masquerade];
+}

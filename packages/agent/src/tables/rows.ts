@@ -1,0 +1,97 @@
+import { type BGPConfiguration, compileSelector, type IPPool, type Node, type WorkloadEndpoint } from "@ocicat/api";
+import type { IpamPool } from "@ocicat/ipam";
+import { Prefix, parseAddress, parsePrefix } from "@ocicat/net";
+import type { EndpointRow, NodeRow, PoolRow } from "@ocicat/routing";
+
+/** The forms that resolvers work with, made from resources: addresses are numbers here, and only what is needed is kept. */
+
+/** A pool as routing and allocation want it. */
+export interface AgentPoolRow extends PoolRow {
+  readonly allocation: Omit<IpamPool, "selectsNode">;
+  /** Whether its node selector matches a node with these labels. */
+  readonly selects: (labels: Readonly<Record<string, string>>) => boolean;
+}
+
+export function poolRow(pool: IPPool): AgentPoolRow {
+  const { blockSize, assignmentMode, allowedUses, nodeSelector } = pool.spec;
+  const prefix = parsePrefix(pool.spec.cidr);
+  return {
+    allocation: {
+      name: pool.metadata.name,
+      prefix,
+      blockSize,
+      disabled: pool.spec.disabled,
+      assignmentMode,
+      allowedUses,
+    },
+    selects: compileSelector(nodeSelector).matches,
+    name: pool.metadata.name,
+    cidr: prefix,
+    ipipMode: pool.spec.ipipMode,
+    vxlanMode: pool.spec.vxlanMode,
+    natOutgoing: pool.spec.natOutgoing,
+    disabled: pool.spec.disabled,
+    disableBgpExport: pool.spec.disableBGPExport,
+  };
+}
+
+export interface AgentNodeRow extends NodeRow {
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export function nodeRow(node: Node): AgentNodeRow {
+  const text = node.spec.bgp?.ipv4Address;
+  return {
+    labels: node.metadata.labels ?? {},
+    name: node.metadata.name,
+    ipv4: text === undefined || text === "" ? undefined : interfaceAddress(text),
+    asNumber: node.spec.bgp?.asNumber,
+    routeReflectorClusterId: node.spec.bgp?.routeReflectorClusterID || undefined,
+  };
+}
+
+/** An endpoint as the agent keeps it: what routing wants, and what the plugin's verbs ask for. */
+export interface AgentEndpointRow extends EndpointRow {
+  readonly key: string;
+  readonly node: string;
+  readonly containerId: string | undefined;
+  readonly mac: string | undefined;
+}
+
+export function endpointRow(key: string, endpoint: WorkloadEndpoint): AgentEndpointRow {
+  const { metadata, spec } = endpoint;
+  const workload = spec.pod ?? spec.workload ?? spec.containerID ?? metadata.name;
+  return {
+    key,
+    id: `${metadata.namespace ?? ""}/${metadata.name}`,
+    workload: `${metadata.namespace ?? ""}/${workload}`,
+    node: spec.node,
+    interfaceName: spec.interfaceName ?? "",
+    addresses: (spec.ipNetworks ?? []).map((network) => parsePrefix(network).address),
+    containerId: spec.containerID,
+    mac: spec.mac,
+  };
+}
+
+/** The settings of the mesh and of the cluster's AS, with Calico's defaults for what is not set. */
+export interface BgpSettingsRow {
+  readonly meshEnabled: boolean;
+  readonly asNumber: number;
+  readonly listenPort: number;
+}
+
+export const DEFAULT_BGP_SETTINGS: BgpSettingsRow = { meshEnabled: true, asNumber: 64512, listenPort: 179 };
+
+export function bgpSettingsRow(configuration: BGPConfiguration): BgpSettingsRow {
+  return {
+    meshEnabled: configuration.spec.nodeToNodeMeshEnabled ?? DEFAULT_BGP_SETTINGS.meshEnabled,
+    asNumber: configuration.spec.asNumber ?? DEFAULT_BGP_SETTINGS.asNumber,
+    listenPort: configuration.spec.listenPort ?? DEFAULT_BGP_SETTINGS.listenPort,
+  };
+}
+
+function interfaceAddress(text: string) {
+  const [address = "", length = "32"] = text.split("/");
+  const parsed = parseAddress(address);
+  return { address: parsed, subnet: Prefix.of(parsed, Number(length)) };
+}

@@ -1,0 +1,116 @@
+import type { KeyValue } from "@ocicat/datastore";
+import type { Logger } from "@ocicat/kit";
+import { toError } from "@ocicat/kit";
+import type { ReflectorSink } from "../watch/reflector.ts";
+
+/** What a change looks like to a resolver: the row now, and before; undefined means it is not there. */
+export type RowListener<Row> = (key: string, row: Row | undefined, previous: Row | undefined) => void;
+
+interface Entry<Row> {
+  readonly row: Row | undefined;
+  readonly revision: bigint;
+}
+
+/**
+ * Immutable rows of one kind, by datastore key. `parse` turns a stored value into a row, or undefined for one that is
+ * none of our business; what it cannot read it throws on, and the row is treated as absent (fail closed), counted and named.
+ *
+ * Every write carries its revision and an older one never replaces a newer: so a writer may put its own row at once,
+ * ahead of the watch, and the echo changes nothing.
+ */
+export class Table<Row> implements ReflectorSink {
+  readonly name: string;
+  readonly #parse: (item: KeyValue) => Row | undefined;
+  readonly #log: Logger;
+  readonly #entries = new Map<string, Entry<Row>>();
+  readonly #bad = new Map<string, string>();
+  readonly #listeners: RowListener<Row>[] = [];
+
+  constructor(name: string, parse: (item: KeyValue) => Row | undefined, logger: Logger) {
+    this.name = name;
+    this.#parse = parse;
+    this.#log = logger;
+  }
+
+  /** Calls back for every row there is, then for every change. */
+  subscribe(listener: RowListener<Row>): void {
+    this.#listeners.push(listener);
+    for (const [key, entry] of this.#entries) if (entry.row !== undefined) listener(key, entry.row, undefined);
+  }
+
+  get(key: string): Row | undefined {
+    return this.#entries.get(key)?.row;
+  }
+
+  /** The row of a global resource by its name: the last part of its key. */
+  named(name: string): Row | undefined {
+    for (const [key, entry] of this.#entries) if (key.endsWith(`/${name}`)) return entry.row;
+    return undefined;
+  }
+
+  /** The revision a row was last written at. */
+  revisionOf(key: string): bigint | undefined {
+    return this.#entries.get(key)?.revision;
+  }
+
+  /** Takes a row that this process has just written, ahead of the watch. */
+  wrote(key: string, row: Row | undefined, revision: bigint): void {
+    const before = this.#entries.get(key);
+    if (before === undefined || before.revision < revision) this.#store(key, row, revision);
+  }
+
+  *rows(): IterableIterator<Row> {
+    for (const entry of this.#entries.values()) if (entry.row !== undefined) yield entry.row;
+  }
+
+  /** Keys whose stored value could not be read, with the reason. */
+  get unreadable(): ReadonlyMap<string, string> {
+    return this.#bad;
+  }
+
+  replace(items: readonly KeyValue[]): void {
+    const gone = new Map(this.#entries);
+    for (const item of items) {
+      gone.delete(item.key);
+      this.put(item);
+    }
+    for (const [key, entry] of gone) this.#store(key, undefined, entry.revision);
+  }
+
+  put(item: KeyValue): void {
+    const before = this.#entries.get(item.key);
+    if (before !== undefined && before.revision >= item.modRevision) return;
+    this.#store(item.key, this.#read(item), item.modRevision);
+  }
+
+  remove(key: string, revision: bigint): void {
+    const before = this.#entries.get(key);
+    if (before !== undefined && before.revision >= revision) return;
+    this.#store(key, undefined, revision);
+  }
+
+  #read(item: KeyValue): Row | undefined {
+    try {
+      const row = this.#parse(item);
+      this.#bad.delete(item.key);
+      return row;
+    } catch (error) {
+      const reason = toError(error).message;
+      this.#bad.set(item.key, reason);
+      this.#log.error("stored value cannot be read; treated as absent", { table: this.name, key: item.key, reason });
+      return undefined;
+    }
+  }
+
+  #store(key: string, row: Row | undefined, revision: bigint): void {
+    const previous = this.#entries.get(key)?.row;
+    if (row === undefined) {
+      // The revision of a removal is forgotten with the row: a key made again has a higher one anyway.
+      this.#entries.delete(key);
+      if (previous === undefined) return;
+    } else {
+      this.#entries.set(key, { row, revision });
+    }
+    for (const listener of this.#listeners) listener(key, row, previous);
+  }
+}

@@ -1,0 +1,113 @@
+import {
+  bgpConfiguration,
+  type ClusterInformation,
+  clusterInformation,
+  decodeAffinity,
+  decodeIpamConfig,
+  decodeStored,
+  type FelixConfiguration,
+  felixConfiguration,
+  HOSTS_PREFIX,
+  IPAM_CONFIG_KEY,
+  type IPReservation,
+  type IpamConfig,
+  ippool,
+  ipReservation,
+  node,
+  parseIpamKey,
+  workloadEndpoint,
+} from "@ocicat/api";
+import type { Datastore, KeyValue } from "@ocicat/datastore";
+import type { Clock, Logger, Random, Scope } from "@ocicat/kit";
+import { type Prefix, parsePrefix } from "@ocicat/net";
+import type { AffinityRow } from "@ocicat/routing";
+import { Reflector } from "../watch/reflector.ts";
+import {
+  type AgentEndpointRow,
+  type AgentNodeRow,
+  type AgentPoolRow,
+  type BgpSettingsRow,
+  bgpSettingsRow,
+  endpointRow,
+  nodeRow,
+  poolRow,
+} from "./rows.ts";
+import { Table } from "./table.ts";
+
+/** Everything the agent knows of the datastore: one table a kind, each kept by one reflector. */
+export interface Tables {
+  readonly pools: Table<AgentPoolRow>;
+  readonly nodes: Table<AgentNodeRow>;
+  /** This node's affinities. */
+  readonly affinities: Table<AffinityRow>;
+  /** This node's endpoints; others' are not kept. */
+  readonly endpoints: Table<AgentEndpointRow>;
+  readonly bgp: Table<BgpSettingsRow>;
+  readonly felix: Table<FelixConfiguration>;
+  readonly cluster: Table<ClusterInformation>;
+  /** Networks whose addresses are not given away. */
+  readonly reservations: Table<readonly Prefix[]>;
+  readonly ipam: Table<IpamConfig>;
+}
+
+export function makeTables(self: string, logger: Logger): Tables {
+  return {
+    pools: new Table("pools", (item) => poolRow(decodeStored(ippool, item)), logger),
+    nodes: new Table("nodes", (item) => nodeRow(decodeStored(node, item)), logger),
+    affinities: new Table("affinities", (item) => affinityRow(item.key, item.value), logger),
+    endpoints: new Table(
+      "endpoints",
+      // Another node's endpoint can be told by its key, without reading it: there are many of them.
+      (item) => (mayBeOn(self, item.key) ? ownEndpoint(self, item) : undefined),
+      logger,
+    ),
+    bgp: new Table("bgp configurations", (item) => bgpSettingsRow(decodeStored(bgpConfiguration, item)), logger),
+    felix: new Table("felix configurations", (item) => decodeStored(felixConfiguration, item), logger),
+    cluster: new Table("cluster information", (item) => decodeStored(clusterInformation, item), logger),
+    reservations: new Table("reservations", (item) => reservedBy(decodeStored(ipReservation, item)), logger),
+    ipam: new Table("ipam configuration", (item) => decodeIpamConfig(item.key, item.value), logger),
+  };
+}
+
+/** Starts watching. Resolves when every table has been filled once. */
+export async function watchTables(
+  tables: Tables,
+  self: string,
+  options: { store: Datastore; clock: Clock; random: Random; logger: Logger; scope: Scope },
+): Promise<void> {
+  const sources = [
+    [ippool.storage.prefix(), tables.pools],
+    [node.storage.prefix(), tables.nodes],
+    [`${HOSTS_PREFIX}${self}/`, tables.affinities],
+    [workloadEndpoint.storage.prefix(), tables.endpoints],
+    [bgpConfiguration.storage.prefix(), tables.bgp],
+    [felixConfiguration.storage.prefix(), tables.felix],
+    [clusterInformation.storage.prefix(), tables.cluster],
+    [ipReservation.storage.prefix(), tables.reservations],
+    [IPAM_CONFIG_KEY, tables.ipam],
+  ] as const;
+  await Promise.all(sources.map(([prefix, sink]) => new Reflector({ ...options, prefix, sink }).inSync));
+}
+
+function affinityRow(key: string, value: string): AffinityRow | undefined {
+  const parsed = parseIpamKey(key);
+  if (parsed?.kind !== "affinity" || parsed.owner.type !== "host") return undefined;
+  const affinity = decodeAffinity(key, value);
+  return affinity.deleted ? undefined : { node: parsed.owner.name, block: parsed.prefix, state: affinity.state };
+}
+
+function reservedBy(reservation: IPReservation): readonly Prefix[] {
+  return (reservation.spec.reservedCIDRs ?? []).map((cidr) => parsePrefix(cidr));
+}
+
+function ownEndpoint(self: string, item: KeyValue): AgentEndpointRow | undefined {
+  const row = endpointRow(item.key, decodeStored(workloadEndpoint, item));
+  return row.node === self ? row : undefined;
+}
+
+/** The endpoint's name begins with its node's, dashes doubled, and one dash: `node--a-k8s-…` is on node-a, not on node. */
+function mayBeOn(self: string, key: string): boolean {
+  const name = workloadEndpoint.storage.parse(key)?.name;
+  const node = self.replaceAll("-", "--");
+  return name !== undefined && name.startsWith(`${node}-`) && name.charAt(node.length + 1) !== "-";
+}

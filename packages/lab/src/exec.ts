@@ -1,0 +1,57 @@
+import type { SpawnOptions } from "node:child_process";
+import { constants } from "node:os";
+import { OcicatError } from "@ocicat/kit";
+import { openNamespace, spawnIn } from "@ocicat/linux";
+import { PodBook } from "./pods/pod-book.ts";
+import { openPodNamespace } from "./pods/pod-namespace.ts";
+import { spawnInNode } from "./process/processes.ts";
+import type { Topology } from "./topology/topology.ts";
+import type { LabPlaces } from "./world/places.ts";
+
+/** Starts a command inside a node, a pod, a router or a host. Throws OcicatError LAB_NO_SUCH_PLACE. */
+export function spawnInLab(
+  places: LabPlaces,
+  topology: Topology,
+  where: string,
+  command: readonly [string, ...string[]],
+  options: SpawnOptions,
+) {
+  const pod = new PodBook(places).find(where);
+  if (pod !== undefined) {
+    using net = openPodNamespace(places, pod.node, pod.name);
+    using mount = openNamespace(places.mountns(pod.node));
+    return spawnIn({ net, mount }, command[0], command.slice(1), options);
+  }
+  if (topology.nodes.some((node) => node.name === where)) return spawnInNode(places, where, command, options);
+  const others = [...topology.routers, ...topology.hosts].map((station) => station.name);
+  if (others.includes(where) || topology.segments.includes(where)) {
+    using net = openNamespace(places.netns(where));
+    return spawnIn({ net }, command[0], command.slice(1), options);
+  }
+  const pods = new PodBook(places).all().map((record) => record.name);
+  throw new OcicatError({
+    code: "LAB_NO_SUCH_PLACE",
+    what: `there is no "${where}"`,
+    where: `lab ${topology.name}`,
+    fix: `use one of ${[...topology.nodes.map((node) => node.name), ...others, ...pods].join(", ")}`,
+  });
+}
+
+/** Runs it with this command's own terminal; resolves to its exit code, 128 + signal as a shell has it, 127 if it is not there. */
+export function execInLab(
+  places: LabPlaces,
+  topology: Topology,
+  where: string,
+  command: readonly [string, ...string[]],
+): Promise<number> {
+  const child = spawnInLab(places, topology, where, command, { stdio: "inherit" });
+  return new Promise((resolve) => {
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      process.stderr.write(
+        `ocicat: ${command[0]}: ${error.code === "ENOENT" ? "there is no such program" : error.message}\n`,
+      );
+      resolve(error.code === "ENOENT" ? 127 : 126);
+    });
+    child.once("exit", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  });
+}

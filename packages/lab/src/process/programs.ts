@@ -1,0 +1,62 @@
+import { formatAddress } from "@ocicat/net";
+import type { LabNode, Topology } from "../topology/topology.ts";
+import type { LabPlaces } from "../world/places.ts";
+import { startInNode } from "./processes.ts";
+import { waitForAgent, waitForSocket } from "./ready.ts";
+
+export const AGENT_SOCKET = "/run/ocicat/agent.sock";
+export const DATASTORE_SOCKET = "/run/ocicat/datastore.sock";
+export const DATASTORE = "datastore";
+const DATASTORE_PORT = 2379;
+const START_MS = 30_000;
+
+export function agentName(node: string): string {
+  return `agent-${node}`;
+}
+
+/** Where agents find the datastore: over the segment, as on real machines. */
+export function datastoreUrl(topology: Topology): string {
+  const node = topology.nodes.find((candidate) => candidate.name === topology.datastore);
+  return `http://${node === undefined ? "127.0.0.1" : formatAddress(node.interface.address)}:${DATASTORE_PORT}`;
+}
+
+/** Starts the embedded datastore on its node; returns an endpoint that works from outside the lab's namespaces. */
+export async function startDatastore(
+  places: LabPlaces,
+  command: readonly [string, ...string[]],
+  topology: Topology,
+): Promise<string> {
+  startInNode(
+    places,
+    topology.datastore,
+    DATASTORE,
+    [
+      ...command,
+      "datastore",
+      "serve",
+      "--listen",
+      datastoreUrl(topology),
+      "--socket",
+      DATASTORE_SOCKET,
+      "--data",
+      "/var/lib/ocicat/datastore.db",
+    ],
+    {},
+  );
+  return `unix://${await waitForSocket(places, DATASTORE, DATASTORE_SOCKET, START_MS)}`;
+}
+
+/** Starts a node's agent and waits until it is ready. */
+export async function startAgent(
+  places: LabPlaces,
+  command: readonly [string, ...string[]],
+  topology: Topology,
+  node: LabNode,
+): Promise<void> {
+  startInNode(places, node.name, agentName(node.name), [...command, "agent"], {
+    NODENAME: node.name,
+    ETCD_ENDPOINTS: datastoreUrl(topology),
+    IP: formatAddress(node.interface.address),
+  });
+  await waitForAgent(places, agentName(node.name), AGENT_SOCKET, START_MS);
+}

@@ -1,0 +1,74 @@
+import { toError } from "@ocicat/kit";
+import { formatAddress } from "@ocicat/net";
+import { PodBook } from "./pods/pod-book.ts";
+import { ProcessBook } from "./process/processes.ts";
+import { AGENT_SOCKET, agentName, DATASTORE } from "./process/programs.ts";
+import { askNode, pathInNode } from "./process/ready.ts";
+import type { Topology } from "./topology/topology.ts";
+import type { LabPlaces } from "./world/places.ts";
+
+export interface LabStatus {
+  readonly well: boolean;
+  readonly parts: readonly { readonly name: string; readonly state: string; readonly detail: string }[];
+}
+
+export interface InventoryRow {
+  readonly name: string;
+  readonly what: string;
+  readonly where: string;
+  readonly address: string;
+}
+
+/** What each running part says of itself. */
+export async function labStatus(places: LabPlaces, topology: Topology): Promise<LabStatus> {
+  const datastore = new ProcessBook(places).alive(DATASTORE);
+  const agents = await Promise.all(topology.nodes.map((node) => agentStatus(places, node.name)));
+  const parts = [
+    {
+      name: DATASTORE,
+      state: datastore === undefined ? "down" : "running",
+      detail: datastore === undefined ? `see ${places.log(DATASTORE)}` : `on ${topology.datastore}`,
+    },
+    ...agents,
+  ];
+  return { well: parts.every((part) => part.state === "running" || part.state === "ready"), parts };
+}
+
+async function agentStatus(places: LabPlaces, node: string) {
+  const name = agentName(node);
+  try {
+    const answer = await askNode(pathInNode(places, name, AGENT_SOCKET), "/readyz");
+    return answer.status === 200
+      ? { name, state: "ready", detail: "" }
+      : { name, state: "not ready", detail: answer.body.trim().replaceAll("\n", "; ") };
+  } catch (error) {
+    return { name, state: "down", detail: toError(error).message };
+  }
+}
+
+/** Everything that has a name, with its address. */
+export function inventory(places: LabPlaces, topology: Topology): InventoryRow[] {
+  return [
+    ...topology.nodes.map((node) => ({
+      name: node.name,
+      what: "node",
+      where: node.segment,
+      address: formatAddress(node.interface.address),
+    })),
+    ...topology.routers.map((router) => ({
+      name: router.name,
+      what: "router",
+      where: router.interfaces.map((port) => port.segment).join(","),
+      address: router.interfaces.map((port) => formatAddress(port.interface.address)).join(","),
+    })),
+    ...topology.hosts.map((host) => ({
+      name: host.name,
+      what: "host",
+      where: host.segment,
+      address: formatAddress(host.interface.address),
+    })),
+    ...new PodBook(places)
+      .all()
+      .map((pod) => ({ name: pod.name, what: "pod", where: pod.node, address: pod.addresses.join(",") })),
+  ];
+}

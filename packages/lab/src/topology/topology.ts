@@ -1,0 +1,239 @@
+import { OcicatError } from "@ocicat/kit";
+import { type Address, AddressError, formatAddress, Prefix, parseAddress } from "@ocicat/net";
+import { LineCounter, parseDocument } from "yaml";
+
+/** An address on a segment, with the segment's prefix length. */
+export interface InterfaceAddress {
+  readonly address: Address;
+  readonly prefixLength: number;
+}
+
+export interface LabNode {
+  readonly name: string;
+  readonly segment: string;
+  readonly interface: InterfaceAddress;
+  /** Undefined: the node has no default route. */
+  readonly gateway: Address | undefined;
+}
+
+export interface LabRouter {
+  readonly name: string;
+  readonly interfaces: readonly { readonly segment: string; readonly interface: InterfaceAddress }[];
+}
+
+export interface LabHost {
+  readonly name: string;
+  readonly segment: string;
+  readonly interface: InterfaceAddress;
+  readonly gateway: Address | undefined;
+}
+
+export interface LabPod {
+  readonly name: string;
+  readonly node: string;
+  readonly namespace: string;
+}
+
+/** What a lab consists of. Pools are handed on as they are written: their meaning is the API's. */
+export interface Topology {
+  readonly name: string;
+  readonly segments: readonly string[];
+  readonly routers: readonly LabRouter[];
+  readonly hosts: readonly LabHost[];
+  readonly nodes: readonly LabNode[];
+  /** The node that serves the datastore. */
+  readonly datastore: string;
+  readonly pools: readonly Readonly<Record<string, unknown>>[];
+  readonly pods: readonly LabPod[];
+}
+
+/** A topology file that cannot be used: file, line where known, field, value and rule. */
+export class TopologyError extends OcicatError {
+  constructor(where: string, what: string, fix?: string) {
+    super({ code: "LAB_TOPOLOGY", where, what, fix });
+  }
+}
+
+/** `<lab>.<name>` names namespaces and `<name>` is a host name: so no dots, and not too long. */
+const NAME_RULE = "use up to 32 lower-case letters, digits and '-', beginning with a letter";
+const NAME = /^[a-z]([-a-z0-9]{0,30}[a-z0-9])?$/;
+
+/** A name given on the command line. Throws OcicatError LAB_NAME. */
+export function checkName(name: string): string {
+  if (NAME.test(name)) return name;
+  throw new OcicatError({ code: "LAB_NAME", what: `"${name}" is not a name`, fix: NAME_RULE });
+}
+
+/** Reads a topology; `file` is for the messages. Throws TopologyError. */
+export function parseTopology(text: string, file: string): Topology {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const problem = document.errors[0];
+  if (problem !== undefined)
+    throw new TopologyError(
+      `${file}:${lines.linePos(problem.pos[0]).line}`,
+      problem.message.split("\n")[0] ?? "bad YAML",
+    );
+  return new TopologyReader(file).read(document.toJS() as unknown);
+}
+
+/** Walks plain data with the path in hand, so that every complaint can name its place. */
+class TopologyReader {
+  readonly #file: string;
+  readonly #names = new Set<string>();
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  read(value: unknown): Topology {
+    const root = this.#object(value, "", [
+      "name",
+      "segments",
+      "routers",
+      "hosts",
+      "nodes",
+      "datastore",
+      "pools",
+      "pods",
+    ]);
+    const segments = this.#list(root["segments"], "segments").map((item, index) =>
+      this.#name(item, `segments[${index}]`),
+    );
+    const topology: Topology = {
+      name: root["name"] === undefined ? "ocicat" : this.#name(root["name"], "name"),
+      segments,
+      routers: this.#list(root["routers"], "routers").map((item, index) =>
+        this.#router(item, `routers[${index}]`, segments),
+      ),
+      hosts: this.#list(root["hosts"], "hosts").map((item, index) => this.#station(item, `hosts[${index}]`, segments)),
+      nodes: this.#list(root["nodes"], "nodes").map((item, index) => this.#station(item, `nodes[${index}]`, segments)),
+      datastore: this.#string(root["datastore"], "datastore"),
+      pools: this.#list(root["pools"], "pools").map((item, index) => this.#object(item, `pools[${index}]`)),
+      pods: this.#list(root["pods"], "pods").map((item, index) => this.#pod(item, `pods[${index}]`)),
+    };
+    this.#checkReferences(topology);
+    return topology;
+  }
+
+  #checkReferences(topology: Topology): void {
+    const nodes = topology.nodes.map((node) => node.name);
+    if (nodes.length === 0) throw this.#bad("nodes", "there is none", "a lab needs at least one node");
+    if (!nodes.includes(topology.datastore))
+      throw this.#bad("datastore", `"${topology.datastore}" is not a node`, `use one of ${nodes.join(", ")}`);
+    for (const [index, pod] of topology.pods.entries()) {
+      if (!nodes.includes(pod.node))
+        throw this.#bad(`pods[${index}].node`, `"${pod.node}" is not a node`, `use one of ${nodes.join(", ")}`);
+    }
+    const seen = new Map<string, string>();
+    const stations = [
+      ...topology.nodes.map((node) => [node.name, node.interface.address] as const),
+      ...topology.hosts.map((host) => [host.name, host.interface.address] as const),
+      ...topology.routers.flatMap((router) =>
+        router.interfaces.map((port) => [router.name, port.interface.address] as const),
+      ),
+    ];
+    for (const [name, address] of stations) {
+      const other = seen.get(formatAddress(address));
+      if (other !== undefined)
+        throw this.#bad(name, `${formatAddress(address)} is also ${other}'s`, "give each its own");
+      seen.set(formatAddress(address), name);
+    }
+  }
+
+  #router(value: unknown, path: string, segments: readonly string[]): LabRouter {
+    const fields = this.#object(value, path, ["name", "interfaces"]);
+    return {
+      name: this.#name(fields["name"], `${path}.name`),
+      interfaces: this.#list(fields["interfaces"], `${path}.interfaces`).map((item, index) => {
+        const at = `${path}.interfaces[${index}]`;
+        const port = this.#object(item, at, ["segment", "address"]);
+        return {
+          segment: this.#oneOf(port["segment"], `${at}.segment`, segments),
+          interface: this.#interface(port["address"], `${at}.address`),
+        };
+      }),
+    };
+  }
+
+  #station(value: unknown, path: string, segments: readonly string[]): LabNode {
+    const fields = this.#object(value, path, ["name", "segment", "address", "gateway"]);
+    const station = this.#interface(fields["address"], `${path}.address`);
+    const gateway = fields["gateway"] === undefined ? undefined : this.#address(fields["gateway"], `${path}.gateway`);
+    if (gateway !== undefined && !Prefix.of(station.address, station.prefixLength).has(gateway)) {
+      throw this.#bad(`${path}.gateway`, `${formatAddress(gateway)} is not on the subnet of its address`);
+    }
+    return {
+      name: this.#name(fields["name"], `${path}.name`),
+      segment: this.#oneOf(fields["segment"], `${path}.segment`, segments),
+      interface: station,
+      gateway,
+    };
+  }
+
+  #pod(value: unknown, path: string): LabPod {
+    const fields = this.#object(value, path, ["name", "node", "namespace"]);
+    return {
+      name: this.#name(fields["name"], `${path}.name`),
+      node: this.#string(fields["node"], `${path}.node`),
+      namespace: fields["namespace"] === undefined ? "default" : this.#string(fields["namespace"], `${path}.namespace`),
+    };
+  }
+
+  #object(value: unknown, path: string, known?: readonly string[]): Readonly<Record<string, unknown>> {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw this.#bad(path, "must be a mapping");
+    const fields = value as Readonly<Record<string, unknown>>;
+    for (const name of Object.keys(fields)) {
+      if (known !== undefined && !known.includes(name)) {
+        throw this.#bad(path === "" ? name : `${path}.${name}`, "is not a field here", `use ${known.join(", ")}`);
+      }
+    }
+    return fields;
+  }
+
+  #list(value: unknown, path: string): readonly unknown[] {
+    if (value === undefined || value === null) return [];
+    if (!Array.isArray(value)) throw this.#bad(path, "must be a list");
+    return value;
+  }
+
+  #string(value: unknown, path: string): string {
+    if (typeof value !== "string" || value === "") throw this.#bad(path, "must be a text that is not empty");
+    return value;
+  }
+
+  #name(value: unknown, path: string): string {
+    const name = this.#string(value, path);
+    if (!NAME.test(name)) throw this.#bad(path, `"${name}" is not a name`, NAME_RULE);
+    if (path !== "name" && this.#names.has(name))
+      throw this.#bad(path, `"${name}" is used twice`, "names are unique in a lab");
+    this.#names.add(name);
+    return name;
+  }
+
+  #oneOf(value: unknown, path: string, choices: readonly string[]): string {
+    const text = this.#string(value, path);
+    if (!choices.includes(text)) throw this.#bad(path, `"${text}" is not among ${choices.join(", ")}`);
+    return text;
+  }
+
+  #address(value: unknown, path: string): Address {
+    try {
+      return parseAddress(this.#string(value, path));
+    } catch (error) {
+      if (error instanceof AddressError) throw this.#bad(path, error.message);
+      throw error;
+    }
+  }
+
+  #interface(value: unknown, path: string): InterfaceAddress {
+    const [address, length, ...rest] = this.#string(value, path).split("/");
+    if (length === undefined || rest.length > 0 || !/^\d{1,3}$/.test(length))
+      throw this.#bad(path, `"${String(value)}" is not address/length`);
+    return { address: this.#address(address, path), prefixLength: Number(length) };
+  }
+
+  #bad(field: string, what: string, fix?: string): TopologyError {
+    return new TopologyError(this.#file, field === "" ? what : `${field}: ${what}`, fix);
+  }
+}

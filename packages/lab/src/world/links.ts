@@ -1,0 +1,160 @@
+import { OcicatError } from "@ocicat/kit";
+import {
+  createNetworkNamespace,
+  type Kernel,
+  type KernelOperation,
+  openKernel,
+  openNamespace,
+  withNetns,
+} from "@ocicat/linux";
+import { type Address, parsePrefix } from "@ocicat/net";
+import type { InterfaceAddress, Topology } from "../topology/topology.ts";
+import { BRIDGE, type LabPlaces, NODE_INTERFACE } from "./places.ts";
+
+const MAIN_TABLE = 254;
+const PROTOCOL_STATIC = 4;
+
+/** One plug: a station's interface in a segment's bridge. */
+export interface Plug {
+  readonly station: string;
+  readonly interfaceName: string;
+  readonly segment: string;
+  readonly address: InterfaceAddress;
+  readonly gateway: Address | undefined;
+}
+
+/** Every plug of a topology. A router's interfaces are eth0, eth1, …; a node's is ens33. */
+export function plugsOf(topology: Topology): Plug[] {
+  return [
+    ...topology.routers.flatMap((router) =>
+      router.interfaces.map((port, index) => ({
+        station: router.name,
+        interfaceName: `eth${index}`,
+        segment: port.segment,
+        address: port.interface,
+        gateway: undefined,
+      })),
+    ),
+    ...topology.hosts.map((host) => ({
+      station: host.name,
+      interfaceName: "eth0",
+      segment: host.segment,
+      address: host.interface,
+      gateway: host.gateway,
+    })),
+    ...topology.nodes.map((node) => ({
+      station: node.name,
+      interfaceName: NODE_INTERFACE,
+      segment: node.segment,
+      address: node.interface,
+      gateway: node.gateway,
+    })),
+  ];
+}
+
+/** A namespace with its loopback up, as a machine has it. */
+export function makeStation(places: LabPlaces, name: string): void {
+  createNetworkNamespace(places.netns(name));
+  inNamespace(places, name, (kernel) => {
+    const lo = kernel.links().find((link) => link.loopback);
+    if (lo !== undefined)
+      must(kernel, [{ op: "link.set", index: lo.index, change: { up: true } }], `${name}: setting lo up`);
+  });
+}
+
+/** A segment: a bridge in a namespace of its own, so that nothing of the machine's touches it. */
+export function makeSegment(places: LabPlaces, segment: string): void {
+  makeStation(places, segment);
+  inNamespace(places, segment, (kernel) => {
+    must(kernel, [{ op: "link.bridge", name: BRIDGE }], `${segment}: making the bridge`);
+    must(
+      kernel,
+      [{ op: "link.set", index: linkIndex(kernel, BRIDGE), change: { up: true } }],
+      `${segment}: setting the bridge up`,
+    );
+  });
+}
+
+/** A cable from the segment's bridge to the station, up at both ends, addressed and routed at the station's. */
+export function plugIn(places: LabPlaces, plug: Plug): void {
+  using station = openNamespace(places.netns(plug.station));
+  inNamespace(places, plug.segment, (kernel) => {
+    // Fifteen characters are enough for the station's name in most labs; the index keeps a router's two ends apart.
+    const port = `${plug.station.slice(0, 10)}.${plug.interfaceName.slice(-2)}`;
+    must(
+      kernel,
+      [
+        {
+          op: "link.veth",
+          veth: { name: port, up: true, peer: { name: plug.interfaceName, namespaceFd: station.fd } },
+        },
+      ],
+      `${plug.station}: laying its cable`,
+    );
+    const change = { master: linkIndex(kernel, BRIDGE), up: true };
+    must(kernel, [{ op: "link.set", index: linkIndex(kernel, port), change }], `${plug.station}: plugging it in`);
+  });
+  inNamespace(places, plug.station, (kernel) => {
+    const index = linkIndex(kernel, plug.interfaceName);
+    const { address, prefixLength } = plug.address;
+    must(
+      kernel,
+      [
+        { op: "link.set", index, change: { up: true } },
+        { op: "address.add", address: { linkIndex: index, address, prefixLength, scope: 0 } },
+        ...(plug.gateway === undefined ? [] : [defaultRoute(index, plug.gateway)]),
+      ],
+      `${plug.station}: setting ${plug.interfaceName} up`,
+    );
+  });
+}
+
+/** Lets a station forward, as a router does. */
+export function makeRouter(places: LabPlaces, name: string): void {
+  inNamespace(places, name, (kernel) => kernel.writeSysctl("net/ipv4/ip_forward", "1"));
+}
+
+export function inNamespace<T>(places: LabPlaces, part: string, work: (kernel: Kernel) => T): T {
+  using namespace = openNamespace(places.netns(part));
+  const kernel = withNetns(namespace, () => openKernel({}));
+  try {
+    return work(kernel);
+  } finally {
+    kernel.close();
+  }
+}
+
+function defaultRoute(linkIndex: number, via: Address): KernelOperation {
+  return {
+    op: "route.replace",
+    route: {
+      kind: "unicast",
+      destination: parsePrefix("0.0.0.0/0"),
+      table: MAIN_TABLE,
+      protocol: PROTOCOL_STATIC,
+      scope: 0,
+      metric: 0,
+      preferredSource: undefined,
+      nextHops: [{ via, linkIndex, weight: 1, onlink: false }],
+      mtu: undefined,
+    },
+  };
+}
+
+function linkIndex(kernel: Kernel, name: string): number {
+  const link = kernel.link(name);
+  if (link === undefined)
+    throw new OcicatError({
+      code: "LAB_LINK",
+      what: `interface ${name} is not there`,
+      why: "it was made a moment ago",
+    });
+  return link.index;
+}
+
+function must(kernel: Kernel, operations: readonly KernelOperation[], what: string): void {
+  for (const failure of kernel.apply(operations)) {
+    if (failure === undefined) continue;
+    throw new OcicatError({ code: "LAB_KERNEL", what: `${what} failed: ${failure.errno} ${failure.message}`.trim() });
+  }
+}

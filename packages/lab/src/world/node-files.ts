@@ -1,0 +1,45 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { createMountNamespace, mount, openNamespace, withNetns } from "@ocicat/linux";
+import type { LabPlaces } from "./places.ts";
+
+/** Directories that each node has for itself, over the machine's: reads fall through, writes stay with the node. */
+const OWN_DIRECTORIES = ["/etc", "/opt", "/var/lib", "/var/log"] as const;
+
+/** The layer of a node's own files below `directory`, on the machine's disk. What is put there, the node sees. */
+export function nodeLayer(places: LabPlaces, node: string, directory: (typeof OWN_DIRECTORIES)[number]): string {
+  return join(places.nodeDisk(node), directory.slice(1).replaceAll("/", "-"), "upper");
+}
+
+/** Makes the layers; before the mount namespace, so that files can be put there. */
+export function makeNodeLayers(places: LabPlaces, node: string): void {
+  for (const directory of OWN_DIRECTORIES) {
+    const upper = nodeLayer(places, node, directory);
+    mkdirSync(upper, { recursive: true, mode: 0o755 });
+    mkdirSync(join(upper, "..", "work"), { recursive: true, mode: 0o755 });
+  }
+}
+
+/**
+ * A node's view of the file system: its own layers, a /run of its own (sockets, pods' namespaces), and the /sys of its
+ * network namespace, which is why the mount must happen inside it.
+ */
+export function makeNodeMounts(places: LabPlaces, node: string): void {
+  using net = openNamespace(places.netns(node));
+  withNetns(net, () =>
+    createMountNamespace(places.mountns(node), () => {
+      for (const directory of OWN_DIRECTORIES) {
+        const upper = nodeLayer(places, node, directory);
+        mount({
+          source: "overlay",
+          target: directory,
+          type: "overlay",
+          data: `lowerdir=${directory},upperdir=${upper},workdir=${join(upper, "..", "work")}`,
+        });
+      }
+      mount({ source: "tmpfs", target: "/run", type: "tmpfs", flags: ["nosuid", "nodev"], data: "mode=755,size=64m" });
+      mkdirSync("/run/netns", { mode: 0o755 });
+      mount({ source: "sysfs", target: "/sys", type: "sysfs", flags: ["nosuid", "nodev", "noexec"] });
+    }),
+  );
+}

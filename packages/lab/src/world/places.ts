@@ -1,0 +1,66 @@
+import { join } from "node:path";
+
+/**
+ * Where a lab's things are on the machine. All of it is gone after `down`.
+ *
+ *     /run/netns/<lab>.<name>           network namespaces of nodes, routers, hosts, segments: `ip netns` lists them
+ *     /run/ocicat-lab/<lab>/mnt/<node>  mount namespaces of nodes
+ *     /run/ocicat-lab/<lab>/*.json      the topology and the processes
+ *     /var/tmp/ocicat-lab/<lab>/        what nodes write: their /etc, /opt, /var/lib, /var/log; on disk, as a node's is
+ */
+export class LabPlaces {
+  readonly lab: string;
+  readonly run: string;
+  readonly disk: string;
+
+  constructor(lab: string, root: { readonly run: string; readonly disk: string } = DEFAULT_ROOT) {
+    this.lab = lab;
+    this.run = join(root.run, lab);
+    this.disk = join(root.disk, lab);
+  }
+
+  /** A network namespace of the lab, by the part's name. */
+  netns(part: string): string {
+    return join(NETNS_DIR, `${this.lab}.${part}`);
+  }
+
+  get netnsPrefix(): string {
+    return `${this.lab}.`;
+  }
+
+  get mountDir(): string {
+    return join(this.run, "mnt");
+  }
+
+  mountns(node: string): string {
+    return join(this.mountDir, node);
+  }
+
+  get topologyFile(): string {
+    return join(this.run, "topology.json");
+  }
+
+  get processFile(): string {
+    return join(this.run, "processes.json");
+  }
+
+  /** Made last by `up`: without it the lab is half-made. */
+  get readyFile(): string {
+    return join(this.run, "ready");
+  }
+
+  nodeDisk(node: string): string {
+    return join(this.disk, "nodes", node);
+  }
+
+  log(process: string): string {
+    return join(this.disk, "log", `${process}.log`);
+  }
+}
+
+export const NETNS_DIR = "/run/netns";
+export const DEFAULT_ROOT = { run: "/run/ocicat-lab", disk: "/var/tmp/ocicat-lab" } as const;
+
+/** Segment bridges and the two ends of its cables. Interface names have at most 15 characters. */
+export const NODE_INTERFACE = "ens33";
+export const BRIDGE = "br0";

@@ -1,0 +1,129 @@
+/**
+ * `npm test`: every stage in order, stopping at none, so that one run tells all; counts at the end.
+ *
+ * `node tools/test.ts [stage …]` runs only those named.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+interface Stage {
+  readonly name: string;
+  readonly what: string;
+  run(): Promise<Counts>;
+}
+
+const scratch = mkdtempSync(join(tmpdir(), "ocicat-test-"));
+
+const STAGES: readonly Stage[] = [
+  step("lint", "formatting, lint, type-aware lint", [
+    ["biome", "ci", "."],
+    ["oxlint", "--type-aware", "--deny-warnings"],
+  ]),
+  step("types", "sources and tests, strict", [
+    ["tsc", "-b"],
+    ["tsc", "-p", "tsconfig.tests.json"],
+  ]),
+  suite("unit", "unit, property, compliance, interoperation, dependency direction", []),
+  suite("e2e", "the lab on this machine's kernel", ["--config", "e2e/vitest.config.ts"]),
+  step("demo", "npm run demo, and what it leaves behind", [["node", "tools/demo.ts", "--check"]]),
+];
+
+function step(name: string, what: string, commands: readonly (readonly [string, ...string[]])[]): Stage {
+  return {
+    name,
+    what,
+    async run() {
+      let failed = 0;
+      for (const command of commands) if ((await execute(command)) !== 0) failed += 1;
+      return { passed: commands.length - failed, failed, skipped: 0 };
+    },
+  };
+}
+
+function suite(name: string, what: string, flags: readonly string[]): Stage {
+  return {
+    name,
+    what,
+    async run() {
+      const file = join(scratch, `${name}.json`);
+      const code = await execute([
+        "vitest",
+        "run",
+        "--reporter=dot",
+        "--reporter=json",
+        `--outputFile.json=${file}`,
+        ...flags,
+      ]);
+      const counts = countsIn(file);
+      // A runner that fails without a failed test (a crash, an unhandled rejection) is a failure all the same.
+      return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+    },
+  };
+}
+
+function countsIn(file: string): Counts {
+  try {
+    const report = JSON.parse(readFileSync(file, "utf8")) as Readonly<Record<string, unknown>>;
+    const number = (field: string) => Number(report[field] ?? 0);
+    return {
+      passed: number("numPassedTests"),
+      failed: number("numFailedTests"),
+      skipped: number("numPendingTests") + number("numTodoTests"),
+    };
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}
+
+function execute(command: readonly [string, ...string[]]): Promise<number> {
+  process.stdout.write(`\n$ ${command.join(" ")}\n`);
+  return new Promise((resolve) => {
+    const child = spawn(command[0], command.slice(1), { stdio: "inherit" });
+    child.on("error", (error) => {
+      process.stderr.write(`${command[0]}: ${error.message}\n`);
+      resolve(1);
+    });
+    child.on("exit", (code) => resolve(code ?? 1));
+  });
+}
+
+async function main(wanted: readonly string[]): Promise<number> {
+  const unknown = wanted.filter((name) => !STAGES.some((stage) => stage.name === name));
+  if (unknown.length > 0) {
+    process.stderr.write(`no stage ${unknown.join(", ")}; there are ${STAGES.map((stage) => stage.name).join(", ")}\n`);
+    return 1;
+  }
+  const chosen = STAGES.filter((stage) => wanted.length === 0 || wanted.includes(stage.name));
+  const results: { readonly stage: Stage; readonly counts: Counts; readonly seconds: number }[] = [];
+  for (const stage of chosen) {
+    process.stdout.write(`\n== ${stage.name}: ${stage.what}\n`);
+    const start = performance.now();
+    const counts = await stage.run();
+    results.push({ stage, counts, seconds: (performance.now() - start) / 1000 });
+  }
+  process.stdout.write("\n");
+  for (const { stage, counts, seconds } of results) {
+    const skipped = counts.skipped === 0 ? "" : `, ${counts.skipped} skipped`;
+    process.stdout.write(
+      `${stage.name.padEnd(6)} ${counts.passed} passed, ${counts.failed} failed${skipped} in ${seconds.toFixed(0)} s\n`,
+    );
+  }
+  const sum = (pick: (counts: Counts) => number) => results.reduce((total, result) => total + pick(result.counts), 0);
+  const failed = sum((counts) => counts.failed);
+  process.stdout.write(`\n${sum((counts) => counts.passed)} passed, ${failed} failed\n`);
+  return failed === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
