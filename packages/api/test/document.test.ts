@@ -98,7 +98,12 @@ describe("a document", () => {
     );
   });
 
-  it("says which kind was meant", () => {
+  it("says which kind and version were meant", () => {
+    expect(() => readDocument({ ...pool, apiVersion: undefined })).toThrow(
+      /apiVersion: is missing; write projectcalico.org\/v3$/,
+    );
+    expect(() => readDocument({ ...pool, apiVersion: "v1" })).toThrow(/apiVersion: "v1" is not projectcalico.org\/v3$/);
+    expect(() => readDocument({ ...pool, kind: undefined })).toThrow(/kind: is missing; write one of /);
     expect(() => readDocument({ ...pool, kind: "ippool" })).toThrow(/write IPPool$/);
     expect(() => readDocument({ ...pool, kind: "Wibble" })).toThrow(/write one of BGPConfiguration, /);
   });

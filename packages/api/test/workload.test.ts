@@ -81,6 +81,7 @@ describe("SHA-1", () => {
   it.each([
     ["", "da39a3ee5e6b4b0d3255bfef95601890afd80709"],
     ["abc", "a9993e364706816aba3e25717850c26c9cd0d89d"],
+    ["\u{7f}\u{80}\u{7ff}\u{800}\u{ffff}\u{10000}", "d89d0ac253bbc120e805f4801f8afd47079d4fe3"],
   ])("of %j", (text, digest) => {
     expect(sha1Hex(text)).toBe(digest);
   });

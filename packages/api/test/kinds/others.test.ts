@@ -141,6 +141,15 @@ describe("WorkloadEndpoint", () => {
     expect(refusals(() => endpoint(change))).toEqual([refusal]);
   });
 
+  it.each(["TCP", "udplite", "ICMPv6", 1, 255])("has ports of protocol %s", (protocol) => {
+    expect(refusals(() => endpoint({ ports: [{ protocol, port: 80 }] }))).toEqual([]);
+  });
+
+  it.each(["", "HTTP", 0, 256, 6.5, true])("has no ports of protocol %j, empty text being none given", (protocol) => {
+    const found = refusals(() => endpoint({ ports: [{ name: "a", protocol, port: 80 }] }));
+    expect(found).toEqual(protocol === "" ? [] : [["spec.ports[0].protocol", protocol, "protocol"]]);
+  });
+
   it("lives in a namespace", () => {
     expect(refusals(() => apply("WorkloadEndpoint", name, spec))).toEqual([
       ["metadata.namespace", undefined, "required"],

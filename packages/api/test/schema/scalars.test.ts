@@ -11,6 +11,7 @@ import {
   dscp,
   duration,
   hostNetwork,
+  integer,
   interfaceAddress,
   interfaceName,
   mac,
@@ -117,6 +118,19 @@ describe.each<readonly [string, ScalarSchema<unknown>, readonly (readonly [unkno
     ],
   ],
   [
+    "an integer from 20 to 32",
+    integer(20, 32),
+    [
+      [20, 20],
+      [32, 32],
+      [19, "refused: range"],
+      [33, "refused: range"],
+      [20.5, "refused: type"],
+      [Number.NaN, "refused: type"],
+      [Number.POSITIVE_INFINITY, "refused: type"],
+    ],
+  ],
+  [
     "a range of ports",
     portRange(),
     [
@@ -142,7 +156,8 @@ describe.each<readonly [string, ScalarSchema<unknown>, readonly (readonly [unkno
     "a DSCP",
     dscp(),
     [
-      [46, 46],
+      [0, 0],
+      [63, 63],
       ["EF", "EF"],
       ["AF41", "AF41"],
       [64, "refused: dscp"],
