@@ -92,13 +92,13 @@ function dialAgain(run: Run): void {
 function dialFailed(run: Run, slot: Slot, reason: string): void {
   run.note(reason);
   run.failed();
-  run.stopTimer(slot, "connect-retry");
+  run.stopRetry(slot);
   run.become(slot, { state: "Idle" });
   run.resume();
 }
 
 function sendOpen(run: Run, slot: Slot): void {
-  run.stopTimer(slot, "connect-retry");
+  run.stopRetry(slot);
   run.send(slot, ownOpen(run.config, run.environment.restart));
   run.startTimer(slot, "hold", run.config.timers.openHoldMs);
   run.become(slot, { state: "OpenSent" });

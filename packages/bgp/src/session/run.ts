@@ -56,6 +56,11 @@ export class Run {
     this.do({ type: "stop-timer", slot, timer });
   }
 
+  /** Only the slot that dials has that timer. */
+  stopRetry(slot: Slot): void {
+    if (slot === "outgoing") this.stopTimer(slot, "connect-retry");
+  }
+
   note(text: string): void {
     this.do({ type: "note", text });
   }
@@ -64,7 +69,7 @@ export class Run {
   quench(slot: Slot, notification?: NotificationMessage): void {
     const machine = this.machine(slot);
     if (machine.state === "Connect") this.do({ type: "cancel-dial" });
-    if (machine.state === "Active" || machine.state === "Connect") this.stopTimer(slot, "connect-retry");
+    if (machine.state === "Active" || machine.state === "Connect") this.stopRetry(slot);
     if (isConnected(machine)) {
       if (notification !== undefined) this.send(slot, notification);
       this.leave(slot, true);
