@@ -16,6 +16,7 @@ import { FixedHeader } from "./header.ts";
 
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
+const NDA_VLAN = 5;
 const NDA_MASTER = 9;
 
 /*
@@ -52,7 +53,8 @@ export function neighbourFrom(payload: Uint8Array): Neighbour | undefined {
 
 /**
  * Static entries that somebody set: of a VXLAN device, with a destination; of a bridge's port, "static" (NUD_NOARP).
- * Not those the kernel makes for a device's own addresses and multicast groups.
+ * Not those the kernel makes for a device's own addresses and multicast groups, nor the copies that a bridge with VLAN
+ * support keeps for each VLAN of the port.
  */
 export function forwardingEntryFrom(payload: Uint8Array): ForwardingEntry | undefined {
   const { family, linkIndex, state } = headerOf(payload);
@@ -60,7 +62,7 @@ export function forwardingEntryFrom(payload: Uint8Array): ForwardingEntry | unde
   const attributes = new Attributes(payload.subarray(HEADER));
   const mac = macIn(attributes.bytes(NDA_LLADDR));
   const destination = addressIn(attributes.bytes(NDA_DST));
-  const setOnPort = attributes.has(NDA_MASTER) && (state & NUD_NOARP) !== 0;
+  const setOnPort = attributes.has(NDA_MASTER) && !attributes.has(NDA_VLAN) && (state & NUD_NOARP) !== 0;
   return mac === undefined || (destination === undefined && !setOnPort) ? undefined : { linkIndex, mac, destination };
 }
 

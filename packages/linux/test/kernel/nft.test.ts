@@ -10,7 +10,8 @@ const NEWSET = NFT | 9;
 const NEWSETELEM = NFT | 12;
 const CREATE = 0x401;
 const REQUEST = 0x1;
-const IPV4 = Uint8Array.of(2, 0, 0, 0);
+/** nfgenmsg of the bridge family: the only one that nf_tables of Debian's user-mode kernel knows. */
+const BRIDGE = Uint8Array.of(7, 0, 0, 0);
 
 function open(): { kernel: Kernel; name: string } {
   const { handle, name } = testNetns();
@@ -20,11 +21,11 @@ function open(): { kernel: Kernel; name: string } {
 }
 
 const table = (out: MessageWriter, sequence: number, name: string) =>
-  out.begin(NEWTABLE, CREATE, sequence, IPV4).string(1, name).u32be(2, 0);
+  out.begin(NEWTABLE, CREATE, sequence, BRIDGE).string(1, name).u32be(2, 0);
 
 const set = (out: MessageWriter, sequence: number, tableName: string) =>
   out
-    .begin(NEWSET, CREATE, sequence, IPV4)
+    .begin(NEWSET, CREATE, sequence, BRIDGE)
     .string(1, tableName)
     .string(2, "pods")
     .u32be(3, 0)
@@ -34,7 +35,7 @@ const set = (out: MessageWriter, sequence: number, tableName: string) =>
 
 function elements(out: MessageWriter, sequence: number, tableName: string, from: number, count: number): MessageWriter {
   return out
-    .begin(NEWSETELEM, CREATE, sequence, IPV4)
+    .begin(NEWSETELEM, CREATE, sequence, BRIDGE)
     .string(1, tableName)
     .string(2, "pods")
     .nested(3, (list) => {
@@ -85,7 +86,7 @@ describe("nftables transactions", () => {
     const next = new MessageWriter();
     table(next, 103, "octb");
     kernel.nftCommit(next.finish());
-    expect(run("ip", "netns", "exec", name, "nft", "list", "ruleset")).toContain("table ip octb");
+    expect(run("ip", "netns", "exec", name, "nft", "list", "ruleset")).toContain("table bridge octb");
   });
 
   it("of nothing do nothing; of bytes that are no messages they are refused before sending", () => {
@@ -105,7 +106,7 @@ describe("nftables transactions", () => {
     const bytes = out.finish();
     expect(bytes.length).toBeGreaterThan(256 * 1024);
     kernel.nftCommit(bytes);
-    const listed = JSON.parse(run("ip", "netns", "exec", name, "nft", "-j", "list", "set", "ip", "octa", "pods"));
+    const listed = JSON.parse(run("ip", "netns", "exec", name, "nft", "-j", "list", "set", "bridge", "octa", "pods"));
     expect(listed.nftables[1].set.elem).toHaveLength(CHUNK * CHUNKS);
   });
 
@@ -117,11 +118,11 @@ describe("nftables transactions", () => {
     kernel.nftCommit(out.finish());
     const names = (request: Uint8Array) =>
       kernel.nftQuery(request).map(({ payload }) => new Attributes(payload.subarray(4)).string(1));
-    const one = new MessageWriter().begin(GETTABLE, REQUEST, 5, IPV4).string(1, "octb").finish();
+    const one = new MessageWriter().begin(GETTABLE, REQUEST, 5, BRIDGE).string(1, "octb").finish();
     expect(names(one)).toEqual(["octb"]);
-    const all = new MessageWriter().begin(GETTABLE, REQUEST | 0x300, 6, IPV4).finish();
+    const all = new MessageWriter().begin(GETTABLE, REQUEST | 0x300, 6, BRIDGE).finish();
     expect(names(all).toSorted()).toEqual(["octa", "octb"]);
-    const none = new MessageWriter().begin(GETTABLE, REQUEST, 7, IPV4).string(1, "octc").finish();
+    const none = new MessageWriter().begin(GETTABLE, REQUEST, 7, BRIDGE).string(1, "octc").finish();
     expect(() => kernel.nftQuery(none)).toThrow(expect.objectContaining({ errno: "ENOENT" }));
     expect(() => kernel.nftQuery(new Uint8Array())).toThrow(expect.objectContaining({ errno: "EINVAL" }));
   });
