@@ -8,11 +8,11 @@ export interface Endpoint {
 /** Called by a connection; never from inside a call into it. */
 export interface ConnectionHandlers {
   /** The bytes belong to the receiver from here on: the transport does not reuse them. */
-  onBytes(bytes: Uint8Array): void;
+  readonly onBytes: (bytes: Uint8Array) => void;
   /** After `send` returned false: what was buffered has left. */
-  onDrain(): void;
+  readonly onDrain: () => void;
   /** Once; nothing follows. `reason` is for people: "connection reset by peer", "closed by the peer". Not called after our own `close` or `reset`. */
-  onClose(reason: string): void;
+  readonly onClose: (reason: string) => void;
 }
 
 /** One byte stream with a peer: TCP in the product, memory in tests. */

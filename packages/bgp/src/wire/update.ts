@@ -48,7 +48,7 @@ export function decodeUpdate(body: Uint8Array, context: CodecContext): UpdateMes
 
   const withdrawn = [...(plain?.withdrawn ?? []), ...(unreach?.prefixes ?? [])];
   const announcing = [...(plain?.announced ?? []), ...(reach?.prefixes ?? [])];
-  if (announcing.length > 0) problems.push(...missing(known, (plain?.announced.length ?? 0) > 0));
+  if (announcing.length > 0) problems.push(...missing(list, (plain?.announced.length ?? 0) > 0));
   if (problems.some(({ treatment }) => treatment === "withdraw")) {
     requireSomeNlri(announcing, fields, known, problems);
     return { type: "update", withdrawn: [...withdrawn, ...announcing], announced: [], endOfRib: undefined, problems };
@@ -101,15 +101,15 @@ function endOfRib(family: Family | undefined): UpdateMessage {
   return { type: "update", withdrawn: [], announced: [], endOfRib: family, problems: [] };
 }
 
-/** RFC 4271 §5 and RFC 4760 §3; a missing one withdraws the routes (RFC 7606 §3 d). */
-function missing(known: DecodedAttributes, needsNextHop: boolean): AttributeProblem[] {
+/** RFC 4271 §5 and RFC 4760 §3; a missing one withdraws the routes (RFC 7606 §3 d). One that was malformed has been reported. */
+function missing({ known, problems }: AttributeList, needsNextHop: boolean): AttributeProblem[] {
   const required = [
     { code: 1, name: "ORIGIN", there: known.origin !== undefined },
     { code: 2, name: "AS_PATH", there: known.asPath !== undefined },
     { code: 3, name: "NEXT_HOP", there: known.nextHop !== undefined || !needsNextHop },
   ];
   return required
-    .filter(({ there }) => !there)
+    .filter(({ code, there }) => !there && problems.every((problem) => problem.code !== code))
     .map(({ code, name }) => ({ code, name, treatment: "withdraw" as const, what: "it is missing" }));
 }
 
