@@ -191,7 +191,7 @@ export class EtcdDatastore implements Datastore {
     this.#closed = true;
     this.#watches.close();
     this.#calls.close();
-    this.#connection.close();
+    await this.#connection.close();
   }
 
   async #listPages(prefix: string, options: ListOptions): Promise<ListResult> {
@@ -208,7 +208,7 @@ export class EtcdDatastore implements Datastore {
       for (const kv of kvs) items.push(decodeKeyValue(kv));
       revision ??= revisionOf(header);
       after = items.at(-1)?.key;
-      if (!more || items.length >= limit) return { items, revision, more };
+      if (!more || kvs.length === 0 || items.length >= limit) return { items, revision, more };
     }
   }
 

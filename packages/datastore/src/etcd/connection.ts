@@ -23,10 +23,13 @@ export class Connection {
   readonly #settings: Settings;
   readonly #backoff: Backoff;
   readonly #closing = new AbortController();
+  readonly #ended: Promise<void>;
   readonly #waiters = new Set<() => void>();
   readonly #movers = new Set<() => void>();
   #current: { readonly session: ClientHttp2Session; readonly release: () => void } | undefined;
   #failure: Error | undefined;
+  /** What has been logged of each endpoint since the last session. */
+  readonly #reported = new Map<string, string>();
   #pause: { readonly timer: Timer; readonly wake: () => void } | undefined;
 
   /** Calls and streams under way, which the keep-alive goes by; counted by those who make them. */
@@ -38,7 +41,7 @@ export class Connection {
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#backoff = createBackoff(settings.random, BACKOFF);
-    void this.#run();
+    this.#ended = this.#run();
   }
 
   /** The session, if one is ready now. */
@@ -73,12 +76,13 @@ export class Connection {
     for (const callback of this.#movers) callback();
   }
 
-  /** Ends at once what is under way. */
-  close(): void {
+  /** Ends at once what is under way; resolves when the sockets are closed. */
+  close(): Promise<void> {
     this.#closing.abort(new Error("the client was closed"));
     this.#pause?.timer.cancel();
     this.#pause?.wake();
     this.#waiters.clear();
+    return this.#ended;
   }
 
   async #run(): Promise<void> {
@@ -104,6 +108,7 @@ export class Connection {
     try {
       const dialled = await dial(endpoint, tls, { clock, timeoutMs: connectTimeoutMs, signal });
       const since = clock.monotonic();
+      this.#reported.clear();
       logger.debug("connected to the datastore", { endpoint: endpoint.name });
       await this.#serve(dialled);
       const lastedMs = clock.monotonic() - since;
@@ -116,8 +121,12 @@ export class Connection {
       return lastedMs;
     } catch (error) {
       if (signal.aborted) return 0;
-      this.#failure = new Error(`${endpoint.name}: ${toError(error).message}`, { cause: error });
-      logger.warning("cannot connect to the datastore", { endpoint: endpoint.name, cause: toError(error).message });
+      const cause = toError(error).message;
+      this.#failure = new Error(`${endpoint.name}: ${cause}`, { cause: error });
+      // Said once an endpoint and reason, not at every attempt of a long outage.
+      const level = this.#reported.get(endpoint.name) === cause ? "debug" : "warning";
+      this.#reported.set(endpoint.name, cause);
+      logger[level]("cannot connect to the datastore", { endpoint: endpoint.name, cause });
       return 0;
     }
   }

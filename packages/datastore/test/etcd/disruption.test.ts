@@ -1,6 +1,7 @@
 import { seededRandom, TestClock } from "@ocicat/kit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Datastore, Watch, WatchEvent } from "../../src/datastore.ts";
+import { DatastoreError } from "../../src/errors.ts";
 import { type EtcdDatastore, type EtcdOptions, openEtcd } from "../../src/etcd/index.ts";
 import { type EtcdServer, startEtcd } from "../support/etcd.ts";
 import { failsWith } from "../support/expect.ts";
@@ -225,6 +226,37 @@ describe("a write", () => {
       await failsWith(store.create(key, "1"), "UNKNOWN_OUTCOME");
       expect((await direct.get(key))?.version).toBe(direction === "toClient" ? 1n : undefined);
     }
+  });
+
+  it("is in its error code exactly what it is in the store, whatever cuts in between", async () => {
+    const random = seededRandom(2);
+    proxy.cutAfter(() => 100 + (random.uint32() % 2_000));
+    const store = open({ timeoutMs: 400 });
+    const tally = { done: 0, refused: 0, doubtful: 0 };
+    const write = async (key: string) => {
+      const error: unknown = await store.put(key, "x").then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      const found = await direct.get(key);
+      if (error === undefined) {
+        tally.done += 1;
+        expect(found?.version).toBe(1n);
+      } else if (error instanceof DatastoreError && error.code === "UNKNOWN_OUTCOME") {
+        tally.doubtful += 1;
+        expect([undefined, 1n]).toContain(found?.version);
+      } else {
+        tally.refused += 1;
+        expect(error).toMatchObject({ code: "UNAVAILABLE" });
+        expect(found).toBeUndefined();
+      }
+    };
+    const worker = async (name: number) => {
+      for (let index = 0; index < 60; index++) await write(`${prefix}${name}/${index}`);
+    };
+    await Promise.all([1, 2, 3, 4, 5, 6].map(worker));
+    expect(tally.done).toBeGreaterThan(0);
+    expect(tally.doubtful).toBeGreaterThan(0);
   });
 
   it("that runs out of time is UNKNOWN_OUTCOME, before the connection is given up", async () => {
