@@ -6,7 +6,7 @@ export function refusals(action: () => unknown): readonly (readonly [field: stri
     action();
     return [];
   } catch (error) {
-    if (!(error instanceof ValidationError)) throw error;
+    if (!(error instanceof ValidationError) || error.problems.length === 0) throw error;
     return error.problems.map(({ field, value, rule }) => [field, value, rule] as const);
   }
 }

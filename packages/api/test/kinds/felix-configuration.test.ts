@@ -97,7 +97,11 @@ describe("values", () => {
     expect(refusals(() => felix({ [name]: value }))).toEqual([[`spec.${name}`, value, rule]]);
   });
 
-  it("of ranges of tables end after they begin", () => {
+  it("of ranges of tables may be one table", () => {
+    expect(refusals(() => felix({ routeTableRange: { min: 5, max: 5 } }))).toEqual([]);
+  });
+
+  it("of ranges of tables do not end before they begin", () => {
     const spec = {
       routeTableRange: { min: 5, max: 4 },
       routeTableRanges: [

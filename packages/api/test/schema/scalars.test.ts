@@ -198,6 +198,11 @@ describe.each<readonly [string, ScalarSchema<unknown>, readonly (readonly [unkno
   });
 });
 
+it("an integer says what it may be", () => {
+  const phrases = [integer(1, 2), integer(0), integer()].map(({ expects }) => expects);
+  expect(phrases).toEqual(["an integer from 1 to 2", "an integer of 0 or more", "an integer"]);
+});
+
 describe("names", () => {
   const ok = (check: (value: string) => { readonly ok: boolean }, values: readonly string[]) =>
     values.map((value) => check(value).ok);
