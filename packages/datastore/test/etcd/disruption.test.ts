@@ -140,7 +140,6 @@ describe("a watch", () => {
     await direct.put(`${prefix}a`, "1");
     await take(watch, 1);
     proxy.refuse();
-    await direct.put(`${prefix}a`, "2");
     await direct.delete(`${prefix}a`);
     // To the very revision of the deletion: etcd would leave it out in silence.
     await direct.compact(await revisionNow());
