@@ -63,16 +63,27 @@ interface Engine {
 /** Everything behind the listeners: a request goes router → rpc → (group commit →) apply → storage, and back. */
 function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): Engine {
   const store = new Store(openDataFile(dataFile));
+  const space = new Space(store.file.db, options.quotaBytes);
   const checkpointer = new Checkpointer(store.file, clock, logger);
-  const watches = new WatchHub({ store, clock, progressIntervalMs: options.progressIntervalMs });
+  const wrote = () => {
+    space.look();
+    checkpointer.wrote();
+  };
   const commits = new GroupCommit({
     store,
     logger,
-    committed({ changes }) {
+    flush: (done) => store.file.log.flush(done),
+    durable({ changes }) {
       watches.publish(changes);
-      checkpointer.wrote();
+      wrote();
     },
     failed: options.onFailure,
+  });
+  const watches = new WatchHub({
+    store,
+    clock,
+    durableRevision: () => commits.durableRevision,
+    progressIntervalMs: options.progressIntervalMs,
   });
   const compactor = new Compactor({
     store,
@@ -80,7 +91,7 @@ function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): E
     clock,
     logger,
     policy: options.compaction,
-    wrote: () => checkpointer.wrote(),
+    wrote,
   });
   const leases = new Leases({ store, commits, clock, logger });
 
@@ -88,7 +99,7 @@ function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): E
   const services: Services = {
     identity: identify(store),
     store,
-    space: new Space(store.file.db, options.quotaBytes),
+    space,
     commits,
     compactor,
     leases,
@@ -114,7 +125,7 @@ function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): E
     },
     async stop() {
       leases.close();
-      commits.stop();
+      await commits.stop();
       endWatches();
       await compactor.close();
     },

@@ -14,8 +14,10 @@ const MAX_WAITING = 16_384;
 export interface GroupCommitOptions {
   readonly store: Store;
   readonly logger: Logger;
+  /** Brings what was committed to the disk and then calls `done`, with what went wrong if something did. */
+  flush(done: (error: Error | undefined) => void): void;
   /** Called when a group is on the disk and before any of it is answered. */
-  committed(committed: Committed): void;
+  durable(committed: Committed): void;
   /** The disk failed: nothing can be written any more. Called once. */
   failed(error: ServerError): void;
 }
@@ -29,17 +31,33 @@ interface Waiting {
 }
 
 /**
- * All writes that arrive in one turn of the event loop go into one transaction, and so into one flush of the disk, which
- * is nearly all that a write costs. They take effect in the order of arrival; none is answered before all are on the disk.
+ * All writes that arrive in one turn of the event loop, and while the group before is on its way to the disk, go into one
+ * transaction, and so into one flush, which is nearly all that a write costs. They take effect in the order of arrival.
+ * Nothing that is not on the disk is shown to anybody: neither in an answer, nor in an event, nor to a read (settled()).
+ *
+ *     waiting ──(turn ends)──► applied, committed to the log ──(flush)──► on the disk: effects, events, answers
+ *        ▲                                                                         │
+ *        └──────────────── what arrived meanwhile is the next group ◄──────────────┘
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
   #waiting: Waiting[] = [];
   #scheduled: NodeJS.Immediate | undefined;
+  /** Until the group under way is on the disk. */
+  #flight: PromiseWithResolvers<void> | undefined;
+  #durableRevision: number;
+  /** Why nothing more is taken. */
   #stopped: GrpcError | undefined;
+  #failed = false;
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
+    this.#durableRevision = options.store.revision;
+  }
+
+  /** The store's revision as anybody may know it. */
+  get durableRevision(): number {
+    return this.#durableRevision;
   }
 
   /**
@@ -65,42 +83,79 @@ export class GroupCommit {
         settle: () => settle(),
         reject,
       });
-      // After the poll phase, in which everything that has arrived is read: that is the group.
-      this.#scheduled ??= setImmediate(() => this.#run());
+      this.#schedule();
     });
   }
 
-  /** Writes what waits, and takes no more. */
-  stop(): void {
+  /** What was read from the store, when all that may be seen in it is on the disk. Throws if that will never be. */
+  settled<T>(read: T): T | Promise<T> {
+    if (this.#failed) throw etcdError("stopped");
+    return this.#flight === undefined ? read : this.#flight.promise.then(() => read);
+  }
+
+  /** Takes no more; resolves when what waits has been written. */
+  async stop(): Promise<void> {
     this.#stopped ??= etcdError("stopped");
-    while (this.#waiting.length > 0) this.#run();
-    clearImmediate(this.#scheduled);
+    while (this.#waiting.length > 0 || this.#flight !== undefined) {
+      if (this.#flight === undefined) this.#run();
+      // What fails has been told to those it concerns.
+      await this.#flight?.promise.catch(() => {});
+    }
+  }
+
+  /** After the poll phase, in which everything that has arrived is read: that is the group. */
+  #schedule(): void {
+    if (this.#flight === undefined && this.#waiting.length > 0) this.#scheduled ??= setImmediate(() => this.#run());
   }
 
   #run(): void {
+    clearImmediate(this.#scheduled);
+    this.#scheduled = undefined;
     const group = this.#waiting.splice(0, MAX_GROUP);
-    this.#scheduled = this.#waiting.length > 0 ? setImmediate(() => this.#run()) : undefined;
-    const committed = this.#write(group);
-    if (committed === undefined) return;
-    for (const effect of committed.effects) effect();
-    this.#options.committed(committed);
-    for (const request of group) request.settle();
+    const committed = this.#commit(group);
+    if (committed === undefined) {
+      this.#schedule();
+    } else if (committed.wrote) {
+      this.#flight = Promise.withResolvers();
+      // Nobody need be waiting for it.
+      this.#flight.promise.catch(() => {});
+      this.#options.flush((error) => this.#land(group, committed, error));
+    } else {
+      this.#land(group, committed, undefined);
+    }
   }
 
-  #write(group: readonly Waiting[]): Committed | undefined {
+  #commit(group: readonly Waiting[]): Committed | undefined {
     const { store } = this.#options;
     try {
       store.begin();
       for (const request of group) request.apply();
       return store.commit();
     } catch (error) {
-      const refusal = this.#groupFailure(error);
+      const refusal = this.#rollback(error);
       for (const request of group) request.reject(refusal);
       return undefined;
     }
   }
 
-  #groupFailure(error: unknown): GrpcError {
+  #land(group: readonly Waiting[], committed: Committed, error: Error | undefined): void {
+    const flight = this.#flight;
+    this.#flight = undefined;
+    if (error === undefined) {
+      this.#durableRevision = this.#options.store.revision;
+      for (const effect of committed.effects) effect();
+      this.#options.durable(committed);
+      for (const request of group) request.settle();
+      flight?.resolve();
+    } else {
+      const failure = this.#fail(error);
+      for (const request of group) request.reject(failure);
+      flight?.reject(failure);
+    }
+    this.#schedule();
+  }
+
+  #rollback(error: unknown): GrpcError {
     const { store, logger } = this.#options;
     try {
       store.rollback();
@@ -111,19 +166,16 @@ export class GroupCommit {
     } catch (rollbackError) {
       logger.error("a failed transaction could not be rolled back", { error: String(rollbackError) });
     }
-    this.#fail(error);
-    // Whether a flush that failed reached the disk nobody can say.
-    return new GrpcError(
-      GrpcCode.UNAVAILABLE,
-      "etcdserver: the data file failed; the outcome is unknown",
-      "peer",
-      error,
-    );
+    return this.#fail(error);
   }
 
-  #fail(error: unknown): void {
-    if (this.#stopped !== undefined) return;
-    this.#stopped = etcdError("stopped", error);
+  /** For those whose write was under way: whether a flush that failed reached the disk nobody can say. */
+  #fail(error: unknown): GrpcError {
+    const outcome = "etcdserver: the data file failed; the outcome is unknown";
+    const failure = new GrpcError(GrpcCode.UNAVAILABLE, outcome, "peer", error);
+    if (this.#failed) return failure;
+    this.#failed = true;
+    this.#stopped ??= etcdError("stopped", error);
     const { store } = this.#options;
     this.#options.failed(
       new ServerError("STORAGE_FAILED", "writing failed; the server takes no more writes", {
@@ -133,6 +185,7 @@ export class GroupCommit {
         cause: error,
       }),
     );
+    return failure;
   }
 
   /** A request that throws has written nothing. What is not a GrpcError is a fault of ours. */

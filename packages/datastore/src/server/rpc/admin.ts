@@ -21,9 +21,9 @@ import type { Services } from "./services.ts";
 export const VERSION = "3.5.0+ocicat";
 
 /** What an operator asks about: cluster, maintenance and users. */
-export function serveAdmin(router: GrpcRouter, { identity, store, space, clientUrls }: Services): void {
+export function serveAdmin(router: GrpcRouter, { identity, store, commits, space, clientUrls }: Services): void {
   const { memberId, term } = identity;
-  const header = () => identity.headerAt(store.revision);
+  const header = () => identity.headerAt(commits.durableRevision);
 
   router.unary(Cluster.method.memberList, () => {
     const member = create(MemberSchema, { ID: memberId, name: "ocicat", clientURLs: [...clientUrls()] });
@@ -31,7 +31,7 @@ export function serveAdmin(router: GrpcRouter, { identity, store, space, clientU
   });
 
   router.unary(Maintenance.method.status, () => {
-    const index = BigInt(store.revision);
+    const index = BigInt(commits.durableRevision);
     return create(StatusResponseSchema, {
       header: header(),
       version: VERSION,
@@ -56,12 +56,12 @@ export function serveAdmin(router: GrpcRouter, { identity, store, space, clientU
   });
 
   router.unary(Maintenance.method.hash, () =>
-    create(HashResponseSchema, { header: header(), hash: hashAt(store, store.revision) }),
+    create(HashResponseSchema, { header: header(), hash: hashAt(store, commits.durableRevision) }),
   );
 
   router.unary(Maintenance.method.hashKV, (request) => {
-    const revision = request.revision > 0n ? request.revision : BigInt(store.revision);
-    if (revision > store.revision) throw etcdError("futureRevision");
+    const revision = request.revision > 0n ? request.revision : BigInt(commits.durableRevision);
+    if (revision > commits.durableRevision) throw etcdError("futureRevision");
     if (revision < store.compactRevision) throw etcdError("compacted");
     return create(HashKVResponseSchema, {
       header: header(),

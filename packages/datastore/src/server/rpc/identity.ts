@@ -18,6 +18,7 @@ export function identify(store: Store): Identity {
   const memberId = BigInt(store.meta.get("member_id"));
   const raftTerm = BigInt(store.meta.get("starts")) + 1n;
   store.maintain(() => store.meta.set("starts", raftTerm.toString()));
+  store.file.log.flushNow();
   const headerAt: HeaderAt = (revision) =>
     create(ResponseHeaderSchema, { clusterId, memberId, raftTerm, revision: BigInt(revision) });
   return { clusterId, memberId, term: raftTerm, headerAt };

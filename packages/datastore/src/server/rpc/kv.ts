@@ -5,7 +5,7 @@ import { admitKept, admitLease, admitRange, compact, deleteRange, put, range } f
 import { readOnlyTxn, txn } from "../apply/txn.ts";
 import type { Services } from "./services.ts";
 
-/** Reads answer at once, from what is on the disk; writes go through the group commit. */
+/** Reads look at the store at once; writes go through the group commit. */
 export function serveKv(router: GrpcRouter, services: Services): void {
   const { store, commits, compactor, space } = services;
   const { headerAt } = services.identity;
@@ -13,7 +13,7 @@ export function serveKv(router: GrpcRouter, services: Services): void {
   router.unary(KV.method.range, (request) => {
     checkRange(request);
     admitRange(store, request);
-    return range(store, request, headerAt);
+    return commits.settled(range(store, request, headerAt));
   });
 
   router.unary(KV.method.put, (request) => {
@@ -33,7 +33,7 @@ export function serveKv(router: GrpcRouter, services: Services): void {
 
   router.unary(KV.method.txn, (request) => {
     checkTxn(request);
-    if (isReadOnly(request)) return readOnlyTxn(store, request, headerAt);
+    if (isReadOnly(request)) return commits.settled(readOnlyTxn(store, request, headerAt));
     if (mayPut(request)) space.require();
     return commits.submit((writer) => txn(writer, request, headerAt));
   });

@@ -11,9 +11,9 @@ import {
 } from "../../proto/rpc_pb.ts";
 import type { Services } from "./services.ts";
 
-export function serveLease(router: GrpcRouter, { identity, leases, space, store }: Services): void {
+export function serveLease(router: GrpcRouter, { identity, leases, space, store, commits }: Services): void {
   const { headerAt } = identity;
-  const headerNow = () => headerAt(store.revision);
+  const headerNow = () => headerAt(commits.durableRevision);
 
   router.unary(Lease.method.leaseGrant, async (request) => {
     space.require();
@@ -43,13 +43,14 @@ export function serveLease(router: GrpcRouter, { identity, leases, space, store 
 
   router.unary(Lease.method.leaseTimeToLive, (request) => {
     const time = leases.timeToLive(request.ID);
-    return create(LeaseTimeToLiveResponseSchema, {
+    const answer = create(LeaseTimeToLiveResponseSchema, {
       header: headerNow(),
       ID: request.ID,
       TTL: BigInt(time?.remaining ?? -1),
       grantedTTL: BigInt(time?.granted ?? 0),
       keys: time !== undefined && request.keys ? store.leasedKeys(request.ID) : [],
     });
+    return commits.settled(answer);
   });
 
   router.unary(Lease.method.leaseLeases, () =>

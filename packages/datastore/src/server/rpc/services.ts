@@ -6,7 +6,7 @@ import type { Store } from "../storage/store.ts";
 import type { WatchHub } from "../watch/hub.ts";
 import type { Identity } from "./identity.ts";
 
-/** What the methods work with. */
+/** What the methods work with. What they read from the store they answer with `commits.settled`. */
 export interface Services {
   readonly identity: Identity;
   readonly store: Store;

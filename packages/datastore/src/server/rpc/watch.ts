@@ -136,7 +136,7 @@ class WatchStream implements ServerReceiver<typeof WatchRequestSchema>, WatchSin
     const open = this.#byWatcher.get(watcher);
     if (open === undefined) return;
     this.#forget(open);
-    this.#send(this.#services.store.revision, {
+    this.#send(this.#services.commits.durableRevision, {
       watchId: open.id,
       canceled: true,
       compactRevision: BigInt(compactRevision),
@@ -147,12 +147,12 @@ class WatchStream implements ServerReceiver<typeof WatchRequestSchema>, WatchSin
   // ---- the steps ----
 
   #create(request: WatchCreateRequest): void {
-    const { watches, store } = this.#services;
+    const { watches, commits } = this.#services;
     const range = keyRange(request.key.length === 0 ? LOWEST_KEY : request.key, request.rangeEnd);
     const duplicate = request.watchId !== 0n && this.#byId.has(request.watchId);
     const refusal = rangeIsEmpty(range) ? EMPTY_RANGE : duplicate ? DUPLICATE_ID : undefined;
     if (refusal !== undefined) {
-      this.#send(store.revision, { watchId: NO_WATCH, created: true, canceled: true, cancelReason: refusal });
+      this.#send(commits.durableRevision, { watchId: NO_WATCH, created: true, canceled: true, cancelReason: refusal });
       return;
     }
     const id = request.watchId === 0n ? this.#freeId() : request.watchId;
@@ -164,7 +164,7 @@ class WatchStream implements ServerReceiver<typeof WatchRequestSchema>, WatchSin
       progress: request.progressNotify,
     };
     // Told before the watch is begun: its events come after.
-    this.#send(store.revision, { watchId: id, created: true });
+    this.#send(commits.durableRevision, { watchId: id, created: true });
     const from = request.startRevision > 0n ? Number(request.startRevision) : undefined;
     const open = { id, watcher: watches.watch(spec, this, from), fragment: request.fragment };
     this.#byId.set(id, open);
@@ -176,14 +176,14 @@ class WatchStream implements ServerReceiver<typeof WatchRequestSchema>, WatchSin
     if (open === undefined) return;
     this.#services.watches.cancel(open.watcher);
     this.#forget(open);
-    this.#send(this.#services.store.revision, { watchId: id, canceled: true });
+    this.#send(this.#services.commits.durableRevision, { watchId: id, canceled: true });
   }
 
   /** One answer for the stream, when all its watches are complete up to the revision it tells. */
   #answerProgress(): void {
     if (!this.#progressAsked || [...this.#byWatcher.keys()].some((watcher) => watcher.state === "behind")) return;
     this.#progressAsked = false;
-    this.#send(this.#services.store.revision, { watchId: NO_WATCH });
+    this.#send(this.#services.commits.durableRevision, { watchId: NO_WATCH });
   }
 
   #freeId(): bigint {

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ServerError } from "../errors.ts";
 import { columnsOf, text } from "./columns.ts";
+import { LogFlush } from "./log-flush.ts";
 import { APPLICATION_ID, FORMAT, SCHEMA } from "./schema.ts";
 
 /** SQLite's primary result codes that we tell apart (sqlite.org/rescode.html). */
@@ -43,6 +44,7 @@ export function isMachineFailure(error: unknown): boolean {
 export interface DataFile {
   readonly path: string;
   readonly db: DatabaseSync;
+  readonly log: LogFlush;
   /** Bytes on disk, the write-ahead log included. */
   size(): number;
   /** Writes the file anew without its free pages. Takes as long as reading and writing all of it. */
@@ -65,29 +67,38 @@ export function openDataFile(path: string): DataFile {
   const identity = identify(path);
   if (served.has(identity)) throw inUse(path);
   checkHeader(path);
+  const { db, log } = open(path);
+  served.add(identity);
+  return {
+    path,
+    db,
+    log,
+    size: () => sizeOf(path) + sizeOf(`${path}-wal`),
+    defragment() {
+      db.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
+      log.makeRoom();
+    },
+    close() {
+      log.close();
+      db.close();
+      served.delete(identity);
+    },
+  };
+}
+
+function open(path: string): { readonly db: DatabaseSync; readonly log: LogFlush } {
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path, { timeout: 0, returnArrays: true });
     configure(db);
     checkIntegrity(db, path);
+    // The log has just been made: its name must be on the disk before anything in it counts.
+    syncDirectory(dirname(path));
+    return { db, log: new LogFlush(`${path}-wal`) };
   } catch (error) {
     if (db?.isOpen === true) db.close();
     throw explain(error, path);
   }
-  served.add(identity);
-  const opened = db;
-  return {
-    path,
-    db,
-    size: () => sizeOf(path) + sizeOf(`${path}-wal`),
-    defragment() {
-      opened.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
-    },
-    close() {
-      opened.close();
-      served.delete(identity);
-    },
-  };
 }
 
 /**
@@ -162,14 +173,15 @@ function checkHeader(path: string): void {
 /**
  * - Exclusive locking: one process a file (the kernel drops the lock with the process, however it dies), and no shared
  *   memory file nor a lock call per statement.
- * - WAL with synchronous FULL: COMMIT returns when the write is on the disk.
+ * - WAL: COMMIT appends to the log. Bringing that to the disk is left to us (log-flush.ts) by synchronous NORMAL, under
+ *   which SQLite itself flushes what keeps the file whole: the log before it is copied, the file before the log is reused.
  * - No checkpoint inside COMMIT: checkpoint.ts chooses the moment.
  */
 function configure(db: DatabaseSync): void {
   db.exec("PRAGMA locking_mode = EXCLUSIVE");
   const mode = columnsOf(db.prepare("PRAGMA journal_mode = WAL").get())[0];
   if (mode !== "wal") throw new Error(`SQLite chose journal mode ${String(mode)} where WAL is needed`);
-  db.exec(`PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192;
+  db.exec(`PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192;
            PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF`);
   // The lock is taken by the first transaction that writes; a start must find out now.
   db.exec("BEGIN IMMEDIATE; COMMIT");

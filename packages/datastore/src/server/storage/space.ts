@@ -8,12 +8,19 @@ export class Space {
   readonly #pages: StatementSync;
   readonly #free: StatementSync;
   readonly #pageSize: number;
+  #full = false;
 
   constructor(db: DatabaseSync, quotaBytes: number) {
     this.#quotaBytes = quotaBytes;
     this.#pages = db.prepare("PRAGMA page_count");
     this.#free = db.prepare("PRAGMA freelist_count");
     this.#pageSize = integer(columnsOf(db.prepare("PRAGMA page_size").get())[0]);
+    this.look();
+  }
+
+  /** After every commit. */
+  look(): void {
+    this.#full = this.used() >= this.#quotaBytes;
   }
 
   /** Bytes; what compaction and deletes have freed is not counted, whether or not the file has shrunk. */
@@ -26,7 +33,7 @@ export class Space {
    * refusal ends when they have made room.
    */
   require(): void {
-    if (this.used() >= this.#quotaBytes) throw etcdError("noSpace");
+    if (this.#full) throw etcdError("noSpace");
   }
 }
 

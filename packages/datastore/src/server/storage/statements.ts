@@ -52,7 +52,9 @@ export class Statements {
   readonly #liveKeys: RangeStatement;
   readonly #liveEntries: RangeStatement;
   readonly #liveCount: RangeStatement;
-  readonly #everKeys: RangeStatement;
+  readonly #unchangedCount: RangeStatement;
+  readonly #changedSince: RangeStatement;
+  readonly #newest: RangeStatement;
   readonly #history: StatementSync;
   readonly #historyFrom: StatementSync;
   readonly #nextPlace: StatementSync;
@@ -77,11 +79,22 @@ export class Statements {
       db,
       (where) => `SELECT count(*) FROM latest l WHERE ${where} AND l.version > 0`,
     );
-    this.#everKeys = new RangeStatement(db, (where) => `SELECT l.id FROM latest l WHERE ${where} ORDER BY l.key`);
+    this.#unchangedCount = new RangeStatement(
+      db,
+      (where) => `SELECT count(*) FROM latest l WHERE ${where} AND l.version > 0 AND l.revision <= ?`,
+    );
+    this.#changedSince = new RangeStatement(
+      db,
+      (where) => `SELECT l.id FROM latest l WHERE ${where} AND l.revision > ?`,
+    );
 
-    const write = "l.key, l.revision, l.created, l.version, l.lease, l.value, l.id, l.previous";
-    this.#history = db.prepare(`SELECT ${write} FROM history l WHERE l.id = ?`);
-    this.#historyFrom = db.prepare(`SELECT ${write} FROM history l WHERE l.id >= ? ORDER BY l.id`);
+    const write = "h.key, h.revision, h.created, h.version, h.lease, h.value, h.id, h.previous";
+    this.#newest = new RangeStatement(
+      db,
+      (where) => `SELECT ${write} FROM latest l JOIN history h ON h.id = l.id WHERE ${where} ORDER BY l.key`,
+    );
+    this.#history = db.prepare(`SELECT ${write} FROM history h WHERE h.id = ?`);
+    this.#historyFrom = db.prepare(`SELECT ${write} FROM history h WHERE h.id >= ? ORDER BY h.id`);
     this.#nextPlace = db.prepare("SELECT id, revision FROM history WHERE id >= ? ORDER BY id LIMIT 1");
     this.#addHistory = db.prepare(
       `INSERT INTO history (id, revision, key, created, version, lease, previous, value)
@@ -125,12 +138,22 @@ export class Statements {
     return integer(columnsOf(this.#liveCount.for(range).get(...bounds(range)))[0]);
   }
 
-  /** The newest place in the history of every key in the range that lives or has a deletion not yet compacted away. */
-  newestPlaces(range: KeyRange): number[] {
-    return this.#everKeys
+  /** Keys that are as they were at `revision`. */
+  unchangedCount(range: KeyRange, revision: number): number {
+    return integer(columnsOf(this.#unchangedCount.for(range).get(...bounds(range), revision))[0]);
+  }
+
+  /** The newest places in the history of the keys written or deleted after `revision`. */
+  changedSince(range: KeyRange, revision: number): number[] {
+    return this.#changedSince
       .for(range)
-      .all(...bounds(range))
+      .all(...bounds(range), revision)
       .map((row) => integer(columnsOf(row)[0]));
+  }
+
+  /** The newest write of every key in order, deletions included. Take what is needed and stop. */
+  *newest(range: KeyRange): Generator<Change, void, undefined> {
+    for (const row of this.#newest.for(range).iterate(...bounds(range))) yield changeOf(row);
   }
 
   /** Undefined if compaction has taken it. */

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { columnsOf, integer } from "./columns.ts";
 import type { Change } from "./entry.ts";
 import { type DataFile, isMachineFailure } from "./file.ts";
@@ -11,11 +11,13 @@ import { Writer } from "./writer.ts";
 /** etcd counts the making of the empty store as its first revision. */
 const FIRST_REVISION = 1;
 
-/** What a group of requests did, once it is on the disk. */
+/** What a group of requests did. */
 export interface Committed {
   /** In order of the history: revisions ascend. */
   readonly changes: readonly Change[];
   readonly effects: readonly (() => void)[];
+  /** Something was written, and so must reach the disk before anybody is answered. */
+  readonly wrote: boolean;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface Committed {
  *     begin() · request() · request() · … · commit()      or rollback()
  *
  * Each request of a group sees those before it, and has a savepoint of its own, so that one that throws leaves no trace.
- * Outside a group, reads see what is on the disk and nothing else.
+ * What commit() returns is in the log but not on the disk yet: bringing it there is up to the caller (GroupCommit).
  */
 export class Store extends View {
   readonly leases: LeaseTable;
@@ -32,6 +34,8 @@ export class Store extends View {
   readonly file: DataFile;
   #state: State;
   #before: State;
+  readonly #totalChanges: StatementSync;
+  #rowsBefore = 0;
   #changes: Change[] = [];
   #effects: (() => void)[] = [];
 
@@ -40,12 +44,14 @@ export class Store extends View {
     this.file = file;
     this.meta = new MetaTable(file.db);
     this.leases = new LeaseTable(file.db);
+    this.#totalChanges = file.db.prepare("SELECT total_changes()");
     this.#state = readState(file.db, this.meta);
     this.#before = this.#state;
   }
 
   begin(): void {
     this.#before = this.#state;
+    this.#rowsBefore = this.#rowsWritten();
     this.file.db.exec("BEGIN IMMEDIATE");
   }
 
@@ -67,10 +73,10 @@ export class Store extends View {
     }
   }
 
-  /** Returns when the group is on the disk. */
   commit(): Committed {
+    const wrote = this.#rowsWritten() > this.#rowsBefore;
     this.file.db.exec("COMMIT");
-    const committed = { changes: this.#changes, effects: this.#effects };
+    const committed = { changes: this.#changes, effects: this.#effects, wrote };
     this.#forget();
     return committed;
   }
@@ -120,6 +126,10 @@ export class Store extends View {
 
   close(): void {
     this.file.close();
+  }
+
+  #rowsWritten(): number {
+    return integer(columnsOf(this.#totalChanges.get())[0]);
   }
 
   #forget(): void {

@@ -56,11 +56,11 @@ export class View {
 
   /**
    * The keys that existed at `revision`, with their values, in bytewise order. Exact from `compactRevision` to `revision`;
-   * the caller sees to it. Costs a step for each write to a key since then.
+   * the caller sees to it. Costs a step for each write since then to a key in the range.
    */
   entriesAt(range: KeyRange, revision: number, limit = Number.POSITIVE_INFINITY): Entry[] {
     const entries: Entry[] = [];
-    for (const newest of this.statements.newestPlaces(range)) {
+    for (const newest of this.statements.newest(range)) {
       if (entries.length >= limit) break;
       const entry = this.#asOf(newest, revision);
       if (entry !== undefined && !isDeletion(entry)) entries.push(entry);
@@ -69,7 +69,11 @@ export class View {
   }
 
   countAt(range: KeyRange, revision: number): number {
-    return this.entriesAt(range, revision).length;
+    const changed = this.statements.changedSince(range, revision).filter((id) => {
+      const entry = this.#asOf(this.#change(id), revision);
+      return entry !== undefined && !isDeletion(entry);
+    });
+    return this.statements.unchangedCount(range, revision) + changed.length;
   }
 
   /** The key as the write before this one left it; undefined if it did not exist, or that write is compacted away. */
@@ -82,8 +86,8 @@ export class View {
     return this.statements.leasedKeys(lease);
   }
 
-  #asOf(newest: number, revision: number): Entry | undefined {
-    let change = this.#change(newest);
+  #asOf(newest: Change | undefined, revision: number): Entry | undefined {
+    let change = newest;
     while (change !== undefined && change.entry.modRevision > revision) change = this.#change(change.previousId);
     return change?.entry;
   }

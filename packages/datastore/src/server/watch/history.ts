@@ -13,14 +13,15 @@ export interface HistoryBatch {
   readonly revision: number;
 }
 
-/** The next stretch of history for a watcher that is behind: bounded, and never part of a revision. */
-export function readBatch(store: Store, watcher: Watcher): HistoryBatch {
+/** The next stretch of history, up to `last`, for a watcher that is behind: bounded, and never part of a revision. */
+export function readBatch(store: Store, watcher: Watcher, last: number): HistoryBatch {
   const changes: Change[] = [];
   let rows = 0;
   let bytes = 0;
   let revision = 0;
   for (const change of store.changesSince(watcher.next)) {
     const { entry } = change;
+    if (entry.modRevision > last) break;
     if (entry.modRevision !== revision && (rows >= MAX_ROWS || bytes >= MAX_BYTES)) return { changes, revision };
     revision = entry.modRevision;
     rows += 1;
@@ -28,5 +29,5 @@ export function readBatch(store: Store, watcher: Watcher): HistoryBatch {
     bytes += entry.key.length + entry.value.length;
     changes.push(change);
   }
-  return { changes, revision: store.revision };
+  return { changes, revision: last };
 }

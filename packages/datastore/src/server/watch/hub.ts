@@ -10,6 +10,8 @@ const TURN_MS = 4;
 
 export interface WatchHubOptions {
   readonly store: Store;
+  /** Up to here everything is on the disk, and nothing beyond it is told to anybody. */
+  readonly durableRevision: () => number;
   readonly clock: Clock;
   /** How often quiet watches that asked for it are told how far they are complete. */
   readonly progressIntervalMs: number;
@@ -39,8 +41,8 @@ export class WatchHub {
 
   /** `from`: the first revision of interest, past or future; undefined: the next one. Events begin in a later turn. */
   watch(spec: WatchSpec, sink: WatchSink, from: number | undefined): Watcher {
-    const watcher = new Watcher(spec, sink, from ?? this.#store.revision + 1);
-    if (watcher.next > this.#store.revision) this.#enter(watcher, "current");
+    const watcher = new Watcher(spec, sink, from ?? this.#revision + 1);
+    if (watcher.next > this.#revision) this.#enter(watcher, "current");
     else this.#enter(watcher, "behind");
     return watcher;
   }
@@ -68,6 +70,10 @@ export class WatchHub {
     this.#progressTimer.cancel();
   }
 
+  get #revision(): number {
+    return this.#options.durableRevision();
+  }
+
   #deliver(watcher: Watcher, changes: readonly Change[], events: EventMaker): void {
     const wanted = changes.filter((change) => watcher.wants(change));
     const first = wanted[0];
@@ -78,7 +84,7 @@ export class WatchHub {
       return;
     }
     watcher.quiet = false;
-    watcher.sink.events(watcher, events.of(wanted, watcher.spec.previous), this.#store.revision);
+    watcher.sink.events(watcher, events.of(wanted, watcher.spec.previous), this.#revision);
   }
 
   #catchUp(): void {
@@ -102,13 +108,13 @@ export class WatchHub {
       watcher.sink.compacted(watcher, store.compactRevision);
       return;
     }
-    const { changes, revision } = readBatch(store, watcher);
+    const { changes, revision } = readBatch(store, watcher, this.#revision);
     watcher.next = revision + 1;
     if (changes.length > 0) {
       watcher.quiet = false;
       watcher.sink.events(watcher, new EventMaker(store).of(changes, watcher.spec.previous), revision);
     }
-    if (revision < store.revision || watcher.state !== "behind") return;
+    if (revision < this.#revision || watcher.state !== "behind") return;
     this.#enter(watcher, "current");
     watcher.sink.caughtUp(watcher);
   }
@@ -130,7 +136,7 @@ export class WatchHub {
       this.#progressTimer = this.#armProgress();
       for (const watcher of this.#current) {
         if (watcher.quiet && watcher.spec.progress && watcher.sink.ready) {
-          watcher.sink.progress(watcher, this.#store.revision);
+          watcher.sink.progress(watcher, this.#revision);
         }
         watcher.quiet = true;
       }
