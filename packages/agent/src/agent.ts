@@ -83,7 +83,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   const kernel = openKernel();
   scope.add("kernel", () => kernel.close());
   const own = findNodeAddress(kernel, options.ip);
-  kernel.writeSysctl("net/ipv4/ip_forward", "1");
+  if (kernel.readSysctl("net/ipv4/ip_forward") !== "1") kernel.writeSysctl("net/ipv4/ip_forward", "1");
 
   const progress = new Progress();
   const conditions: Conditions = {

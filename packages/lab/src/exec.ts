@@ -44,7 +44,7 @@ export function execInLab(
   where: string,
   command: readonly [string, ...string[]],
 ): Promise<number> {
-  const child = spawnInLab(places, topology, where, command, { stdio: "inherit" });
+  const child = spawnInLab(places, topology, where, command, { stdio: "inherit", cwd: process.cwd() });
   return new Promise((resolve) => {
     child.once("error", (error: NodeJS.ErrnoException) => {
       process.stderr.write(

@@ -1,6 +1,6 @@
 import { type BestChange, createSpeaker, type Speaker, type Transport } from "@ocicat/bgp";
 import { type Clock, type Logger, OcicatError, type Random, toError } from "@ocicat/kit";
-import type { Ipv4 } from "@ocicat/net";
+import { compareAddresses, type Ipv4 } from "@ocicat/net";
 import { type Announcement, type MeshPeer, meshPeers, type NodeRow, type RoutingChanges } from "@ocicat/routing";
 import type { BgpSettingsRow } from "../tables/rows.ts";
 import { announce, meshPeerName, originated, peerConfig, peerReport } from "./mesh.ts";
@@ -65,7 +65,8 @@ export class MeshRunner {
   }
 
   report() {
-    const statuses = this.#speaker?.status() ?? [];
+    const statuses = [...(this.#speaker?.status() ?? [])];
+    statuses.sort((a, b) => compareAddresses(a.remoteAddress, b.remoteAddress));
     return statuses.map((status) => peerReport(status, this.#peers.get(status.name)));
   }
 
