@@ -40,6 +40,8 @@ interface Advertised {
 interface Seat {
   readonly member: Member;
   readonly backlog: Set<Destination>;
+  /** Destinations of the backlog that the member knows from another group, with the key of the attributes it was told. */
+  readonly told: Map<Destination, string>;
   full: boolean;
   readonly owesEndOfRib: Set<Family>;
 }
@@ -75,9 +77,10 @@ export class UpdateGroup {
   }
 
   join(member: Member): void {
-    const seat = {
+    const seat: Seat = {
       member,
-      backlog: new Set<Destination>(),
+      backlog: new Set(),
+      told: new Map(),
       full: false,
       owesEndOfRib: new Set(this.#options.families),
     };
@@ -92,8 +95,11 @@ export class UpdateGroup {
     const seat = this.#seats.get(member);
     const old = from.#seats.get(member);
     if (seat === undefined || old === undefined) return;
-    for (const [destination, { source }] of from.#advertised)
-      if (source !== member.peer) this.#defer(seat, destination);
+    for (const [destination, { set, source }] of from.#advertised) {
+      if (source === member.peer || old.backlog.has(destination)) continue;
+      seat.told.set(destination, set.key);
+      this.#defer(seat, destination);
+    }
     for (const destination of old.backlog) this.#defer(seat, destination);
     for (const family of this.#options.families) if (!old.owesEndOfRib.has(family)) seat.owesEndOfRib.delete(family);
     seat.full = old.full;
@@ -136,7 +142,9 @@ export class UpdateGroup {
     const seat = this.#seats.get(member);
     if (seat === undefined) return;
     for (const [destination, { source }] of this.#advertised) {
-      if (destination.prefix.family === family && source !== member.peer) this.#defer(seat, destination);
+      if (destination.prefix.family !== family || source === member.peer) continue;
+      seat.told.delete(destination);
+      this.#defer(seat, destination);
     }
   }
 
@@ -234,7 +242,8 @@ export class UpdateGroup {
     for (const destination of take(seat.backlog, limit)) {
       const entry = this.#advertised.get(destination);
       if (entry === undefined || entry.source === seat.member.peer) bundle.withdraw(destination.prefix, undefined);
-      else bundle.announce(destination.prefix, entry.set, undefined);
+      else if (entry.set.key !== seat.told.get(destination)) bundle.announce(destination.prefix, entry.set, undefined);
+      seat.told.delete(destination);
       this.#options.locRib.letGo(destination);
     }
     this.#send(seat, bundle);

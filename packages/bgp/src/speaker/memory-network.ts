@@ -11,7 +11,7 @@ export interface MemoryNetworkOptions {
 
 /** A network in memory for tests and simulations: hosts, and streams between them that can be cut, reset, stalled. */
 export interface MemoryNetwork {
-  /** The transport of the host with this address. */
+  /** A process on the host with this address, with the transport it was given; after `kill` the next one is another process. */
   host(address: Address): Transport;
   /** Nothing passes between the two from now on, in either direction, and nobody is told. */
   cut(a: Address, b: Address): void;
@@ -19,7 +19,7 @@ export interface MemoryNetwork {
   heal(a: Address, b: Address): void;
   /** Every connection between the two is reset; both ends are told. */
   reset(a: Address, b: Address): void;
-  /** The host's process is killed: its listeners are gone, its connections end for the others, and it hears nothing more. */
+  /** The processes of the host are killed: their listeners are gone, their connections end for the others, they hear and do nothing more. */
   kill(address: Address): void;
   /** The host reads nothing until `resume`: what is sent to it piles up at the sender. */
   stall(address: Address): void;
@@ -28,8 +28,14 @@ export interface MemoryNetwork {
   readonly connections: number;
 }
 
+/** Stands for the process that a transport was given to. */
+interface Process {
+  readonly address: Address;
+  alive: boolean;
+}
+
 interface ListenerEntry {
-  readonly host: Address;
+  readonly process: Process;
   readonly onConnection: (connection: Connection) => void;
 }
 
@@ -47,6 +53,7 @@ class Network implements MemoryNetwork {
   readonly #streams = new Set<Stream>();
   readonly #cuts = new Set<string>();
   readonly #stalled = new Set<Address>();
+  #processes: Process[] = [];
   #nextPort = FIRST_EPHEMERAL;
 
   constructor(clock: Clock, latencyMs: number, capacity: number) {
@@ -60,11 +67,13 @@ class Network implements MemoryNetwork {
   }
 
   host(address: Address): Transport {
+    const process = { address, alive: true };
+    this.#processes.push(process);
     return {
-      connect: (connectOptions, onConnected, onFailed) =>
-        this.#connect(connectOptions.local ?? address, connectOptions.remote, onConnected, onFailed),
+      connect: ({ local, remote }, onConnected, onFailed) =>
+        this.#connect(process, local ?? address, remote, onConnected, onFailed),
       listen: (listenOptions, onConnection) =>
-        this.#listen(listenOptions.address ?? address, listenOptions.port, onConnection),
+        this.#listen(process, listenOptions.address ?? address, listenOptions.port, onConnection),
     };
   }
 
@@ -85,7 +94,9 @@ class Network implements MemoryNetwork {
   }
 
   kill(address: Address): void {
-    for (const [key, { host }] of this.#listeners) if (host === address) this.#listeners.delete(key);
+    for (const process of this.#processes) if (process.address === address) process.alive = false;
+    this.#processes = this.#processes.filter(({ alive }) => alive);
+    for (const [key, { process }] of this.#listeners) if (!process.alive) this.#listeners.delete(key);
     for (const stream of this.#streams) {
       const end = stream.ends.find((one) => one.local.address === address);
       if (end === undefined) continue;
@@ -113,14 +124,15 @@ class Network implements MemoryNetwork {
   }
 
   #connect(
+    process: Process,
     local: Address,
     remote: Endpoint,
     onConnected: (connection: Connection) => void,
     onFailed: (reason: string) => void,
   ): Dial {
-    // With the segment cut, a SYN is lost and nobody answers: the attempt hangs until it is cancelled.
     const timer = this.clock.after(2 * this.latencyMs, "memory network: connect", () => {
-      if (!this.passes(local, remote.address) && this.#cuts.has(pairKey(local, remote.address))) return;
+      // With the segment cut, a SYN is lost and nobody answers: the attempt hangs until it is cancelled.
+      if (!process.alive || this.#cuts.has(pairKey(local, remote.address))) return;
       const listener = this.#listeners.get(endpointKey(remote));
       if (listener === undefined) {
         onFailed("connection refused");
@@ -134,11 +146,16 @@ class Network implements MemoryNetwork {
     return { cancel: () => timer.cancel() };
   }
 
-  #listen(address: Address, port: number, onConnection: (connection: Connection) => void): Promise<Listener> {
+  #listen(
+    process: Process,
+    address: Address,
+    port: number,
+    onConnection: (connection: Connection) => void,
+  ): Promise<Listener> {
     const local = { address, port: port === 0 ? this.#nextPort++ : port };
     const key = endpointKey(local);
     if (this.#listeners.has(key)) return Promise.reject(portTaken(local));
-    this.#listeners.set(key, { host: address, onConnection });
+    this.#listeners.set(key, { process, onConnection });
     const close = () => {
       this.#listeners.delete(key);
       return Promise.resolve();

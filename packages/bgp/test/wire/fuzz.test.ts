@@ -93,7 +93,7 @@ describe("whatever comes, decoding ends in a message or in a BgpError", () => {
           const type = start[18] ?? 0;
           const body = changes.reduce<number[]>(
             (now, change) => (now.length === 0 ? now : mutate(now, change)),
-            [...start.slice(19)],
+            Array.from(start.subarray(19)),
           );
           const error = refusal(message(type, Uint8Array.from(body)), context);
           outcomes[error === undefined ? "decoded" : "refused"] += 1;
