@@ -163,6 +163,8 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   engine.start();
   rules.flush();
   routes.start();
+  // Nothing to wait for: what an earlier run left and nobody wants may go.
+  if (!restarting) routes.releaseLearned();
   mesh.declare(resolver.announcements.values());
   await routes.settled();
 
@@ -213,6 +215,7 @@ async function serveCni(parts: CniParts): Promise<void> {
     store,
     ipam,
     table: tables.endpoints,
+    affinities: tables.affinities,
     clock,
     random,
     unprogrammed,

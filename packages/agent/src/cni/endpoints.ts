@@ -1,9 +1,19 @@
-import { API_VERSION, asCreated, encodeStored, randomUid, resourceKey, type WorkloadEndpoint } from "@ocicat/api";
+import {
+  API_VERSION,
+  affinityKey,
+  asCreated,
+  encodeStored,
+  hostOwner,
+  randomUid,
+  resourceKey,
+  type WorkloadEndpoint,
+} from "@ocicat/api";
 import type { AddRequest, EndpointIdentity, IpamAddRequest, IpamAddress } from "@ocicat/cni";
 import type { Datastore } from "@ocicat/datastore";
 import type { AssignedAddress, Extra, Ipam, Want } from "@ocicat/ipam";
 import { type Clock, OcicatError, type Random } from "@ocicat/kit";
 import { type Address, formatAddress, type Mac, Prefix } from "@ocicat/net";
+import type { AffinityRow } from "@ocicat/routing";
 import type { AgentEndpointRow } from "../tables/rows.ts";
 import type { Table } from "../tables/table.ts";
 import { addressesHeldBy } from "./held.ts";
@@ -13,6 +23,7 @@ export interface EndpointsOptions {
   readonly store: Datastore;
   readonly ipam: Ipam;
   readonly table: Table<AgentEndpointRow>;
+  readonly affinities: Table<AffinityRow>;
   readonly clock: Clock;
   readonly random: Random;
   /** What of an endpoint is not in the kernel as it should be, in words. */
@@ -54,8 +65,9 @@ export class Endpoints {
         operations: [{ put: key, value: encodeStored(this.#resource(request, mac, addresses)) }],
       };
     };
-    await this.#assign(request, extra);
-    return await this.#confirmed(key);
+    const assigned = await this.#assign(request, extra);
+    const [row] = await Promise.all([this.#confirmed(key), ...assigned.map((entry) => this.#knowBlock(entry))]);
+    return row;
   }
 
   /** Gives back what the container has. What is gone already is done already; another container's endpoint stays. */
@@ -117,6 +129,18 @@ export class Endpoints {
       });
     }
     return [await ipam.assignIp({ ...common, address: wanted })];
+  }
+
+  /**
+   * A block claimed a moment ago is known before its watch event: without it the address would look borrowed, and a /32
+   * would be announced for as long as the event takes.
+   */
+  async #knowBlock({ block, borrowedFrom }: AssignedAddress): Promise<void> {
+    const { store, affinities, nodeName } = this.#options;
+    const key = affinityKey(hostOwner(nodeName), block);
+    if (borrowedFrom !== undefined || affinities.get(key) !== undefined) return;
+    const item = await store.get(key);
+    if (item !== undefined) affinities.put(item);
   }
 
   /** The endpoint as it was written: known from the commit, else read back. */
