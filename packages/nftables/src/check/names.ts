@@ -1,4 +1,5 @@
 import { invalid } from "../errors.ts";
+import type { Origin } from "../ir/origin.ts";
 
 /** What both the kernel (255 bytes) and nft's language take for tables, chains and sets. */
 const NAME = /^[A-Za-z_.][A-Za-z0-9_.\-/]{0,254}$/;
@@ -33,4 +34,9 @@ export function checkDistinct(where: string, what: string, names: readonly strin
     if (seen.has(name)) throw invalid(where, `the ${what} ${name} is there twice`);
     seen.add(name);
   }
+}
+
+/** Nothing is programmed that cannot say why. */
+export function checkReason(where: string, { reason }: Origin): void {
+  if (reason === "") throw invalid(where, "does not say why it is there", "give its origin a reason");
 }

@@ -5,14 +5,15 @@ import type { Rule } from "../ir/rule.ts";
 import type { SetShape } from "../ir/set.ts";
 import type { TableFamily } from "../ir/table.ts";
 import { targetOf } from "../ir/verdict.ts";
-import { compileBody } from "../netlink/encode-expression.ts";
+import { compileBody, LIMIT_SECONDS } from "../netlink/encode-expression.ts";
 import { renderBody, renderOperand } from "../text/expression.ts";
+import { checkReason } from "./names.ts";
 import { checkNumber, checkValue } from "./value.ts";
 
 /** NFT_RULE_MAXEXPRS. */
 const MAX_INSTRUCTIONS = 128;
 const MAX_BURST = 0xffff_ffff;
-const MAX_RATE = (1n << 64n) - 1n;
+const MAX_UINT64 = (1n << 64n) - 1n;
 /** NFPROTO_*. */
 const NFPROTO = { ipv4: 2, ipv6: 10 } as const;
 /** Protocols with ports at the front of their header: TCP, UDP, DCCP, SCTP, UDP-Lite. */
@@ -28,6 +29,7 @@ export interface RuleContext {
 /** Throws NftError for a rule that the kernel would refuse, or that would not do what it says. */
 export function checkRule(where: string, rule: Rule, context: RuleContext): void {
   const at = `${where} rule "${renderBody(rule.body)}"`;
+  checkReason(at, rule.origin);
   const known = new Known(context.family);
   for (const [index, expression] of rule.body.entries()) {
     checkExpression(at, expression, context, known);
@@ -128,8 +130,14 @@ function checkLookup(
   }
 }
 
-function checkLimit(at: string, { rate, burst, of }: Limit): void {
-  if (rate < 1n || rate > MAX_RATE) throw invalid(at, `a rate of ${rate} is out of range`);
+/** The kernel counts tokens in nanoseconds, 64 bits of them, and refuses what overflows (EOVERFLOW). */
+function checkLimit(at: string, { rate, unit, burst, of }: Limit): void {
   const least = of === "packets" ? 1 : 0;
   if (!Number.isInteger(burst) || burst < least || burst > MAX_BURST) throw invalid(at, `a burst of ${burst} is out of range`);
+  const nanoseconds = LIMIT_SECONDS[unit] * 1_000_000_000n;
+  if (rate < 1n || rate > MAX_UINT64) throw invalid(at, `a rate of ${rate} is out of range`);
+  const tokens = of === "packets" ? (nanoseconds / rate) * BigInt(burst) : nanoseconds * (rate + BigInt(burst));
+  if (tokens > MAX_UINT64) {
+    throw invalid(at, `a rate of ${rate} ${of}/${unit} with a burst of ${burst} is out of range`, "use a shorter unit");
+  }
 }

@@ -3,7 +3,7 @@ import { elementKey } from "../equality.ts";
 import type { NamedSet, SetElement, SetShape } from "../ir/set.ts";
 import { intervalBounds } from "../netlink/value.ts";
 import { renderKey } from "../text/value.ts";
-import { checkDistinct, checkName } from "./names.ts";
+import { checkDistinct, checkName, checkReason } from "./names.ts";
 import { checkValue } from "./value.ts";
 
 /** NFT_DATA_VALUE_MAXLEN / 4, and as many fields as the kernel's registers hold. */
@@ -12,6 +12,7 @@ const MAX_FIELDS = 16;
 /** A set and all its elements. Throws NftError. */
 export function checkSet(where: string, set: NamedSet): void {
   checkName(where, "set", set.name);
+  checkReason(where, set.origin);
   if (set.key.length === 0 || set.key.length > MAX_FIELDS) throw invalid(where, "a key has 1 to 16 fields");
   if (set.interval) checkIntervalKey(where, set);
   for (const element of set.elements) checkElement(where, set, element);
@@ -22,6 +23,7 @@ export function checkSet(where: string, set: NamedSet): void {
 /** One element of a set whose shape is right. Throws NftError. */
 export function checkElement(where: string, set: SetShape, element: SetElement): void {
   const at = `${where} element ${renderKey(set.key, element.key)}`;
+  checkReason(at, element.origin);
   if (element.key.length !== set.key.length) {
     throw invalid(at, `the key has ${element.key.length} fields, the set's has ${set.key.length}`);
   }

@@ -1,7 +1,7 @@
 import { type Table, tableKey } from "../ir/table.ts";
 import { targetOf } from "../ir/verdict.ts";
 import { checkHook, checkPaths } from "./chains.ts";
-import { checkDistinct, checkName } from "./names.ts";
+import { checkDistinct, checkName, checkReason } from "./names.ts";
 import { checkRule, noTarget, type RuleContext } from "./rule.ts";
 import { checkSet } from "./set.ts";
 
@@ -12,6 +12,7 @@ import { checkSet } from "./set.ts";
 export function checkTable(table: Table): void {
   const where = `table ${tableKey(table)}`;
   checkName(where, "table", table.name);
+  checkReason(where, table.origin);
   checkDistinct(where, "set", table.sets.map((set) => set.name));
   checkDistinct(where, "chain", table.chains.map((chain) => chain.name));
   const context: RuleContext = {
@@ -29,6 +30,7 @@ export function checkTable(table: Table): void {
   for (const chain of table.chains) {
     const at = `${where} chain ${chain.name}`;
     checkName(at, "chain", chain.name);
+    checkReason(at, chain.origin);
     if (chain.kind === "baseChain") checkHook(at, table.family, chain);
     for (const rule of chain.rules) checkRule(at, rule, context);
   }

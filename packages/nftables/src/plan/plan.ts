@@ -47,9 +47,10 @@ export function planTable(
   const chains = match(desired.chains, actual.table.chains);
   // What is referred to comes before what refers to it, and goes after.
   return [
-    ...planFlags(desired, owned, actual),
     ...sets.added.map((set): Operation => ({ op: "set.create", table: ref(desired), set })),
     ...chains.added.map((chain): Operation => ({ op: "chain.create", table: ref(desired), chain })),
+    // The kernel refuses new base chains after a change of flags in the same transaction, and other changes of them before it.
+    ...planFlags(desired, owned, actual),
     ...chains.common.flatMap(([wanted, present]) => planPolicy(desired, wanted, present)),
     ...sets.added.flatMap((set) => elementOperations(ref(desired), set, elements(set, undefined))),
     ...sets.common.flatMap(([wanted, present]) => elementOperations(ref(desired), wanted, elements(wanted, present))),

@@ -19,6 +19,8 @@ export class DesiredTable {
   #sets: ReadonlyMap<string, TrackedSet> = new Map();
   /** Sets with elements that differ from the kernel's. */
   readonly #touched = new Set<string>();
+  /** Sets that the kernel had when it was last heard of, and that are not followed any more. */
+  readonly #givenUp = new Set<string>();
   /** The kernel has the table just so, elements aside. */
   settled = false;
 
@@ -27,13 +29,21 @@ export class DesiredTable {
     return this.#table;
   }
 
-  replace(table: Table | undefined): void {
-    if (table !== undefined && table === this.#table) return;
+  /**
+   * False if the kernel may hold elements of these sets that are not known here any more: a set was given up, and is wanted
+   * again before the kernel was told. Then the kernel must be read.
+   */
+  replace(table: Table | undefined): boolean {
+    if (table !== undefined && table === this.#table) return true;
     this.#table = table;
     this.settled = false;
     const before = this.#sets;
     this.#sets = new Map((table?.sets ?? []).map((set) => [set.name, tracked(set, before.get(set.name))]));
+    const anew = [...this.#sets.keys()].filter((name) => !this.#keeps(name, before));
+    const known = anew.every((name) => !this.#givenUp.has(name));
+    for (const name of before.keys()) if (!this.#keeps(name, before)) this.#givenUp.add(name);
     for (const name of this.#sets.keys()) this.#touched.add(name);
+    return known;
   }
 
   set(name: string): NamedSet | undefined {
@@ -60,6 +70,7 @@ export class DesiredTable {
       elements.replaceActual(usable.map((element) => [elementKey(set, element), element] as const));
       this.#touched.add(set.name);
     }
+    this.#givenUp.clear();
     this.settled = false;
   }
 
@@ -91,7 +102,13 @@ export class DesiredTable {
       }
     }
     this.#touched.clear();
+    this.#givenUp.clear();
     this.settled = true;
+  }
+
+  #keeps(name: string, before: ReadonlyMap<string, TrackedSet>): boolean {
+    const elements = before.get(name)?.elements;
+    return elements !== undefined && elements === this.#sets.get(name)?.elements;
   }
 }
 

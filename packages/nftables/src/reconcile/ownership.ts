@@ -5,8 +5,8 @@ import { encodeBatch } from "../plan/batch.ts";
 
 const PROBE = table({ family: "inet", name: "ocicat-probe", origin: origin("asks the kernel for owned tables") });
 
-/** How kernels say that they do not know a flag: before 6.9 the second flag, before 5.12 both. */
-const REFUSALS: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENOTSUPP", "EINVAL", "ERANGE"]);
+/** How kernels say that they do not know a flag: before 6.9 the second flag, before 5.12 both. EOPNOTSUPP has two names. */
+const REFUSALS: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENOTSUP", "EINVAL", "ERANGE"]);
 
 /** Does the kernel make tables that are owned and persist? Asked with a table that the same transaction takes away again. */
 export function kernelOwnsTables(kernel: Pick<NftKernel, "nftCommit">): boolean {

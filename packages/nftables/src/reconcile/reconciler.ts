@@ -50,7 +50,10 @@ export class NftReconciler {
     for (const key of wanted.keys()) {
       if (!known.has(key)) throw invalid(`table ${key}`, "is not one of the tables named", "name it among the first argument's");
     }
-    for (const { family, name } of names) this.#entry({ family, name }).replace(wanted.get(tableKey({ family, name })));
+    for (const { family, name } of names) {
+      const known = this.#entry({ family, name }).replace(wanted.get(tableKey({ family, name })));
+      if (!known) this.#synced = false;
+    }
   }
 
   /** Adds the element or replaces the one of the same key. Throws NftError if the set is not wanted, or could not hold it. */

@@ -1,0 +1,113 @@
+import { acknowledgement, messagesIn, type NetlinkMessage, NLM_F_MULTI, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR } from "@ocicat/netlink";
+import type { NftKernel } from "@ocicat/nftables";
+import { bind, close, receive, send, setOption, socket, SystemError } from "./libc.ts";
+import type { Namespace } from "./namespace.ts";
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const NETLINK_NETFILTER = 12;
+const NFNL_MSG_BATCH_BEGIN = 0x10;
+const NFNL_MSG_BATCH_END = 0x11;
+const SUBSYSTEM_NFTABLES = 10;
+const NLM_F_ACK = 4;
+const NLM_F_DUMP = 0x300;
+/** Sequence number of the batch's end, which is acknowledged; far from the messages' own. */
+const END_SEQUENCE = 0x7fff_ffff;
+
+/** The kernel's refusal of a batch, as @ocicat/linux reports one. */
+export class RefusedError extends SystemError {
+  readonly refused: readonly { readonly sequence: number; readonly number: number; readonly message: string }[];
+
+  constructor(refused: RefusedError["refused"]) {
+    super("nfnetlink", refused[0]?.number ?? 0, refused[0]?.message);
+    this.refused = refused;
+  }
+}
+
+/** A minimal nfnetlink socket: what @ocicat/linux does for the agent, and a count of what was sent. */
+export class NfnetlinkSocket implements NftKernel, Disposable {
+  readonly #fd: number;
+  commits = 0;
+  queries = 0;
+
+  constructor(namespace: Namespace) {
+    this.#fd = namespace.within(() => socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER));
+    bind(this.#fd, Uint8Array.of(AF_NETLINK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+    const SOL_SOCKET = 1;
+    const SO_SNDBUFFORCE = 32;
+    const SO_RCVBUFFORCE = 33;
+    const SOL_NETLINK = 270;
+    const NETLINK_EXT_ACK = 11;
+    setOption(this.#fd, SOL_SOCKET, SO_SNDBUFFORCE, u32(8 << 20));
+    setOption(this.#fd, SOL_SOCKET, SO_RCVBUFFORCE, u32(8 << 20));
+    setOption(this.#fd, SOL_NETLINK, NETLINK_EXT_ACK, u32(1));
+  }
+
+  nftCommit(batch: Uint8Array): void {
+    this.commits += 1;
+    const begin = boundary(NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, 0);
+    const end = boundary(NFNL_MSG_BATCH_END, NLM_F_REQUEST | NLM_F_ACK, END_SEQUENCE);
+    send(this.#fd, Buffer.concat([begin, batch, end]));
+    const refused: { sequence: number; number: number; message: string }[] = [];
+    let accepted = false;
+    for (const message of this.#answers()) {
+      if (message.type !== NLMSG_ERROR) continue;
+      const { sequence, number, message: text } = acknowledgement(message);
+      if (number !== 0) refused.push({ sequence, number, message: text });
+      else if (sequence === END_SEQUENCE) accepted = true;
+    }
+    if (!accepted) throw new RefusedError(refused);
+  }
+
+  nftQuery(request: Uint8Array): { type: number; payload: Uint8Array }[] {
+    this.queries += 1;
+    const view = new DataView(request.buffer, request.byteOffset);
+    const dump = (view.getUint16(6, true) & NLM_F_DUMP) === NLM_F_DUMP;
+    send(this.#fd, request);
+    const answers: { type: number; payload: Uint8Array }[] = [];
+    for (const message of this.#answers()) {
+      if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+        const { number, message: text } = acknowledgement(message);
+        if (number !== 0) throw new SystemError("nfnetlink", number, text);
+        if (message.type === NLMSG_ERROR || dump) return answers;
+      } else {
+        expectMulti(dump, message.flags);
+        answers.push({ type: message.type, payload: message.payload });
+      }
+    }
+    throw new Error("the kernel's answer has no end");
+  }
+
+  /** The kernel works while it is being written to: what it has to say is there when the write returns. */
+  *#answers(): IterableIterator<NetlinkMessage> {
+    for (;;) {
+      const received = receive(this.#fd, 1 << 16, false);
+      if (received === undefined) return;
+      yield* messagesIn(received.data);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    close(this.#fd);
+  }
+}
+
+function boundary(type: number, flags: number, sequence: number): Uint8Array {
+  const bytes = new DataView(new ArrayBuffer(20));
+  bytes.setUint32(0, 20, true);
+  bytes.setUint16(4, type, true);
+  bytes.setUint16(6, flags, true);
+  bytes.setUint32(8, sequence, true);
+  bytes.setUint16(18, SUBSYSTEM_NFTABLES);
+  return new Uint8Array(bytes.buffer);
+}
+
+function expectMulti(dump: boolean, flags: number): void {
+  if (dump !== ((flags & NLM_F_MULTI) !== 0)) throw new Error("an answer that does not belong to the request");
+}
+
+function u32(value: number): Uint8Array {
+  const bytes = new DataView(new ArrayBuffer(4));
+  bytes.setUint32(0, value, true);
+  return new Uint8Array(bytes.buffer);
+}
