@@ -28,7 +28,7 @@ export class RoutingResolver {
   readonly #poolPrefix = new Map<string, Prefix>();
   readonly #ownBlocks = new PrefixTrie<AffinityRow>();
   readonly #endpointsByPrefix = new Map<string, EndpointRow>();
-  readonly #endpointPrefixes = new Map<string, readonly Prefix[]>();
+  readonly #endpoints = new Map<string, { readonly row: EndpointRow; readonly prefixes: readonly Prefix[] }>();
   readonly #learned = new Map<string, LearnedRow>();
   /** Every prefix that an input names, so that a pool's change finds what lies under it. */
   readonly #known = new Map<string, Prefix>();
@@ -61,20 +61,23 @@ export class RoutingResolver {
     else this.#ownBlocks.delete(block);
     this.#touch(block);
     // Addresses inside change between "borrowed" and "covered by our block".
-    for (const prefixes of this.#endpointPrefixes.values()) {
+    for (const { prefixes } of this.#endpoints.values()) {
       for (const prefix of prefixes) if (block.covers(prefix)) this.#touch(prefix);
     }
   }
 
   setEndpoint(id: string, endpoint: EndpointRow | undefined): void {
-    for (const prefix of this.#endpointPrefixes.get(id) ?? []) {
-      if (this.#endpointsByPrefix.get(prefix.toString())?.id === id) this.#endpointsByPrefix.delete(prefix.toString());
+    const previous = this.#endpoints.get(id);
+    for (const prefix of previous?.prefixes ?? []) {
+      // Another endpoint may have taken the address over meanwhile.
+      if (this.#endpointsByPrefix.get(prefix.toString()) === previous?.row)
+        this.#endpointsByPrefix.delete(prefix.toString());
       this.#touch(prefix);
     }
-    this.#endpointPrefixes.delete(id);
+    this.#endpoints.delete(id);
     if (endpoint === undefined) return;
     const prefixes = endpoint.addresses.map((address) => Prefix.host(address));
-    this.#endpointPrefixes.set(id, prefixes);
+    this.#endpoints.set(id, { row: endpoint, prefixes });
     for (const prefix of prefixes) {
       this.#endpointsByPrefix.set(prefix.toString(), endpoint);
       this.#touch(prefix);

@@ -105,6 +105,19 @@ describe("RoutingResolver", () => {
     expect(changes.routes.size + changes.announcements.size).toBe(0);
   });
 
+  it("forgets an endpoint by whatever key it was given under", () => {
+    const resolver = build();
+    resolver.setEndpoint("another key", borrower);
+    resolver.setEndpoint(borrower.id, undefined);
+    resolver.flush();
+    resolver.setEndpoint("another key", undefined);
+    const changes = resolver.flush();
+    expect([...changes.announcements.values()]).toEqual([
+      { prefix: parsePrefix("10.244.103.70"), announcement: undefined },
+    ]);
+    expect(resolver.routes.has("10.244.103.70/32")).toBe(false);
+  });
+
   it("takes everything back when the inputs go", () => {
     const resolver = build();
     resolver.flush();
