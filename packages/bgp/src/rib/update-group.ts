@@ -274,7 +274,10 @@ function transmit(seat: Seat, bytes: Uint8Array): void {
   if (!seat.member.send(bytes)) seat.full = true;
 }
 
-/** Puts a change where it belongs: into the shared messages, and into the source's own where the source is no longer, or newly, the one not told. */
+/**
+ * Puts a change where it belongs: into the messages for all, from which the route's source is left out, and, where that
+ * source is another than before, into messages for the two that it concerns.
+ */
 function collect(
   prefix: Prefix,
   before: Advertised | undefined,
@@ -286,11 +289,11 @@ function collect(
     shared.withdraw(prefix, before?.source);
     return;
   }
-  shared.announce(prefix, after.set, after.source);
+  const moved = before !== undefined && before.source !== after.source;
+  if (before?.set !== after.set) shared.announce(prefix, after.set, after.source);
+  else if (moved && before.source !== undefined) bundleOf(own, before.source).announce(prefix, after.set, undefined);
   // The new source was told of the route by way of another: that is over.
-  if (before !== undefined && after.source !== undefined && before.source !== after.source) {
-    bundleOf(own, after.source).withdraw(prefix, undefined);
-  }
+  if (moved && after.source !== undefined) bundleOf(own, after.source).withdraw(prefix, undefined);
 }
 
 function bundleOf(own: Map<RibPeer, Bundle>, peer: RibPeer): Bundle {
