@@ -1,1 +1,5 @@
+export { auditIpam, type IpamProblem } from "./audit/audit.ts";
 export * from "./block/index.ts";
+export * from "./client/index.ts";
+export { IpamError, type IpamErrorCode } from "./errors.ts";
+export type { IpamPool, IpamSettings, PoolUse } from "./pool/index.ts";

@@ -1,0 +1,207 @@
+import {
+  type AffinityOwner,
+  type AllocationBlock,
+  type BlockAffinity,
+  encodeAffinity,
+  encodeBlock,
+  encodeHandle,
+  type IpamHandle,
+  isOwnedBy,
+} from "@ocicat/api/ipam";
+import type { Revision } from "@ocicat/datastore";
+import type { Family } from "@ocicat/net";
+import { nextVersion } from "../block/index.ts";
+import type { Rows, Written } from "./rows.ts";
+import type { Seen } from "./table.ts";
+
+/** One row to be written: what it must still be, and what it becomes. */
+export type RowWrite = Written & {
+  /** The revision it must be at; undefined: it must not exist. */
+  readonly base: Revision | undefined;
+  /** What is stored; undefined: it is deleted. */
+  readonly text: string | undefined;
+};
+
+/**
+ * Changes to rows that are not written yet, over the rows as last seen. Many requests draft on top of one another and
+ * are committed together; each drafts in a layer of its own, which is dropped if it cannot be served.
+ */
+export class Draft {
+  readonly rows: Rows;
+  readonly #below: Draft | undefined;
+  readonly #blocks = new Map<string, AllocationBlock | undefined>();
+  readonly #handles = new Map<string, IpamHandle | undefined>();
+  readonly #affinities = new Map<string, BlockAffinity | undefined>();
+  readonly #verified = new Set<string>();
+  readonly #read = new Set<string>();
+  readonly #reserved = new Set<string>();
+
+  constructor(rows: Rows, below?: Draft) {
+    this.rows = rows;
+    this.#below = below;
+  }
+
+  get owner(): AffinityOwner {
+    return this.rows.owner;
+  }
+
+  layer(): Draft {
+    return new Draft(this.rows, this);
+  }
+
+  /** Undefined: there is no such block. Throws IpamCorruptError, and Error if nobody has read the row. */
+  block(key: string): AllocationBlock | undefined {
+    this.#read.add(key);
+    if (this.#blocks.has(key)) return this.#blocks.get(key);
+    return this.#below === undefined ? presentValue(key, this.rows.block(key)) : this.#below.block(key);
+  }
+
+  /** A handle that nobody has read is taken to be absent, which is what a new container's is; the commit finds out. */
+  handle(key: string): IpamHandle | undefined {
+    this.#read.add(key);
+    if (this.#handles.has(key)) return this.#handles.get(key);
+    if (this.#below !== undefined) return this.#below.handle(key);
+    return presentValue(key, this.rows.handle(key) ?? { state: "absent" });
+  }
+
+  affinity(key: string): BlockAffinity | undefined {
+    this.#read.add(key);
+    if (this.#affinities.has(key)) return this.#affinities.get(key);
+    return this.#below === undefined ? presentValue(key, this.rows.affinity(key)) : this.#below.affinity(key);
+  }
+
+  setBlock(key: string, block: AllocationBlock | undefined): void {
+    this.#blocks.set(key, block);
+  }
+
+  setHandle(key: string, handle: IpamHandle | undefined): void {
+    this.#handles.set(key, handle);
+    this.#reserved.add(key);
+  }
+
+  setAffinity(key: string, affinity: BlockAffinity | undefined): void {
+    this.#affinities.set(key, affinity);
+  }
+
+  /** Writes the block as it is: whoever planned a change of it on an older revision will be refused. */
+  fence(key: string): void {
+    if (!this.changesBlock(key)) this.#blocks.set(key, this.block(key));
+  }
+
+  /** The keys this layer has looked at: what a refusal of its plan rests on. */
+  get read(): ReadonlySet<string> {
+    return this.#read;
+  }
+
+  /** Compares the row at the commit, although it is not written. */
+  verify(key: string): void {
+    this.#verified.add(key);
+  }
+
+  /** Keeps other requests of the same commit away from a key: a handle, or a key of the caller's own. */
+  reserve(key: string): void {
+    this.#reserved.add(key);
+  }
+
+  changesBlock(key: string): boolean {
+    return this.#blocks.has(key) || this.#below?.changesBlock(key) === true;
+  }
+
+  /** The keys of the blocks that will be this node's, those it has first. */
+  affine(family: Family): readonly string[] {
+    const claimed = [...this.#changedBlocks()].filter((key) => this.#blockFamily(key) === family);
+    return [...new Set([...this.rows.affine(family), ...claimed])].filter((key) => {
+      const block = this.block(key);
+      return block !== undefined && isOwnedBy(block, this.rows.owner);
+    });
+  }
+
+  /** True if this layer touches a key that one below keeps for itself. */
+  get collides(): boolean {
+    const below = this.#below;
+    return below !== undefined && [...this.#reserved].some((key) => below.#isReserved(key));
+  }
+
+  /** Makes this layer part of the one below. */
+  merge(): void {
+    const below = this.#below;
+    if (below === undefined) throw new Error("the lowest layer of a draft has nothing to merge into");
+    for (const [key, block] of this.#blocks) below.#blocks.set(key, block);
+    for (const [key, handle] of this.#handles) below.#handles.set(key, handle);
+    for (const [key, affinity] of this.#affinities) below.#affinities.set(key, affinity);
+    for (const key of this.#verified) below.#verified.add(key);
+    for (const key of this.#reserved) below.#reserved.add(key);
+  }
+
+  /** How many compares or operations of a transaction it will take, whichever is more. */
+  get size(): number {
+    const own = this.#blocks.size + this.#handles.size + this.#affinities.size + this.#verified.size;
+    return own + (this.#below?.size ?? 0);
+  }
+
+  /** Everything to be written, each with its sequence number moved on. Of the lowest layer only. */
+  writes(): readonly RowWrite[] {
+    const writes: RowWrite[] = [];
+    for (const [key, affinity] of this.#affinities) {
+      const base = baseOf(key, this.rows.affinity(key));
+      if (affinity === undefined && base === undefined) continue;
+      const text = affinity === undefined ? undefined : encodeAffinity(affinity);
+      writes.push({ kind: "affinity", key, value: affinity, base, text });
+    }
+    for (const [key, handle] of this.#handles) {
+      const base = baseOf(key, this.rows.handle(key) ?? { state: "absent" });
+      if (handle === undefined && base === undefined) continue;
+      writes.push({ kind: "handle", key, value: handle, base, text: handle && encodeHandle(handle) });
+    }
+    for (const [key, block] of this.#blocks) {
+      const base = baseOf(key, this.rows.block(key));
+      if (block === undefined && base === undefined) continue;
+      // A new block that nobody allocated from yet is written as it was made.
+      const isNew = base === undefined && block?.attributes === null;
+      const value = block === undefined || isNew ? block : nextVersion(block);
+      writes.push({ kind: "block", key, value, base, text: value && encodeBlock(value) });
+    }
+    return writes;
+  }
+
+  /** Rows to be compared and not written, with the revision they must be at (undefined: they must not exist). */
+  verifications(): readonly { readonly key: string; readonly base: Revision | undefined }[] {
+    const written = (key: string) => this.#blocks.has(key) || this.#handles.has(key) || this.#affinities.has(key);
+    return [...this.#verified]
+      .filter((key) => !written(key))
+      .map((key) => ({ key, base: baseOf(key, this.rows.seen(key) ?? { state: "absent" }) }));
+  }
+
+  #isReserved(key: string): boolean {
+    const below = this.#below;
+    if (below === undefined || this.#reserved.has(key)) return this.#reserved.has(key);
+    return below.#isReserved(key);
+  }
+
+  *#changedBlocks(): Iterable<string> {
+    if (this.#below !== undefined) yield* this.#below.#changedBlocks();
+    yield* this.#blocks.keys();
+  }
+
+  #blockFamily(key: string): Family | undefined {
+    return this.block(key)?.prefix.family;
+  }
+}
+
+function presentValue<T>(key: string, seen: Seen<T> | undefined): T | undefined {
+  switch (seen?.state) {
+    case "present":
+      return seen.value;
+    case "absent":
+      return undefined;
+    case "corrupt":
+      throw seen.error;
+    case undefined:
+      throw new Error(`${key} was planned over before anybody read it`);
+  }
+}
+
+function baseOf(key: string, seen: Seen<unknown> | undefined): Revision | undefined {
+  if (seen === undefined) throw new Error(`${key} is to be written before anybody read it`);
+  return seen.state === "absent" ? undefined : seen.revision;
+}

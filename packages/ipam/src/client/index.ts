@@ -1,0 +1,13 @@
+export type { AffinityRelease, ReleaseAffinityOptions } from "./affinity/affinities.ts";
+export { createIpam, type Ipam, type IpamOptions } from "./ipam.ts";
+export { goTimestamp, parseGoTimestamp } from "./timestamp.ts";
+export type {
+  AssignedAddress,
+  AssignIpRequest,
+  AssignRequest,
+  Extra,
+  ReleaseAddress,
+  ReleaseRequest,
+  ReleaseResult,
+  Want,
+} from "./types.ts";

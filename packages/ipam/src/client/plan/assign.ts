@@ -1,0 +1,170 @@
+import { type AllocationBlock, blockOwner, formatOwner, handleKey, type Owner } from "@ocicat/api/ipam";
+import type { Family } from "@ocicat/net";
+import { ordinalsOf } from "../../block/index.ts";
+import { IpamError } from "../../errors.ts";
+import { choosePools, type IpamPool, type IpamSettings, poolOfBlock } from "../../pool/index.ts";
+import type { Draft } from "../draft.ts";
+import type { Rows } from "../rows.ts";
+import type { AssignedAddress, AssignRequest, Want } from "../types.ts";
+import type { Acquisitions } from "./acquisitions.ts";
+import { rememberExtra } from "./extra.ts";
+import { blockKeyOfCidr, blocksOf, missingBlocks, recount } from "./handle.ts";
+import type { Candidate, Found, Job, Missing, NoBlockReason, Plan, PlanContext, Search } from "./job.ts";
+import { describeHeld, draftClaim, takeFrom, verifyHeld } from "./take.ts";
+
+/** Any free addresses, of the node's own blocks first. */
+export class AssignJob implements Job<readonly AssignedAddress[]> {
+  readonly #request: AssignRequest;
+  readonly #owner: Owner;
+  readonly #acquired: Acquisitions;
+  readonly #extra: ReturnType<typeof rememberExtra>;
+
+  constructor(request: AssignRequest, owner: Owner, acquired: Acquisitions) {
+    this.#request = request;
+    this.#owner = owner;
+    this.#acquired = acquired;
+    this.#extra = rememberExtra(request.extra);
+  }
+
+  *missing(rows: Rows, _settings: IpamSettings): Iterable<Missing> {
+    for (const { family } of this.#request.wants) {
+      if (!rows.isLoaded(family)) yield { kind: "affinities", family };
+    }
+    yield* missingBlocks(rows, this.#owner.handleId);
+  }
+
+  plan(draft: Draft, context: PlanContext): Plan<readonly AssignedAddress[]> {
+    const { handleId } = this.#owner;
+    draft.reserve(handleKey(handleId));
+    const held = this.#findHeld(draft, context);
+    const addresses: AssignedAddress[] = [];
+    for (const want of this.#request.wants) {
+      const count = want.count ?? 1;
+      const reused = held.filter(({ family }) => family === want.family).slice(0, count);
+      addresses.push(...reused);
+      const taken = this.#take(draft, want, count - reused.length, context);
+      if (!Array.isArray(taken)) return taken;
+      this.#acquired.note(taken);
+      addresses.push(...taken);
+    }
+    recount(
+      draft,
+      handleId,
+      addresses.map(({ block }) => blockKeyOfCidr(block.toString())),
+    );
+    if (held.length > 0) verifyHeld(draft, handleId, addresses);
+    return { kind: "ready", result: addresses, extra: this.#extra(addresses) };
+  }
+
+  /** What the handle holds already, in the order of addresses. */
+  #findHeld(draft: Draft, context: PlanContext): readonly AssignedAddress[] {
+    const { handleId } = this.#owner;
+    return blocksOf(draft, handleId).flatMap(({ block }) =>
+      ordinalsOf(block, handleId).map((ordinal) => describeHeld(draft, block, ordinal, this.#acquired, context)),
+    );
+  }
+
+  #take(draft: Draft, want: Want, count: number, context: PlanContext): AssignedAddress[] | ShortPlan {
+    if (count <= 0) return [];
+    const { family } = want;
+    const use = this.#request.use ?? "Workload";
+    const pools = choosePools(context.settings.pools, { family, use, requested: want.pools, allows: want.allows });
+    const search: Search = { family, pools };
+    const addresses = this.#takeOwn(draft, pools, family, count, context);
+    for (const found of context.found(search)) {
+      if (addresses.length === count) break;
+      if (found.kind === "none")
+        addresses.push(...this.#borrow(draft, pools, found, count - addresses.length, context));
+      else if (!draft.changesBlock(found.candidate.key)) {
+        draftClaim(draft, found.candidate, context);
+        addresses.push(...this.#takeClaimed(draft, found.candidate, count - addresses.length, context));
+      }
+      if (found.kind === "none" && addresses.length < count) throw exhausted(pools, found.reason, context, want);
+    }
+    return addresses.length === count ? addresses : { kind: "short", search };
+  }
+
+  #takeOwn(draft: Draft, pools: readonly IpamPool[], family: Family, count: number, context: PlanContext) {
+    const addresses: AssignedAddress[] = [];
+    for (const key of draft.affine(family)) {
+      if (addresses.length === count) break;
+      const block = draft.block(key);
+      const pool = block && poolOfBlock(pools, block.prefix);
+      if (pool === undefined) continue;
+      const why = ({ prefix }: AllocationBlock) =>
+        `free longest in ${prefix}, a block of ${draft.owner.name} in pool ${pool.name}`;
+      addresses.push(...takeFrom(draft, key, this.#owner, count - addresses.length, context, why));
+    }
+    return addresses;
+  }
+
+  #takeClaimed(draft: Draft, candidate: Candidate, count: number, context: PlanContext) {
+    const from = candidate.steal === undefined ? "" : `, which ${candidate.steal.owner?.name ?? "nobody"} left empty`;
+    const why = ({ prefix }: AllocationBlock) => `first of ${prefix}, claimed for ${draft.owner.name}${from}`;
+    return takeFrom(draft, candidate.key, this.#owner, count, context, why);
+  }
+
+  #borrow(
+    draft: Draft,
+    pools: readonly IpamPool[],
+    found: Found & { kind: "none" },
+    count: number,
+    context: PlanContext,
+  ) {
+    if (context.settings.config.strictAffinity || found.reason === "block-limit") return [];
+    const addresses: AssignedAddress[] = [];
+    for (const key of found.lenders) {
+      if (addresses.length === count) break;
+      const block = draft.block(key);
+      if (block === undefined || poolOfBlock(pools, block.prefix) === undefined) continue;
+      const why = (lender: AllocationBlock) =>
+        `borrowed from ${lender.prefix} of ${ownerName(lender)}, because ${draft.owner.name} can claim no block in ${poolNames(pools)}`;
+      addresses.push(...takeFrom(draft, key, this.#owner, count - addresses.length, context, why));
+    }
+    return addresses;
+  }
+}
+
+type ShortPlan = Extract<Plan<never>, { kind: "short" }>;
+
+function ownerName(block: AllocationBlock): string {
+  const owner = blockOwner(block);
+  if (owner === undefined) return block.affinity ?? "nobody";
+  return owner.type === "host" ? owner.name : formatOwner(owner);
+}
+
+function poolNames(pools: readonly IpamPool[]): string {
+  return `${pools.length === 1 ? "pool" : "pools"} ${pools.map(({ name }) => name).join(", ")}`;
+}
+
+function exhausted(
+  pools: readonly IpamPool[],
+  reason: NoBlockReason,
+  { settings }: PlanContext,
+  want: Want,
+): IpamError {
+  const what = `no free IPv${want.family} address in ${poolNames(pools)}`;
+  if (reason === "block-limit") {
+    return new IpamError({
+      code: "IPAM_BLOCK_LIMIT",
+      what,
+      why: `the node has its ${blockLimit(settings)} blocks, and they are full`,
+      fix: "raise maxBlocksPerHost, use larger blocks, or move pods to other nodes",
+    });
+  }
+  const blocks = reason === "no-auto-allocate" ? "nodes may not claim blocks by themselves" : "every block is claimed";
+  const others = settings.config.strictAffinity ? "strict affinity forbids to borrow" : "none has an address to lend";
+  return new IpamError({
+    code: "IPAM_EXHAUSTED",
+    what,
+    why: `this node's blocks are full, ${blocks}, and ${others}`,
+    fix: "add an IPPool, release what is no longer used, or check IPAM for leaks",
+  });
+}
+
+/** Calico's default where nothing is configured. */
+const DEFAULT_MAX_BLOCKS = 20;
+
+export function blockLimit(settings: IpamSettings): number {
+  return settings.config.maxBlocksPerHost || DEFAULT_MAX_BLOCKS;
+}

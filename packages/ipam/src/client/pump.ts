@@ -1,0 +1,370 @@
+import { blocksPrefix, handleKey } from "@ocicat/api/ipam";
+import { type Datastore, DatastoreError, MAX_TRANSACTION_OPERATIONS } from "@ocicat/datastore";
+import { type Clock, type Logger, toError } from "@ocicat/kit";
+import type { Family } from "@ocicat/net";
+import { IpamError } from "../errors.ts";
+import type { IpamSettings } from "../pool/index.ts";
+import type { Affinities } from "./affinity/affinities.ts";
+import type { Committer, Planned } from "./commit/committer.ts";
+import type { SureWriter } from "./commit/sure.ts";
+import { Draft } from "./draft.ts";
+import { type Found, type Job, type Missing, type PlanContext, type Search, searchName } from "./plan/job.ts";
+import type { Rows } from "./rows.ts";
+import { listAll } from "./search/list.ts";
+import type { BlockSearch } from "./search/search.ts";
+
+export interface PumpTools {
+  readonly store: Datastore;
+  readonly rows: Rows;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly writer: SureWriter;
+  readonly committer: Committer;
+  readonly affinities: Affinities;
+  readonly search: BlockSearch;
+  readonly settings: () => IpamSettings | Promise<IpamSettings>;
+  readonly firstSequence: () => bigint;
+}
+
+/** How many requests share a commit at most. */
+const MAX_BATCH = 64;
+/** Room for compares and operations that requests add to one another's rows. */
+const MAX_SIZE = MAX_TRANSACTION_OPERATIONS - 16;
+/** Calico gives up after as many conflicts. */
+const MAX_ATTEMPTS = 100;
+const MAX_READS = 50;
+
+/** A request in the queue, whatever it returns. */
+interface Task {
+  attempts: number;
+  /** It failed on rows as remembered, which have been forgotten since: another failure is final. */
+  isRechecked: boolean;
+  /** Some of it may be in the store although it fails. */
+  isWritten: boolean;
+  readonly undo: { readonly handleId: string; readonly job: Job<void> } | undefined;
+  missing(rows: Rows, settings: IpamSettings): Iterable<Missing>;
+  plan(draft: Draft, context: PlanContext): PlannedTask | { readonly search: Search };
+  fail(error: unknown): void;
+}
+
+interface PlannedTask extends Planned {
+  readonly task: Task;
+  finish(): void;
+}
+
+interface Exclusive {
+  run(): Promise<void>;
+}
+
+interface Drafted {
+  readonly draft: Draft;
+  readonly planned: readonly PlannedTask[];
+  readonly searches: ReadonlyMap<string, Search>;
+}
+
+/**
+ * One node's requests, one commit at a time. Those that wait while a commit is under way are drafted over one another
+ * and share the next, so that a hundred pods starting at once are a few writes of one block, and never compete for it.
+ *
+ *     queue ─► read what is missing ─► draft each ─► search blocks that lack ─► commit ─► answer
+ *                     ▲                                                          │ refused: rows learnt
+ *                     └──────────────────────────────────────────────────────────┘
+ */
+export class Pump {
+  readonly #tools: PumpTools;
+  #queue: (Task | Exclusive)[] = [];
+  #isRunning = false;
+  #limit = MAX_BATCH;
+  readonly #doubted = new Set<string>();
+
+  constructor(tools: PumpTools) {
+    this.#tools = tools;
+  }
+
+  /** `undo` takes back what a failed request may have written in part. */
+  submit<R>(job: Job<R>, undo?: { readonly handleId: string; readonly job: Job<void> }): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue(makeTask(job, undo, resolve, reject));
+    });
+  }
+
+  /** Runs alone, between commits. */
+  exclusive<R>(run: () => Promise<R>): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue({ run: () => this.#settled(run).then(resolve, reject) });
+    });
+  }
+
+  #enqueue(entry: Task | Exclusive): void {
+    this.#queue.push(entry);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    // Later in this turn, so that requests made in one go are drafted together.
+    void Promise.resolve().then(() => this.#run());
+  }
+
+  async #settled<R>(run: () => Promise<R>): Promise<R> {
+    await this.#tools.writer.settle();
+    return run();
+  }
+
+  async #run(): Promise<void> {
+    let open: Task[] = [];
+    while (open.length > 0 || this.#queue.length > 0) {
+      const head = this.#queue[0];
+      if (open.length === 0 && head !== undefined && "run" in head) {
+        this.#queue.shift();
+        await head.run();
+        continue;
+      }
+      open = [...open, ...this.#takeTasks(this.#limit - open.length)];
+      open = await this.#round(open);
+      if (open.length > 0) continue;
+      this.#limit = MAX_BATCH;
+      this.#tools.rows.trim();
+    }
+    this.#isRunning = false;
+  }
+
+  #takeTasks(most: number): Task[] {
+    const tasks: Task[] = [];
+    for (let head = this.#queue[0]; head !== undefined && tasks.length < most; head = this.#queue[0]) {
+      if ("run" in head) break;
+      tasks.push(head);
+      this.#queue.shift();
+    }
+    return tasks;
+  }
+
+  /** One commit's worth. Returns the tasks that are to be tried again. */
+  async #round(open: readonly Task[]): Promise<Task[]> {
+    const left = new Set(open);
+    try {
+      await this.#tools.writer.settle();
+      const settings = await this.#tools.settings();
+      const drafted = await this.#draftAll(left, settings);
+      await this.#commit(drafted, left);
+    } catch (error) {
+      for (const task of left) await this.#fail(task, error);
+      return [];
+    } finally {
+      this.#forgetDoubted();
+    }
+    return [...left];
+  }
+
+  async #draftAll(left: Set<Task>, settings: IpamSettings): Promise<Drafted> {
+    const found = new Map<string, Found[]>();
+    const refreshed = new Set(([4, 6] as const).filter((family) => !this.#tools.rows.isLoaded(family)));
+    for (let count = 0; count < MAX_ATTEMPTS; count++) {
+      await this.#read(left, settings);
+      const drafted = await this.#draft(left, this.#context(settings, found));
+      if (drafted.searches.size === 0) return drafted;
+      for (const search of drafted.searches.values()) await this.#search(search, settings, found, refreshed);
+    }
+    throw new IpamError({
+      code: "IPAM_CONTENTION",
+      what: "no block could be claimed",
+      why: `others took it ${MAX_ATTEMPTS} times`,
+    });
+  }
+
+  #context(settings: IpamSettings, found: ReadonlyMap<string, readonly Found[]>): PlanContext {
+    return {
+      settings,
+      now: this.#tools.clock.now(),
+      found: (search) => found.get(searchName(search)) ?? [],
+      firstSequence: this.#tools.firstSequence,
+    };
+  }
+
+  /** Drafts the tasks over one another, in order; those that fail for certain are answered. */
+  async #draft(left: Set<Task>, context: PlanContext): Promise<Drafted> {
+    const draft = new Draft(this.#tools.rows);
+    const planned: PlannedTask[] = [];
+    const searches = new Map<string, Search>();
+    let extras = 0;
+    for (const task of left) {
+      const layer = draft.layer();
+      let plan: ReturnType<Task["plan"]>;
+      try {
+        plan = task.plan(layer, context);
+      } catch (error) {
+        if (task.isRechecked) {
+          left.delete(task);
+          await this.#fail(task, error);
+        } else {
+          task.isRechecked = true;
+          for (const key of layer.read) this.#doubted.add(key);
+        }
+        continue;
+      }
+      if ("search" in plan) {
+        searches.set(searchName(plan.search), plan.search);
+        continue;
+      }
+      for (const { key } of plan.extra?.compares ?? []) layer.reserve(key);
+      for (const operation of plan.extra?.operations ?? [])
+        layer.reserve("put" in operation ? operation.put : operation.delete);
+      const more = (plan.extra?.operations.length ?? 0) + (plan.extra?.compares?.length ?? 0);
+      const fits = planned.length < this.#limit && (planned.length === 0 || layer.size + extras + more <= MAX_SIZE);
+      if (layer.collides || !fits) continue;
+      layer.merge();
+      extras += more;
+      planned.push(plan);
+    }
+    return { draft, planned, searches };
+  }
+
+  /** A refusal may rest on old rows: those it looked at are read again, and the task is planned once more. */
+  #forgetDoubted(): void {
+    const { rows } = this.#tools;
+    if (this.#doubted.size === 0) return;
+    for (const key of this.#doubted) rows.forget(key);
+    for (const family of [4, 6] as const) if (rows.isLoaded(family)) rows.forgetAffinities(family);
+    this.#doubted.clear();
+  }
+
+  async #search(
+    search: Search,
+    settings: IpamSettings,
+    found: Map<string, Found[]>,
+    refreshed: Set<Family>,
+  ): Promise<void> {
+    const { rows, search: blocks, committer, affinities, clock } = this.#tools;
+    if (!refreshed.has(search.family)) {
+      // Somebody else may have claimed for this node meanwhile.
+      refreshed.add(search.family);
+      rows.forgetAffinities(search.family);
+      return;
+    }
+    const name = searchName(search);
+    const before = found.get(name) ?? [];
+    const result = await blocks.find(search, settings, before, clock.now());
+    if (result === undefined) return;
+    if (result.kind === "claim" && committer.leavesParts) {
+      await affinities.claim(result.candidate);
+      return;
+    }
+    found.set(name, [...before, result]);
+  }
+
+  async #commit({ draft, planned }: Drafted, left: Set<Task>): Promise<void> {
+    if (planned.length === 0) return;
+    for (const { task } of planned) task.isWritten = this.#tools.committer.leavesParts;
+    try {
+      const outcome = await this.#tools.committer.commit(draft, planned);
+      if (outcome.kind === "committed") {
+        for (const done of planned) if (left.delete(done.task)) done.finish();
+        return;
+      }
+      for (const [{ task }, error] of outcome.refused) if (left.delete(task)) await this.#fail(task, error);
+      await this.#countAttempts(planned, left);
+    } catch (error) {
+      if (isTooLarge(error) && planned.length > 1) {
+        this.#limit = Math.ceil(planned.length / 2);
+        return;
+      }
+      if (error instanceof IpamError && error.code === "IPAM_OUTCOME_UNKNOWN") this.#tools.rows.forgetAll();
+      for (const { task } of planned) if (left.delete(task)) await this.#fail(task, error);
+    }
+  }
+
+  async #countAttempts(planned: readonly PlannedTask[], left: Set<Task>): Promise<void> {
+    let most = 0;
+    for (const { task } of planned) {
+      task.attempts += 1;
+      most = Math.max(most, task.attempts);
+      if (task.attempts < MAX_ATTEMPTS || !left.delete(task)) continue;
+      const why = `they changed ${MAX_ATTEMPTS} times meanwhile`;
+      await this.#fail(task, new IpamError({ code: "IPAM_CONTENTION", what: "the rows could not be written", why }));
+    }
+    // The first refusal brought the rows as they are; only a crowd needs to be spread out.
+    if (most >= 3) await this.#tools.writer.pause(Math.min(50, 2 ** (most - 3)));
+  }
+
+  async #fail(task: Task, error: unknown): Promise<void> {
+    if (task.isWritten && task.undo !== undefined) await this.#undo(task.undo);
+    task.fail(error);
+  }
+
+  /** Best effort: what cannot be undone now is found by its handle. */
+  async #undo({ handleId, job }: { readonly handleId: string; readonly job: Job<void> }): Promise<void> {
+    const { rows, logger } = this.#tools;
+    try {
+      rows.forget(handleKey(handleId));
+      const settings = await this.#tools.settings();
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        await this.#read([{ missing: (known) => job.missing(known, settings) }], settings);
+        const draft = new Draft(rows);
+        job.plan(draft, this.#context(settings, new Map()));
+        if ((await this.#tools.committer.commit(draft, [])).kind === "committed") return;
+      }
+    } catch (error) {
+      logger.warning("a failed allocation could not be taken back", { handleId, reason: toError(error).message });
+    }
+  }
+
+  /** Reads rows until nothing is missing for a plan. */
+  async #read(tasks: Iterable<Pick<Task, "missing">>, settings: IpamSettings): Promise<void> {
+    const { rows } = this.#tools;
+    for (let count = 0; count < MAX_READS; count++) {
+      const missing = new Map<string, Missing>();
+      for (const task of tasks) for (const item of task.missing(rows, settings)) missing.set(missingName(item), item);
+      if (missing.size === 0) return;
+      await Promise.all([...missing.values()].map((item) => this.#readOne(item)));
+    }
+    throw new Error("reading rows never ended");
+  }
+
+  async #readOne(missing: Missing): Promise<void> {
+    const { store, rows, affinities } = this.#tools;
+    switch (missing.kind) {
+      case "row":
+        rows.learn(missing.key, await store.get(missing.key));
+        break;
+      case "affinities":
+        await affinities.load(missing.family);
+        break;
+      case "blocks":
+        for (const row of await listAll(store, blocksPrefix(missing.family))) rows.learn(row.key, row);
+        rows.markListed(missing.family);
+        break;
+    }
+  }
+}
+
+function makeTask<R>(
+  job: Job<R>,
+  undo: Task["undo"],
+  resolve: (result: R) => void,
+  reject: (error: unknown) => void,
+): Task {
+  const task: Task = {
+    attempts: 0,
+    isRechecked: false,
+    isWritten: false,
+    undo,
+    missing: (rows, settings) => job.missing(rows, settings),
+    plan(draft, context) {
+      const plan = job.plan(draft, context);
+      if (plan.kind === "short") return { search: plan.search };
+      return {
+        task,
+        extra: plan.extra,
+        finish: () => resolve(plan.result),
+        mayHaveWritten: (key) => job.mayHaveWritten?.(key),
+      };
+    },
+    fail: reject,
+  };
+  return task;
+}
+
+function missingName(missing: Missing): string {
+  return missing.kind === "row" ? missing.key : `${missing.kind} ${missing.family}`;
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof DatastoreError && error.code === "TOO_LARGE";
+}
