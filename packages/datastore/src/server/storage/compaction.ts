@@ -31,7 +31,7 @@ export class Scavenger {
          (SELECT id, revision FROM history WHERE id > ? ORDER BY id LIMIT ${SLICE}) WHERE revision <= ?`,
     );
     this.#takeSuperseded = db.prepare(
-      "DELETE FROM history WHERE id IN (SELECT previous FROM history WHERE id > ? AND id <= ?)",
+      "DELETE FROM history WHERE id IN (SELECT previous FROM history WHERE id > ? AND id <= ?) AND revision < ?",
     );
     this.#forgetDeleted = db.prepare(
       `DELETE FROM latest WHERE (key, id) IN
@@ -53,7 +53,7 @@ export class Scavenger {
     const to = integer(last);
     const finished = Math.max(this.#finished, Math.min(to, this.#store.firstIdOf(target) - 1));
     this.#store.maintain(() => {
-      this.#takeSuperseded.run(from, to);
+      this.#takeSuperseded.run(from, to, target);
       this.#forgetDeleted.run(from, to, target);
       this.#takeDeletions.run(from, to, target);
       this.#store.meta.set("scavenged_id", finished.toString());
