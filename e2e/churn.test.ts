@@ -78,7 +78,7 @@ describe("nodes come and go", () => {
     );
     expect(added).toEqual([expect.stringMatching(/^10\.244\.\d+\.\d+\/26 via 192\.168\.0\.82$/)]);
     const updates = await eventually(
-      () => capture.read("bgp.type == 2", "bgp.update.nlri_prefix", "bgp.nlri_prefix"),
+      () => capture.read("bgp.type == 2", "frame.number"),
       (lines) => lines.length > 0,
     );
     await capture.stop();
@@ -102,9 +102,7 @@ describe("a pool with one block", () => {
 
   it("is borrowed from by the other nodes, announced as /32, and reached from every node", async () => {
     const borrower = lab.address("borrower");
-    expect(await bird(lab, "node1")).toEqual(
-      [`10.99.0.0/26`, borrower].length === 2 ? [`${borrower} via 192.168.0.82`, "blackhole 10.99.0.0/26"].sort() : [],
-    );
+    expect(await bird(lab, "node1")).toEqual([`${borrower} via 192.168.0.82`, "blackhole 10.99.0.0/26"]);
     await eventually(
       () => bird(lab, "node3"),
       (routes) => routes.includes(`${borrower} via 192.168.0.82`),

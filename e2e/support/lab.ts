@@ -118,6 +118,7 @@ export class TestLab {
     const read = async (display: string, ...fields: string[]) => {
       const args = ["-r", file, "-Y", display, "-T", "fields", ...fields.flatMap((field) => ["-e", field])];
       const text = await collect(spawn("tshark", args, { stdio: ["ignore", "pipe", "pipe"] }));
+      if (text.code !== 0) throw new Error(`tshark: ${text.stderr}`);
       return text.stdout.split("\n").filter((line) => line !== "");
     };
     return {
