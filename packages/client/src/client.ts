@@ -1,17 +1,10 @@
-import {
-  type AnyResource,
-  asCreated,
-  asUpdated,
-  checkResource,
-  decodeStored,
-  encodeStored,
-  type Kind,
-  kindNamed,
-  randomUid,
-} from "@ocicat/api";
-import { type Datastore, DatastoreError, type KeyValue } from "@ocicat/datastore";
-import { type Clock, OcicatError, type Random, toError } from "@ocicat/kit";
-import { ResourceError } from "./errors.ts";
+import { type AnyResource, type Birth, decodeStored, type Kind, knownKind, randomUid } from "@ocicat/api";
+import type { Datastore, KeyValue } from "@ocicat/datastore";
+import { type Clock, type OcicatError, type Random, toError } from "@ocicat/kit";
+import { commitWrites, type Write } from "./commit.ts";
+import { BatchError, ResourceError, type ResourceErrorCode } from "./errors.ts";
+import { ownKey, title, titleOf } from "./names.ts";
+import { type Change, planWrites, type Step, type StoredState, type WriteVerb } from "./plan.ts";
 
 export interface ResourceClientOptions {
   readonly store: Datastore;
@@ -30,6 +23,19 @@ export interface ResourceList<R extends AnyResource> {
 export interface ApplyOutcome<R extends AnyResource> {
   readonly resource: R;
   readonly change: "created" | "updated" | "unchanged";
+}
+
+export interface Deletion {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly namespace?: string | undefined;
+  /** Deleted only if it is still this one. */
+  readonly resourceVersion?: string | undefined;
+}
+
+interface Entry<R extends AnyResource> {
+  readonly key: string;
+  readonly resource: R;
 }
 
 /** A lost race is tried again on the newer resource this often before it is reported. */
@@ -58,133 +64,164 @@ export class ResourceClient {
   }
 
   async find<R extends AnyResource>(kind: Kind<R>, name: string, namespace?: string): Promise<R | undefined> {
-    const key = kind.storage.key(name, namespace);
+    const key = ownKey(kind, name, namespace);
     if (key === undefined) {
       const list = await this.list(kind, namespace);
-      return list.items.find((item) => item.metadata.name === name);
+      return list.items.find((item) => item.metadata.name === name && item.metadata.namespace === namespace);
     }
     const item = await this.#store.get(key);
     return item === undefined ? undefined : decodeStored(kind, item);
   }
 
   async list<R extends AnyResource>(kind: Kind<R>, namespace?: string): Promise<ResourceList<R>> {
-    const found = await this.#store.list(kind.storage.prefix(namespace));
-    const items: R[] = [];
-    const unreadable: { key: string; reason: string }[] = [];
-    for (const item of found.items) {
-      if (kind.storage.parse(item.key) === undefined) continue;
-      try {
-        items.push(decodeStored(kind, item));
-      } catch (error) {
-        unreadable.push({ key: item.key, reason: toError(error).message });
-      }
-    }
-    return { items, revision: found.revision, unreadable };
+    const { entries, revision, unreadable } = await this.#read(kind, namespace);
+    return { items: entries.map(({ resource }) => resource), revision, unreadable };
   }
 
   /** Throws ResourceError RESOURCE_EXISTS, or ValidationError. */
   async create<R extends AnyResource>(resource: R): Promise<R> {
-    const kind = kindOf(resource);
-    await this.#check(kind, resource, undefined);
-    const complete = asCreated(resource, { uid: randomUid(this.#random), now: this.#clock.now() });
-    try {
-      return this.#decoded(kind, await this.#store.create(keyOf(kind, resource), encodeStored(complete)));
-    } catch (error) {
-      if (isDatastoreError(error, "ALREADY_EXISTS")) throw new ResourceError("RESOURCE_EXISTS", titleOf(resource), error);
-      throw error;
-    }
+    return (await this.#writeOne("create", resource)).resource;
   }
 
   /** Over what is there. Throws ResourceError RESOURCE_NOT_FOUND or RESOURCE_CONFLICT, or ValidationError. */
-  async replace<R extends AnyResource>(resource: R): Promise<ApplyOutcome<R>> {
-    const kind = kindOf(resource);
+  replace<R extends AnyResource>(resource: R): Promise<ApplyOutcome<R>> {
+    return this.#writeOne("replace", resource);
+  }
+
+  /** Creates it, or replaces what is there. Throws as create and replace do. */
+  apply<R extends AnyResource>(resource: R): Promise<ApplyOutcome<R>> {
+    return this.#writeOne("apply", resource);
+  }
+
+  /**
+   * All of them or none, in one transaction; only where the datastore has none, or beyond what one takes, one by one
+   * after all were checked. Returns what happened to each. Throws BatchError.
+   */
+  async writeAll(
+    verb: WriteVerb,
+    resources: readonly AnyResource[],
+    options: { readonly skipExisting?: boolean } = {},
+  ): Promise<readonly Change[]> {
+    const { steps } = await this.#write(verb, resources, options.skipExisting === true);
+    return steps.map((step) => step.change);
+  }
+
+  /** Throws ResourceError RESOURCE_NOT_FOUND, or RESOURCE_CONFLICT if it is not at `resourceVersion`. */
+  async delete(kind: Kind, name: string, namespace?: string, resourceVersion?: string): Promise<void> {
+    await unwrapped(this.deleteAll([{ kind, name, namespace, resourceVersion }]));
+  }
+
+  /** All of them or none, as with writeAll. Throws BatchError. */
+  async deleteAll(
+    deletions: readonly Deletion[],
+    options: { readonly skipMissing?: boolean } = {},
+  ): Promise<readonly ("deleted" | "skipped")[]> {
     for (let attempt = 1; ; attempt++) {
-      const previous = await this.get(kind, resource.metadata.name, resource.metadata.namespace);
-      const wanted = resource.metadata.resourceVersion;
-      if (wanted !== undefined && wanted !== previous.metadata.resourceVersion) {
-        throw new ResourceError("RESOURCE_CONFLICT", titleOf(resource));
-      }
-      await this.#check(kind, resource, previous);
-      const complete = asUpdated(resource, previous);
-      const text = encodeStored(complete);
-      if (text === encodeStored(previous)) return { resource: previous as R, change: "unchanged" };
-      try {
-        const revision = BigInt(previous.metadata.resourceVersion ?? "0");
-        return {
-          resource: this.#decoded<R>(kind, await this.#store.update(keyOf(kind, resource), text, revision)),
-          change: "updated",
-        };
-      } catch (error) {
-        const lost = isDatastoreError(error, "CONFLICT");
-        if (!lost) throw error;
-        if (wanted !== undefined || attempt === ATTEMPTS) throw new ResourceError("RESOURCE_CONFLICT", titleOf(resource), error);
-      }
+      const items = await this.#itemsOf(deletions, options.skipMissing === true);
+      const writes = items.flatMap((item, index) =>
+        item === undefined
+          ? []
+          : [{ index, key: item.key, revision: item.modRevision, operation: { delete: item.key } }],
+      );
+      const revisions = await commitWrites(this.#store, writes);
+      if (revisions !== undefined) return items.map((item) => (item === undefined ? "skipped" : "deleted"));
+      if (attempt === ATTEMPTS) throw lostRace(deletions[0]);
     }
   }
 
-  /** Creates it, or replaces what is there. */
-  async apply<R extends AnyResource>(resource: R): Promise<ApplyOutcome<R>> {
+  async #writeOne<R extends AnyResource>(verb: WriteVerb, resource: R): Promise<ApplyOutcome<R>> {
+    const { steps, revisions } = await unwrapped(this.#write(verb, [resource], false));
+    const [step] = steps;
+    if (step === undefined || step.change === "skipped") throw new Error("a batch of one has one step, which is taken");
+    const stored = { key: step.key, value: step.text, modRevision: revisions.get(0) ?? step.revision ?? 0n };
+    // What was written is of the type of what was given: the kind is found by its own name.
+    return { resource: decodeStored(knownKind(resource.kind), stored) as R, change: step.change };
+  }
+
+  async #write(verb: WriteVerb, resources: readonly AnyResource[], skipExisting: boolean) {
+    const birth = (): Birth => ({ uid: randomUid(this.#random), now: this.#clock.now() });
     for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.replace(resource);
-      } catch (error) {
-        if (!(error instanceof ResourceError && error.code === "RESOURCE_NOT_FOUND")) throw error;
-      }
-      try {
-        // A revision on something that is not there any more belongs to an older life of it.
-        return { resource: await this.create(resource), change: "created" };
-      } catch (error) {
-        const raced = error instanceof ResourceError && error.code === "RESOURCE_EXISTS" && attempt < ATTEMPTS;
-        if (!raced) throw error;
-      }
+      const stored = await this.#storedState(resources);
+      const steps = planWrites(resources, stored, { verb, skipExisting, birth });
+      const revisions = await commitWrites(this.#store, steps.flatMap(writeOf));
+      if (revisions !== undefined) return { steps, revisions };
+      if (attempt === ATTEMPTS) throw lostRace(resources[0]);
     }
   }
 
-  /** Throws ResourceError RESOURCE_NOT_FOUND, or RESOURCE_CONFLICT if `revision` is given and is not the stored one. */
-  async delete(kind: Kind, name: string, namespace?: string, revision?: bigint): Promise<void> {
-    const key = kind.storage.key(name, namespace);
-    if (key === undefined) throw new ResourceError("RESOURCE_NOT_FOUND", title(kind, name, namespace));
-    try {
-      await this.#store.delete(key, revision);
-    } catch (error) {
-      if (isDatastoreError(error, "NOT_FOUND")) throw new ResourceError("RESOURCE_NOT_FOUND", title(kind, name, namespace), error);
-      if (isDatastoreError(error, "CONFLICT")) throw new ResourceError("RESOURCE_CONFLICT", title(kind, name, namespace), error);
-      throw error;
+  async #storedState(resources: readonly AnyResource[]): Promise<StoredState> {
+    const kinds = [...new Set(resources.map((resource) => knownKind(resource.kind)))];
+    const lists = await Promise.all(kinds.map(async (kind) => ({ kind, ...(await this.#read(kind)) })));
+    const byKey = (entries: readonly Entry<AnyResource>[]) =>
+      new Map(entries.map(({ key, resource }) => [key, resource] as const));
+    return {
+      resources: new Map(lists.map(({ kind, entries }) => [kind.kind, byKey(entries)] as const)),
+      unreadable: new Map(lists.flatMap((list) => list.unreadable.map(({ key, reason }) => [key, reason] as const))),
+    };
+  }
+
+  async #read<R extends AnyResource>(kind: Kind<R>, namespace?: string) {
+    const found = await this.#store.list(kind.storage.prefix(namespace));
+    const entries: Entry<R>[] = [];
+    const unreadable: { key: string; reason: string }[] = [];
+    for (const item of found.items) {
+      if (kind.storage.parse(item.key) === undefined) continue;
+      try {
+        entries.push({ key: item.key, resource: decodeStored(kind, item) });
+      } catch (error) {
+        unreadable.push({ key: item.key, reason: toError(error).message });
+      }
     }
+    return { entries, unreadable, revision: found.revision };
   }
 
-  async #check(kind: Kind, resource: AnyResource, previous: AnyResource | undefined): Promise<void> {
-    const others = await this.list(kind);
-    checkResource(resource, { previous, others: others.items });
+  /** What is stored of each; undefined for one that is missing, where that is no error. */
+  async #itemsOf(deletions: readonly Deletion[], skipMissing: boolean): Promise<readonly (KeyValue | undefined)[]> {
+    const keys = deletionKeys(deletions);
+    const items = await Promise.all(keys.map((key) => (key === undefined ? undefined : this.#store.get(key))));
+    for (const [index, item] of items.entries()) {
+      const wanted = deletions[index]?.resourceVersion;
+      if (item === undefined && !skipMissing) throw refused(index, deletions[index], "RESOURCE_NOT_FOUND");
+      const isAnother = item !== undefined && wanted !== undefined && String(item.modRevision) !== wanted;
+      if (isAnother) throw refused(index, deletions[index], "RESOURCE_CONFLICT");
+    }
+    return items;
   }
+}
 
-  #decoded<R extends AnyResource>(kind: Kind, item: KeyValue): R {
-    // The kind was found by the resource's own name: what it decodes is of that type.
-    return decodeStored(kind, item) as R;
+/** Throws BatchError for a resource that is named twice, or cannot be deleted. */
+function deletionKeys(deletions: readonly Deletion[]): readonly (string | undefined)[] {
+  const seen = new Set<string>();
+  return deletions.map((deletion, index) => {
+    const { kind, name, namespace } = deletion;
+    if (kind.readOnly !== undefined) throw refused(index, deletion, "RESOURCE_READ_ONLY", kind.readOnly);
+    const key = ownKey(kind, name, namespace);
+    if (key !== undefined && seen.has(key)) throw refused(index, deletion, "RESOURCE_TWICE");
+    if (key !== undefined) seen.add(key);
+    return key;
+  });
+}
+
+function refused(index: number, deletion: Deletion | undefined, code: ResourceErrorCode, why?: string): BatchError {
+  const name = deletion === undefined ? "" : title(deletion.kind, deletion.name, deletion.namespace);
+  return new BatchError(index, new ResourceError(code, name, why === undefined ? {} : { why }));
+}
+
+function writeOf({ key, change, text, revision }: Step, index: number): readonly Write[] {
+  if (change === "unchanged" || change === "skipped") return [];
+  return [{ index, key, revision, operation: { put: key, value: text } }];
+}
+
+async function unwrapped<T>(batch: Promise<T>): Promise<T> {
+  try {
+    return await batch;
+  } catch (error) {
+    throw error instanceof BatchError ? error.reason : error;
   }
 }
 
-function kindOf(resource: AnyResource): Kind {
-  const kind = kindNamed(resource.kind);
-  if (kind === undefined) throw new OcicatError({ code: "KIND_UNKNOWN", what: `there is no kind "${resource.kind}"` });
-  return kind;
-}
-
-function keyOf(kind: Kind, resource: AnyResource): string {
-  const key = kind.storage.key(resource.metadata.name, resource.metadata.namespace);
-  if (key !== undefined) return key;
-  throw new OcicatError({ code: "RESOURCE_READ_ONLY", what: `${titleOf(resource)} cannot be written`, why: "the system keeps it itself" });
-}
-
-function isDatastoreError(error: unknown, code: DatastoreError["code"]): boolean {
-  return error instanceof DatastoreError && error.code === code;
-}
-
-function title(kind: Kind, name: string, namespace: string | undefined): string {
-  return `${kind.kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
-}
-
-function titleOf(resource: AnyResource): string {
-  const { name, namespace } = resource.metadata;
-  return `${resource.kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+function lostRace(first: AnyResource | Deletion | undefined): OcicatError {
+  const name =
+    first === undefined ? "" : "metadata" in first ? titleOf(first) : title(first.kind, first.name, first.namespace);
+  return new BatchError(0, new ResourceError("RESOURCE_CONFLICT", name, { why: `${ATTEMPTS} times in a row` }));
 }

@@ -1,6 +1,12 @@
 import { OcicatError } from "@ocicat/kit";
 
-export type ResourceErrorCode = "RESOURCE_NOT_FOUND" | "RESOURCE_EXISTS" | "RESOURCE_CONFLICT";
+export type ResourceErrorCode =
+  | "RESOURCE_NOT_FOUND"
+  | "RESOURCE_EXISTS"
+  | "RESOURCE_CONFLICT"
+  | "RESOURCE_TWICE"
+  | "RESOURCE_READ_ONLY"
+  | "RESOURCE_UNREADABLE";
 
 const WHAT: Readonly<Record<ResourceErrorCode, { readonly what: string; readonly fix: string }>> = {
   RESOURCE_NOT_FOUND: { what: "does not exist", fix: "create it, or list what there is with get" },
@@ -9,12 +15,37 @@ const WHAT: Readonly<Record<ResourceErrorCode, { readonly what: string; readonly
     what: "was changed by somebody else meanwhile",
     fix: "get it again, make the change in the new one, and repeat",
   },
+  RESOURCE_TWICE: { what: "is given twice", fix: "give each resource once" },
+  RESOURCE_READ_ONLY: { what: "is kept by the system itself", fix: "it cannot be written or deleted by hand" },
+  RESOURCE_UNREADABLE: { what: "is stored in a form that cannot be read", fix: "delete it, then write it again" },
 };
 
 export class ResourceError extends OcicatError {
   declare readonly code: ResourceErrorCode;
 
-  constructor(code: ResourceErrorCode, resource: string, cause?: unknown) {
-    super({ code, where: resource, what: WHAT[code].what, fix: WHAT[code].fix, cause });
+  /** `resource`: as `IPPool tiny`. */
+  constructor(
+    code: ResourceErrorCode,
+    resource: string,
+    details: { readonly why?: string; readonly cause?: unknown } = {},
+  ) {
+    super({ code, where: resource, what: WHAT[code].what, fix: WHAT[code].fix, ...details });
+  }
+}
+
+/** One of several resources cannot be written or deleted; `reason` says why. Nothing was done unless `done` says so. */
+export class BatchError extends OcicatError {
+  declare readonly code: "BATCH_REFUSED";
+  /** Which one, counted from 0. */
+  readonly index: number;
+  readonly reason: OcicatError;
+  /** How many were done before it: never any where the datastore has transactions and the batch fits into one. */
+  readonly done: number;
+
+  constructor(index: number, reason: OcicatError, done = 0) {
+    super({ code: "BATCH_REFUSED", what: reason.message, cause: reason });
+    this.index = index;
+    this.reason = reason;
+    this.done = done;
   }
 }
