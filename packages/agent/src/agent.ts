@@ -29,6 +29,7 @@ import { tcpTransport } from "./bgp/tcp-transport.ts";
 import { createCniBackend } from "./cni/backend.ts";
 import { Endpoints } from "./cni/endpoints.ts";
 import { findNodeAddress, missingGatewayRoute, type NodeAddress } from "./node/address.ts";
+import { hostMtu } from "./node/mtu.ts";
 import { registerCluster, registerNode, writeNodenameFile } from "./node/register.ts";
 import type { AgentOptions } from "./options.ts";
 import { RouteReconciler } from "./program/route-reconciler.ts";
@@ -176,7 +177,19 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     settings: () => ipamSettings(tables, options.nodeName),
     logger: logger.child("ipam"),
   });
-  await serveCni({ options, kernel, store, tables, engine, routes, rules, ipam, surroundings, scope });
+  await serveCni({
+    options,
+    kernel,
+    store,
+    tables,
+    engine,
+    routes,
+    rules,
+    ipam,
+    surroundings,
+    scope,
+    interfacePrefix: felix.interfacePrefix,
+  });
   progress.done();
   logger.info("ready", { node: options.nodeName, address: formatAddress(own.address), restarting });
 }
@@ -201,6 +214,7 @@ interface CniParts {
   readonly ipam: Ipam;
   readonly surroundings: Surroundings;
   readonly scope: Scope;
+  readonly interfacePrefix: string;
 }
 
 async function serveCni(parts: CniParts): Promise<void> {
@@ -224,7 +238,7 @@ async function serveCni(parts: CniParts): Promise<void> {
     kernel,
     endpoints,
     logger: logger.child("cni"),
-    defaultMtu: () => hostMtu(kernel),
+    defaultMtu: hostMtu(kernel, parts.interfacePrefix, scope),
     program: (endpoint) => {
       engine.flush();
       rules.flush();
@@ -310,17 +324,6 @@ function hostAddresses(tables: Tables): ReadonlyMap<Address, string> {
       node.ipv4 === undefined ? [] : [[node.ipv4.address, node.name] as const],
     ),
   );
-}
-
-/** The smallest MTU among the interfaces that the default route leaves by; 1500 where there is none. */
-function hostMtu(kernel: Kernel): number {
-  const leaving = new Set(
-    kernel
-      .routes(4, MAIN_TABLE)
-      .filter((route) => route.destination.length === 0)
-      .flatMap((route) => route.nextHops.map((hop) => hop.linkIndex)),
-  );
-  return Math.min(1500, ...kernel.links().flatMap((link) => (leaving.has(link.index) ? [link.mtu] : [])));
 }
 
 function notReady(tables: Tables): string | undefined {

@@ -81,10 +81,19 @@ export function layCable(node: Kernel, pod: NamespaceHandle, cable: Cable): Link
   const link = node.link(cable.hostInterface);
   if (link === undefined) throw refused(`finding ${cable.hostInterface} just made`, "it is gone");
   for (const [path, value] of hostSwitches(cable.hostInterface)) {
-    if (node.readSysctl(path) !== undefined) node.writeSysctl(path, value);
+    setSwitch(node, path, value);
   }
   check(node.apply([{ op: "link.set", index: link.index, change: { up: true } }]), [`setting ${link.name} up`]);
   return { ...link, up: true };
+}
+
+/** A kernel without IPv6 has none of its switches; nothing else may be missing. */
+function setSwitch(node: Kernel, path: string, value: string): void {
+  try {
+    node.writeSysctl(path, value);
+  } catch (error) {
+    if (!path.startsWith("net/ipv6/") || node.readSysctl("net/ipv6/conf/all/forwarding") !== undefined) throw error;
+  }
 }
 
 /** The host end's switches before it comes up, with their reasons. */

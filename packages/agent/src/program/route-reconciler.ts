@@ -58,6 +58,7 @@ export interface PendingRoute {
 export class RouteReconciler {
   readonly #options: RouteReconcilerOptions;
   readonly #desired = new Map<string, DesiredRoute>();
+  readonly #byDevice = new Map<string, Set<string>>();
   readonly #delta = new DeltaTracker<string, Route>(sameKernelRoute);
   /** Desired, and why it is not in the kernel. */
   readonly #pending = new Map<string, string>();
@@ -65,7 +66,7 @@ export class RouteReconciler {
   readonly #refusedDeletions = new Set<string>();
   readonly #links = new Map<number, Link>();
   readonly #linkByName = new Map<string, number>();
-  #addresses: LinkAddress[] = [];
+  readonly #addresses = new Map<string, LinkAddress>();
   readonly #backoff: Backoff;
   #retry: Timer | undefined;
   #refresh: Timer | undefined;
@@ -98,6 +99,7 @@ export class RouteReconciler {
 
   setDesired(destination: Prefix, route: DesiredRoute | undefined): void {
     const key = destination.toString();
+    this.#index(key, this.#desired.get(key), route);
     if (route === undefined) {
       this.#desired.delete(key);
       this.#pending.delete(key);
@@ -262,7 +264,8 @@ export class RouteReconciler {
   }
 
   #onEvents(events: readonly KernelEvent[]): void {
-    let linksChanged = false;
+    const devices = new Set<string>();
+    let subnetsChanged = false;
     for (const event of events) {
       switch (event.type) {
         case "resync":
@@ -270,16 +273,19 @@ export class RouteReconciler {
           else this.#readLinks();
           return;
         case "link":
-          linksChanged = this.#learnLink(event.link) || linksChanged;
+          if (this.#learnLink(event.link)) devices.add(event.link.name);
           break;
         case "link.gone":
           this.#forgetLink(event.link);
-          linksChanged = true;
+          devices.add(event.link.name);
           break;
         case "address":
+          this.#addresses.set(addressKey(event.address), event.address);
+          subnetsChanged ||= !isHostAddress(event.address);
+          break;
         case "address.gone":
-          linksChanged = true;
-          this.#addresses = this.#options.kernel.addresses();
+          this.#addresses.delete(addressKey(event.address));
+          subnetsChanged ||= !isHostAddress(event.address);
           break;
         case "route":
           if (this.#owns(event.route)) this.#delta.setActual(routeKey(event.route), event.route);
@@ -292,15 +298,42 @@ export class RouteReconciler {
           break;
       }
     }
-    if (linksChanged) for (const [key, route] of this.#desired) this.#resolve(key, route);
+    if (devices.size > 0 || subnetsChanged) this.#resolveAgain(devices, subnetsChanged);
     if (this.#delta.pending > 0) this.#schedule();
+  }
+
+  /** What names one of these devices, and what goes through a neighbour whose subnet or device may have changed. */
+  #resolveAgain(devices: ReadonlySet<string>, subnetsChanged: boolean): void {
+    for (const device of devices) for (const key of this.#byDevice.get(device) ?? []) this.#resolveKey(key);
+    // The host's own links and subnets change rarely: then every route through a neighbour is looked at.
+    const foreign = [...devices].some((name) => !name.startsWith(this.#options.interfacePrefix));
+    if (!foreign && !subnetsChanged) return;
+    for (const [key, route] of this.#desired) if (route.kind === "via") this.#resolve(key, route);
+  }
+
+  #resolveKey(key: string): void {
+    const route = this.#desired.get(key);
+    if (route !== undefined) this.#resolve(key, route);
+  }
+
+  /** Keeps the index of routes by the device they name. */
+  #index(key: string, before: DesiredRoute | undefined, after: DesiredRoute | undefined): void {
+    const [old, now] = [deviceOf(before), deviceOf(after)];
+    if (old === now) return;
+    if (old !== undefined) {
+      const keys = this.#byDevice.get(old);
+      keys?.delete(key);
+      if (keys?.size === 0) this.#byDevice.delete(old);
+    }
+    if (now !== undefined) this.#byDevice.set(now, (this.#byDevice.get(now) ?? new Set()).add(key));
   }
 
   #readLinks(): void {
     this.#links.clear();
     this.#linkByName.clear();
     for (const link of this.#options.kernel.links()) this.#learnLink(link);
-    this.#addresses = this.#options.kernel.addresses();
+    this.#addresses.clear();
+    for (const address of this.#options.kernel.addresses()) this.#addresses.set(addressKey(address), address);
   }
 
   /** True if what routes depend on changed. */
@@ -371,10 +404,11 @@ export class RouteReconciler {
   }
 
   #linkTowards(address: Address): number | undefined {
-    return this.#addresses.find((entry) => {
+    for (const entry of this.#addresses.values()) {
       const subnet = Prefix.of(entry.address, entry.prefixLength);
-      return !subnet.isHost && subnet.has(address);
-    })?.linkIndex;
+      if (!subnet.isHost && subnet.has(address)) return entry.linkIndex;
+    }
+    return undefined;
   }
 
   #owns(route: Route): boolean {
@@ -387,8 +421,22 @@ export class RouteReconciler {
   }
 }
 
+/** The device a route names; one through a neighbour on a subnet names none. */
+function deviceOf(route: DesiredRoute | undefined): string | undefined {
+  return route === undefined || route.kind === "blackhole" ? undefined : route.device;
+}
+
 function hop(via: Address | undefined, linkIndex: number, onlink: boolean) {
   return { via, linkIndex, weight: 1, onlink };
+}
+
+function addressKey({ linkIndex, address, prefixLength }: LinkAddress): string {
+  return `${linkIndex} ${address}/${prefixLength}`;
+}
+
+/** A /32 or /128 leads to no neighbour. */
+function isHostAddress({ address, prefixLength }: LinkAddress): boolean {
+  return prefixLength === (typeof address === "number" ? 32 : 128);
 }
 
 function routeKey(route: Route): string {
