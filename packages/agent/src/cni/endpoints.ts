@@ -14,7 +14,7 @@ import type { AssignedAddress, Extra, Ipam, Want } from "@ocicat/ipam";
 import { type Clock, OcicatError, type Random } from "@ocicat/kit";
 import { type Address, formatAddress, type Mac, Prefix } from "@ocicat/net";
 import type { AffinityRow } from "@ocicat/routing";
-import type { AgentEndpointRow } from "../tables/rows.ts";
+import { type AgentEndpointRow, endpointRow } from "../tables/rows.ts";
 import type { Table } from "../tables/table.ts";
 import { addressesHeldBy } from "./held.ts";
 
@@ -58,15 +58,19 @@ export class Endpoints {
     const { endpoint } = request;
     const key = keyOf(endpoint);
     const extra = (addresses: readonly AssignedAddress[]): Extra => {
-      const revision = table.revisionOf(key);
-      const compare = revision === undefined ? { key, exists: false } : { key, modRevision: revision };
+      const written = table.revisionOf(key);
+      const resource = this.#resource(request, mac, addresses);
       return {
-        compares: [compare],
-        operations: [{ put: key, value: encodeStored(this.#resource(request, mac, addresses)) }],
+        compares: [written === undefined ? { key, exists: false } : { key, modRevision: written }],
+        operations: [{ put: key, value: encodeStored(resource) }],
+        committed: (revision) => table.wrote(key, endpointRow(key, resource), revision),
       };
     };
     const assigned = await this.#assign(request, extra);
-    const [row] = await Promise.all([this.#confirmed(key), ...assigned.map((entry) => this.#knowBlock(entry))]);
+    const [row] = await Promise.all([
+      this.#confirmed(key, request.containerId),
+      ...assigned.map((entry) => this.#knowBlock(entry)),
+    ]);
     return row;
   }
 
@@ -76,11 +80,12 @@ export class Endpoints {
     const key = keyOf(identity);
     const revision = table.revisionOf(key);
     const own = table.get(key)?.containerId === containerId && revision !== undefined;
-    await ipam.release({
-      handleId: identity.handleId,
-      ...(own ? { extra: { compares: [{ key, modRevision: revision }], operations: [{ delete: key }] } } : {}),
-    });
-    if (own) table.wrote(key, undefined, revision + 1n);
+    const extra: Extra = {
+      compares: [{ key, modRevision: revision ?? 0n }],
+      operations: [{ delete: key }],
+      committed: (deleted) => table.wrote(key, undefined, deleted),
+    };
+    await ipam.release({ handleId: identity.handleId, ...(own ? { extra } : {}) });
   }
 
   async claimAddresses(request: IpamAddRequest): Promise<readonly IpamAddress[]> {
@@ -144,8 +149,10 @@ export class Endpoints {
   }
 
   /** The endpoint as it was written: known from the commit, else read back. */
-  async #confirmed(key: string): Promise<AgentEndpointRow> {
+  async #confirmed(key: string, containerId: string): Promise<AgentEndpointRow> {
     const { store, table } = this.#options;
+    const told = table.get(key);
+    if (told?.containerId === containerId) return told;
     const item = await store.get(key);
     if (item !== undefined) table.put(item);
     const row = table.get(key);

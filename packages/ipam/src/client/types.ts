@@ -1,4 +1,4 @@
-import type { Compare, Operation } from "@ocicat/datastore";
+import type { Compare, Operation, Revision } from "@ocicat/datastore";
 import type { Address, Family, Prefix } from "@ocicat/net";
 import type { IpamPool, PoolUse } from "../pool/index.ts";
 
@@ -8,6 +8,11 @@ export interface Extra {
   readonly compares?: readonly Compare[];
   /** On keys outside IPAM. */
   readonly operations: readonly Operation[];
+  /**
+   * Told the revision of the operations before the request's promise resolves, where one transaction did it all and its
+   * answer came. Otherwise the caller reads what it wrote.
+   */
+  readonly committed?: (revision: Revision) => void;
 }
 
 export interface Want {

@@ -37,6 +37,8 @@ export class TransactionCommitter implements Committer {
     const { result, wasInDoubt } = await this.#writer.commit({ compares, operations });
     if (result.committed) {
       for (const write of writes) this.#rows.wrote(write, result.revision);
+      for (const { extra } of planned)
+        if (extra !== undefined && !this.#done.has(extra)) extra.committed?.(result.revision);
       return { kind: "committed" };
     }
     for (const [index, { key }] of own.entries()) this.#rows.learn(key, result.current[index]);
