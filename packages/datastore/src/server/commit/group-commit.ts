@@ -176,6 +176,8 @@ export class GroupCommit {
     if (this.#failed) return failure;
     this.#failed = true;
     this.#stopped ??= etcdError("stopped", error);
+    // Not begun: nothing of these is anywhere.
+    for (const request of this.#waiting.splice(0)) request.reject(this.#stopped);
     const { store } = this.#options;
     this.#options.failed(
       new ServerError("STORAGE_FAILED", "writing failed; the server takes no more writes", {
