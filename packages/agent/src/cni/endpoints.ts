@@ -11,7 +11,7 @@ import {
 import type { AddRequest, EndpointIdentity, IpamAddRequest, IpamAddress } from "@ocicat/cni";
 import type { Datastore } from "@ocicat/datastore";
 import type { AssignedAddress, Extra, Ipam, Want } from "@ocicat/ipam";
-import { type Clock, OcicatError, type Random } from "@ocicat/kit";
+import { type Clock, isOcicatError, OcicatError, type Random } from "@ocicat/kit";
 import { type Address, formatAddress, type Mac, Prefix } from "@ocicat/net";
 import type { AffinityRow } from "@ocicat/routing";
 import { type AgentEndpointRow, endpointRow } from "../tables/rows.ts";
@@ -66,7 +66,7 @@ export class Endpoints {
         committed: (revision) => table.wrote(key, endpointRow(key, resource), revision),
       };
     };
-    const assigned = await this.#assign(request, extra);
+    const assigned = await this.#onFreshRow(key, () => this.#assign(request, extra));
     const [row] = await Promise.all([
       this.#confirmed(key, request.containerId),
       ...assigned.map((entry) => this.#knowBlock(entry)),
@@ -78,14 +78,17 @@ export class Endpoints {
   async release(identity: EndpointIdentity, containerId: string): Promise<void> {
     const { ipam, table } = this.#options;
     const key = keyOf(identity);
-    const revision = table.revisionOf(key);
-    const own = table.get(key)?.containerId === containerId && revision !== undefined;
-    const extra: Extra = {
-      compares: [{ key, modRevision: revision ?? 0n }],
-      operations: [{ delete: key }],
-      committed: (deleted) => table.wrote(key, undefined, deleted),
-    };
-    await ipam.release({ handleId: identity.handleId, ...(own ? { extra } : {}) });
+    await this.#onFreshRow(key, () => {
+      const revision = table.revisionOf(key);
+      const own = table.get(key)?.containerId === containerId && revision !== undefined;
+      if (!own) return ipam.release({ handleId: identity.handleId });
+      const extra: Extra = {
+        compares: [{ key, modRevision: revision }],
+        operations: [{ delete: key }],
+        committed: (deleted) => table.wrote(key, undefined, deleted),
+      };
+      return ipam.release({ handleId: identity.handleId, extra });
+    });
   }
 
   async claimAddresses(request: IpamAddRequest): Promise<readonly IpamAddress[]> {
@@ -111,6 +114,20 @@ export class Endpoints {
 
   unprogrammed(endpoint: AgentEndpointRow): readonly string[] {
     return this.#options.unprogrammed(endpoint);
+  }
+
+  /** Somebody may have changed the endpoint since the watch told of it: then it is read again, and the work repeated once. */
+  async #onFreshRow<T>(key: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(isOcicatError(error) && error.code === "IPAM_EXTRA_CONFLICT")) throw error;
+      const { store, table } = this.#options;
+      const item = await store.get(key);
+      if (item === undefined) table.remove(key, table.revisionOf(key) ?? 0n);
+      else table.put(item);
+      return await work();
+    }
   }
 
   /** The addresses asked for by value, or any. */

@@ -6,6 +6,7 @@ import type { ReflectorSink } from "../watch/reflector.ts";
 /** What a change looks like to a resolver: the row now, and before; undefined means it is not there. */
 export type RowListener<Row> = (key: string, row: Row | undefined, previous: Row | undefined) => void;
 
+/** A row with the revision it was written at; without a row: removed by this process, and the watch has not said so yet. */
 interface Entry<Row> {
   readonly row: Row | undefined;
   readonly revision: bigint;
@@ -48,15 +49,16 @@ export class Table<Row> implements ReflectorSink {
     return undefined;
   }
 
-  /** The revision a row was last written at. */
+  /** The revision a row was last written at; undefined if it does not exist. */
   revisionOf(key: string): bigint | undefined {
-    return this.#entries.get(key)?.revision;
+    const entry = this.#entries.get(key);
+    return entry?.row === undefined ? undefined : entry.revision;
   }
 
-  /** Takes a row that this process has just written, ahead of the watch. */
+  /** Takes a row that this process has just written (undefined: removed), ahead of the watch. */
   wrote(key: string, row: Row | undefined, revision: bigint): void {
     const before = this.#entries.get(key);
-    if (before === undefined || before.revision < revision) this.#store(key, row, revision);
+    if (before === undefined || before.revision < revision) this.#store(key, { row, revision });
   }
 
   *rows(): IterableIterator<Row> {
@@ -69,24 +71,25 @@ export class Table<Row> implements ReflectorSink {
   }
 
   replace(items: readonly KeyValue[]): void {
-    const gone = new Map(this.#entries);
+    const gone = new Set(this.#entries.keys());
     for (const item of items) {
       gone.delete(item.key);
       this.put(item);
     }
-    for (const [key, entry] of gone) this.#store(key, undefined, entry.revision);
+    for (const key of gone) this.#store(key, undefined);
   }
 
   put(item: KeyValue): void {
     const before = this.#entries.get(item.key);
     if (before !== undefined && before.revision >= item.modRevision) return;
-    this.#store(item.key, this.#read(item), item.modRevision);
+    this.#store(item.key, { row: this.#read(item), revision: item.modRevision });
   }
 
   remove(key: string, revision: bigint): void {
     const before = this.#entries.get(key);
-    if (before !== undefined && before.revision >= revision) return;
-    this.#store(key, undefined, revision);
+    if (before !== undefined && before.revision > revision) return;
+    this.#bad.delete(key);
+    this.#store(key, undefined);
   }
 
   #read(item: KeyValue): Row | undefined {
@@ -102,15 +105,12 @@ export class Table<Row> implements ReflectorSink {
     }
   }
 
-  #store(key: string, row: Row | undefined, revision: bigint): void {
+  #store(key: string, entry: Entry<Row> | undefined): void {
     const previous = this.#entries.get(key)?.row;
-    if (row === undefined) {
-      // The revision of a removal is forgotten with the row: a key made again has a higher one anyway.
-      this.#entries.delete(key);
-      if (previous === undefined) return;
-    } else {
-      this.#entries.set(key, { row, revision });
-    }
+    if (entry === undefined) this.#entries.delete(key);
+    else this.#entries.set(key, entry);
+    const row = entry?.row;
+    if (row === undefined && previous === undefined) return;
     for (const listener of this.#listeners) listener(key, row, previous);
   }
 }
