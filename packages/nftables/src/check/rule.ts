@@ -40,7 +40,11 @@ export function checkRule(where: string, rule: Rule, context: RuleContext): void
   }
   const count = compileBody(rule.body).length;
   if (count > MAX_INSTRUCTIONS) {
-    throw invalid(at, `the rule takes ${count} instructions, a rule has ${MAX_INSTRUCTIONS} at most`, "use a set, or two rules");
+    throw invalid(
+      at,
+      `the rule takes ${count} instructions, a rule has ${MAX_INSTRUCTIONS} at most`,
+      "use a set, or two rules",
+    );
   }
 }
 
@@ -71,26 +75,32 @@ function checkExpression(at: string, expression: Expression, context: RuleContex
   switch (expression.kind) {
     case "compare":
       checkOperands(at, [expression.left], known);
-      return checkValue(at, typeOf(expression.left), expression.right, "comparison");
+      checkValue(at, typeOf(expression.left), expression.right, "comparison");
+      return;
     case "bits": {
       const type = typeOf(expression.left);
-      if (type !== "mark" && type !== "ct_state") throw invalid(at, `${renderOperand(expression.left)} has no bits to mask`);
+      if (type !== "mark" && type !== "ct_state")
+        throw invalid(at, `${renderOperand(expression.left)} has no bits to mask`);
       checkNumber(at, type, expression.mask);
-      return checkNumber(at, type, expression.value);
+      checkNumber(at, type, expression.value);
+      return;
     }
     case "lookup":
       checkOperands(at, expression.keys, known);
-      return checkLookup(at, expression, expression.set, "none", context);
+      checkLookup(at, expression, expression.set, "none", context);
+      return;
     case "verdictLookup":
       checkOperands(at, expression.keys, known);
-      return checkLookup(at, expression, expression.map, "verdict", context);
+      checkLookup(at, expression, expression.map, "verdict", context);
+      return;
     case "verdict": {
       const target = targetOf(expression.verdict);
       if (target !== undefined && !context.targets.has(target)) throw noTarget(at, target);
       return;
     }
     case "limit":
-      return checkLimit(at, expression);
+      checkLimit(at, expression);
+      return;
     case "counter":
     case "masquerade":
     case "opaque":
@@ -99,7 +109,11 @@ function checkExpression(at: string, expression: Expression, context: RuleContex
 }
 
 export function noTarget(at: string, target: string) {
-  return invalid(at, `there is no chain ${target} to go to`, "add the chain to the same table; base chains cannot be gone to");
+  return invalid(
+    at,
+    `there is no chain ${target} to go to`,
+    "add the chain to the same table; base chains cannot be gone to",
+  );
 }
 
 /** A field means what it says only in packets that have it. A key may bring its own proof: the protocol beside the port. */
@@ -133,7 +147,8 @@ function checkLookup(
 /** The kernel counts tokens in nanoseconds, 64 bits of them, and refuses what overflows (EOVERFLOW). */
 function checkLimit(at: string, { rate, unit, burst, of }: Limit): void {
   const least = of === "packets" ? 1 : 0;
-  if (!Number.isInteger(burst) || burst < least || burst > MAX_BURST) throw invalid(at, `a burst of ${burst} is out of range`);
+  if (!Number.isInteger(burst) || burst < least || burst > MAX_BURST)
+    throw invalid(at, `a burst of ${burst} is out of range`);
   const nanoseconds = LIMIT_SECONDS[unit] * 1_000_000_000n;
   if (rate < 1n || rate > MAX_UINT64) throw invalid(at, `a rate of ${rate} is out of range`);
   const tokens = of === "packets" ? (nanoseconds / rate) * BigInt(burst) : nanoseconds * (rate + BigInt(burst));

@@ -1,5 +1,5 @@
-import { invalid } from "../errors.ts";
 import { elementKey } from "../equality.ts";
+import { invalid } from "../errors.ts";
 import type { NamedSet, SetElement, SetShape } from "../ir/set.ts";
 import { intervalBounds } from "../netlink/value.ts";
 import { renderKey } from "../text/value.ts";
@@ -16,7 +16,11 @@ export function checkSet(where: string, set: NamedSet): void {
   if (set.key.length === 0 || set.key.length > MAX_FIELDS) throw invalid(where, "a key has 1 to 16 fields");
   if (set.interval) checkIntervalKey(where, set);
   for (const element of set.elements) checkElement(where, set, element);
-  checkDistinct(where, "element", set.elements.map((element) => elementKey(set, element)));
+  checkDistinct(
+    where,
+    "element",
+    set.elements.map((element) => elementKey(set, element)),
+  );
   if (set.interval) checkDisjoint(where, set);
 }
 
@@ -32,7 +36,10 @@ export function checkElement(where: string, set: SetShape, element: SetElement):
     if (value !== undefined) checkValue(at, type, value, set.interval ? "intervalSet" : "set");
   }
   if ((element.verdict !== undefined) !== (set.data === "verdict")) {
-    throw invalid(at, set.data === "verdict" ? "an element of a verdict map needs a verdict" : "a set holds no verdicts");
+    throw invalid(
+      at,
+      set.data === "verdict" ? "an element of a verdict map needs a verdict" : "a set holds no verdicts",
+    );
   }
 }
 

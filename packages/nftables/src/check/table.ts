@@ -13,8 +13,16 @@ export function checkTable(table: Table): void {
   const where = `table ${tableKey(table)}`;
   checkName(where, "table", table.name);
   checkReason(where, table.origin);
-  checkDistinct(where, "set", table.sets.map((set) => set.name));
-  checkDistinct(where, "chain", table.chains.map((chain) => chain.name));
+  checkDistinct(
+    where,
+    "set",
+    table.sets.map((set) => set.name),
+  );
+  checkDistinct(
+    where,
+    "chain",
+    table.chains.map((chain) => chain.name),
+  );
   const context: RuleContext = {
     family: table.family,
     sets: new Map(table.sets.map((set) => [set.name, set])),

@@ -12,11 +12,13 @@ export function checkValue(where: string, type: DataType, value: Value, place: V
   switch (value.kind) {
     case "interface":
       if (type !== "ifname") throw misfit(where, type, value.kind);
-      return checkInterfaceName(where, value.name);
+      checkInterfaceName(where, value.name);
+      return;
     case "interfacePrefix":
       if (type !== "ifname") throw misfit(where, type, value.kind);
       if (place !== "comparison") throw invalid(where, `a set cannot hold the wildcard "${value.prefix}*"`);
-      return checkInterfaceName(where, value.prefix);
+      checkInterfaceName(where, value.prefix);
+      return;
     case "prefix": {
       const { prefix } = value;
       checkFamily(where, type, prefix.family);
@@ -33,7 +35,8 @@ export function checkValue(where: string, type: DataType, value: Value, place: V
       if (place !== "intervalSet") throw needsInterval(where, "a range of addresses");
       return;
     case "number":
-      return checkNumber(where, type, value.number);
+      checkNumber(where, type, value.number);
+      return;
     case "numberRange":
       checkNumber(where, type, value.first);
       checkNumber(where, type, value.last);

@@ -28,8 +28,17 @@ export interface BaseChain {
 
 export type Chain = RegularChain | BaseChain;
 
-export function chain(options: { readonly name: string; readonly origin: Origin; readonly rules: Iterable<Rule> }): RegularChain {
-  return Object.freeze({ kind: "chain", name: options.name, origin: options.origin, rules: Object.freeze([...options.rules]) });
+export function chain(options: {
+  readonly name: string;
+  readonly origin: Origin;
+  readonly rules: Iterable<Rule>;
+}): RegularChain {
+  return Object.freeze({
+    kind: "chain",
+    name: options.name,
+    origin: options.origin,
+    rules: Object.freeze([...options.rules]),
+  });
 }
 
 export function baseChain(options: Omit<BaseChain, "kind" | "rules"> & { readonly rules: Iterable<Rule> }): BaseChain {

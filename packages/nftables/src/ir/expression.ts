@@ -101,7 +101,12 @@ export type CtState = keyof typeof CT_STATES;
 
 /** True for a connection in any of the states. */
 export function ctState(...states: readonly CtState[]): Bits {
-  return bits(ct("state"), states.reduce((mask, state) => mask | CT_STATES[state], 0), 0, true);
+  return bits(
+    ct("state"),
+    states.reduce((mask, state) => mask | CT_STATES[state], 0),
+    0,
+    true,
+  );
 }
 
 export function inSet(keys: Operand | readonly Operand[], set: string): Lookup {
@@ -122,7 +127,11 @@ export function verdict(of: Verdict): VerdictStatement {
 
 export const COUNTER: Counter = Object.freeze({ kind: "counter" });
 
-export function limit(rate: bigint, unit: LimitUnit, options: Partial<Pick<Limit, "of" | "burst" | "over">> = {}): Limit {
+export function limit(
+  rate: bigint,
+  unit: LimitUnit,
+  options: Partial<Pick<Limit, "of" | "burst" | "over">> = {},
+): Limit {
   return Object.freeze({ kind: "limit", rate, unit, of: "packets", burst: 5, over: false, ...options });
 }
 

@@ -16,7 +16,9 @@ export function origin(reason: string, ...resources: readonly ResourceRef[]): Or
 
 /** Of an object that several others ask for, each of whom would be reason enough: one's reason, everyone's resources. */
 export function mergeOrigins(first: Origin, ...others: readonly Origin[]): Origin {
-  const all = new Map([first, ...others].flatMap(({ resources }) => resources.map((ref) => [describeResource(ref), ref])));
+  const all = new Map(
+    [first, ...others].flatMap(({ resources }) => resources.map((ref) => [describeResource(ref), ref])),
+  );
   return origin(first.reason, ...all.values());
 }
 

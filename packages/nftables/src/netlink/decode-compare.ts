@@ -58,12 +58,7 @@ function decodeRight({ operand, bytes: loaded }: Compared, bytes: Uint8Array): V
   }
 }
 
-function decodeMasked(
-  operand: Operand,
-  mask: Uint8Array,
-  negated: boolean,
-  bytes: Uint8Array,
-): Expression | undefined {
+function decodeMasked(operand: Operand, mask: Uint8Array, negated: boolean, bytes: Uint8Array): Expression | undefined {
   const type = typeOf(operand);
   if (bytes.length !== mask.length || mask.length !== DATA_TYPES[type].bytes) return undefined;
   switch (type) {

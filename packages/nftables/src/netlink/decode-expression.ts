@@ -122,10 +122,10 @@ class Machine {
 
   #mask(instruction: RawInstruction, data: Attributes): boolean {
     const loaded = this.#only(data.u32be(nft.NFTA_BITWISE_SREG));
-    const mask = valueOf(data, nft.NFTA_BITWISE_MASK);
+    const mask = bytesIn(data, nft.NFTA_BITWISE_MASK);
     const inPlace = data.u32be(nft.NFTA_BITWISE_DREG) === data.u32be(nft.NFTA_BITWISE_SREG);
     const masking = (data.u32be(nft.NFTA_BITWISE_OP) ?? nft.NFT_BITWISE_MASK_XOR) === nft.NFT_BITWISE_MASK_XOR;
-    const flips = valueOf(data, nft.NFTA_BITWISE_XOR)?.some((byte) => byte !== 0) ?? false;
+    const flips = bytesIn(data, nft.NFTA_BITWISE_XOR)?.some((byte) => byte !== 0) ?? false;
     if (loaded === undefined || mask === undefined || loaded.mask !== undefined || loaded.atLeast !== undefined) {
       return false;
     }
@@ -136,7 +136,7 @@ class Machine {
 
   #compare(instruction: RawInstruction, data: Attributes): boolean {
     const loaded = this.#only(data.u32be(nft.NFTA_CMP_SREG));
-    const bytes = valueOf(data, nft.NFTA_CMP_DATA);
+    const bytes = bytesIn(data, nft.NFTA_CMP_DATA);
     if (loaded === undefined || bytes === undefined) return false;
     const operator = data.u32be(nft.NFTA_CMP_OP);
     if (loaded.atLeast !== undefined) {
@@ -157,8 +157,8 @@ class Machine {
 
   #outside(data: Attributes): boolean {
     const loaded = this.#only(data.u32be(nft.NFTA_RANGE_SREG));
-    const first = valueOf(data, nft.NFTA_RANGE_FROM_DATA);
-    const last = valueOf(data, nft.NFTA_RANGE_TO_DATA);
+    const first = bytesIn(data, nft.NFTA_RANGE_FROM_DATA);
+    const last = bytesIn(data, nft.NFTA_RANGE_TO_DATA);
     if (loaded === undefined || loaded.atLeast !== undefined || first === undefined || last === undefined) return false;
     if (data.u32be(nft.NFTA_RANGE_OP) !== nft.NFT_RANGE_NEQ) return false;
     return this.#say(decodeRange(loaded, true, first, last), "loaded");
@@ -247,6 +247,6 @@ function decodeMasquerade(data: Attributes): Expression | undefined {
   return masquerade({ fullyRandom: flags !== 0 });
 }
 
-function valueOf(data: Attributes, type: number): Uint8Array | undefined {
+function bytesIn(data: Attributes, type: number): Uint8Array | undefined {
   return data.nested(type)?.bytes(nft.NFTA_DATA_VALUE);
 }

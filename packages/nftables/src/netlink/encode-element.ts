@@ -58,7 +58,8 @@ function writeKeys(
 ): void {
   if (!set.interval) {
     const fields = element.key.map((value, index) => pointBytes(set.key[index] ?? "mark", value));
-    return writeKey(list, concatenate(fields), rest);
+    writeKey(list, concatenate(fields), rest);
+    return;
   }
   const [type] = set.key;
   const [value] = element.key;

@@ -22,17 +22,20 @@ export function encodeOperation(writer: MessageWriter, operation: Operation, nex
     case "table.create": {
       const { name, dormant, origin } = operation.table;
       begin(nft.NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
-      return writeTable(writer, name, operation.owned, dormant, originComment(origin));
+      writeTable(writer, name, operation.owned, dormant, originComment(origin));
+      return;
     }
     case "table.flags":
       begin(nft.NFT_MSG_NEWTABLE);
-      return writeTable(writer, operation.table.name, operation.owned, operation.dormant, "");
+      writeTable(writer, operation.table.name, operation.owned, operation.dormant, "");
+      return;
     case "table.delete":
       begin(nft.NFT_MSG_DELTABLE).string(nft.NFTA_TABLE_NAME, operation.table.name);
       return;
     case "set.create":
       begin(nft.NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL);
-      return writeSet(writer, operation.table, operation.set);
+      writeSet(writer, operation.table, operation.set);
+      return;
     case "set.delete":
       begin(nft.NFT_MSG_DELSET)
         .string(nft.NFTA_SET_TABLE, operation.table.name)
@@ -40,7 +43,8 @@ export function encodeOperation(writer: MessageWriter, operation: Operation, nex
       return;
     case "chain.create":
       begin(nft.NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL);
-      return writeChain(writer, operation.table, operation.chain);
+      writeChain(writer, operation.table, operation.chain);
+      return;
     case "chain.policy":
       begin(nft.NFT_MSG_NEWCHAIN)
         .string(nft.NFTA_CHAIN_TABLE, operation.table.name)
@@ -54,9 +58,11 @@ export function encodeOperation(writer: MessageWriter, operation: Operation, nex
       return;
     case "elements.add":
       // Without EXCL: an element that is already there as wanted is no error.
-      return encodeElements(writer, operation, () => begin(nft.NFT_MSG_NEWSETELEM, NLM_F_CREATE));
+      encodeElements(writer, operation, () => begin(nft.NFT_MSG_NEWSETELEM, NLM_F_CREATE));
+      return;
     case "elements.delete":
-      return encodeElements(writer, operation, () => begin(nft.NFT_MSG_DELSETELEM));
+      encodeElements(writer, operation, () => begin(nft.NFT_MSG_DELSETELEM));
+      return;
     case "rule.add":
       // With a position and without APPEND: in front of it. With APPEND and without a position: last.
       begin(nft.NFT_MSG_NEWRULE, NLM_F_CREATE | (operation.before === undefined ? NLM_F_APPEND : 0));

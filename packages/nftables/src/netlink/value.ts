@@ -1,4 +1,4 @@
-import { type Address, addressFromBytes, addressToBytes, bitsOf, ByteReader, familyOf, Prefix } from "@ocicat/net";
+import { type Address, addressFromBytes, addressToBytes, ByteReader, bitsOf, familyOf, Prefix } from "@ocicat/net";
 import { DATA_TYPES, type DataType } from "../ir/data-type.ts";
 import { predecessor, successor } from "../ir/interval.ts";
 import { addressRange, interfaceName, number, numberRange, type Value } from "../ir/value.ts";

@@ -49,7 +49,9 @@ export interface RawElement {
 
 /** Undefined if an element is none that the model has. */
 export function elementsOf(shape: SetShape, raw: readonly RawElement[]): readonly SetElement[] | undefined {
-  const elements = shape.interval ? joinIntervals(shape, raw) : raw.map((one) => make(one, splitKey(shape.key, one.key)));
+  const elements = shape.interval
+    ? joinIntervals(shape, raw)
+    : raw.map((one) => make(one, splitKey(shape.key, one.key)));
   return allOf(elements);
 }
 

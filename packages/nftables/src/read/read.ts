@@ -1,9 +1,9 @@
 import { Attributes } from "@ocicat/netlink";
 import { NftError } from "../errors.ts";
-import { errnoOf, type NftKernel } from "../kernel.ts";
 import type { Chain } from "../ir/chain.ts";
 import type { NamedSet } from "../ir/set.ts";
-import { table, type TableRef, tableKey } from "../ir/table.ts";
+import { type TableRef, table, tableKey } from "../ir/table.ts";
+import { errnoOf, type NftKernel } from "../kernel.ts";
 import * as nft from "../netlink/constants.ts";
 import { NFGENMSG_BYTES } from "../netlink/message.ts";
 import type { ActualTable, RuleState } from "./actual.ts";
@@ -34,7 +34,11 @@ export function readTables(query: Query, wanted: readonly TableRef[]): readonly 
       ]),
     );
     return ours.map((head) =>
-      readTable(query, head, (chains.get(head.family) ?? []).filter((chain) => chain.table === head.name)),
+      readTable(
+        query,
+        head,
+        (chains.get(head.family) ?? []).filter((chain) => chain.table === head.name),
+      ),
     );
   });
 }
@@ -53,7 +57,10 @@ function readTable(query: Query, head: TableHead, chainHeads: readonly ChainHead
     const own = rules.get(name) ?? [];
     if (make === undefined) unknown.push(`chain ${name}`);
     else chains.push(make(own.map(({ rule }) => rule)));
-    ruleStates.set(name, own.map(({ state }) => state));
+    ruleStates.set(
+      name,
+      own.map(({ state }) => state),
+    );
   }
   const sets: NamedSet[] = [];
   for (const { payload } of query(listSets(head))) {

@@ -1,6 +1,6 @@
+import { noTarget } from "../check/rule.ts";
 import { checkElement } from "../check/set.ts";
 import { checkTable } from "../check/table.ts";
-import { noTarget } from "../check/rule.ts";
 import { sameRules } from "../equality.ts";
 import { invalid } from "../errors.ts";
 import type { Chain } from "../ir/chain.ts";
@@ -48,7 +48,8 @@ export class NftReconciler {
     const wanted = new Map(tables.map((table) => [tableKey(table), table]));
     const known = new Set(names.map(tableKey));
     for (const key of wanted.keys()) {
-      if (!known.has(key)) throw invalid(`table ${key}`, "is not one of the tables named", "name it among the first argument's");
+      if (!known.has(key))
+        throw invalid(`table ${key}`, "is not one of the tables named", "name it among the first argument's");
     }
     for (const { family, name } of names) {
       const known = this.#entry({ family, name }).replace(wanted.get(tableKey({ family, name })));
@@ -108,7 +109,9 @@ export class NftReconciler {
 
   #read(): void {
     const refs = [...this.#desired.values()].map(({ ref }) => ref);
-    const found = new Map(readTables(this.#kernel.nftQuery.bind(this.#kernel), refs).map((one) => [tableKey(one.table), one]));
+    const found = new Map(
+      readTables(this.#kernel.nftQuery.bind(this.#kernel), refs).map((one) => [tableKey(one.table), one]),
+    );
     this.#actual.clear();
     for (const [key, { state }] of this.#desired) {
       const actual = found.get(key);

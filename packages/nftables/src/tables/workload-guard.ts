@@ -51,8 +51,18 @@ export function workloadGuard(options: WorkloadGuardOptions): Table {
       }),
     ],
     chains: [
-      guardChain("prerouting", meta("iifname"), prefixes, origin("from a workload interface without an endpoint", ...from)),
-      guardChain("postrouting", meta("oifname"), prefixes, origin("to a workload interface without an endpoint", ...from)),
+      guardChain(
+        "prerouting",
+        meta("iifname"),
+        prefixes,
+        origin("from a workload interface without an endpoint", ...from),
+      ),
+      guardChain(
+        "postrouting",
+        meta("oifname"),
+        prefixes,
+        origin("to a workload interface without an endpoint", ...from),
+      ),
     ],
   });
 }
@@ -62,12 +72,7 @@ export function knownInterface(name: string, why: Origin): SetElement {
   return element(why, interfaceName(name));
 }
 
-function guardChain(
-  hook: "prerouting" | "postrouting",
-  device: Operand,
-  prefixes: readonly string[],
-  why: Origin,
-) {
+function guardChain(hook: "prerouting" | "postrouting", device: Operand, prefixes: readonly string[], why: Origin) {
   const unknown = (prefix: string): readonly Expression[] => [
     equal(device, interfacePrefix(prefix)),
     notInSet(device, KNOWN_INTERFACES.set),

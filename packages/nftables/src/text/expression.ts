@@ -62,7 +62,8 @@ function renderOperands(operands: readonly Operand[]): string {
 
 function renderBits(expression: Bits): string {
   const type = typeOf(expression.left);
-  const states = type === "ct_state" && expression.negated && expression.value === 0 ? ctStateNames(expression.mask) : [];
+  const states =
+    type === "ct_state" && expression.negated && expression.value === 0 ? ctStateNames(expression.mask) : [];
   if (states.length > 0) return `${renderOperand(expression.left)} ${states.join(",")}`;
   const mask = renderNumber(type, expression.mask);
   return `${renderOperand(expression.left)} & ${mask} ${expression.negated ? "!=" : "=="} ${renderNumber(type, expression.value)}`;

@@ -20,7 +20,9 @@ export function renderOperations(operations: readonly Operation[]): string {
 export function renderTable(table: Table): string {
   const sections = [
     ...table.sets.map((set) => section(`${setKeyword(set)} ${set.name}`, setLines(set, true))),
-    ...table.chains.map((chain) => section(`chain ${chain.name}`, [...chainLines(chain), ...chain.rules.map(renderRule)])),
+    ...table.chains.map((chain) =>
+      section(`chain ${chain.name}`, [...chainLines(chain), ...chain.rules.map(renderRule)]),
+    ),
   ];
   const head = [
     ...(table.owned ? ["# owned by its writer, outlives it (flags owner, persist)"] : []),

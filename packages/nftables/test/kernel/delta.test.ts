@@ -1,3 +1,4 @@
+import { parsePrefix } from "@ocicat/net";
 import {
   ACCEPT,
   baseChain,
@@ -15,19 +16,18 @@ import {
   number,
   type Operation,
   origin,
+  payload,
   prefixValue,
   type Rule,
   rule,
+  set,
   type Table,
   type TableOptions,
-  set,
   table,
   verdict,
   verdictFrom,
   verdictMap,
-  payload,
 } from "@ocicat/nftables";
-import { parsePrefix } from "@ocicat/net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { canonical, readActual, readCanonical } from "../support/canonical.ts";
 import { Namespace } from "../support/namespace.ts";
@@ -42,7 +42,15 @@ const portRule = (port: number): Rule =>
   rule(why, equal(meta("l4proto"), number(17)), equal(payload("th dport"), number(port)), COUNTER);
 
 function withRules(rules: readonly Rule[], more: Partial<TableOptions> = {}): Table {
-  const output = baseChain({ name: "output", type: "filter", hook: "output", priority: 0, policy: "accept", origin: why, rules });
+  const output = baseChain({
+    name: "output",
+    type: "filter",
+    hook: "output",
+    priority: 0,
+    policy: "accept",
+    origin: why,
+    rules,
+  });
   const knownSet = set({ name: "known", key: "ifname", origin: why, elements: [known("cali1"), known("cali2")] });
   return table({ ...REF, origin: why, sets: [knownSet], chains: [output], ...more });
 }
@@ -133,7 +141,9 @@ describe("elements", () => {
       { op: "elements.add", table: REF, set: expect.objectContaining({ name: "known" }), elements: [known("cali3")] },
     ]);
     reconciler.deleteElement(KNOWN, interfaceName("cali1"));
-    expect(reconciler.apply()).toMatchObject([{ op: "elements.delete", elements: [{ key: [interfaceName("cali1")] }] }]);
+    expect(reconciler.apply()).toMatchObject([
+      { op: "elements.delete", elements: [{ key: [interfaceName("cali1")] }] },
+    ]);
     expect({ queries: kernel.queries, commits: kernel.commits }).toEqual({ queries, commits: commits + 2 });
     const [after] = readActual(kernel, REF);
     expect(after?.ruleStates).toEqual(before?.ruleStates);
@@ -176,13 +186,17 @@ describe("elements", () => {
         ],
       });
     apply(dispatch(DROP, "closed"));
-    expect(apply(dispatch(jump("endpoint"), "closed")).map(({ op }) => op)).toEqual(["elements.delete", "elements.add"]);
-    expect(apply(dispatch(jump("endpoint"), "opened")).map(({ op }) => op)).toEqual(["elements.delete", "elements.add"]);
+    expect(apply(dispatch(jump("endpoint"), "closed")).map(({ op }) => op)).toEqual([
+      "elements.delete",
+      "elements.add",
+    ]);
+    expect(apply(dispatch(jump("endpoint"), "opened")).map(({ op }) => op)).toEqual([
+      "elements.delete",
+      "elements.add",
+    ]);
     reconciler.putElement({ table: REF, set: "dispatch" }, element(why, interfaceName("cali1"), ACCEPT));
     expect(reconciler.apply()).toHaveLength(2);
-    expect(readCanonical(kernel, REF)).toEqual([
-      canonical(dispatch(ACCEPT, "because of a test")),
-    ]);
+    expect(readCanonical(kernel, REF)).toEqual([canonical(dispatch(ACCEPT, "because of a test"))]);
   });
 
   it("of interval sets give way to others that overlap them", () => {
@@ -244,7 +258,11 @@ describe("sets and chains", () => {
   it("that cannot be changed in place have their table made anew, in one transaction", () => {
     apply(jumping("a"));
     const { commits } = kernel;
-    const retyped = table({ ...jumping("a"), sets: [set({ name: "set-a", key: "ipv4_addr", origin: why })], chains: [] });
+    const retyped = table({
+      ...jumping("a"),
+      sets: [set({ name: "set-a", key: "ipv4_addr", origin: why })],
+      chains: [],
+    });
     expect(apply(retyped).map(({ op }) => op)).toEqual(["table.delete", "table.create", "set.create"]);
     apply(withRules([portRule(1)]));
     const [output] = withRules([]).chains;
@@ -291,7 +309,12 @@ describe("what others did", () => {
     namespace.run("nft", "delete", "table", "inet", "oct-delta");
     reconciler.putElement(KNOWN, known("cali3"));
     reconciler.apply();
-    const knownSet = set({ name: "known", key: "ifname", origin: why, elements: ["cali1", "cali2", "cali3"].map(known) });
+    const knownSet = set({
+      name: "known",
+      key: "ifname",
+      origin: why,
+      elements: ["cali1", "cali2", "cali3"].map(known),
+    });
     expect(readCanonical(kernel, REF)).toEqual([canonical(table({ ...desired, sets: [knownSet] }))]);
   });
 

@@ -91,7 +91,9 @@ describe("an owned table", () => {
     const [orphan] = readActual(next, REF);
     expect(orphan).toMatchObject({ orphaned: true, owner: undefined, table: { owned: true } });
 
-    expect(reconcilerOn(next, "eth0").apply()).toEqual([{ op: "table.flags", table: REF, owned: true, dormant: false }]);
+    expect(reconcilerOn(next, "eth0").apply()).toEqual([
+      { op: "table.flags", table: REF, owned: true, dormant: false },
+    ]);
     const [after] = readActual(next, REF);
     expect(after).toMatchObject({ orphaned: false, owner: expect.any(Number) });
     expect(after?.ruleStates).toEqual(before?.ruleStates);
@@ -110,6 +112,28 @@ describe("an owned table", () => {
     expect(next.commits).toBe(1);
     expect(readCanonical(next, REF)).toEqual([canonical(tableWith("eth0", "eth1"))]);
     expect(readActual(next, REF)[0]?.orphaned).toBe(false);
+  });
+
+  it("is claimed while its base chains are added, changed and removed, which the kernel allows in one order only", () => {
+    const first = new NfnetlinkSocket(namespace);
+    const input = tableWith("eth0").chains;
+    const named = (name: string, policy: "accept" | "drop") =>
+      baseChain({ name, type: "filter", hook: "forward", priority: 0, policy, origin: why, rules: [] });
+    const before = new NftReconciler(first);
+    before.setTables(
+      [REF],
+      [table({ ...REF, origin: why, chains: [...input, named("gone", "accept"), named("kept", "accept")] })],
+    );
+    before.apply();
+    first[Symbol.dispose]();
+
+    using next = new NfnetlinkSocket(namespace);
+    const after = table({ ...REF, origin: why, chains: [...input, named("kept", "drop"), named("new", "drop")] });
+    const reconciler = new NftReconciler(next);
+    reconciler.setTables([REF], [after]);
+    reconciler.apply();
+    expect(next.commits).toBe(1);
+    expect(readCanonical(next, REF)).toEqual([canonical(after)]);
   });
 
   it("replaces a plain one of the same name in one transaction", () => {

@@ -1,4 +1,4 @@
-import { checkTable, encodeBatch, type Expression, plan, renderTable, type Table, table } from "@ocicat/nftables";
+import { checkTable, type Expression, encodeBatch, plan, renderTable, type Table, table } from "@ocicat/nftables";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { anyTable } from "../support/arbitrary.ts";

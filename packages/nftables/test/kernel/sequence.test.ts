@@ -27,7 +27,7 @@ type Event = "nothing" | "resync" | "restart" | "skip";
 const steps = fc.array(
   fc.record({
     desired: fc.tuple(...REFS.map((ref) => fc.option(tables(ref), { nil: undefined, freq: 4 }))),
-    then: fc.constantFrom<Event>("nothing", "nothing", "resync", "restart", "skip"),
+    event: fc.constantFrom<Event>("nothing", "nothing", "resync", "restart", "skip"),
   }),
   { minLength: 1, maxLength: 6 },
 );
@@ -39,16 +39,16 @@ it("whatever was desired on the way, and however often it was read back, restart
       try {
         let reconciler = new NftReconciler(kernel);
         let last: readonly Table[] = [];
-        for (const { desired, then } of history) {
+        for (const { desired, event } of history) {
           last = desired.flatMap((table) => table ?? []);
-          if (then === "restart") {
+          if (event === "restart") {
             kernel[Symbol.dispose]();
             kernel = new NfnetlinkSocket(namespace);
             reconciler = new NftReconciler(kernel);
           }
           reconciler.setTables(REFS, last);
-          if (then === "resync") reconciler.resync();
-          if (then === "skip") continue;
+          if (event === "resync") reconciler.resync();
+          if (event === "skip") continue;
           reconciler.apply();
           expectState(kernel, last);
         }

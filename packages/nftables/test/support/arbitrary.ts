@@ -4,11 +4,11 @@ import {
   addressRange,
   baseChain,
   bits,
-  COUNTER,
   type Chain,
-  chain,
+  COUNTER,
   CT_STATES,
   type CtState,
+  chain,
   ct,
   ctState,
   type DataType,
@@ -62,7 +62,10 @@ export const origins: fc.Arbitrary<Origin> = fc
   .record({
     reason: fc.constantFrom("because of a test", "another reason", "a third one, somewhat longer than the others are"),
     resources: fc.array(
-      fc.record({ kind: fc.constantFrom("IPPool", "WorkloadEndpoint"), name: fc.stringMatching(/^[a-z0-9./-]{1,60}$/) }),
+      fc.record({
+        kind: fc.constantFrom("IPPool", "WorkloadEndpoint"),
+        name: fc.stringMatching(/^[a-z0-9./-]{1,60}$/),
+      }),
       { maxLength: 2 },
     ),
   })
@@ -107,7 +110,9 @@ const INTERVALS: Readonly<Record<IntervalType, fc.Arbitrary<Value>>> = {
 };
 
 function ranges(family: Family): fc.Arbitrary<Value> {
-  return fc.tuple(addresses[family], addresses[family]).map(([a, b]) => (a <= b ? addressRange(a, b) : addressRange(b, a)));
+  return fc
+    .tuple(addresses[family], addresses[family])
+    .map(([a, b]) => (a <= b ? addressRange(a, b) : addressRange(b, a)));
 }
 
 /** Of an interval, as far as to tell overlaps. */
@@ -160,9 +165,9 @@ function hashSets(targets: readonly string[]): fc.Arbitrary<(name: string) => Na
         fc.constant(isMap),
         origins,
         fc.array(
-          fc.tuple(origins, fc.tuple(...key.map((type) => POINTS[type])), verdicts(targets)).map(
-            ([why, values, then]): SetElement => element(why, values, isMap ? then : undefined),
-          ),
+          fc
+            .tuple(origins, fc.tuple(...key.map((type) => POINTS[type])), verdicts(targets))
+            .map(([why, values, then]): SetElement => element(why, values, isMap ? then : undefined)),
           { maxLength: 6 },
         ),
       ),
@@ -190,7 +195,11 @@ const intervalSets: fc.Arbitrary<(name: string) => NamedSet> = fc
         }),
   );
 
-function matches(family: RoutedFamily, hook: Hook | undefined, sets: readonly NamedSet[]): fc.Arbitrary<readonly Expression[]> {
+function matches(
+  family: RoutedFamily,
+  hook: Hook | undefined,
+  sets: readonly NamedSet[],
+): fc.Arbitrary<readonly Expression[]> {
   const names = (["iifname", "oifname"] as const).filter((key) => {
     if (hook === undefined) return false;
     return key === "iifname" ? hook !== "output" : hook !== "prerouting" && hook !== "input";
@@ -203,7 +212,9 @@ function matches(family: RoutedFamily, hook: Hook | undefined, sets: readonly Na
   const addressMatch = (version: Family): fc.Arbitrary<readonly Expression[]> =>
     fc
       .tuple(
-        fc.constantFrom(...(version === 4 ? (["ip saddr", "ip daddr"] as const) : (["ip6 saddr", "ip6 daddr"] as const))),
+        fc.constantFrom(
+          ...(version === 4 ? (["ip saddr", "ip daddr"] as const) : (["ip6 saddr", "ip6 daddr"] as const)),
+        ),
         prefixes(version, 1),
         fc.boolean(),
       )
@@ -249,7 +260,12 @@ function matches(family: RoutedFamily, hook: Hook | undefined, sets: readonly Na
     ),
     ...names.flatMap((key) => [
       one(either(meta(key), POINTS.ifname)),
-      one(either(meta(key), interfaceNames.map((name) => interfacePrefix(name.slice(0, 14))))),
+      one(
+        either(
+          meta(key),
+          interfaceNames.map((name) => interfacePrefix(name.slice(0, 14))),
+        ),
+      ),
     ]),
     ...sets.flatMap((looked) => lookups(family, names, looked)),
   ];
@@ -257,7 +273,11 @@ function matches(family: RoutedFamily, hook: Hook | undefined, sets: readonly Na
 }
 
 /** A look-up of the set, if this table has packets with such a key. */
-function lookups(family: RoutedFamily, names: readonly ("iifname" | "oifname")[], looked: NamedSet): fc.Arbitrary<readonly Expression[]>[] {
+function lookups(
+  family: RoutedFamily,
+  names: readonly ("iifname" | "oifname")[],
+  looked: NamedSet,
+): fc.Arbitrary<readonly Expression[]>[] {
   const operandFor = (type: DataType): Operand | undefined => {
     switch (type) {
       case "ifname":
@@ -284,7 +304,10 @@ function lookups(family: RoutedFamily, names: readonly ("iifname" | "oifname")[]
   if (family === "inet" && looked.key.includes("ipv4_addr")) before.push(equal(meta("nfproto"), number(2)));
   if (family === "inet" && looked.key.includes("ipv6_addr")) before.push(equal(meta("nfproto"), number(10)));
   if (looked.key.join() === "inet_service") before.push(equal(meta("l4proto"), number(17)));
-  const found = looked.data === "verdict" ? [verdictFrom(keys, looked.name)] : [inSet(keys, looked.name), notInSet(keys, looked.name)];
+  const found =
+    looked.data === "verdict"
+      ? [verdictFrom(keys, looked.name)]
+      : [inSet(keys, looked.name), notInSet(keys, looked.name)];
   return [fc.constantFrom(...found).map((expression): readonly Expression[] => [...before, expression])];
 }
 
@@ -334,11 +357,15 @@ export function tables({ family, name, maxMatches = 3 }: Shape): fc.Arbitrary<Ta
       const all = dispatch === undefined ? plain : [...plain, dispatch("dispatch")];
       const chains: fc.Arbitrary<Chain>[] = targets.map((at, index) =>
         fc
-          .tuple(origins, fc.array(rules(family, undefined, false, plain, targets.slice(index + 1), maxMatches), { maxLength: 4 }))
+          .tuple(
+            origins,
+            fc.array(rules(family, undefined, false, plain, targets.slice(index + 1), maxMatches), { maxLength: 4 }),
+          )
           .map(([why, body]) => chain({ name: at, origin: why, rules: body })),
       );
-      const base = fc.tuple(fc.constantFrom(...HOOKS), fc.boolean(), origins, fc.constantFrom("accept", "drop")).chain(
-        ([hook, nat, why, policy]): fc.Arbitrary<Chain> => {
+      const base = fc
+        .tuple(fc.constantFrom(...HOOKS), fc.boolean(), origins, fc.constantFrom("accept", "drop"))
+        .chain(([hook, nat, why, policy]): fc.Arbitrary<Chain> => {
           const isNat = nat && hook === "postrouting";
           return fc.array(rules(family, hook, isNat, all, targets, maxMatches), { maxLength: 6 }).map((body) =>
             baseChain({
@@ -351,8 +378,7 @@ export function tables({ family, name, maxMatches = 3 }: Shape): fc.Arbitrary<Ta
               rules: body,
             }),
           );
-        },
-      );
+        });
       return fc
         .tuple(origins, fc.tuple(...chains), fc.uniqueArray(base, { selector: (one) => one.name, maxLength: 3 }))
         .map(([why, regulars, bases]) =>

@@ -7,8 +7,12 @@ const libc = koffi.load(null);
 const calls = {
   socket: libc.func("int socket(int domain, int type, int protocol)"),
   bind: libc.func("int bind(int fd, const void *address, uint32_t length)"),
-  sendto: libc.func("int64_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)"),
-  recvfrom: libc.func("int64_t recvfrom(int fd, void *data, size_t length, int flags, void *address, _Inout_ uint32_t *addressLength)"),
+  sendto: libc.func(
+    "int64_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)",
+  ),
+  recvfrom: libc.func(
+    "int64_t recvfrom(int fd, void *data, size_t length, int flags, void *address, _Inout_ uint32_t *addressLength)",
+  ),
   setsockopt: libc.func("int setsockopt(int fd, int level, int name, const void *value, uint32_t length)"),
   setns: libc.func("int setns(int fd, int type)"),
   close: libc.func("int close(int fd)"),
@@ -46,17 +50,21 @@ export interface Received {
 }
 
 /** Undefined if nothing comes within the socket's timeout; at once if nothing is there and `wait` is false. */
-export function receive(fd: number, capacity: number, wait = true): Received | undefined {
+export function receive(fd: number, wait = true): Received | undefined {
   const MSG_DONTWAIT = 0x40;
+  const EINTR = 4;
   const EAGAIN = 11;
-  const data = new Uint8Array(capacity);
   const from = new Uint8Array(28);
   const fromLength = [from.length];
-  const result = Number(calls.recvfrom(fd, data, capacity, wait ? 0 : MSG_DONTWAIT, from, fromLength));
+  const result = Number(calls.recvfrom(fd, inbox, inbox.length, wait ? 0 : MSG_DONTWAIT, from, fromLength));
   if (result < 0 && koffi.errno() === EAGAIN) return undefined;
+  if (result < 0 && koffi.errno() === EINTR) return receive(fd, wait);
   const length = checked("recvfrom", result);
-  return { data: data.subarray(0, length), from: from.subarray(0, fromLength[0]) };
+  return { data: inbox.slice(0, length), from: from.subarray(0, fromLength[0]) };
 }
+
+/** Larger than any datagram of netlink's. */
+const inbox = new Uint8Array(1 << 16);
 
 export function setOption(fd: number, level: number, name: number, value: Uint8Array): void {
   checked("setsockopt", calls.setsockopt(fd, level, name, value, value.length));

@@ -1,6 +1,14 @@
-import { acknowledgement, messagesIn, type NetlinkMessage, NLM_F_MULTI, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR } from "@ocicat/netlink";
+import {
+  acknowledgement,
+  messagesIn,
+  type NetlinkMessage,
+  NLM_F_MULTI,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+} from "@ocicat/netlink";
 import type { NftKernel } from "@ocicat/nftables";
-import { bind, close, receive, send, setOption, socket, SystemError } from "./libc.ts";
+import { bind, close, receive, SystemError, send, setOption, socket } from "./libc.ts";
 import type { Namespace } from "./namespace.ts";
 
 const AF_NETLINK = 16;
@@ -81,7 +89,7 @@ export class NfnetlinkSocket implements NftKernel, Disposable {
   /** The kernel works while it is being written to: what it has to say is there when the write returns. */
   *#answers(): IterableIterator<NetlinkMessage> {
     for (;;) {
-      const received = receive(this.#fd, 1 << 16, false);
+      const received = receive(this.#fd, false);
       if (received === undefined) return;
       yield* messagesIn(received.data);
     }

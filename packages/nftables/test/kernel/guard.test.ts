@@ -1,0 +1,189 @@
+import type { Address } from "@ocicat/net";
+import {
+  baseChain,
+  COUNTER,
+  ctState,
+  encodeBatch,
+  equal,
+  GUARD_TABLE,
+  interfaceName,
+  KNOWN_INTERFACES,
+  knownInterface,
+  meta,
+  NftReconciler,
+  number,
+  origin,
+  payload,
+  plan,
+  rule,
+  table,
+  workloadGuard,
+} from "@ocicat/nftables";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { readActual } from "../support/canonical.ts";
+import type { Namespace } from "../support/namespace.ts";
+import { NfnetlinkSocket } from "../support/nfnetlink.ts";
+import { ADDRESSES, POD_INTERFACES, Router } from "../support/router.ts";
+import { Udp } from "../support/udp.ts";
+
+const PORT = 9999;
+/** For what should come; it comes in microseconds. */
+const PATIENCE = 5_000;
+
+let network: Router;
+let kernel: NfnetlinkSocket;
+let reconciler: NftReconciler;
+
+beforeAll(() => {
+  network = new Router();
+  kernel = new NfnetlinkSocket(network.router);
+  kernel.nftCommit(encodeBatch(plan([WITNESS], [], { ownership: false })).messages);
+});
+
+afterAll(() => {
+  kernel[Symbol.dispose]();
+  network[Symbol.dispose]();
+});
+
+beforeEach(() => {
+  reconciler = new NftReconciler(kernel);
+  reconciler.setTables([GUARD_TABLE], []);
+  reconciler.apply();
+  const pod1 = origin("an endpoint of this node", { kind: "WorkloadEndpoint", name: "default/pod1" });
+  const knownInterfaces = new Map([[POD_INTERFACES.pod1 as string, pod1]]);
+  reconciler.setTables([GUARD_TABLE], [workloadGuard({ knownInterfaces, interfacePrefix: "cali" })]);
+  reconciler.apply();
+});
+
+const witnessed = origin("counts the packets of this test");
+
+/**
+ * Counts the test's packets in front of and behind the guard at each of its hooks: nodes also chatter about themselves.
+ * Looking at the connection's state switches connection tracking on.
+ */
+const WITNESS = table({
+  family: "inet",
+  name: "oct-witness",
+  origin: witnessed,
+  owned: false,
+  chains: (["prerouting", "postrouting"] as const).flatMap((hook) =>
+    ([-310, -290] as const).map((priority) =>
+      baseChain({
+        name: `${hook}${priority}`,
+        type: "filter",
+        hook,
+        priority,
+        policy: "accept",
+        origin: witnessed,
+        rules: [
+          rule(witnessed, equal(meta("l4proto"), number(17)), equal(payload("th dport"), number(PORT)), COUNTER),
+          rule(witnessed, ctState("established"), COUNTER),
+        ],
+      }),
+    ),
+  ),
+});
+
+/** How many of the test's packets have gone in and not come out. */
+function dropped(): { readonly from: bigint; readonly to: bigint } {
+  const [witness] = readActual(kernel, WITNESS);
+  const count = (chain: string) => witness?.ruleStates.get(chain)?.[0]?.counters?.packets ?? 0n;
+  return {
+    from: count("prerouting-310") - count("prerouting-290"),
+    to: count("postrouting-310") - count("postrouting-290"),
+  };
+}
+
+interface Attempt {
+  readonly arrived: boolean;
+  readonly error: string | undefined;
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/** Sends one packet and waits for the fact: it arrives, is dropped, or is refused. */
+function send(source: Namespace, from: Address, destination: Namespace, to: Address): Attempt {
+  using receiver = new Udp(destination, to, PORT);
+  using sender = new Udp(source, from);
+  const before = dropped();
+  const error = sender.send(to, PORT, "hello");
+  for (const deadline = Date.now() + PATIENCE; Date.now() < deadline; ) {
+    const after = dropped();
+    const arrived = receiver.receive(1) !== undefined;
+    const difference = { from: after.from - before.from, to: after.to - before.to };
+    if (arrived || error !== undefined || difference.from + difference.to > 0n)
+      return { arrived, error, ...difference };
+  }
+  throw new Error("the packet neither arrived nor was dropped");
+}
+
+const PASSED: Attempt = { arrived: true, error: undefined, from: 0n, to: 0n };
+const DROPPED_FROM: Attempt = { arrived: false, error: undefined, from: 1n, to: 0n };
+const DROPPED_TO: Attempt = { arrived: false, error: undefined, from: 0n, to: 1n };
+const REFUSED_TO: Attempt = { arrived: false, error: "EPERM", from: 0n, to: 1n };
+
+describe.each(["ipv4", "ipv6"] as const)("%s", (family) => {
+  const at = (who: keyof typeof ADDRESSES) => ADDRESSES[who][family];
+
+  it("passes from and to a known interface, forwarded and to the router itself", () => {
+    const { router, outside, pods } = network;
+    expect(send(pods.pod1, at("pod1"), outside, at("outside"))).toEqual(PASSED);
+    expect(send(outside, at("outside"), pods.pod1, at("pod1"))).toEqual(PASSED);
+    expect(send(pods.pod1, at("pod1"), router, at("router"))).toEqual(PASSED);
+    expect(send(router, at("router"), pods.pod1, at("pod1"))).toEqual(PASSED);
+  });
+
+  it("is dropped from an unknown interface, forwarded and to the router itself", () => {
+    const { router, outside, pods } = network;
+    expect(send(pods.pod2, at("pod2"), outside, at("outside"))).toEqual(DROPPED_FROM);
+    expect(send(pods.pod2, at("pod2"), pods.pod1, at("pod1"))).toEqual(DROPPED_FROM);
+    expect(send(pods.pod2, at("pod2"), router, at("router"))).toEqual(DROPPED_FROM);
+  });
+
+  it("is dropped to an unknown interface, forwarded and from the router itself", () => {
+    const { router, outside, pods } = network;
+    expect(send(outside, at("outside"), pods.pod2, at("pod2"))).toEqual(DROPPED_TO);
+    expect(send(pods.pod1, at("pod1"), pods.pod2, at("pod2"))).toEqual(DROPPED_TO);
+    expect(send(router, at("router"), pods.pod2, at("pod2"))).toEqual(REFUSED_TO);
+  });
+
+  it("passes between other interfaces as before", () => {
+    const { router, outside } = network;
+    expect(send(router, at("router"), outside, at("outside"))).toEqual(PASSED);
+    expect(send(outside, at("outside"), router, at("router"))).toEqual(PASSED);
+  });
+
+  it("passes as soon as the interface is known, and is dropped as soon as it is not", () => {
+    const { outside, pods } = network;
+    reconciler.putElement(KNOWN_INTERFACES, knownInterface(POD_INTERFACES.pod2, origin("it was added")));
+    reconciler.apply();
+    expect(send(pods.pod2, at("pod2"), outside, at("outside"))).toEqual(PASSED);
+    reconciler.deleteElement(KNOWN_INTERFACES, interfaceName(POD_INTERFACES.pod2));
+    reconciler.apply();
+    expect(send(pods.pod2, at("pod2"), outside, at("outside"))).toEqual(DROPPED_FROM);
+  });
+});
+
+it("leaves ARP alone: an unknown interface still finds 169.254.1.1, which leads it nowhere", () => {
+  const { outside, pods } = network;
+  pods.pod2.ip("neighbour flush dev eth0");
+  send(pods.pod2, ADDRESSES.pod2.ipv4, outside, ADDRESSES.outside.ipv4);
+  expect(pods.pod2.run("ip", "neighbour", "show", "169.254.1.1")).toMatch(/lladdr/);
+});
+
+it("comes before connection tracking: a dropped packet leaves no entry", () => {
+  const { router, outside, pods } = network;
+  send(pods.pod1, ADDRESSES.pod1.ipv4, outside, ADDRESSES.outside.ipv4);
+  send(pods.pod3, ADDRESSES.pod3.ipv4, outside, ADDRESSES.outside.ipv4);
+  const connections = router.run("cat", "/proc/net/nf_conntrack");
+  expect(connections).toContain("src=10.244.0.1");
+  expect(connections).not.toContain("src=10.245.0.3");
+});
+
+it("holds while nobody owns it: after the agent is gone, unknown interfaces stay shut and known ones open", () => {
+  const { outside, pods } = network;
+  kernel[Symbol.dispose]();
+  kernel = new NfnetlinkSocket(network.router);
+  expect(send(pods.pod1, ADDRESSES.pod1.ipv4, outside, ADDRESSES.outside.ipv4)).toEqual(PASSED);
+  expect(send(pods.pod2, ADDRESSES.pod2.ipv4, outside, ADDRESSES.outside.ipv4)).toEqual(DROPPED_FROM);
+});

@@ -1,0 +1,208 @@
+import { parseAddress, parsePrefix } from "@ocicat/net";
+import {
+  baseChain,
+  COUNTER,
+  chain,
+  encodeBatch,
+  equal,
+  GUARD_TABLE,
+  jump,
+  meta,
+  NAT_TABLES,
+  NftReconciler,
+  natOutgoing,
+  number,
+  opaque,
+  origin,
+  plan,
+  rule,
+  type Table,
+  table,
+  verdict,
+  workloadGuard,
+} from "@ocicat/nftables";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { canonical, readActual } from "../support/canonical.ts";
+import { Namespace } from "../support/namespace.ts";
+import { NfnetlinkSocket } from "../support/nfnetlink.ts";
+
+let namespace: Namespace;
+let kernel: NfnetlinkSocket;
+
+beforeEach(() => {
+  namespace = new Namespace("ls");
+  kernel = new NfnetlinkSocket(namespace);
+});
+
+afterEach(() => {
+  kernel[Symbol.dispose]();
+  namespace[Symbol.dispose]();
+});
+
+/** nft's listing of a table, a line each, without hashes and indentation. */
+function listing(family: string, name: string): readonly string[] {
+  const lines = namespace.run("nft", "list", "table", family, name).split("\n");
+  return lines
+    .map((line) => line.trim().replace(/cali:[\w-]{16}/, "cali:HASH"))
+    .filter((line) => line !== "" && line !== "}");
+}
+
+const pod = origin("an endpoint of this node", { kind: "WorkloadEndpoint", name: "default/pod1" });
+const pool = origin("an IP pool", { kind: "IPPool", name: "default-ipv4-ippool" });
+
+describe("nft, who knows nothing of us, lists", () => {
+  it("the guard as it is meant", () => {
+    const reconciler = new NftReconciler(kernel);
+    const knownInterfaces = new Map([["cali1234", pod]]);
+    reconciler.setTables([GUARD_TABLE], [workloadGuard({ knownInterfaces, interfacePrefix: "cali" })]);
+    reconciler.apply();
+    expect(listing("inet", "ocicat-guard").slice(1)).toEqual([
+      "flags owner",
+      'comment "workload interfaces nobody knows get no traffic"',
+      "set known {",
+      "type ifname",
+      'comment "interfaces with a workload endpoint"',
+      'elements = { "cali1234" comment "an endpoint of this node [WorkloadEndpoint default/pod1]" }',
+      "chain prerouting {",
+      'comment "from a workload interface without an endpoint"',
+      "type filter hook prerouting priority raw; policy accept;",
+      'iifname "cali*" iifname != @known counter packets 0 bytes 0 drop comment "cali:HASH from a workload interface without an endpoint"',
+      "chain postrouting {",
+      'comment "to a workload interface without an endpoint"',
+      "type filter hook postrouting priority raw; policy accept;",
+      'oifname "cali*" oifname != @known counter packets 0 bytes 0 drop comment "cali:HASH to a workload interface without an endpoint"',
+    ]);
+  });
+
+  it("the NAT as it is meant, in text and in JSON", () => {
+    const reconciler = new NftReconciler(kernel);
+    const tables = natOutgoing({
+      pools: [{ cidr: parsePrefix("10.244.0.0/16"), natOutgoing: true, origin: pool }],
+      exclusions: "IPPoolsAndHostIPs",
+      hostAddresses: new Map([[parseAddress("192.168.0.80"), origin("a node", { kind: "Node", name: "master" })]]),
+      interfacePrefix: "cali",
+    });
+    reconciler.setTables(Object.values(NAT_TABLES), tables);
+    reconciler.apply();
+    const lines = listing("ip", "ocicat-nat");
+    expect(lines).toContain("type nat hook postrouting priority srcnat; policy accept;");
+    expect(lines).toContain('elements = { 10.244.0.0/16 comment "an IP pool [IPPool default-ipv4-ippool]" }');
+    expect(lines).toContain('elements = { 192.168.0.80 comment "a node [Node master]" }');
+    expect(lines).toContain(
+      'ip saddr @nat-pools ip daddr != @pools ip daddr != @hosts oifname != "cali*" counter packets 0 bytes 0 masquerade fully-random comment "cali:HASH from a pool with natOutgoing to outside every pool and no node"',
+    );
+    const json: { readonly nftables: readonly { readonly rule?: { readonly expr: readonly unknown[] } }[] } =
+      JSON.parse(namespace.run("nft", "-j", "list", "chain", "ip", "ocicat-nat", "postrouting"));
+    expect(json.nftables.flatMap(({ rule }) => rule?.expr ?? [])).toEqual([
+      { match: { op: "==", left: { payload: { protocol: "ip", field: "saddr" } }, right: "@nat-pools" } },
+      { match: { op: "!=", left: { payload: { protocol: "ip", field: "daddr" } }, right: "@pools" } },
+      { match: { op: "!=", left: { payload: { protocol: "ip", field: "daddr" } }, right: "@hosts" } },
+      { match: { op: "!=", left: { meta: { key: "oifname" } }, right: "cali*" } },
+      { counter: { packets: 0, bytes: 0 } },
+      { masquerade: { flags: "fully-random" } },
+    ]);
+  });
+});
+
+describe("rules of others", () => {
+  const FOREIGN = `table inet foreign {
+    chain c {
+      iifname "eth0" log prefix "seen" group 3 counter
+      meta l4proto tcp th dport 22 tcp flags syn ct count over 5 reject with tcp reset
+      meta mark set meta mark | 0x10000
+      ct original ip saddr 10.0.0.1 accept
+      ip saddr & 255.0.255.0 == 10.0.1.0 drop comment "no prefix"
+      meta mark > 5 accept
+      fib saddr . iif oif missing drop
+      meta l4proto { tcp, udp } th dport 53 accept
+    }
+  }`;
+
+  it("are read with what is known of them, and the rest as it came", () => {
+    namespace.load(FOREIGN);
+    const rules = readActual(kernel, { family: "inet", name: "foreign" })[0]?.table.chains[0]?.rules ?? [];
+    expect(rules.map(({ body }) => body.map((one) => (one.kind === "opaque" ? one.name : one.kind)))).toEqual([
+      ["compare", "log", "counter"],
+      ["compare", "compare", "payload", "bitwise", "cmp", "connlimit", "reject"],
+      ["meta", "bitwise", "meta"],
+      ["ct", "cmp", "verdict"],
+      ["compare", "payload", "bitwise", "cmp", "verdict"],
+      ["meta", "byteorder", "cmp", "verdict"],
+      ["fib", "cmp", "verdict"],
+      ["lookup", "compare", "verdict"],
+    ]);
+    expect(rules[4]?.origin).toEqual(origin("no prefix"));
+  });
+
+  it("can be written elsewhere, to the byte", () => {
+    // Without the last: its set has no name of its own.
+    namespace.load(FOREIGN.replace(/.*\{ tcp, udp \}.*\n/, ""));
+    const ref = { family: "inet", name: "foreign" } as const;
+    const read = readActual(kernel, ref)[0]?.table;
+    if (read === undefined) throw new Error("nothing was read");
+    const copy = table({ ...read, name: "copy" });
+    kernel.nftCommit(encodeBatch(plan([copy], [], { ownership: false })).messages);
+    expect(listing("inet", "copy").slice(1)).toEqual(listing("inet", "foreign").slice(1));
+    const [written] = readActual(kernel, copy);
+    expect(written && canonical(written.table)).toEqual(canonical(copy));
+  });
+});
+
+describe("limits that are checked for are the kernel's:", () => {
+  const why = origin("because of a test");
+  const write = (desired: Table) => () =>
+    kernel.nftCommit(encodeBatch(plan([desired], [], { ownership: false })).messages);
+
+  const levels = (count: number) =>
+    table({
+      family: "ip",
+      name: "levels",
+      origin: why,
+      chains: [
+        baseChain({
+          name: "c0",
+          type: "filter",
+          hook: "input",
+          priority: 0,
+          policy: "accept",
+          origin: why,
+          rules: [rule(why, verdict(jump("c1")))],
+        }),
+        ...Array.from({ length: count - 1 }, (_, index) =>
+          chain({
+            name: `c${index + 1}`,
+            origin: why,
+            rules: index + 2 < count ? [rule(why, verdict(jump(`c${index + 2}`)))] : [rule(why, COUNTER)],
+          }),
+        ),
+      ],
+    });
+
+  it("sixteen levels of chains", () => {
+    expect(write(levels(16))).not.toThrow();
+    expect(write(table({ ...levels(17), name: "more" }))).toThrow(/EMLINK/);
+  });
+
+  it("128 instructions a rule", () => {
+    const long = (count: number) =>
+      table({
+        family: "ip",
+        name: `long${count}`,
+        origin: why,
+        chains: [
+          chain({ name: "c", origin: why, rules: [rule(why, ...Array.from({ length: count }, () => COUNTER))] }),
+        ],
+      });
+    expect(write(long(128))).not.toThrow();
+    expect(write(long(129))).toThrow(/EINVAL/);
+  });
+
+  it("and what is unknown to it is refused by it", () => {
+    const strange = rule(why, equal(meta("mark"), number(1)), opaque("no-such-expression", new Uint8Array()));
+    expect(
+      write(
+        table({ family: "ip", name: "t", origin: why, chains: [chain({ name: "c", origin: why, rules: [strange] })] }),
+      ),
+    ).toThrow(/ENOENT/);
+  });
+});

@@ -1,0 +1,47 @@
+import { checkTable, NftError, origin, renderBody, type Table, workloadGuard } from "@ocicat/nftables";
+import { describe, expect, it } from "vitest";
+
+const pod = origin("an endpoint", { kind: "WorkloadEndpoint", name: "default/pod1" });
+const guard = (interfacePrefix: string) =>
+  workloadGuard({ knownInterfaces: new Map([["cali1", pod]]), interfacePrefix });
+
+function rulesOf(table: Table): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(table.chains.map(({ name, rules }) => [name, rules.map(({ body }) => renderBody(body))]));
+}
+
+describe("the guard", () => {
+  it("is two rules, one a direction, whatever the number of interfaces", () => {
+    expect(rulesOf(guard("cali"))).toEqual({
+      prerouting: ['iifname "cali*" iifname != @known counter drop'],
+      postrouting: ['oifname "cali*" oifname != @known counter drop'],
+    });
+  });
+
+  it("has a rule for each of several prefixes", () => {
+    expect(rulesOf(guard("cali, tap,cali")).prerouting).toEqual([
+      'iifname "cali*" iifname != @known counter drop',
+      'iifname "tap*" iifname != @known counter drop',
+    ]);
+  });
+
+  it("knows why each interface is known", () => {
+    expect(guard("cali").sets[0]?.elements[0]?.origin).toEqual(pod);
+  });
+
+  it("says which configuration the prefix is from", () => {
+    const configuration = { kind: "FelixConfiguration", name: "default" };
+    const table = workloadGuard({ knownInterfaces: new Map(), interfacePrefix: "tap", configuration });
+    expect(table.chains[0]?.rules[0]?.origin.resources).toEqual([configuration]);
+  });
+
+  it("is a table that passes its own check", () => {
+    expect(() => checkTable(guard("cali"))).not.toThrow();
+  });
+
+  it.each(["", "cali,", "a/b", "a".repeat(16)])(
+    "is not made for the prefix %j, which would match everything or nothing",
+    (prefix) => {
+      expect(() => guard(prefix)).toThrow(NftError);
+    },
+  );
+});
