@@ -50,6 +50,10 @@ const UNREACHABLE = "next hop is not reachable";
 
 /** Chooses among the accepted paths to one prefix. Undefined: there is none that can be used (RFC 4271 §9.1.2). */
 export function select(paths: readonly Path[], resolve: NextHopResolver, multipath: boolean): Selection | undefined {
+  const [only, ...others] = paths;
+  if (only === undefined) return undefined;
+  if (others.length === 0)
+    return isUsable(only, resolve) ? { best: only, multipath: paths, step: ONLY_PATH } : undefined;
   const candidates = usable(paths, resolve);
   const [first] = candidates;
   if (first === undefined) return undefined;
@@ -71,6 +75,10 @@ export function losses(paths: readonly Path[], resolve: NextHopResolver): Readon
   }
   run([...PREFERENCE, ...TIE_BREAKS], candidates, (path, step) => dropped.set(path, step));
   return dropped;
+}
+
+function isUsable({ source, accepted }: Path, resolve: NextHopResolver): boolean {
+  return accepted !== undefined && (source === undefined || resolve(accepted.attributes.nextHop).reachable);
 }
 
 function usable(paths: readonly Path[], resolve: NextHopResolver): readonly Candidate[] {

@@ -22,14 +22,18 @@ export type ExportVerdict = { readonly attributes: PathAttributes } | { readonly
 
 /** What a peer with this view is told of a path: the attributes, or why it is not told. */
 export function exportPath(prefix: Prefix, path: Path, view: ExportView): ExportVerdict {
+  const allowed = permit(prefix, path, view);
+  return "refusal" in allowed ? allowed : shape(prefix.family, allowed.attributes, path.source === undefined, view);
+}
+
+/** Whether the path may be told at all, with the attributes that the policy leaves it. */
+export function permit(prefix: Prefix, path: Path, view: ExportView): ExportVerdict {
   const attributes = path.accepted?.attributes;
   if (attributes === undefined) return { refusal: "refused on import" };
   const forbidden = forbiddenBy(attributes, path, view.peer);
   if (forbidden !== undefined) return { refusal: forbidden };
-  const source = path.source;
-  const verdict = view.policy({ prefix, attributes, source, origin: path.origin }, view.peer);
-  if (!verdict.accept) return { refusal: verdict.reason };
-  return outgoing(prefix.family, verdict.attributes ?? attributes, path, view);
+  const verdict = view.policy({ prefix, attributes, source: path.source, origin: path.origin }, view.peer);
+  return verdict.accept ? { attributes: verdict.attributes ?? attributes } : { refusal: verdict.reason };
 }
 
 function forbiddenBy(attributes: PathAttributes, { source }: Path, peer: PolicyPeer): string | undefined {
@@ -43,12 +47,13 @@ function forbiddenBy(attributes: PathAttributes, { source }: Path, peer: PolicyP
   return confined === undefined ? undefined : "community no-export";
 }
 
-function outgoing(family: Family, attributes: PathAttributes, path: Path, view: ExportView): ExportVerdict {
+/** The form that attributes take towards peers with this view: depends on nothing but the arguments. */
+export function shape(family: Family, attributes: PathAttributes, isOwn: boolean, view: ExportView): ExportVerdict {
   const nextHop = nextHopFor(family, attributes, view);
   if (nextHop === undefined) return { refusal: `no IPv${family} address of this speaker to name as next hop` };
   const { linkLocalNextHop, ...rest } = attributes;
   const kept = nextHop === attributes.nextHop && linkLocalNextHop !== undefined ? { linkLocalNextHop } : {};
-  const shaped = view.peer.internal ? toInternal(rest) : toExternal(rest, path, view.peer);
+  const shaped = view.peer.internal ? toInternal(rest) : toExternal(rest, isOwn, view.peer);
   return { attributes: { ...shaped, nextHop, ...kept } };
 }
 
@@ -70,8 +75,8 @@ function toInternal(attributes: PathAttributes): PathAttributes {
 }
 
 /** RFC 4271 §5.1.2, §5.1.4 (a MED that was learned stays inside), §5.1.5; RFC 4456 §8. */
-function toExternal(attributes: PathAttributes, { source }: Path, peer: PolicyPeer): PathAttributes {
+function toExternal(attributes: PathAttributes, isOwn: boolean, peer: PolicyPeer): PathAttributes {
   const { localPref: _pref, originatorId: _originator, clusterList: _clusters, med, ...rest } = attributes;
-  const keepsMed = source === undefined && med !== undefined;
+  const keepsMed = isOwn && med !== undefined;
   return { ...rest, ...(keepsMed && { med }), asPath: prependAs(attributes.asPath, peer.localAs) };
 }

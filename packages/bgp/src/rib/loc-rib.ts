@@ -1,6 +1,7 @@
 import type { Address, Ipv4, Prefix } from "@ocicat/net";
 import { type NextHopResolver, select } from "./decision.ts";
 import { type Destination, type Path, type Selection, samePath } from "./path.ts";
+import { take } from "./take.ts";
 
 /** A prefix whose best path, or set of equally good paths, is not what it was. */
 export interface SelectionChange {
@@ -16,7 +17,7 @@ export interface SelectionChange {
 export class LocRib {
   /** IPv4 by address × 64 + length, IPv6 by text: a number is the cheaper key. */
   readonly #destinations = new Map<number | string, Destination>();
-  #dirty: Destination[] = [];
+  readonly #dirty = new Set<Destination>();
   readonly #resolve: NextHopResolver;
   readonly #multipath: boolean;
 
@@ -32,7 +33,7 @@ export class LocRib {
 
   /** Prefixes that wait for the decision process. */
   get pending(): number {
-    return this.#dirty.length;
+    return this.#dirty.size;
   }
 
   find(prefix: Prefix): Destination | undefined {
@@ -43,7 +44,7 @@ export class LocRib {
     const key = keyOf(prefix);
     const known = this.#destinations.get(key);
     if (known !== undefined) return known;
-    const created = { prefix, paths: [], selected: undefined, dirty: false, holders: 0 };
+    const created = { prefix, paths: [], selected: undefined, holders: 0 };
     this.#destinations.set(key, created);
     return created;
   }
@@ -54,15 +55,12 @@ export class LocRib {
 
   /** Puts `path` in the place of `previous`; either may be missing. */
   replace(destination: Destination, previous: Path | undefined, path: Path | undefined): void {
-    const others = previous === undefined ? destination.paths : destination.paths.filter((one) => one !== previous);
-    destination.paths = path === undefined ? others : [...others, path];
+    destination.paths = replaced(destination.paths, previous, path);
     this.markDirty(destination);
   }
 
   markDirty(destination: Destination): void {
-    if (destination.dirty) return;
-    destination.dirty = true;
-    this.#dirty.push(destination);
+    this.#dirty.add(destination);
   }
 
   /** Selects again where a path goes through one of these next hops (any unless told). */
@@ -77,10 +75,8 @@ export class LocRib {
 
   /** Decides up to `limit` of the prefixes that wait; the changes, in the order they were queued. */
   settle(limit: number): SelectionChange[] {
-    const batch = this.#dirty.splice(0, limit);
     const changes: SelectionChange[] = [];
-    for (const destination of batch) {
-      destination.dirty = false;
+    for (const destination of take(this.#dirty, limit)) {
       const before = destination.selected;
       const after = select(destination.paths, this.#resolve, this.#multipath);
       destination.selected = after;
@@ -100,10 +96,16 @@ export class LocRib {
   }
 
   #collect(destination: Destination): void {
-    const { paths, selected, dirty, holders, prefix } = destination;
-    if (paths.length === 0 && selected === undefined && !dirty && holders === 0)
-      this.#destinations.delete(keyOf(prefix));
+    const { paths, selected, holders, prefix } = destination;
+    if (paths.length > 0 || selected !== undefined || holders > 0 || this.#dirty.has(destination)) return;
+    this.#destinations.delete(keyOf(prefix));
   }
+}
+
+function replaced(paths: readonly Path[], previous: Path | undefined, path: Path | undefined): readonly Path[] {
+  const others = previous === undefined ? paths : paths.filter((one) => one !== previous);
+  if (path === undefined) return others;
+  return others.length === 0 ? [path] : [...others, path];
 }
 
 function keyOf(prefix: Prefix): number | string {

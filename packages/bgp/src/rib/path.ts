@@ -40,8 +40,6 @@ export interface Destination {
   readonly prefix: Prefix;
   paths: readonly Path[];
   selected: Selection | undefined;
-  /** Waits for the decision process. */
-  dirty: boolean;
   /** Queues that hold it; while there are any it stays the same object. */
   holders: number;
 }

@@ -1,12 +1,14 @@
 import type { Family, Prefix } from "@ocicat/net";
 import type { PathAttributes } from "../wire/attributes/types.ts";
 import type { CodecContext } from "../wire/context.ts";
-import { fits, packEndOfRib } from "../wire/pack.ts";
+import { packEndOfRib } from "../wire/pack.ts";
 import type { AttributeSet, AttributeStore } from "./attribute-store.ts";
 import { Bundle } from "./bundle.ts";
-import { type ExportView, exportPath } from "./export.ts";
+import type { ExportView } from "./export.ts";
+import { Exporter } from "./exporter.ts";
 import type { LocRib } from "./loc-rib.ts";
 import type { Destination, RibPeer } from "./path.ts";
+import { take } from "./take.ts";
 
 /** A peer of the group, on an Established session. */
 export interface Member {
@@ -59,9 +61,11 @@ export class UpdateGroup {
   readonly #bySource = new Map<RibPeer, number>();
   readonly #dirty = new Set<Destination>();
   readonly #seats = new Map<Member, Seat>();
+  readonly #exporter: Exporter;
 
   constructor(options: UpdateGroupOptions) {
     this.#options = options;
+    this.#exporter = new Exporter(options.view, options.codec, options.store);
     this.reconsiderAll();
   }
 
@@ -196,10 +200,8 @@ export class UpdateGroup {
   #export(destination: Destination): Advertised | undefined {
     const path = destination.selected?.best;
     if (path === undefined || (path.source !== undefined && this.#options.deferred())) return undefined;
-    const verdict = exportPath(destination.prefix, path, this.#options.view);
-    if ("refusal" in verdict) return undefined;
-    if (!fits(verdict.attributes, destination.prefix.family, this.#options.codec)) return undefined;
-    return { set: this.#options.store.acquire(verdict.attributes), source: path.source };
+    const set = this.#exporter.export(destination.prefix, path);
+    return set === undefined ? undefined : { set, source: path.source };
   }
 
   #record(destination: Destination, before: Advertised | undefined, after: Advertised | undefined): void {
@@ -300,15 +302,4 @@ function bundleOf(own: Map<RibPeer, Bundle>, peer: RibPeer): Bundle {
   const bundle = own.get(peer) ?? new Bundle();
   own.set(peer, bundle);
   return bundle;
-}
-
-/** Removes and returns up to `limit` elements. */
-function take<T>(set: Set<T>, limit: number): T[] {
-  const taken: T[] = [];
-  for (const element of set) {
-    if (taken.length === limit) break;
-    taken.push(element);
-    set.delete(element);
-  }
-  return taken;
 }

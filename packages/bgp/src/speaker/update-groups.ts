@@ -1,5 +1,5 @@
 import type { Family } from "@ocicat/net";
-import type { Policy } from "../filter/policy.ts";
+import { acceptAll, type Policy } from "../filter/policy.ts";
 import type { AttributeStore } from "../rib/attribute-store.ts";
 import type { ExportView } from "../rib/export.ts";
 import type { LocRib } from "../rib/loc-rib.ts";
@@ -80,7 +80,9 @@ export class UpdateGroups {
   #key({ peer, nextHopMode, self, policy }: ExportView, { families, codec }: Negotiated): string {
     const { as4, maxMessage } = codec;
     const own = families.map((family) => [family, self[family]?.toString() ?? null]);
-    return JSON.stringify([peer, nextHopMode, own, this.#policyNumber(policy), as4, maxMessage]);
+    // Only a policy can tell apart external peers of different ASs.
+    const remoteAs = policy === acceptAll ? 0 : peer.remoteAs;
+    return JSON.stringify([{ ...peer, remoteAs }, nextHopMode, own, this.#policyNumber(policy), as4, maxMessage]);
   }
 
   #policyNumber(policy: Policy): number {

@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Socket, connect as tcpConnect } from "node:net";
+import { OcicatError } from "@ocicat/kit";
 import { formatAddress, parseAddress } from "@ocicat/net";
 import type { Connection, Endpoint, Transport } from "../../src/index.ts";
 
@@ -27,7 +28,9 @@ export function tcpTransport(): Transport {
     listen({ address, port }, onConnection) {
       const server = createServer((socket) => onConnection(connectionOf(socket)));
       return new Promise((resolve, reject) => {
-        server.once("error", reject);
+        server.once("error", (cause) =>
+          reject(new OcicatError({ code: "BGP_LISTEN_FAILED", what: cause.message, cause })),
+        );
         server.listen({ port, ...(address !== undefined && { host: formatAddress(address) }) }, () => {
           const close = () => new Promise<void>((closed) => server.close(() => closed()));
           resolve({ local: endpointOf(server.address()), close });
