@@ -1,0 +1,264 @@
+import { Scope, seededRandom, silentLogger, TestClock } from "@ocicat/kit";
+import { FakeKernel, type Kernel, type KernelOperation, type Route } from "@ocicat/linux/kernel";
+import { type Prefix, parseAddress, parsePrefix } from "@ocicat/net";
+import type { DesiredRoute } from "@ocicat/routing";
+import { describe, expect, it } from "vitest";
+import { RouteReconciler } from "../../src/program/route-reconciler.ts";
+
+const pool = parsePrefix("10.244.0.0/16");
+const origin = { reason: "a test wants it", resources: [] };
+const block: DesiredRoute = { kind: "blackhole", destination: parsePrefix("10.244.1.0/26"), protocol: 12, origin };
+const remote: DesiredRoute = {
+  kind: "via",
+  destination: parsePrefix("10.244.2.0/26"),
+  via: parseAddress("192.168.0.82"),
+  device: undefined,
+  onlink: false,
+  protocol: 12,
+  origin,
+};
+const local: DesiredRoute = {
+  kind: "device",
+  destination: parsePrefix("10.244.1.5/32"),
+  device: "cali1",
+  protocol: 3,
+  origin,
+};
+
+function must(kernel: Kernel, ...operations: KernelOperation[]): void {
+  expect(kernel.apply(operations).filter((outcome) => outcome !== undefined)).toEqual([]);
+}
+
+function index(kernel: Kernel, name: string): number {
+  return kernel.link(name)?.index ?? 0;
+}
+
+/** A node with its interface ens33 (one end of a veth) on 192.168.0.0/24, and a reconciler whose turns the test takes. */
+function setUp(prepare: (kernel: FakeKernel) => void = () => undefined) {
+  const kernel = new FakeKernel();
+  must(kernel, { op: "link.veth", veth: { name: "ens33", up: true, peer: { name: "segment" } } });
+  must(kernel, { op: "link.set", index: index(kernel, "segment"), change: { up: true } });
+  must(kernel, {
+    op: "address.add",
+    address: { linkIndex: index(kernel, "ens33"), address: parseAddress("192.168.0.81"), prefixLength: 24, scope: 0 },
+  });
+  prepare(kernel);
+  const deferred: (() => void)[] = [];
+  const clock = new TestClock();
+  const reconciler = new RouteReconciler({
+    kernel,
+    clock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    scope: new Scope("test"),
+    interfacePrefix: "cali",
+    inPools: (destination: Prefix) => pool.covers(destination),
+    refreshMs: 90_000,
+    defer: (work) => deferred.push(work),
+  });
+  const turn = async () => {
+    for (let quiet = 0; quiet < 3; quiet++) {
+      await Promise.resolve();
+      for (let work = deferred.shift(); work !== undefined; work = deferred.shift()) {
+        quiet = 0;
+        work();
+      }
+    }
+  };
+  return { kernel, clock, reconciler, turn };
+}
+
+function makePodLink(kernel: Kernel, name: string): void {
+  must(kernel, { op: "link.veth", veth: { name, up: true, peer: { name: `${name}p` } } });
+  must(kernel, { op: "link.set", index: index(kernel, `${name}p`), change: { up: true } });
+}
+
+function table(kernel: Kernel): string[] {
+  return kernel
+    .routes(4, 254)
+    .filter((route) => pool.covers(route.destination) || route.protocol === 12)
+    .map((route) => `${route.kind} ${route.destination} proto ${route.protocol}`)
+    .sort();
+}
+
+const want = (reconciler: RouteReconciler, ...routes: DesiredRoute[]) => {
+  for (const route of routes) reconciler.setDesired(route.destination, route);
+};
+
+describe("RouteReconciler", () => {
+  it("writes nothing before it is started", async () => {
+    const { kernel, reconciler, turn } = setUp();
+    const before = kernel.writes;
+    want(reconciler, block, remote);
+    await turn();
+    expect(kernel.writes).toBe(before);
+    reconciler.start();
+    await turn();
+    expect(table(kernel)).toEqual(["blackhole 10.244.1.0/26 proto 12", "unicast 10.244.2.0/26 proto 12"]);
+  });
+
+  it("rewrites nothing that is right: a restart over the same state costs no write", async () => {
+    const first = setUp();
+    want(first.reconciler, block, remote);
+    first.reconciler.start();
+    await first.turn();
+    const before = first.kernel.writes;
+    const again = new RouteReconciler({
+      kernel: first.kernel,
+      clock: new TestClock(),
+      random: seededRandom(1),
+      logger: silentLogger,
+      scope: new Scope("again"),
+      interfacePrefix: "cali",
+      inPools: (destination) => pool.covers(destination),
+      refreshMs: 0,
+      defer: (work) => work(),
+    });
+    want(again, block, remote);
+    again.start();
+    again.releaseLearned();
+    await first.turn();
+    expect(first.kernel.writes).toBe(before);
+  });
+
+  it("holds what an earlier run learned until told that BGP is complete, then removes what nobody wants", async () => {
+    const { kernel, reconciler, turn } = setUp((before) => {
+      const route: Route = {
+        kind: "unicast",
+        destination: parsePrefix("10.244.9.0/26"),
+        table: 254,
+        protocol: 12,
+        scope: 0,
+        metric: 0,
+        preferredSource: undefined,
+        nextHops: [{ via: parseAddress("192.168.0.83"), linkIndex: index(before, "ens33"), weight: 1, onlink: false }],
+        mtu: undefined,
+      };
+      must(before, { op: "route.replace", route });
+    });
+    want(reconciler, block);
+    reconciler.start();
+    await turn();
+    expect(table(kernel)).toContain("unicast 10.244.9.0/26 proto 12");
+    reconciler.releaseLearned();
+    await turn();
+    expect(table(kernel)).toEqual(["blackhole 10.244.1.0/26 proto 12"]);
+  });
+
+  it("leaves alone what is not its own: other protocols, and its protocol outside the pools", async () => {
+    const foreign = (destination: string, protocol: number): KernelOperation => ({
+      op: "route.replace",
+      route: {
+        kind: "blackhole",
+        destination: parsePrefix(destination),
+        table: 254,
+        protocol,
+        scope: 0,
+        metric: 0,
+        preferredSource: undefined,
+        nextHops: [],
+        mtu: undefined,
+      },
+    });
+    const { kernel, reconciler, turn } = setUp((before) =>
+      must(before, foreign("10.244.7.0/26", 4), foreign("172.30.0.0/16", 12)),
+    );
+    reconciler.start();
+    reconciler.releaseLearned();
+    await turn();
+    expect(table(kernel)).toEqual(["blackhole 10.244.7.0/26 proto 4", "blackhole 172.30.0.0/16 proto 12"]);
+  });
+
+  it("waits for an interface and programs its route when it comes, and again when it comes back", async () => {
+    const { kernel, reconciler, turn } = setUp();
+    want(reconciler, local);
+    reconciler.start();
+    await turn();
+    expect(reconciler.pending().map((entry) => entry.reason)).toEqual(["interface cali1 does not exist"]);
+    expect(reconciler.missing(local.destination.isHost ? [local.destination.address] : [])[0]).toContain(
+      "does not exist",
+    );
+    makePodLink(kernel, "cali1");
+    await turn();
+    expect(table(kernel)).toEqual(["unicast 10.244.1.5/32 proto 3"]);
+    must(kernel, { op: "link.delete", index: index(kernel, "cali1") });
+    makePodLink(kernel, "cali1");
+    await turn();
+    expect(table(kernel)).toEqual(["unicast 10.244.1.5/32 proto 3"]);
+    expect(reconciler.pending()).toEqual([]);
+  });
+
+  it("says why a next hop on no subnet is not programmed", async () => {
+    const { reconciler, turn } = setUp();
+    want(reconciler, { ...remote, via: parseAddress("10.1.1.1") });
+    reconciler.start();
+    await turn();
+    expect(reconciler.inspect(remote.destination).pending).toContain("on no subnet of this node");
+  });
+
+  it("puts back what somebody deletes, by notification and without waiting for the refresh", async () => {
+    const { kernel, reconciler, turn } = setUp();
+    want(reconciler, block);
+    reconciler.start();
+    await turn();
+    const other = new FakeKernel(kernel.namespace);
+    const [route] = other.routes(4, 254).filter((entry) => entry.kind === "blackhole");
+    if (route !== undefined) must(other, { op: "route.delete", route });
+    await turn();
+    expect(table(kernel)).toEqual(["blackhole 10.244.1.0/26 proto 12"]);
+  });
+
+  it("finds drift it was not told of at the refresh, and after an overflow", async () => {
+    for (const notice of ["refresh", "overflow"] as const) {
+      const { kernel, clock, reconciler, turn } = setUp();
+      want(reconciler, block);
+      reconciler.start();
+      await turn();
+      const other = new FakeKernel(kernel.namespace);
+      const [route] = other.routes(4, 254).filter((entry) => entry.kind === "blackhole");
+      if (route !== undefined) must(other, { op: "route.delete", route });
+      if (notice === "overflow") kernel.overflowMonitors();
+      else clock.advance(90_000);
+      await turn();
+      expect(table(kernel)).toEqual(["blackhole 10.244.1.0/26 proto 12"]);
+    }
+  });
+
+  it("tries a refused route again later, and takes no other down with it", async () => {
+    const { kernel, clock, reconciler, turn } = setUp();
+    const mend = kernel.injectFault((operation) =>
+      operation.op === "route.replace" && operation.route.destination.equals(block.destination)
+        ? { errno: "ENOBUFS", number: 105, message: "no room" }
+        : undefined,
+    );
+    want(reconciler, block, remote);
+    reconciler.start();
+    await turn();
+    expect(table(kernel)).toEqual(["unicast 10.244.2.0/26 proto 12"]);
+    expect(reconciler.inspect(block.destination).pending).toContain("ENOBUFS no room");
+    mend();
+    clock.advance(200);
+    await turn();
+    expect(table(kernel)).toEqual(["blackhole 10.244.1.0/26 proto 12", "unicast 10.244.2.0/26 proto 12"]);
+  });
+
+  it("writes many routes in slices, so that no turn is long, and one change in one write", async () => {
+    const { kernel, reconciler, turn } = setUp();
+    const many = Array.from(
+      { length: 1_000 },
+      (_, index): DesiredRoute => ({
+        ...block,
+        destination: parsePrefix(`10.244.${index >> 2}.${(index & 3) * 64}/26`),
+      }),
+    );
+    want(reconciler, ...many);
+    reconciler.start();
+    await turn();
+    expect(table(kernel)).toHaveLength(1_000);
+    const before = kernel.writes;
+    const one = many[500];
+    if (one !== undefined) reconciler.setDesired(one.destination, undefined);
+    await turn();
+    expect(kernel.writes - before).toBe(1);
+  });
+});
