@@ -1,3 +1,5 @@
+export { type Capture, type CapturedFrame, type CaptureOptions, openCapture } from "./capture/capture.ts";
+export { type PcapFrame, pcapHeader, pcapRecord } from "./capture/pcap.ts";
 export { type OpenKernelOptions, openKernel } from "./host/kernel.ts";
 export * from "./kernel/index.ts";
 export * from "./namespace/index.ts";

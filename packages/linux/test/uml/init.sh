@@ -1,10 +1,9 @@
 #!/bin/sh
-# Process 1 of the user-mode kernel. Its root is the host's file system, so Node and this checkout are there; /proc, /sys, /dev
+# Process 1 of the user-mode kernel. Its root is the host's file system, so Node and this checkout are there; /proc, /sys
 # and /run (namespaces, sockets) are its own. What it has found goes to $OCT_WORK, a directory of the host; `status` comes
 # last and is the only sign of an end that was reached. Variables come from the kernel's command line.
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
-mount -t devtmpfs devtmpfs /dev
 mount -t tmpfs tmpfs /run
 export HOME=/run TMPDIR=/run PATH="$OCT_ROOT/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 uname -r >"$OCT_WORK/kernel"
@@ -14,7 +13,7 @@ uname -r >"$OCT_WORK/kernel"
   ip link set lo up
   cd "$OCT_ROOT"
   vitest run --no-cache --test-timeout=60000 --reporter=json --outputFile="$OCT_WORK/report.json" \
-    packages/linux/test/namespace packages/linux/test/kernel --exclude '**/fake*.test.ts'
+    packages/linux/test/namespace packages/linux/test/kernel packages/linux/test/capture --exclude '**/fake*.test.ts'
 ) >"$OCT_WORK/output" 2>&1
 echo $? >"$OCT_WORK/status"
 sync
