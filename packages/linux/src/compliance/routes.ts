@@ -106,6 +106,14 @@ export function routeCompliance(namespace: () => Subject): void {
       const { link } = plug({ kernel, fd: -1 });
       const bad: [string, Route][] = [
         ["a unicast route needs a next hop", route("10.0.0.0/24")],
+        [
+          "a blackhole route has no next hop",
+          route("10.0.0.0/24", { kind: "blackhole", nextHops: [direct(link.index)] }),
+        ],
+        [
+          "each of several IPv6 next hops needs a gateway",
+          route("2001:db8:a::/64", { nextHops: [direct(link.index), via("2001:db8::2", link.index)] }),
+        ],
         ["weight 257 is not", route("10.0.0.0/24", { nextHops: [via("192.0.2.2", link.index, { weight: 257 })] })],
         ["table 0 is not", route("10.0.0.0/24", { kind: "blackhole", table: 0 })],
         ["metric -1 is not", route("10.0.0.0/24", { kind: "blackhole", metric: -1 })],
@@ -204,7 +212,16 @@ export function routeCompliance(namespace: () => Subject): void {
       }
     });
 
-    it("leave with their link, when it goes down and when it goes away, unless another next hop lives", () => {
+    it("leave with a link that goes away, whatever other next hop they have (IPv4)", () => {
+      const { kernel } = namespace();
+      const first = plug({ kernel, fd: -1 }, "oct0", ["192.0.2.1/24"]).link;
+      const second = plug({ kernel, fd: -1 }, "oct1", ["198.18.0.1/24"]).link;
+      const nextHops = [via("192.0.2.2", first.index), via("198.18.0.2", second.index)];
+      succeed(kernel, replace(route("10.0.0.0/24", { nextHops })), { op: "link.delete", index: second.index });
+      expect(ours(kernel.routes(4))).toEqual([]);
+    });
+
+    it("leave with a link that goes down, unless another next hop lives", () => {
       const { kernel } = namespace();
       const first = plug({ kernel, fd: -1 }, "oct0", ["192.0.2.1/24"]).link;
       const second = plug({ kernel, fd: -1 }, "oct1", ["198.18.0.1/24"]).link;
@@ -214,7 +231,7 @@ export function routeCompliance(namespace: () => Subject): void {
       succeed(kernel, ...[both, single, nowhere].map(replace));
       succeed(kernel, { op: "link.set", index: first.index, change: { up: false } });
       expect(ours(kernel.routes(4))).toEqual([both, nowhere]);
-      succeed(kernel, { op: "link.delete", index: second.index });
+      succeed(kernel, { op: "link.set", index: second.index, change: { up: false } });
       expect(ours(kernel.routes(4))).toEqual([nowhere]);
       succeed(kernel, { op: "link.set", index: first.index, change: { up: true } });
       expect(ours(kernel.routes(4))).toEqual([nowhere]);

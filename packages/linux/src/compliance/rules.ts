@@ -45,6 +45,23 @@ export function ruleCompliance(namespace: () => Subject): void {
       expect(listed()).toEqual([]);
     });
 
+    it("leave out what fits anything: such a one is found to be there already, and deletes a narrower one", () => {
+      const { kernel } = namespace();
+      const narrow: Rule = {
+        ...plain,
+        family: 4,
+        priority: 100,
+        table: 7,
+        source: parsePrefix("10.0.0.0/8"),
+        protocol: BIRD,
+      };
+      const wide: Rule = { ...narrow, source: undefined };
+      succeed(kernel, { op: "rule.add", rule: narrow });
+      expect(refused(kernel, { op: "rule.add", rule: wide }).errno).toBe("EEXIST");
+      succeed(kernel, { op: "rule.delete", rule: wide });
+      expect(kernel.rules(4).filter((rule) => rule.protocol === BIRD)).toEqual([]);
+    });
+
     it("twice is EEXIST, none is ENOENT", () => {
       const { kernel } = namespace();
       const rule: Rule = { ...plain, family: 4, priority: 100, table: 1000, protocol: BIRD };

@@ -1,8 +1,9 @@
 import type { Family } from "@ocicat/net";
 import { errnoNumber } from "./errno.ts";
 import { KernelError } from "./error.ts";
-import { addAddress, deleteAddress, localRoutes } from "./fake/addresses.ts";
+import { addAddress, deleteAddress } from "./fake/addresses.ts";
 import { createBridge, createVeth, createVxlan, deleteLink, setLink } from "./fake/links.ts";
+import { localRoutes } from "./fake/local-table.ts";
 import { type FakeNamespace, FakeNetwork, linkView } from "./fake/namespace.ts";
 import { deleteForwardingEntry, deleteNeighbour, replaceForwardingEntry, replaceNeighbour } from "./fake/neighbours.ts";
 import { failure, Refusal } from "./fake/refusal.ts";

@@ -1,3 +1,4 @@
+export { applyAll, errorOf } from "./apply-all.ts";
 export { describeOperation } from "./describe.ts";
 export { type Errno, errnoName, errnoNumber } from "./errno.ts";
 export { KernelError, type KernelErrorDetails } from "./error.ts";

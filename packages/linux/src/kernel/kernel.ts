@@ -135,6 +135,7 @@ export type KernelOperation =
   /** The all-zero MAC (flooding) of a VXLAN device may have several destinations: there it appends. */
   | { readonly op: "fdb.replace"; readonly entry: ForwardingEntry }
   | { readonly op: "fdb.delete"; readonly entry: ForwardingEntry }
+  /** What a rule leaves out fits anything when the kernel compares it: give each rule a priority of its own. */
   | { readonly op: "rule.add"; readonly rule: Rule }
   | { readonly op: "rule.delete"; readonly rule: Rule }
   | { readonly op: "link.set"; readonly index: number; readonly change: LinkChange }

@@ -1,5 +1,5 @@
 import { bitsOf, familyOf } from "@ocicat/net";
-import type { KernelOperation, LinkChange, NextHop, Route, Rule } from "./kernel.ts";
+import type { KernelOperation, LinkChange, NextHop, Route, RouteKind, Rule } from "./kernel.ts";
 
 /*
  * What no kernel field can hold is refused here, by the real kernel's driver and the fake alike, before anything is sent:
@@ -16,7 +16,7 @@ type Objection = string | undefined;
 function objections(operation: KernelOperation): Objection[] {
   switch (operation.op) {
     case "route.replace":
-      return [leadsSomewhere(operation.route), ...route(operation.route)];
+      return [leadsAsItsKind(operation.route), ...route(operation.route)];
     case "route.delete":
       return route(operation.route);
     case "address.add":
@@ -57,8 +57,17 @@ function objections(operation: KernelOperation): Objection[] {
   }
 }
 
-function leadsSomewhere({ kind, nextHops }: Route): Objection {
-  return kind === "unicast" && nextHops.length === 0 ? "a unicast route needs a next hop" : undefined;
+/** Routes of these kinds end where they are. */
+export const LEADS_NOWHERE: ReadonlySet<RouteKind> = new Set(["blackhole", "unreachable", "prohibit", "throw"]);
+
+function leadsAsItsKind({ kind, destination, nextHops }: Route): Objection {
+  if (kind === "unicast" && nextHops.length === 0) return "a unicast route needs a next hop";
+  if (LEADS_NOWHERE.has(kind) && nextHops.length > 0) return `a ${kind} route has no next hop`;
+  // Linux 6.18 refuses it, 6.1 takes it.
+  const shares = destination.family === 6 && nextHops.length > 1;
+  return shares && nextHops.some(({ via }) => via === undefined)
+    ? "each of several IPv6 next hops needs a gateway"
+    : undefined;
 }
 
 function route(given: Route): Objection[] {

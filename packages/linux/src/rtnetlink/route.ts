@@ -8,6 +8,7 @@ import {
   NLM_F_REPLACE,
 } from "@ocicat/netlink";
 import type { NextHop, Route, RouteKind } from "../kernel/kernel.ts";
+import { LEADS_NOWHERE } from "../kernel/validate.ts";
 import {
   IPV6_DEFAULT_METRIC,
   RT_SCOPE_NOWHERE,
@@ -88,10 +89,8 @@ function anyOf(family: Family): Address {
   return family === 4 ? ipv4(0) : ipv6(0n);
 }
 
-/** The kernel puts IPv6 routes that lead nowhere on the loopback device; they have no next hop all the same. */
-const LEADS_NOWHERE: ReadonlySet<RouteKind> = new Set(["blackhole", "unreachable", "prohibit", "throw"]);
-
 function nextHopsIn(attributes: Attributes, kind: RouteKind, flags: number): NextHop[] {
+  // The kernel puts those of IPv6 on the loopback device; they have no next hop all the same.
   if (LEADS_NOWHERE.has(kind)) return [];
   const several = attributes.bytes(RTA_MULTIPATH);
   if (several !== undefined) return multipathIn(several);

@@ -1,14 +1,14 @@
-import { familyOf, Prefix } from "@ocicat/net";
+import { familyOf, Prefix, parseAddress } from "@ocicat/net";
 import type { LinkAddress, Route } from "../kernel.ts";
-import type { FakeNamespace } from "./namespace.ts";
+import { type FakeNamespace, flushNeighbours } from "./namespace.ts";
 import { refuse } from "./refusal.ts";
-import { flushLinkRoutes, flushRoutesPreferring } from "./routes.ts";
+import { flushIpv4Routes, flushRoutesPreferring } from "./routes.ts";
 
 const RTPROT_KERNEL = 2;
 const MAIN = 254;
-const LOCAL = 255;
 const SCOPE_LINK = 253;
-const SCOPE_HOST = 254;
+/** Given to the loopback device by itself, without a route. */
+const LOOPBACK_IPV6 = parseAddress("::1");
 /** IP6_RT_PRIO_ADDRCONF */
 const IPV6_CONNECTED_METRIC = 256;
 
@@ -60,19 +60,32 @@ function networkOf({ address, prefixLength }: LinkAddress): Prefix {
   return Prefix.of(address, prefixLength);
 }
 
-/** Takes addresses away with what depends on them: their networks' routes, routes that prefer them, and with a link's last IPv4 address all its IPv4 routes. */
+/** Takes addresses away with what depends on them: the routes to their networks, and those that prefer them as source. */
 export function flushLinkAddresses(namespace: FakeNamespace, which: (entry: LinkAddress) => boolean): void {
   for (const entry of namespace.addresses.filter(which)) {
     const connected = connectedRoute(namespace, entry);
     namespace.addresses = namespace.addresses.filter((each) => each !== entry);
     namespace.notifier.tell({ type: "address.gone", address: entry });
-    if (connected !== undefined) removeConnected(namespace, connected);
+    if (connected !== undefined && !sharesNetwork(namespace, entry)) removeConnected(namespace, connected);
     if (!namespace.isLocal(entry.address)) flushRoutesPreferring(namespace, entry.address);
     const last = !namespace.addresses.some(
       (each) => each.linkIndex === entry.linkIndex && familyOf(each.address) === 4,
     );
-    if (familyOf(entry.address) === 4 && last) flushLinkRoutes(namespace, entry.linkIndex, 4);
+    if (familyOf(entry.address) === 4 && last) disableIpv4(namespace, entry.linkIndex);
   }
+}
+
+/** A link that loses its last IPv4 address loses its IPv4 routes and neighbours too. */
+function disableIpv4(namespace: FakeNamespace, linkIndex: number): void {
+  flushIpv4Routes(namespace, linkIndex);
+  flushNeighbours(namespace, (entry) => entry.linkIndex === linkIndex && familyOf(entry.address) === 4);
+}
+
+/** Another IPv6 address of the same network on the same link: they share one route. */
+function sharesNetwork({ addresses }: FakeNamespace, entry: LinkAddress): boolean {
+  const shares = (each: LinkAddress) =>
+    each.linkIndex === entry.linkIndex && familyOf(each.address) === 6 && networkOf(each).equals(networkOf(entry));
+  return familyOf(entry.address) === 6 && addresses.some(shares);
 }
 
 function removeConnected(namespace: FakeNamespace, connected: Route): void {
@@ -107,6 +120,7 @@ function connectedRoute(namespace: FakeNamespace, entry: LinkAddress): Route | u
   const six = familyOf(address) === 6;
   const loopback = namespace.links.get(linkIndex)?.loopback === true;
   if (!six && (prefixLength === 32 || loopback || primaryOf(namespace, entry) !== entry)) return undefined;
+  if (address === LOOPBACK_IPV6) return undefined;
   return {
     kind: "unicast",
     destination: Prefix.of(address, prefixLength),
@@ -116,37 +130,6 @@ function connectedRoute(namespace: FakeNamespace, entry: LinkAddress): Route | u
     metric: six ? IPV6_CONNECTED_METRIC : 0,
     preferredSource: six ? undefined : address,
     nextHops: [{ via: undefined, linkIndex, weight: 1, onlink: false }],
-    mtu: undefined,
-  };
-}
-
-/** What the kernel keeps in the local table for the addresses of links that are up. */
-export function localRoutes(namespace: FakeNamespace): Route[] {
-  return namespace.addresses.flatMap((entry) => {
-    if (!namespace.links.get(entry.linkIndex)?.up) return [];
-    const { address, prefixLength } = entry;
-    const own = localRoute(entry, "local", Prefix.host(address), SCOPE_HOST);
-    if (familyOf(address) === 6) return [{ ...own, scope: 0, preferredSource: undefined }];
-    const network = networkOf(entry);
-    const loopback = namespace.links.get(entry.linkIndex)?.loopback === true;
-    return [
-      own,
-      ...(loopback ? [localRoute(entry, "local", network, SCOPE_HOST)] : []),
-      ...(prefixLength < 31 ? [localRoute(entry, "broadcast", Prefix.host(network.last), SCOPE_LINK)] : []),
-    ];
-  });
-}
-
-function localRoute(entry: LinkAddress, kind: "local" | "broadcast", destination: Prefix, scope: number): Route {
-  return {
-    kind,
-    destination,
-    table: LOCAL,
-    protocol: RTPROT_KERNEL,
-    scope,
-    metric: 0,
-    preferredSource: entry.address,
-    nextHops: [{ via: undefined, linkIndex: entry.linkIndex, weight: 1, onlink: false }],
     mtu: undefined,
   };
 }

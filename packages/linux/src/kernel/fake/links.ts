@@ -1,9 +1,9 @@
 import { familyOf, parseAddress } from "@ocicat/net";
 import type { KernelOperation, LinkChange, VethSpec, VxlanSpec } from "../kernel.ts";
 import { addConnectedRoute, flushLinkAddresses } from "./addresses.ts";
-import { type FakeLink, type FakeNamespace, linkView, tellLink } from "./namespace.ts";
+import { type FakeLink, type FakeNamespace, flushNeighbours, linkView, tellLink } from "./namespace.ts";
 import { refuse } from "./refusal.ts";
-import { flushLinkRoutes } from "./routes.ts";
+import { flushDownRoutes, flushGoneRoutes, limitRouteMtu } from "./routes.ts";
 
 type Operation<K extends KernelOperation["op"]> = Extract<KernelOperation, { op: K }>;
 
@@ -79,7 +79,7 @@ export function setLink(namespace: FakeNamespace, index: number, change: LinkCha
   const { mac, mtu, name, master, up, namespaceFd } = change;
   if (namespaceFd !== undefined) move(link, namespaceOf(link, namespaceFd));
   if (mac !== undefined) link.mac = mac;
-  if (mtu !== undefined) link.mtu = mtu;
+  if (mtu !== undefined) changeMtu(link, mtu);
   if (name !== undefined && name !== link.name) {
     link.home.sysctls.renameLink(link.name, name);
     link.name = name;
@@ -92,6 +92,12 @@ export function setLink(namespace: FakeNamespace, index: number, change: LinkCha
 
 function namespaceOf({ home }: FakeLink, fd: number): FakeNamespace {
   return home.network.byDescriptor(fd) ?? refuse("EBADF");
+}
+
+function changeMtu(link: FakeLink, mtu: number): void {
+  if (mtu === link.mtu) return;
+  limitRouteMtu(link.home, link.index, link.mtu, mtu);
+  link.mtu = mtu;
 }
 
 function checkChange(link: FakeLink, { name, mtu, master, namespaceFd }: LinkChange): void {
@@ -146,27 +152,22 @@ function bringUp(link: FakeLink): void {
 }
 
 function takeDown(link: FakeLink): void {
-  const { home } = link;
+  const { home, index } = link;
   link.up = false;
-  flushLinkRoutes(home, link.index);
+  flushDownRoutes(home, link.index);
   flushLinkAddresses(home, (entry) => entry.linkIndex === link.index && familyOf(entry.address) === 6);
-  flushNeighbours(link);
+  flushNeighbours(home, (entry) => entry.linkIndex === index);
   tellLink(link);
   if (link.peer?.up === true) tellLink(link.peer);
-}
-
-function flushNeighbours({ home, index }: FakeLink): void {
-  const gone = home.neighbours.filter((entry) => entry.linkIndex === index);
-  home.neighbours = home.neighbours.filter((entry) => entry.linkIndex !== index);
-  for (const neighbour of gone) home.notifier.tell({ type: "neighbour.gone", neighbour });
 }
 
 /** Out of its namespace, with all that hangs on it there. */
 function takeAway(link: FakeLink): void {
   const { home, index } = link;
   if (link.up) takeDown(link);
+  flushGoneRoutes(home, index);
   flushLinkAddresses(home, (entry) => entry.linkIndex === index);
-  flushNeighbours(link);
+  flushNeighbours(home, (entry) => entry.linkIndex === index);
   home.forwardingEntries = home.forwardingEntries.filter((entry) => entry.linkIndex !== index);
   home.links.delete(index);
   home.sysctls.removeLink(link.name);

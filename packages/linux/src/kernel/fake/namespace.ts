@@ -121,3 +121,9 @@ function hasCarrier(link: FakeLink): boolean {
 export function tellLink(link: FakeLink): void {
   link.home.notifier.tell({ type: "link", link: linkView(link) });
 }
+
+export function flushNeighbours(namespace: FakeNamespace, which: (entry: Neighbour) => boolean): void {
+  const gone = namespace.neighbours.filter(which);
+  namespace.neighbours = namespace.neighbours.filter((entry) => !which(entry));
+  for (const neighbour of gone) namespace.notifier.tell({ type: "neighbour.gone", neighbour });
+}

@@ -1,12 +1,13 @@
-import { type Address, type Family, familyOf, Prefix } from "@ocicat/net";
-import type { NextHop, Route, RouteKind } from "../kernel.ts";
+import { type Address, type Family, Prefix } from "@ocicat/net";
+import type { NextHop, Route, Rule } from "../kernel.ts";
+import { LEADS_NOWHERE } from "../validate.ts";
+import { isInLocalTable } from "./local-table.ts";
 import type { FakeNamespace } from "./namespace.ts";
 import { refuse } from "./refusal.ts";
 
 const MAIN = 254;
-const DEFAULT = 253;
-
-const LEADS_NOWHERE: ReadonlySet<RouteKind> = new Set(["blackhole", "unreachable", "prohibit", "throw"]);
+const SCOPE_LINK = 253;
+const SCOPE_HOST = 254;
 
 export function replaceRoute(namespace: FakeNamespace, wanted: Route): void {
   const route = accepted(namespace, wanted);
@@ -72,9 +73,8 @@ function sameHop(a: NextHop, b: NextHop | undefined): boolean {
 /** As the kernel would keep it; throws Refusal if it would not. */
 function accepted(namespace: FakeNamespace, route: Route): Route {
   const six = route.destination.family === 6;
-  const nextHops = LEADS_NOWHERE.has(route.kind)
-    ? []
-    : route.nextHops.map((hop) => (six ? hopOfIpv6(namespace, hop) : hopOfIpv4(namespace, route, hop)));
+  if (LEADS_NOWHERE.has(route.kind)) return { ...route, scope: six ? 0 : route.scope };
+  const nextHops = route.nextHops.map((hop) => (six ? hopOfIpv6(namespace, hop) : hopOfIpv4(namespace, route, hop)));
   const { preferredSource } = route;
   if (preferredSource !== undefined && !namespace.isLocal(preferredSource)) {
     refuse("EINVAL", six ? "Invalid source address" : "Invalid prefsrc address");
@@ -94,6 +94,7 @@ function hopOfIpv4(namespace: FakeNamespace, route: Route, hop: NextHop): NextHo
   }
   if (onlink) {
     requireUp(namespace, linkIndex, "Nexthop device is not up");
+    if (isInLocalTable(namespace, via)) refuse("EINVAL", "Nexthop has invalid gateway");
     return hop;
   }
   const found = linkOfGateway(namespace, route, via, linkIndex) ?? refuse("ENETUNREACH", "Nexthop has invalid gateway");
@@ -111,16 +112,27 @@ function requireUp(namespace: FakeNamespace, index: number, message: string): vo
  */
 function linkOfGateway(namespace: FakeNamespace, route: Route, via: Address, linkIndex: number): number | undefined {
   const own = namespace.addresses.find(
-    (entry) => entry.address === via && namespace.links.get(entry.linkIndex)?.up === true,
+    (entry) =>
+      entry.address === via &&
+      (linkIndex === 0 || entry.linkIndex === linkIndex) &&
+      namespace.links.get(entry.linkIndex)?.up === true,
   );
-  if (own !== undefined && route.scope < 254) return linkIndex === 0 ? own.linkIndex : linkIndex;
-  for (const table of new Set([route.table, MAIN, DEFAULT])) {
+  if (own !== undefined && route.scope < SCOPE_HOST) return own.linkIndex;
+  const scope = Math.max(route.scope + 1, SCOPE_LINK);
+  for (const table of tablesFor(namespace, route.table, via)) {
     const [best] = namespace.routes
-      .filter((each) => each.table === table && each.scope > route.scope && leadsTo(each, via, linkIndex))
+      .filter((each) => each.table === table && each.scope >= scope && leadsTo(each, via, linkIndex))
       .toSorted((a, b) => b.destination.length - a.destination.length || a.metric - b.metric);
     if (best !== undefined) return linkIndex === 0 ? best.nextHops[0]?.linkIndex : linkIndex;
   }
   return undefined;
+}
+
+/** The route's own table first, then as the rules say for a packet without source and mark. */
+function tablesFor({ rules }: FakeNamespace, own: number, via: Address): Set<number> {
+  const applies = ({ family, source, destination, mark }: Rule) =>
+    family === 4 && source === undefined && mark === undefined && (destination?.has(via) ?? true);
+  return new Set([...(own === MAIN ? [] : [own]), ...rules.filter(applies).map((rule) => rule.table)]);
 }
 
 /** On any link if the index is 0. */
@@ -132,17 +144,40 @@ function leadsTo(route: Route, address: Address, linkIndex: number): boolean {
   );
 }
 
+/** The checks in the kernel's order: what is wrong twice is answered by the first. */
 function hopOfIpv6(namespace: FakeNamespace, hop: NextHop): NextHop {
   const { via, linkIndex, onlink } = hop;
-  if (linkIndex !== 0) requireUp(namespace, linkIndex, "");
-  if (via === undefined) return linkIndex === 0 ? refuse("ENODEV") : hop;
+  if (linkIndex !== 0 && !namespace.links.has(linkIndex)) refuse("ENODEV");
+  if (onlink) {
+    requireUp(namespace, linkIndex, "Nexthop device is down");
+    if (via !== undefined && leadsElsewhere(namespace, via, linkIndex)) {
+      refuse("EINVAL", "Nexthop has invalid gateway or device mismatch");
+    }
+  }
+  const found = via === undefined || onlink ? linkIndex : linkOfIpv6Gateway(namespace, via, linkIndex);
+  if (via !== undefined && namespace.isLocal(via)) refuse("EINVAL", "Gateway can not be a local address");
+  requireUp(namespace, found, "Nexthop device is down");
+  return { ...hop, linkIndex: found };
+}
+
+/** A route more specific than the default leads to the gateway by another link. */
+function leadsElsewhere(namespace: FakeNamespace, via: Address, linkIndex: number): boolean {
+  const covering = namespace.routes.filter(
+    (route) => route.table === MAIN && route.destination.length > 0 && route.destination.has(via),
+  );
+  const longest = Math.max(...covering.map((route) => route.destination.length));
+  const best = covering.filter((route) => route.destination.length === longest && !LEADS_NOWHERE.has(route.kind));
+  return best.length > 0 && !best.some((route) => uses(route, linkIndex));
+}
+
+function linkOfIpv6Gateway(namespace: FakeNamespace, via: Address, linkIndex: number): number {
   if (namespace.isLocal(via)) refuse("EINVAL", "Gateway can not be a local address");
-  if (onlink || (linkIndex !== 0 && isLinkLocal(via))) return hop;
+  if (linkIndex !== 0 && isLinkLocal(via)) return linkIndex;
   const onLink = namespace.routes.find(
     (route) => leadsTo(route, via, linkIndex) && route.nextHops.every((each) => each.via === undefined),
   );
-  if (onLink === undefined) return refuse("EHOSTUNREACH");
-  return { ...hop, linkIndex: linkIndex === 0 ? (onLink.nextHops[0]?.linkIndex ?? 0) : linkIndex };
+  const [hop] = (onLink ?? refuse("EHOSTUNREACH")).nextHops;
+  return linkIndex === 0 ? (hop?.linkIndex ?? 0) : linkIndex;
 }
 
 /** fe80::/10 */
@@ -151,29 +186,56 @@ function isLinkLocal(address: Address): boolean {
 }
 
 /**
- * What the kernel does when a link goes down. IPv4: a route goes when none of its next hops lives, without a word. IPv6: next
- * hops on the link go, and a route with its last one, announced.
+ * What the kernel does when a link goes down: a route goes when none of its next hops lives; in IPv6 it is announced, in
+ * IPv4 not a word.
  */
-export function flushLinkRoutes(namespace: FakeNamespace, linkIndex: number, only?: Family): void {
-  const lives = (hop: NextHop) => hop.linkIndex !== linkIndex && namespace.links.get(hop.linkIndex)?.up === true;
-  const kept: Route[] = [];
-  for (const route of namespace.routes) {
-    const { family } = route.destination;
-    const touched = route.nextHops.some((hop) => hop.linkIndex === linkIndex);
-    if (!touched || (only !== undefined && only !== family)) kept.push(route);
-    else if (family === 4) {
-      if (route.nextHops.some(lives)) kept.push(route);
-    } else {
-      const rest = route.nextHops.filter((hop) => hop.linkIndex !== linkIndex);
-      if (rest.length > 0) kept.push({ ...route, nextHops: rest });
-      namespace.notifier.tell({ type: "route.gone", route });
-    }
-  }
-  namespace.routes = kept;
+export function flushDownRoutes(namespace: FakeNamespace, linkIndex: number): void {
+  dropRoutes(namespace, (route) => diesWith(namespace, route, linkIndex));
 }
 
-/** Without a word, as the kernel. */
+/** When it goes away: an IPv4 route goes with any of its next hops, an IPv6 route loses that one. */
+export function flushGoneRoutes(namespace: FakeNamespace, linkIndex: number): void {
+  dropRoutes(namespace, (route) => route.destination.family === 4 && uses(route, linkIndex));
+  namespace.routes = namespace.routes.map((route) =>
+    uses(route, linkIndex)
+      ? { ...route, nextHops: route.nextHops.filter((hop) => hop.linkIndex !== linkIndex) }
+      : route,
+  );
+}
+
+/** When its last IPv4 address goes: IPv4 routes, as if it went down. */
+export function flushIpv4Routes(namespace: FakeNamespace, linkIndex: number): void {
+  dropRoutes(namespace, (route) => route.destination.family === 4 && diesWith(namespace, route, linkIndex));
+}
+
+/** IPv4 routes of the main table that prefer a source that is no longer there. */
 export function flushRoutesPreferring(namespace: FakeNamespace, address: Address): void {
-  if (familyOf(address) === 6) return;
-  namespace.routes = namespace.routes.filter((route) => route.preferredSource !== address);
+  const prefers = (route: Route) => route.preferredSource === address && route.table === MAIN;
+  dropRoutes(namespace, (route) => route.destination.family === 4 && prefers(route));
+}
+
+function diesWith(namespace: FakeNamespace, route: Route, linkIndex: number): boolean {
+  const lives = (hop: NextHop) => hop.linkIndex !== linkIndex && namespace.links.get(hop.linkIndex)?.up === true;
+  return uses(route, linkIndex) && !route.nextHops.some(lives);
+}
+
+function uses(route: Route, linkIndex: number): boolean {
+  return route.nextHops.some((hop) => hop.linkIndex === linkIndex);
+}
+
+/** Routes that the kernel itself lets go of: announced in IPv6 only. */
+function dropRoutes(namespace: FakeNamespace, which: (route: Route) => boolean): void {
+  const gone = namespace.routes.filter(which);
+  namespace.routes = namespace.routes.filter((route) => !which(route));
+  for (const route of gone) if (route.destination.family === 6) namespace.notifier.tell({ type: "route.gone", route });
+}
+
+/** An IPv6 route's MTU that the link no longer allows, or that was the link's, becomes the link's; in IPv4 it stays. */
+export function limitRouteMtu(namespace: FakeNamespace, linkIndex: number, before: number, now: number): void {
+  const follows = ({ destination, nextHops, mtu }: Route) =>
+    destination.family === 6 &&
+    nextHops.some((hop) => hop.linkIndex === linkIndex) &&
+    mtu !== undefined &&
+    (mtu >= now || mtu === before);
+  namespace.routes = namespace.routes.map((route) => (follows(route) ? { ...route, mtu: now } : route));
 }
