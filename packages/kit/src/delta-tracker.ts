@@ -13,7 +13,8 @@
 export class DeltaTracker<K, V> {
   readonly #desired = new Map<K, V>();
   readonly #actual = new Map<K, V>();
-  readonly #pending = new Set<K>();
+  readonly #updates = new Set<K>();
+  readonly #deletions = new Set<K>();
   readonly #equal: (a: V, b: V) => boolean;
 
   constructor(equal: (a: V, b: V) => boolean) {
@@ -61,12 +62,12 @@ export class DeltaTracker<K, V> {
 
   /** How many keys differ. */
   get pending(): number {
-    return this.#pending.size;
+    return this.#updates.size + this.#deletions.size;
   }
 
   /** Keys to create or change, with the value wanted and the one that is there (undefined if none). */
   *updates(): IterableIterator<{ readonly key: K; readonly desired: V; readonly actual: V | undefined }> {
-    for (const key of this.#pending) {
+    for (const key of this.#updates) {
       const desired = this.#desired.get(key);
       if (desired !== undefined) yield { key, desired, actual: this.#actual.get(key) };
     }
@@ -74,17 +75,22 @@ export class DeltaTracker<K, V> {
 
   /** Keys that exist and should not. */
   *deletions(): IterableIterator<{ readonly key: K; readonly actual: V }> {
-    for (const key of this.#pending) {
+    for (const key of this.#deletions) {
       const actual = this.#actual.get(key);
-      if (actual !== undefined && !this.#desired.has(key)) yield { key, actual };
+      if (actual !== undefined) yield { key, actual };
     }
   }
 
   #review(key: K): void {
     const desired = this.#desired.get(key);
     const actual = this.#actual.get(key);
-    const same = desired === undefined ? actual === undefined : actual !== undefined && this.#equal(desired, actual);
-    if (same) this.#pending.delete(key);
-    else this.#pending.add(key);
+    const differs = desired !== undefined && (actual === undefined || !this.#equal(desired, actual));
+    setMember(this.#updates, key, differs);
+    setMember(this.#deletions, key, desired === undefined && actual !== undefined);
   }
+}
+
+function setMember<K>(set: Set<K>, key: K, member: boolean): void {
+  if (member) set.add(key);
+  else set.delete(key);
 }

@@ -1,0 +1,25 @@
+/**
+ * `npm run bench -- cni|routes [--json]`: each case against its peer in the same run, rounds interleaved, medians.
+ * Exit code 1 if a goal is missed.
+ */
+import { type Case, report } from "./report.ts";
+
+const SUITES: Readonly<Record<string, () => Promise<{ run(): Promise<Case[]> }>>> = {
+  cni: () => import("./cni.ts"),
+  routes: () => import("./routes.ts"),
+};
+
+const words = process.argv.slice(2);
+const asJson = words.includes("--json");
+const wanted = words.filter((word) => !word.startsWith("--"));
+const unknown = wanted.filter((word) => !(word in SUITES));
+if (wanted.length === 0 || unknown.length > 0) {
+  process.stderr.write(`usage: npm run bench -- ${Object.keys(SUITES).join("|")} [--json]\n`);
+  process.exit(2);
+}
+const cases: Case[] = [];
+for (const name of wanted) {
+  const suite = await SUITES[name]?.();
+  if (suite !== undefined) cases.push(...(await suite.run()));
+}
+process.exitCode = report(cases, asJson);

@@ -1,0 +1,1 @@
+export { type PendingRoute, RouteReconciler, type RouteReconcilerOptions } from "./route-reconciler.ts";
