@@ -1,1 +1,2 @@
-export {};
+export { main, run } from "./main.ts";
+export type { Places, Surroundings } from "./surroundings.ts";

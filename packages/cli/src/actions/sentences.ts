@@ -1,0 +1,22 @@
+import type { AnyResource } from "@ocicat/api";
+import { OcicatError } from "@ocicat/kit";
+
+/** `IPPool tiny`, `WorkloadEndpoint default/node1-k8s-a-eth0`. */
+export function titleOf({ kind, metadata }: Pick<AnyResource, "kind" | "metadata">): string {
+  return `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`;
+}
+
+/** calicoctl's sentence, which scripts look for: with the kind if there is only one. */
+export function successLine(done: string, count: number, kinds: readonly string[]): string {
+  const [first] = kinds;
+  const isOneKind = first !== undefined && kinds.every((kind) => kind === first);
+  return `Successfully ${done} ${count} ${isOneKind ? `'${first}' ` : ""}resource(s)\n`;
+}
+
+export function missingFile(verb: string): OcicatError {
+  return new OcicatError({
+    code: "CLI_ARGUMENTS",
+    what: `it is not said what to ${verb}`,
+    fix: "give -f FILE, or -f - for standard input",
+  });
+}

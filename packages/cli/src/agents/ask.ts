@@ -1,0 +1,70 @@
+import { OcicatError, parseJson } from "@ocicat/kit";
+
+/** An agent is on this machine: one that takes longer than this is stuck. */
+const TIMEOUT_MS = 10_000;
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** GET over an agent's Unix socket; its answer as JSON. Throws OcicatError AGENT_UNREACHABLE, AGENT_REFUSED. */
+export async function askAgent(socket: string, path: string): Promise<unknown> {
+  const { status, text } = await get(socket, path);
+  const body = jsonIn(text);
+  if (status === 200 && body !== undefined) return body;
+  const what =
+    status === 200
+      ? "the agent's answer is not JSON"
+      : (messageIn(body) ?? `the agent answered ${status}: ${text.trim()}`);
+  throw new OcicatError({ code: "AGENT_REFUSED", where: socket, what });
+}
+
+async function get(socketPath: string, path: string): Promise<Answer> {
+  // Loaded here: most commands never ask an agent, and would wait for it.
+  const { request } = await import("node:http");
+  return await new Promise((resolve, reject) => {
+    const call = request({ socketPath, path, timeout: TIMEOUT_MS }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        text += chunk;
+      });
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+      response.on("error", (cause) => reject(unreachable(socketPath, cause)));
+    });
+    call.on("timeout", () => call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
+    call.on("error", (cause) => reject(unreachable(socketPath, cause)));
+    call.end();
+  });
+}
+
+const WHY: Readonly<Record<string, string>> = {
+  EACCES: "only root may ask it: run this with sudo",
+  ECONNREFUSED: "it has ended and left its socket behind",
+  ENOENT: "it has ended",
+};
+
+function unreachable(socket: string, cause: NodeJS.ErrnoException): OcicatError {
+  return new OcicatError({
+    code: "AGENT_UNREACHABLE",
+    where: socket,
+    what: "the agent does not answer",
+    why: WHY[cause.code ?? ""] ?? cause.message,
+    cause,
+  });
+}
+
+function jsonIn(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Agents refuse with {code, message}. */
+function messageIn(body: unknown): string | undefined {
+  if (typeof body !== "object" || body === null || !("message" in body)) return undefined;
+  return String(body.message);
+}

@@ -1,0 +1,142 @@
+import type { Command } from "commander";
+import type { Surroundings } from "../surroundings.ts";
+import { valueOption, withExamples } from "./options.ts";
+
+/** What every lab command takes: which lab, where several run. */
+export interface LabOptions {
+  readonly name?: string;
+}
+
+export interface UpOptions extends LabOptions {
+  readonly filename?: string;
+}
+
+export interface RunOptions extends LabOptions {
+  readonly node?: string;
+  readonly namespace: string;
+}
+
+export interface AddNodeOptions extends LabOptions {
+  readonly address: string;
+  readonly segment?: string;
+  readonly gateway?: string;
+}
+
+const load = () => import("../actions/lab.ts");
+
+export function addLab(program: Command, surroundings: Surroundings): void {
+  const lab = program
+    .command("lab")
+    .summary("a whole network on this machine")
+    .description(
+      "A whole network on this machine: nodes, links and pods in namespaces, with the agents, the datastore and the CNI " +
+        "plugin that real nodes run. Needs root. While a lab runs, the other commands work on it.",
+    );
+  for (const add of [addUp, addDown, addStatus, addList, addRun, addRemove, addExec, addNodes]) add(lab, surroundings);
+}
+
+function named(command: Command): Command {
+  return command.option("--name <lab>", "which lab, where several run (default: the one that runs, or ocicat)");
+}
+
+function addUp(lab: Command, surroundings: Surroundings): void {
+  const command = named(lab.command("up"))
+    .summary("bring a lab up")
+    .description(
+      "Bring a lab up and wait until its nodes know each other's routes; nothing is done if it is up. Without -f it has " +
+        "three nodes on one segment, a gateway, a host outside and four pods. Takes some seconds; each step is told.",
+    )
+    .addOption(valueOption("-f, --filename <file>", "topology (YAML): segments, routers, hosts, nodes, pools, pods"))
+    .action(async (options: UpOptions) => (await load()).up(surroundings, options));
+  withExamples(command, [
+    ["lab up", "the network of the README"],
+    ["lab up -f two-racks.yaml", "one of your own"],
+  ]);
+}
+
+function addDown(lab: Command, surroundings: Surroundings): void {
+  const command = named(lab.command("down"))
+    .summary("take a lab away")
+    .description(
+      "Take a lab away: no process, namespace, interface, mount or file of it stays, also of a half-made one.",
+    )
+    .action(async (options: LabOptions) => (await load()).down(surroundings, options));
+  withExamples(command, [["lab down", "the lab that runs"]]);
+}
+
+function addStatus(lab: Command, surroundings: Surroundings): void {
+  const command = named(lab.command("status"))
+    .summary("is it up, and is each part well")
+    .description("What runs of the lab, and what each part says of itself. Exit code 1 if something is not well.")
+    .action(async (options: LabOptions) => (await load()).status(surroundings, options));
+  withExamples(command, [["lab status && ocicat get nodes", "only if all is well"]]);
+}
+
+function addList(lab: Command, surroundings: Surroundings): void {
+  const command = named(lab.command("list"))
+    .summary("its nodes, routers, hosts and pods")
+    .description("The lab's nodes, routers, hosts and pods, each with where it is and its addresses.")
+    .action(async (options: LabOptions) => (await load()).list(surroundings, options));
+  withExamples(command, [["lab list", "what exec takes for a place"]]);
+}
+
+function addRun(lab: Command, surroundings: Surroundings): void {
+  const command = named(lab.command("run"))
+    .summary("run a pod")
+    .description("Run a pod: a namespace, and the CNI plugins executed as a container runtime does.")
+    .argument("<pod>", "its name")
+    .option("--node <name>", "where (default: the node with the fewest pods)")
+    .addOption(valueOption("-n, --namespace <namespace>", "its Kubernetes namespace").default("default"))
+    .action(async (pod: string, options: RunOptions) => (await load()).runPod(surroundings, pod, options));
+  withExamples(command, [["lab run web --node node2", "a pod on a certain node"]]);
+}
+
+function addRemove(lab: Command, surroundings: Surroundings): void {
+  const command = named(lab.command("rm"))
+    .summary("remove a pod")
+    .description("Remove a pod: the CNI plugins' DEL, then its namespace.")
+    .argument("<pod>", "its name")
+    .action(async (pod: string, options: LabOptions) => (await load()).removePod(surroundings, pod, options));
+  withExamples(command, [["lab rm web", "a pod by name"]]);
+}
+
+function addExec(lab: Command, surroundings: Surroundings): void {
+  const command = named(lab.command("exec"))
+    .summary("run a command inside")
+    .description(
+      "Run a command inside a node, router, host or pod, with this terminal. The exit code is the command's; 127 if there " +
+        "is no such program.",
+    )
+    .argument("<where>", "node, router, host or pod")
+    .argument("<command...>", "the command, after --")
+    .passThroughOptions()
+    .action(async (where: string, line: [string, ...string[]], options: LabOptions) =>
+      (await load()).exec(surroundings, where, line, options),
+    );
+  withExamples(command, [
+    ["lab exec node1 -- ip route", "a node's routes"],
+    ["lab exec pod1 -- ping -c 1 10.244.104.0", "from a pod to another"],
+  ]);
+}
+
+function addNodes(lab: Command, surroundings: Surroundings): void {
+  const node = lab
+    .command("node")
+    .summary("add and remove nodes")
+    .description("Add a node to a running lab, or take one away.");
+  const add = named(node.command("add"))
+    .summary("add a node")
+    .description("Add a node to a running lab; it joins the mesh by itself.")
+    .argument("<node>", "its name")
+    .requiredOption("--address <address/length>", "its address on the segment")
+    .option("--segment <segment>", "the segment (default: that of the node with the datastore)")
+    .option("--gateway <address>", "its default route (default: that of the node with the datastore)")
+    .action(async (name: string, options: AddNodeOptions) => (await load()).addNode(surroundings, name, options));
+  withExamples(add, [["lab node add node3 --address 192.168.0.83/24", "a fourth node on the segment"]]);
+  const remove = named(node.command("rm"))
+    .summary("take a node away")
+    .description("Take a node away with its pods: its agent ends, and what it had in the datastore is deleted.")
+    .argument("<node>", "its name")
+    .action(async (name: string, options: LabOptions) => (await load()).removeNode(surroundings, name, options));
+  withExamples(remove, [["lab node rm node3", "a node by name"]]);
+}

@@ -1,0 +1,85 @@
+import { type AnyResource, type DocumentPosition, readDocument, ValidationError } from "@ocicat/api";
+import { BatchError } from "@ocicat/client";
+import { OcicatError } from "@ocicat/kit";
+import type { Surroundings } from "../surroundings.ts";
+import { readDocuments, type SourceDocument } from "./documents.ts";
+import { decodeText, manifestFiles, readText } from "./files.ts";
+
+/** A resource with where it was written. */
+export interface Manifest {
+  readonly resource: AnyResource;
+  readonly position: DocumentPosition;
+  /** The same error, told with the file, the document and the line of the field that it is about. */
+  locate(error: OcicatError): OcicatError;
+}
+
+/** Where manifests come from, as the options of a command say it. */
+export interface ManifestOptions {
+  /** A file, a directory, or - for standard input. */
+  readonly filename: string;
+  /** Go into directories below the one given. */
+  readonly recursive?: boolean;
+  /** For resources of namespaced kinds that name none. */
+  readonly namespace: string;
+  /** Nothing in any of the files is no error. */
+  readonly skipEmpty?: boolean;
+}
+
+/**
+ * Every resource of the files, before one of them is acted on: a bad one refuses all. Throws OcicatError MANIFEST_…,
+ * ValidationError.
+ */
+export async function readManifests(
+  surroundings: Surroundings,
+  options: ManifestOptions,
+): Promise<readonly Manifest[]> {
+  const sources = await sourcesOf(surroundings, options);
+  if (sources.length === 0 && options.skipEmpty !== true) {
+    const where = options.filename === "-" ? STANDARD_INPUT : options.filename;
+    const fix = "give at least one resource, or allow none with --skip-empty";
+    throw new OcicatError({ code: "MANIFEST_EMPTY", where, what: "there is no resource in it", fix });
+  }
+  return sources.map((source) => manifestOf(source, options.namespace));
+}
+
+/** What became of a batch of manifests: an error is told with the place of the one it is about. */
+export async function located<T>(manifests: readonly Manifest[], batch: Promise<T>): Promise<T> {
+  try {
+    return await batch;
+  } catch (error) {
+    if (!(error instanceof BatchError)) throw error;
+    const reason = manifests[error.index]?.locate(error.reason) ?? error.reason;
+    if (error.done === 0) throw reason;
+    const why = `${error.done} of ${manifests.length} were done before it, and stay`;
+    throw new OcicatError({ code: reason.code, what: reason.message, why, cause: error });
+  }
+}
+
+const STANDARD_INPUT = "standard input";
+
+async function sourcesOf(surroundings: Surroundings, options: ManifestOptions): Promise<readonly SourceDocument[]> {
+  const code = "MANIFEST_UNREADABLE";
+  if (options.filename === "-") {
+    return await readDocuments(decodeText(surroundings.readInput(), STANDARD_INPUT, code), STANDARD_INPUT);
+  }
+  const files = manifestFiles(options.filename, options.recursive === true);
+  const sources = await Promise.all(files.map((file) => readDocuments(readText(file, code), file)));
+  return sources.flat();
+}
+
+function manifestOf({ value, position, lineOf }: SourceDocument, namespace: string): Manifest {
+  const locate = (error: OcicatError) => {
+    if (!(error instanceof ValidationError)) return placed(error, position);
+    return error.at({ ...position, line: lineOf(error.problems[0]?.field ?? "") });
+  };
+  try {
+    return { resource: readDocument(value, { position, namespace }), position, locate };
+  } catch (error) {
+    throw error instanceof ValidationError ? locate(error) : error;
+  }
+}
+
+function placed(error: OcicatError, { file, document, line }: SourceDocument["position"]): OcicatError {
+  const where = `${file}, document ${document}, line ${line}`;
+  return new OcicatError({ code: error.code, where, what: error.message, cause: error });
+}

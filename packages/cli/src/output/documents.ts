@@ -1,0 +1,25 @@
+import { type AnyResource, API_VERSION, type Kind, printableResource } from "@ocicat/api";
+import { type JsonValue, stringifyJson } from "@ocicat/kit";
+import { toYaml } from "./yaml.ts";
+
+/** How whole resources are printed. */
+export const DOCUMENT_FORMATS = {
+  yaml: toYaml,
+  json: (value: JsonValue) => `${stringifyJson(value, 2)}\n`,
+} as const;
+
+/** All resources of a kind, as their kind's list. */
+export function listDocument(kind: Kind, resources: readonly AnyResource[], revision: bigint): JsonValue {
+  return {
+    kind: `${kind.kind}List`,
+    apiVersion: API_VERSION,
+    metadata: { resourceVersion: String(revision) },
+    items: resources.map(printableResource),
+  };
+}
+
+/** Resources that were named: one by itself, several as a bare list. Both can be applied again. */
+export function namedDocument(resources: readonly AnyResource[]): JsonValue {
+  const [first, ...more] = resources.map(printableResource);
+  return more.length === 0 && first !== undefined ? first : resources.map(printableResource);
+}

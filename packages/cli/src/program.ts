@@ -1,0 +1,38 @@
+import { Command } from "commander";
+import { addAgent } from "./commands/agent.ts";
+import { addDatastore } from "./commands/datastore.ts";
+import { addDelete } from "./commands/delete.ts";
+import { addGet } from "./commands/get.ts";
+import { addIpam } from "./commands/ipam.ts";
+import { addLab } from "./commands/lab.ts";
+import { addNode } from "./commands/node.ts";
+import { addRoutes } from "./commands/routes.ts";
+import { addVersion } from "./commands/version.ts";
+import { addWriters } from "./commands/write.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** All commands, as declarations: what they do is loaded when one is chosen. */
+export function createProgram(surroundings: Surroundings): Command {
+  const program = new Command(surroundings.name);
+  program
+    .description(
+      "A layer-3 network for containers, with Calico's data model. Ocicat's command; by the name of calicoctl it is the same.",
+    )
+    .showSuggestionAfterError()
+    .exitOverride()
+    // Help is what was asked for, also where a group of commands is named without one of them. Errors are told elsewhere.
+    .configureOutput({ writeOut: surroundings.print, writeErr: surroundings.print, outputError: () => {} })
+    // `lab exec POD -- ping -c 1 …`: what follows the first argument is not ours to read.
+    .enablePositionalOptions();
+  addGet(program, surroundings);
+  addWriters(program, surroundings);
+  addDelete(program, surroundings);
+  addNode(program, surroundings);
+  addIpam(program, surroundings);
+  addRoutes(program, surroundings);
+  addLab(program, surroundings);
+  addAgent(program, surroundings);
+  addDatastore(program);
+  addVersion(program, surroundings);
+  return program;
+}

@@ -1,0 +1,51 @@
+import { readFileSync } from "node:fs";
+import type { LabReach } from "./connect/lab.ts";
+
+/**
+ * What a command touches besides files, the datastore and the agents: handed in, so that a test can be the terminal.
+ */
+export interface Surroundings {
+  /** What the command was called: `ocicat` or `calicoctl`. Stands in help and before errors. */
+  readonly name: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly places: Places;
+  readonly lab: LabReach;
+  /** What was asked for: standard output. Nothing else goes there. */
+  print(text: string): void;
+  /** What the user should know beside it: a line on standard error. */
+  tell(line: string): void;
+  /** All of standard input. */
+  readInput(): Uint8Array;
+  now(): Date;
+  /** Where times of day are told for, as an IANA name; undefined: the machine's zone. */
+  readonly timeZone: string | undefined;
+  /** For a command that has done what it was asked for and found that not all is well. */
+  setExitCode(code: number): void;
+}
+
+export interface Places {
+  /** The configuration file that is read where none is named. */
+  readonly config: string;
+  /** This host's agent. */
+  readonly agentSocket: string;
+}
+
+export const PLACES: Places = { config: "/etc/calico/calicoctl.cfg", agentSocket: "/run/ocicat/agent.sock" };
+
+/** The real ones. */
+export function processSurroundings(name: string, lab: LabReach): Surroundings {
+  return {
+    name,
+    lab,
+    env: process.env,
+    places: PLACES,
+    print: (text) => void process.stdout.write(text),
+    tell: (line) => void process.stderr.write(`${name}: ${line}\n`),
+    readInput: () => readFileSync(0),
+    now: () => new Date(),
+    timeZone: undefined,
+    setExitCode(code) {
+      process.exitCode = code;
+    },
+  };
+}
