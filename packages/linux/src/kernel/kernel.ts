@@ -125,7 +125,10 @@ export interface VxlanSpec {
 export type KernelOperation =
   /** Adds, or replaces the route of the same identity, whoever put it there. */
   | { readonly op: "route.replace"; readonly route: Route }
-  /** By identity, kind and protocol: a route that somebody else has put in its place is not touched (ESRCH). Next hops do not matter. */
+  /**
+   * By identity, kind and protocol: a route that somebody else has put in its place is not touched (ESRCH). Next hops do not
+   * matter. The kernel's own exceptions: IPv4 takes metric 0 for any, the lowest first; IPv6 does not look at the kind.
+   */
   | { readonly op: "route.delete"; readonly route: Route }
   /** IPv6 without duplicate address detection: IPAM has seen to that, and it would cost a second. */
   | { readonly op: "address.add"; readonly address: LinkAddress }
