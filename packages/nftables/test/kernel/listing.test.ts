@@ -3,6 +3,7 @@ import {
   baseChain,
   COUNTER,
   chain,
+  element,
   encodeBatch,
   equal,
   GUARD_TABLE,
@@ -15,14 +16,16 @@ import {
   opaque,
   origin,
   plan,
+  renderTable,
   rule,
+  set,
   type Table,
   table,
   verdict,
   workloadGuard,
 } from "@ocicat/nftables";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { canonical, readActual } from "../support/canonical.ts";
+import { canonical, readActual, readCanonical } from "../support/canonical.ts";
 import { Namespace } from "../support/namespace.ts";
 import { NfnetlinkSocket } from "../support/nfnetlink.ts";
 
@@ -205,4 +208,12 @@ describe("limits that are checked for are the kernel's:", () => {
       ),
     ).toThrow(/ENOENT/);
   });
+});
+
+it("every protocol is written as nft writes it, each by a text of its own", () => {
+  const all = Array.from({ length: 256 }, (_, protocol) => element(pod, number(protocol)));
+  const protocols = set({ name: "protocols", key: "inet_proto", origin: pod, elements: all });
+  const desired = table({ family: "inet", name: "protocols", origin: pod, sets: [protocols] });
+  namespace.load(renderTable(desired));
+  expect(readCanonical(kernel, desired)).toEqual([canonical(desired)]);
 });

@@ -19,7 +19,7 @@ const NFNL_MSG_BATCH_END = 0x11;
 const SUBSYSTEM_NFTABLES = 10;
 const NLM_F_ACK = 4;
 const NLM_F_DUMP = 0x300;
-/** Sequence number of the batch's end, which is acknowledged; far from the messages' own. */
+/** Of the batch's end: far from the messages' own. */
 const END_SEQUENCE = 0x7fff_ffff;
 
 /** The kernel's refusal of a batch, as @ocicat/linux reports one. */
@@ -53,18 +53,19 @@ export class NfnetlinkSocket implements NftKernel, Disposable {
 
   nftCommit(batch: Uint8Array): void {
     this.commits += 1;
-    const begin = boundary(NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, 0);
-    const end = boundary(NFNL_MSG_BATCH_END, NLM_F_REQUEST | NLM_F_ACK, END_SEQUENCE);
-    send(this.#fd, Buffer.concat([begin, batch, end]));
+    if (batch.length === 0) return;
+    const begin = boundary(NFNL_MSG_BATCH_BEGIN, 0);
+    const end = boundary(NFNL_MSG_BATCH_END, END_SEQUENCE);
+    send(this.#fd, Buffer.concat([begin, acknowledged(batch), end]));
     const refused: { sequence: number; number: number; message: string }[] = [];
     let accepted = false;
     for (const message of this.#answers()) {
       if (message.type !== NLMSG_ERROR) continue;
       const { sequence, number, message: text } = acknowledgement(message);
       if (number !== 0) refused.push({ sequence, number, message: text });
-      else if (sequence === END_SEQUENCE) accepted = true;
+      else accepted = true;
     }
-    if (!accepted) throw new RefusedError(refused);
+    if (!accepted || refused.length > 0) throw new RefusedError(refused);
   }
 
   nftQuery(request: Uint8Array): { type: number; payload: Uint8Array }[] {
@@ -100,11 +101,22 @@ export class NfnetlinkSocket implements NftKernel, Disposable {
   }
 }
 
-function boundary(type: number, flags: number, sequence: number): Uint8Array {
+/** The last message asks to be acknowledged: that says that the whole was committed, also by kernels before 6.10. */
+function acknowledged(batch: Uint8Array): Uint8Array {
+  const copy = batch.slice();
+  let last: Uint8Array | undefined;
+  for (const { payload } of messagesIn(copy)) last = payload;
+  if (last === undefined) return copy;
+  const flags = new DataView(copy.buffer, last.byteOffset - 10);
+  flags.setUint16(0, flags.getUint16(0, true) | NLM_F_ACK, true);
+  return copy;
+}
+
+function boundary(type: number, sequence: number): Uint8Array {
   const bytes = new DataView(new ArrayBuffer(20));
   bytes.setUint32(0, 20, true);
   bytes.setUint16(4, type, true);
-  bytes.setUint16(6, flags, true);
+  bytes.setUint16(6, NLM_F_REQUEST, true);
   bytes.setUint32(8, sequence, true);
   bytes.setUint16(18, SUBSYSTEM_NFTABLES);
   return new Uint8Array(bytes.buffer);
