@@ -6,6 +6,7 @@ import { closeSync, fdatasync, fdatasyncSync, fstatSync, fsyncSync, openSync, wr
  * back.
  */
 const ROOM_BYTES = 6 * 1024 * 1024;
+const PIECE_BYTES = 64 * 1024;
 
 /**
  * Brings the log of committed transactions to the disk, which SQLite then leaves to us (`synchronous = NORMAL`): its own
@@ -26,7 +27,9 @@ export class LogFlush {
   makeRoom(): void {
     const { size } = fstatSync(this.#fd);
     if (size >= ROOM_BYTES) return;
-    writeSync(this.#fd, Buffer.alloc(ROOM_BYTES - size), 0, ROOM_BYTES - size, size);
+    const zeros = Buffer.alloc(Math.min(PIECE_BYTES, ROOM_BYTES - size));
+    for (let at = size; at < ROOM_BYTES; )
+      at += writeSync(this.#fd, zeros, 0, Math.min(zeros.length, ROOM_BYTES - at), at);
     fsyncSync(this.#fd);
   }
 
