@@ -86,7 +86,7 @@ async function add(context: BackendContext, request: AddRequest): Promise<AddRes
 /** Leaves nothing of a failed ADD: neither the cable nor, once the claim's outcome is known, the addresses. */
 async function undo(context: BackendContext, request: AddRequest, claiming: Promise<unknown>): Promise<void> {
   await claiming.catch(() => undefined);
-  cutCable(context.kernel, request.endpoint.hostInterface);
+  await cutCable(context.kernel, request.endpoint.hostInterface);
   try {
     await context.endpoints.release(request.endpoint, request.containerId);
   } catch (error) {
@@ -102,7 +102,9 @@ async function del(context: BackendContext, request: DelRequest): Promise<void> 
   const { endpoint, containerId } = request;
   const owner = context.endpoints.owner(endpoint);
   // A new pod of the same name may have the interface by now; an old sandbox's DEL must not cut its cable.
-  if (owner === undefined || owner === containerId) cutCable(context.kernel, endpoint.hostInterface);
+  const cut = owner === undefined || owner === containerId;
+  // The addresses may be given away again only when nothing answers for them here any more.
+  if (cut) await cutCable(context.kernel, endpoint.hostInterface);
   await context.endpoints.release(endpoint, containerId);
 }
 

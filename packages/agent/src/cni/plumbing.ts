@@ -186,10 +186,10 @@ export function inspectPod(pod: NamespaceHandle, podInterface: string, addresses
 }
 
 /** Removes the host end, and with it the pod's. False if there was none. */
-export function cutCable(node: Kernel, hostInterface: string): boolean {
+export async function cutCable(node: Kernel, hostInterface: string): Promise<boolean> {
   const link = node.link(hostInterface);
   if (link === undefined) return false;
-  const outcome = node.apply([{ op: "link.delete", index: link.index }])[0];
+  const outcome = await node.deleteLink(link.index);
   if (outcome !== undefined && outcome.errno !== "ENODEV")
     throw refused(`removing ${hostInterface}`, outcome.message || outcome.errno);
   return true;

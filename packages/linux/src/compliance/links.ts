@@ -31,6 +31,17 @@ export function linkCompliance(namespace: () => Subject): void {
       expect(first.mtu).toBe(1500);
     });
 
+    it("deletes links away from the event loop, many at once too, each answered by itself", async () => {
+      const { kernel } = namespace();
+      const names = ["octa", "octb", "octc"];
+      for (const name of names) succeed(kernel, { op: "link.veth", veth: { name, peer: { name: `${name}p` } } });
+      const gone = 9_999;
+      const indexes = [...names.map((name) => linkNamed(kernel, name).index), gone];
+      const outcomes = await Promise.all(indexes.map((index) => kernel.deleteLink(index)));
+      expect(outcomes.map((outcome) => outcome?.errno)).toEqual([undefined, undefined, undefined, "ENODEV"]);
+      expect(kernel.links().map((link) => link.name)).toEqual(["lo"]);
+    });
+
     it("a peer is born in another namespace by its descriptor", () => {
       const host = namespace();
       const pod = namespace();

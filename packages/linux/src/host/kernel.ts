@@ -34,6 +34,7 @@ import { type BuildRequest, Exchange } from "../socket/exchange.ts";
 import { type WatchFd, watchFd } from "../socket/fd-watcher.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "../socket/netlink-socket.ts";
 import { applyOperations } from "./apply.ts";
+import { LinkDeletion } from "./link-deletion.ts";
 import { groupBits, NetlinkMonitor } from "./monitor.ts";
 import { commitTransaction, queryNft } from "./nft.ts";
 import { readSysctlFile, writeSysctlFile } from "./sysctl.ts";
@@ -66,6 +67,7 @@ class HostKernel implements Kernel {
   readonly #monitors = new Set<KernelMonitor>();
   readonly #route: Exchange;
   #netfilter: Exchange | undefined;
+  #deletion: LinkDeletion | undefined;
 
   constructor(namespace: NamespaceHandle, options: OpenKernelOptions) {
     this.#namespace = namespace;
@@ -129,6 +131,11 @@ class HostKernel implements Kernel {
     return applyOperations(this.#route, operations);
   }
 
+  deleteLink(index: number): Promise<KernelOutcome> {
+    this.#deletion ??= new LinkDeletion(this.#openSocket(NETLINK_ROUTE));
+    return this.#deletion.delete(index);
+  }
+
   monitor(groups: readonly MonitorGroup[], onEvent: (events: readonly KernelEvent[]) => void): KernelMonitor {
     const receiveBuffer = this.#options.monitorBuffer ?? MONITOR_BUFFER;
     const socket = withNetns(
@@ -179,8 +186,12 @@ class HostKernel implements Kernel {
   }
 
   #openExchange(protocol: number): Exchange {
+    return new Exchange(this.#openSocket(protocol));
+  }
+
+  #openSocket(protocol: number): NetlinkSocket {
     const socket = withNetns(this.#namespace, () => new NetlinkSocket(protocol, { receiveBuffer: REQUEST_BUFFER }));
     this.#sockets.push(socket);
-    return new Exchange(socket);
+    return socket;
   }
 }

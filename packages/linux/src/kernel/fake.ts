@@ -136,6 +136,10 @@ export class FakeKernel implements Kernel {
     });
   }
 
+  deleteLink(index: number): Promise<KernelOutcome> {
+    return Promise.resolve(this.apply([{ op: "link.delete", index }])[0]);
+  }
+
   monitor(groups: readonly MonitorGroup[], onEvent: (events: readonly KernelEvent[]) => void): KernelMonitor {
     const monitor = this.#state().notifier.listen(groups, onEvent);
     this.#monitors.add(monitor);

@@ -220,6 +220,12 @@ export interface Kernel {
   apply(operations: readonly KernelOperation[]): KernelOutcome[];
 
   /**
+   * Deletes links without holding up the event loop: the kernel takes tens of milliseconds to let go of a veth pair, most of
+   * it waiting, and nearly the same for many at once. Links asked for while others are being deleted go together.
+   */
+  deleteLink(index: number): Promise<KernelOutcome>;
+
+  /**
    * Calls back for each change from now on, from the event loop, once a turn with all that came. What `routes` and
    * `neighbours` leave out is left out here. Not everything is announced: the kernel removes the IPv4 routes of a link that
    * goes down, or away, without a word on them. After `resync`, and after a link went down, read again.

@@ -9,9 +9,18 @@ export const bind: (fd: number, address: Uint8Array, length: number) => number =
 );
 export const setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number =
   library.func("int setsockopt(int fd, int level, int name, const void *value, unsigned int length)");
-export const send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number = library.func(
-  "long send(int fd, const void *bytes, size_t length, int flags)",
-);
+const sendCall = library.func("long send(int fd, const void *bytes, size_t length, int flags)");
+export const send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number = sendCall;
+
+/** As `send`, on a thread of the pool: for requests that keep the kernel busy. The bytes must stay as they are until then. */
+export function sendOnThread(fd: number, bytes: Uint8Array, length: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    sendCall.async(fd, bytes, length, 0, (error: Error | null, sent: number) => {
+      if (error === null) resolve(sent);
+      else reject(error);
+    });
+  });
+}
 export const recv: (fd: number, buffer: Uint8Array, length: number, flags: number) => number = library.func(
   "long recv(int fd, void *buffer, size_t length, int flags)",
 );

@@ -21,6 +21,7 @@ const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
+const IFLA_GROUP = 27;
 const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
@@ -151,6 +152,24 @@ export function encodeSetLink(
 
 export function encodeDeleteLink(out: MessageWriter, flags: number, sequence: number, index: number): void {
   out.begin(RTM_DELLINK, flags, sequence, header({ index }));
+}
+
+/** Puts a link into a group; every link is in group 0 unless told. */
+export function encodeSetGroup(
+  out: MessageWriter,
+  flags: number,
+  sequence: number,
+  index: number,
+  group: number,
+): void {
+  out.begin(RTM_SETLINK, flags, sequence, header({ index }));
+  out.u32(IFLA_GROUP, group);
+}
+
+/** Deletes all links of a group in one go. */
+export function encodeDeleteGroup(out: MessageWriter, flags: number, sequence: number, group: number): void {
+  out.begin(RTM_DELLINK, flags, sequence, header({ index: 0 }));
+  out.u32(IFLA_GROUP, group);
 }
 
 type Identity = Pick<LinkChange, "name" | "mac" | "mtu"> | Pick<VethSpec, "name" | "mac" | "mtu">;

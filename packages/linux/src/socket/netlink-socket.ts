@@ -13,6 +13,7 @@ import {
   SOCK_RAW,
   SOL_SOCKET,
   send,
+  sendOnThread,
   setIntOption,
   socket,
 } from "../libc/socket-calls.ts";
@@ -80,6 +81,16 @@ export class NetlinkSocket {
     do sent = send(this.fd, bytes, bytes.length, 0);
     while (sent === -1 && lastErrno() === EINTR);
     check("send on netlink", sent);
+  }
+
+  /** As `send`, with the kernel's work done on another thread. errno is not known there: a failure is EIO. Throws KernelError. */
+  async sendOnThread(bytes: Uint8Array): Promise<void> {
+    if ((await sendOnThread(this.fd, bytes, bytes.length)) === bytes.length) return;
+    throw new KernelError({
+      operation: "send on netlink",
+      number: errnoNumber("EIO"),
+      why: "the request was not taken",
+    });
   }
 
   /**
