@@ -3,3 +3,4 @@ export * from "./block/index.ts";
 export * from "./client/index.ts";
 export { IpamError, type IpamErrorCode } from "./errors.ts";
 export type { IpamPool, IpamSettings, PoolUse } from "./pool/index.ts";
+export type { RecoverOptions, RecoverReport } from "./recover/recover.ts";

@@ -2,9 +2,11 @@ import {
   type AffinityOwner,
   type AllocationBlock,
   type BlockAffinity,
+  blocksPrefix,
   encodeAffinity,
   encodeBlock,
   encodeHandle,
+  HANDLES_PREFIX,
   type IpamHandle,
   isOwnedBy,
 } from "@ocicat/api/ipam";
@@ -12,6 +14,7 @@ import type { Revision } from "@ocicat/datastore";
 import type { Family } from "@ocicat/net";
 import { nextVersion } from "../block/index.ts";
 import type { Rows, Written } from "./rows.ts";
+import { Snapshot } from "./snapshot.ts";
 import type { Seen } from "./table.ts";
 
 /** One row to be written: what it must still be, and what it becomes. */
@@ -29,16 +32,19 @@ export type RowWrite = Written & {
 export class Draft {
   readonly rows: Rows;
   readonly #below: Draft | undefined;
+  readonly #snapshot: Snapshot;
   readonly #blocks = new Map<string, AllocationBlock | undefined>();
   readonly #handles = new Map<string, IpamHandle | undefined>();
   readonly #affinities = new Map<string, BlockAffinity | undefined>();
   readonly #verified = new Set<string>();
   readonly #read = new Set<string>();
   readonly #reserved = new Set<string>();
+  readonly #giving = new Set<string>();
 
   constructor(rows: Rows, below?: Draft) {
     this.rows = rows;
     this.#below = below;
+    this.#snapshot = below === undefined ? new Snapshot(rows) : below.#snapshot;
   }
 
   get owner(): AffinityOwner {
@@ -53,34 +59,41 @@ export class Draft {
   block(key: string): AllocationBlock | undefined {
     this.#read.add(key);
     if (this.#blocks.has(key)) return this.#blocks.get(key);
-    return this.#below === undefined ? presentValue(key, this.rows.block(key)) : this.#below.block(key);
+    return this.#below === undefined ? presentValue(this.#snapshot.block(key)) : this.#below.block(key);
   }
 
-  /** A handle that nobody has read is taken to be absent, which is what a new container's is; the commit finds out. */
+  /** One that nobody has read is taken to be absent; see Snapshot. */
   handle(key: string): IpamHandle | undefined {
     this.#read.add(key);
     if (this.#handles.has(key)) return this.#handles.get(key);
-    if (this.#below !== undefined) return this.#below.handle(key);
-    return presentValue(key, this.rows.handle(key) ?? { state: "absent" });
+    return this.#below === undefined ? presentValue(this.#snapshot.handle(key)) : this.#below.handle(key);
   }
 
   affinity(key: string): BlockAffinity | undefined {
     this.#read.add(key);
     if (this.#affinities.has(key)) return this.#affinities.get(key);
-    return this.#below === undefined ? presentValue(key, this.rows.affinity(key)) : this.#below.affinity(key);
+    return this.#below === undefined ? presentValue(this.#snapshot.affinity(key)) : this.#below.affinity(key);
   }
 
   setBlock(key: string, block: AllocationBlock | undefined): void {
+    this.#snapshot.block(key);
     this.#blocks.set(key, block);
   }
 
   setHandle(key: string, handle: IpamHandle | undefined): void {
+    this.#snapshot.handle(key);
     this.#handles.set(key, handle);
     this.#reserved.add(key);
   }
 
   setAffinity(key: string, affinity: BlockAffinity | undefined): void {
+    this.#snapshot.affinity(key);
     this.#affinities.set(key, affinity);
+  }
+
+  /** Says that blocks of this draft give a handle addresses: it is written before them in any case. */
+  give(handleKey: string): void {
+    this.#giving.add(handleKey);
   }
 
   /** Writes the block as it is: whoever planned a change of it on an older revision will be refused. */
@@ -95,6 +108,7 @@ export class Draft {
 
   /** Compares the row at the commit, although it is not written. */
   verify(key: string): void {
+    this.#seen(key);
     this.#verified.add(key);
   }
 
@@ -131,6 +145,7 @@ export class Draft {
     for (const [key, affinity] of this.#affinities) below.#affinities.set(key, affinity);
     for (const key of this.#verified) below.#verified.add(key);
     for (const key of this.#reserved) below.#reserved.add(key);
+    for (const key of this.#giving) below.#giving.add(key);
   }
 
   /** How many compares or operations of a transaction it will take, whichever is more. */
@@ -143,18 +158,18 @@ export class Draft {
   writes(): readonly RowWrite[] {
     const writes: RowWrite[] = [];
     for (const [key, affinity] of this.#affinities) {
-      const base = baseOf(key, this.rows.affinity(key));
+      const base = baseOf(this.#snapshot.affinity(key));
       if (affinity === undefined && base === undefined) continue;
       const text = affinity === undefined ? undefined : encodeAffinity(affinity);
       writes.push({ kind: "affinity", key, value: affinity, base, text });
     }
     for (const [key, handle] of this.#handles) {
-      const base = baseOf(key, this.rows.handle(key) ?? { state: "absent" });
+      const base = baseOf(this.#snapshot.handle(key));
       if (handle === undefined && base === undefined) continue;
       writes.push({ kind: "handle", key, value: handle, base, text: handle && encodeHandle(handle) });
     }
     for (const [key, block] of this.#blocks) {
-      const base = baseOf(key, this.rows.block(key));
+      const base = baseOf(this.#snapshot.block(key));
       if (block === undefined && base === undefined) continue;
       // A new block that nobody allocated from yet is written as it was made.
       const isNew = base === undefined && block?.attributes === null;
@@ -164,12 +179,19 @@ export class Draft {
     return writes;
   }
 
+  isGiving(handleKey: string): boolean {
+    return this.#giving.has(handleKey);
+  }
+
   /** Rows to be compared and not written, with the revision they must be at (undefined: they must not exist). */
   verifications(): readonly { readonly key: string; readonly base: Revision | undefined }[] {
     const written = (key: string) => this.#blocks.has(key) || this.#handles.has(key) || this.#affinities.has(key);
-    return [...this.#verified]
-      .filter((key) => !written(key))
-      .map((key) => ({ key, base: baseOf(key, this.rows.seen(key) ?? { state: "absent" }) }));
+    return [...this.#verified].filter((key) => !written(key)).map((key) => ({ key, base: baseOf(this.#seen(key)) }));
+  }
+
+  #seen(key: string): Seen<unknown> {
+    if (key.startsWith(HANDLES_PREFIX)) return this.#snapshot.handle(key);
+    return key.startsWith(blocksPrefix()) ? this.#snapshot.block(key) : this.#snapshot.affinity(key);
   }
 
   #isReserved(key: string): boolean {
@@ -188,20 +210,11 @@ export class Draft {
   }
 }
 
-function presentValue<T>(key: string, seen: Seen<T> | undefined): T | undefined {
-  switch (seen?.state) {
-    case "present":
-      return seen.value;
-    case "absent":
-      return undefined;
-    case "corrupt":
-      throw seen.error;
-    case undefined:
-      throw new Error(`${key} was planned over before anybody read it`);
-  }
+function presentValue<T>(seen: Seen<T>): T | undefined {
+  if (seen.state === "corrupt") throw seen.error;
+  return seen.state === "present" ? seen.value : undefined;
 }
 
-function baseOf(key: string, seen: Seen<unknown> | undefined): Revision | undefined {
-  if (seen === undefined) throw new Error(`${key} is to be written before anybody read it`);
+function baseOf(seen: Seen<unknown>): Revision | undefined {
   return seen.state === "absent" ? undefined : seen.revision;
 }

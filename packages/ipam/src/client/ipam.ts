@@ -5,6 +5,7 @@ import type { Family, Prefix } from "@ocicat/net";
 import { firstSequenceNumber } from "../block/index.ts";
 import { IpamError } from "../errors.ts";
 import type { IpamSettings, PoolChoice, PoolUse } from "../pool/index.ts";
+import { type RecoverOptions, type RecoverReport, recover } from "../recover/recover.ts";
 import { Affinities, type AffinityRelease, type ReleaseAffinityOptions } from "./affinity/affinities.ts";
 import type { Committer } from "./commit/committer.ts";
 import { SequenceCommitter } from "./commit/sequence.ts";
@@ -59,8 +60,8 @@ export interface Ipam {
     block: Prefix,
     options?: ReleaseAffinityOptions & { readonly node?: string },
   ): Promise<AffinityRelease>;
-  /** Runs `task` while no request of this client is under way, and forgets all rows after it: for mending by hand. */
-  exclusively<R>(task: () => Promise<R>): Promise<R>;
+  /** Mends what a crash of this node left half done. At start, before the first request; safe at any time. */
+  recover(options?: RecoverOptions): Promise<RecoverReport>;
 }
 
 export function createIpam(options: IpamOptions): Ipam {
@@ -144,8 +145,10 @@ class Client implements Ipam {
     return this.#pump.exclusive(() => this.#affinities.release(hostOwner(node), block, options));
   }
 
-  exclusively<R>(task: () => Promise<R>): Promise<R> {
-    return this.#pump.exclusive(() => task().finally(() => this.#rows.forgetAll()));
+  recover(options: RecoverOptions = {}): Promise<RecoverReport> {
+    const { store, clock, logger = silentLogger } = this.#options;
+    const tools = { store, rows: this.#rows, affinities: this.#affinities, logger };
+    return this.#pump.exclusive((serve) => recover({ ...tools, now: clock.now(), serve }, options));
   }
 
   #assign<R>(handleId: string, makeJob: (acquired: Acquisitions) => Job<R>): Promise<R> {

@@ -56,6 +56,9 @@ interface Exclusive {
   run(): Promise<void>;
 }
 
+/** Does one job at once, for what runs alone. */
+export type Serve = <R>(job: Job<R>) => Promise<R>;
+
 interface Drafted {
   readonly draft: Draft;
   readonly planned: readonly PlannedTask[];
@@ -88,8 +91,8 @@ export class Pump {
     });
   }
 
-  /** Runs alone, between commits. */
-  exclusive<R>(run: () => Promise<R>): Promise<R> {
+  /** Runs alone, between commits; what it wants done meanwhile goes through `serve`. */
+  exclusive<R>(run: (serve: Serve) => Promise<R>): Promise<R> {
     return new Promise((resolve, reject) => {
       this.#enqueue({ run: () => this.#settled(run).then(resolve, reject) });
     });
@@ -103,9 +106,10 @@ export class Pump {
     void Promise.resolve().then(() => this.#run());
   }
 
-  async #settled<R>(run: () => Promise<R>): Promise<R> {
+  async #settled<R>(run: (serve: Serve) => Promise<R>): Promise<R> {
     await this.#tools.writer.settle();
-    return run();
+    const settings = await this.#tools.settings();
+    return run((job) => this.#serve(job, settings));
   }
 
   async #run(): Promise<void> {
@@ -139,34 +143,30 @@ export class Pump {
   /** One commit's worth. Returns the tasks that are to be tried again. */
   async #round(open: readonly Task[]): Promise<Task[]> {
     const left = new Set(open);
+    const failed = new Map<Task, unknown>();
     try {
       await this.#tools.writer.settle();
       const settings = await this.#tools.settings();
-      const drafted = await this.#draftAll(left, settings);
-      await this.#commit(drafted, left);
+      const drafted = await this.#draftAll(left, failed, settings);
+      await this.#commit(drafted, left, failed);
     } catch (error) {
-      for (const task of left) await this.#fail(task, error);
-      return [];
-    } finally {
-      this.#forgetDoubted();
+      for (const task of left) failed.set(task, error);
     }
-    return [...left];
+    this.#forgetDoubted();
+    for (const [task, error] of failed) await this.#fail(task, error);
+    return [...left].filter((task) => !failed.has(task));
   }
 
-  async #draftAll(left: Set<Task>, settings: IpamSettings): Promise<Drafted> {
+  async #draftAll(left: Set<Task>, failed: Map<Task, unknown>, settings: IpamSettings): Promise<Drafted> {
     const found = new Map<string, Found[]>();
     const refreshed = new Set(([4, 6] as const).filter((family) => !this.#tools.rows.isLoaded(family)));
     for (let count = 0; count < MAX_ATTEMPTS; count++) {
       await this.#read(left, settings);
-      const drafted = await this.#draft(left, this.#context(settings, found));
+      const drafted = this.#draft(left, failed, this.#context(settings, found));
       if (drafted.searches.size === 0) return drafted;
       for (const search of drafted.searches.values()) await this.#search(search, settings, found, refreshed);
     }
-    throw new IpamError({
-      code: "IPAM_CONTENTION",
-      what: "no block could be claimed",
-      why: `others took it ${MAX_ATTEMPTS} times`,
-    });
+    throw contention("no block could be claimed");
   }
 
   #context(settings: IpamSettings, found: ReadonlyMap<string, readonly Found[]>): PlanContext {
@@ -178,8 +178,8 @@ export class Pump {
     };
   }
 
-  /** Drafts the tasks over one another, in order; those that fail for certain are answered. */
-  async #draft(left: Set<Task>, context: PlanContext): Promise<Drafted> {
+  /** Drafts the tasks over one another, in order. */
+  #draft(left: Set<Task>, failed: Map<Task, unknown>, context: PlanContext): Drafted {
     const draft = new Draft(this.#tools.rows);
     const planned: PlannedTask[] = [];
     const searches = new Map<string, Search>();
@@ -192,7 +192,7 @@ export class Pump {
       } catch (error) {
         if (task.isRechecked) {
           left.delete(task);
-          await this.#fail(task, error);
+          failed.set(task, error);
         } else {
           task.isRechecked = true;
           for (const key of layer.read) this.#doubted.add(key);
@@ -249,7 +249,10 @@ export class Pump {
     found.set(name, [...before, result]);
   }
 
-  async #commit({ draft, planned }: Drafted, left: Set<Task>): Promise<void> {
+  async #commit({ draft, planned }: Drafted, left: Set<Task>, failed: Map<Task, unknown>): Promise<void> {
+    const fail = (task: Task, error: unknown) => {
+      if (left.delete(task)) failed.set(task, error);
+    };
     if (planned.length === 0) return;
     for (const { task } of planned) task.isWritten = this.#tools.committer.leavesParts;
     try {
@@ -258,26 +261,24 @@ export class Pump {
         for (const done of planned) if (left.delete(done.task)) done.finish();
         return;
       }
-      for (const [{ task }, error] of outcome.refused) if (left.delete(task)) await this.#fail(task, error);
-      await this.#countAttempts(planned, left);
+      for (const [{ task }, error] of outcome.refused) fail(task, error);
+      await this.#countAttempts(planned, fail);
     } catch (error) {
       if (isTooLarge(error) && planned.length > 1) {
         this.#limit = Math.ceil(planned.length / 2);
         return;
       }
       if (error instanceof IpamError && error.code === "IPAM_OUTCOME_UNKNOWN") this.#tools.rows.forgetAll();
-      for (const { task } of planned) if (left.delete(task)) await this.#fail(task, error);
+      for (const { task } of planned) fail(task, error);
     }
   }
 
-  async #countAttempts(planned: readonly PlannedTask[], left: Set<Task>): Promise<void> {
+  async #countAttempts(planned: readonly PlannedTask[], fail: (task: Task, error: unknown) => void): Promise<void> {
     let most = 0;
     for (const { task } of planned) {
       task.attempts += 1;
       most = Math.max(most, task.attempts);
-      if (task.attempts < MAX_ATTEMPTS || !left.delete(task)) continue;
-      const why = `they changed ${MAX_ATTEMPTS} times meanwhile`;
-      await this.#fail(task, new IpamError({ code: "IPAM_CONTENTION", what: "the rows could not be written", why }));
+      if (task.attempts >= MAX_ATTEMPTS) fail(task, contention("the rows could not be written"));
     }
     // The first refusal brought the rows as they are; only a crowd needs to be spread out.
     if (most >= 3) await this.#tools.writer.pause(Math.min(50, 2 ** (most - 3)));
@@ -290,23 +291,34 @@ export class Pump {
 
   /** Best effort: what cannot be undone now is found by its handle. */
   async #undo({ handleId, job }: { readonly handleId: string; readonly job: Job<void> }): Promise<void> {
-    const { rows, logger } = this.#tools;
+    const { rows, logger, settings } = this.#tools;
     try {
       rows.forget(handleKey(handleId));
-      const settings = await this.#tools.settings();
-      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-        await this.#read([{ missing: (known) => job.missing(known, settings) }], settings);
-        const draft = new Draft(rows);
-        job.plan(draft, this.#context(settings, new Map()));
-        if ((await this.#tools.committer.commit(draft, [])).kind === "committed") return;
-      }
+      await this.#serve(job, await settings());
     } catch (error) {
       logger.warning("a failed allocation could not be taken back", { handleId, reason: toError(error).message });
     }
   }
 
+  /** One job by itself, at once. It must not need a new block. */
+  async #serve<R>(job: Job<R>, settings: IpamSettings): Promise<R> {
+    const { rows, committer, writer } = this.#tools;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      await this.#read([job], settings);
+      const draft = new Draft(rows);
+      const plan = job.plan(draft, this.#context(settings, new Map()));
+      if (plan.kind === "short") throw new Error("a job that runs alone cannot search a block");
+      const mayHaveWritten = (key: string) => job.mayHaveWritten?.(key);
+      const outcome = await committer.commit(draft, [{ extra: plan.extra, mayHaveWritten }]);
+      if (outcome.kind === "committed") return plan.result;
+      for (const error of outcome.refused.values()) throw error;
+      if (attempt >= 2) await writer.pause(Math.min(50, 2 ** (attempt - 2)));
+    }
+    throw contention("the rows could not be written");
+  }
+
   /** Reads rows until nothing is missing for a plan. */
-  async #read(tasks: Iterable<Pick<Task, "missing">>, settings: IpamSettings): Promise<void> {
+  async #read(tasks: Iterable<Pick<Job<unknown>, "missing">>, settings: IpamSettings): Promise<void> {
     const { rows } = this.#tools;
     for (let count = 0; count < MAX_READS; count++) {
       const missing = new Map<string, Missing>();
@@ -359,6 +371,10 @@ function makeTask<R>(
     fail: reject,
   };
   return task;
+}
+
+function contention(what: string): IpamError {
+  return new IpamError({ code: "IPAM_CONTENTION", what, why: `others were faster ${MAX_ATTEMPTS} times` });
 }
 
 function missingName(missing: Missing): string {

@@ -61,12 +61,6 @@ export class Rows {
     return undefined;
   }
 
-  /** The row of any kind; undefined: not seen. */
-  seen(key: string): Seen<unknown> | undefined {
-    if (key.startsWith(BLOCKS_PREFIX)) return this.block(key);
-    return key.startsWith(HANDLES_PREFIX) ? this.handle(key) : this.affinity(key);
-  }
-
   /** The keys of the node's own affinities that are known to exist. */
   ownAffinities(family: Family): readonly string[] {
     const prefix = affinitiesPrefix(this.owner, family);

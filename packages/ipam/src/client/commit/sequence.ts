@@ -1,5 +1,5 @@
-import { encodeHandle, type IpamHandle } from "@ocicat/api/ipam";
-import type { Compare, Datastore, KeyValue, Operation, Revision } from "@ocicat/datastore";
+import { encodeHandle } from "@ocicat/api/ipam";
+import type { Compare, Datastore, KeyValue, Operation } from "@ocicat/datastore";
 import type { IpamError } from "../../errors.ts";
 import type { Draft, RowWrite } from "../draft.ts";
 import type { Rows } from "../rows.ts";
@@ -46,7 +46,7 @@ export class SequenceCommitter implements Committer {
     const writes = draft.writes();
     const handles = writes.filter((write): write is HandleWrite => write.kind === "handle");
     const others = writes.filter((write) => write.kind !== "handle");
-    if (!(await this.#writeAll(handles.flatMap((write) => this.#gain(write))))) return false;
+    if (!(await this.#writeAll(handles.flatMap((write) => this.#gain(write, draft.isGiving(write.key)))))) return false;
     for (const write of others) {
       if (!(await this.#write(write))) return false;
       for (const request of planned) request.mayHaveWritten(write.key);
@@ -54,14 +54,20 @@ export class SequenceCommitter implements Committer {
     return this.#writeAll(handles.flatMap((write) => this.#settle(write)));
   }
 
-  /** The handle with the larger of old and new counts, if that is not what is stored. */
-  #gain(write: HandleWrite): readonly RowWrite[] {
+  /**
+   * The handle with the larger of old and new counts. It is written anew where a block is about to give it something,
+   * also if its counts stay the same (see recount).
+   */
+  #gain(write: HandleWrite, isGiving: boolean): readonly RowWrite[] {
     const seen = this.#rows.handle(write.key);
     if (write.value === undefined) return [];
-    if (seen?.state !== "present") return [write];
+    if (seen?.state !== "present" || seen.revision !== write.base) return [write];
     const blocks = new Map(write.value.blocks);
     for (const [cidr, count] of seen.value.blocks) blocks.set(cidr, Math.max(count, blocks.get(cidr) ?? 0));
-    return this.#unlessStored({ ...write.value, blocks }, write.key, seen);
+    const value = { ...write.value, blocks };
+    const text = encodeHandle(value);
+    if (!isGiving && text === encodeHandle(seen.value)) return [];
+    return [{ kind: "handle", key: write.key, value, base: seen.revision, text }];
   }
 
   /** The handle as the draft wants it in the end, if that is not what is stored by now. */
@@ -69,16 +75,7 @@ export class SequenceCommitter implements Committer {
     const seen = this.#rows.handle(write.key);
     if (seen?.state !== "present") return write.value === undefined ? [] : [write];
     if (write.value === undefined) return [{ ...write, base: seen.revision }];
-    return this.#unlessStored(write.value, write.key, seen);
-  }
-
-  #unlessStored(
-    value: IpamHandle,
-    key: string,
-    seen: { readonly revision: Revision; readonly value: IpamHandle },
-  ): readonly RowWrite[] {
-    const text = encodeHandle(value);
-    return text === encodeHandle(seen.value) ? [] : [{ kind: "handle", key, value, base: seen.revision, text }];
+    return write.text === encodeHandle(seen.value) ? [] : [{ ...write, base: seen.revision }];
   }
 
   /** Writes rows that do not depend on one another. False: some were others by now; all are known again then. */

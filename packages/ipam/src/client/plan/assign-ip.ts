@@ -48,11 +48,12 @@ export class AssignIpJob implements Job<AssignedAddress> {
       const [found] = context.found(search);
       if (found === undefined) return { kind: "short", search };
       if (found.kind === "none") throw noBlock(address, prefix);
-      draftClaim(draft, found.candidate, context);
+      if (!draftClaim(draft, found.candidate, context)) return { kind: "short", search };
     }
     const result = this.#give(draft, key, context);
-    recount(draft, this.#owner.handleId, [key]);
-    verifyHeld(draft, this.#owner.handleId, [result]);
+    const isHeld = !draft.changesBlock(key);
+    recount(draft, this.#owner.handleId, isHeld ? [] : [key], "giving");
+    if (isHeld) verifyHeld(draft, this.#owner.handleId, [result]);
     return { kind: "ready", result, extra: this.#extra([result]) };
   }
 

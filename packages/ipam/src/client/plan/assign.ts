@@ -47,10 +47,12 @@ export class AssignJob implements Job<readonly AssignedAddress[]> {
       this.#acquired.note(taken);
       addresses.push(...taken);
     }
+    const given = addresses.filter((address) => !held.includes(address));
     recount(
       draft,
       handleId,
-      addresses.map(({ block }) => blockKeyOfCidr(block.toString())),
+      given.map(({ block }) => blockKeyOfCidr(block.toString())),
+      "giving",
     );
     if (held.length > 0) verifyHeld(draft, handleId, addresses);
     return { kind: "ready", result: addresses, extra: this.#extra(addresses) };
@@ -75,8 +77,7 @@ export class AssignJob implements Job<readonly AssignedAddress[]> {
       if (addresses.length === count) break;
       if (found.kind === "none")
         addresses.push(...this.#borrow(draft, pools, found, count - addresses.length, context));
-      else if (!draft.changesBlock(found.candidate.key)) {
-        draftClaim(draft, found.candidate, context);
+      else if (draftClaim(draft, found.candidate, context)) {
         addresses.push(...this.#takeClaimed(draft, found.candidate, count - addresses.length, context));
       }
       if (found.kind === "none" && addresses.length < count) throw exhausted(pools, found.reason, context, want);

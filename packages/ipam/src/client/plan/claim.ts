@@ -43,7 +43,7 @@ export class EnsureBlockJob implements Job<Prefix> {
     const found = context.found(search).at(-1);
     if (found === undefined) return { kind: "short", search };
     if (found.kind === "none") throw noBlock(family, found.reason);
-    draftClaim(draft, found.candidate, context);
+    if (!draftClaim(draft, found.candidate, context)) return { kind: "short", search };
     return { kind: "ready", result: found.candidate.prefix, extra: undefined };
   }
 }
@@ -75,7 +75,7 @@ export class ClaimBlockJob implements Job<Prefix> {
     const [found] = context.found(search);
     if (found === undefined) return { kind: "short", search };
     if (found.kind === "none") throw noBlock(this.#prefix.family, found.reason);
-    draftClaim(draft, found.candidate, context);
+    if (!draftClaim(draft, found.candidate, context)) return { kind: "short", search };
     return { kind: "ready", result: this.#prefix, extra: undefined };
   }
 

@@ -34,22 +34,39 @@ export function blocksOf(
 }
 
 /**
- * Makes the handle count what the blocks say, in the blocks it names and in those `touched`. Where it counted more than
- * there is, a writer may be between its two writes, or dead there: the block is fenced, so that this writer is refused
- * and counts again, instead of allocating for a handle that forgot.
+ * Makes the handle count what the blocks say, in the blocks it names and in `others`: those that give it addresses in
+ * this draft (`"giving"`), or that were seen to have some for it (`"counting"`).
+ *
+ * Without transactions a writer may at any time stand between its two writes, or have died there: its handle counts more
+ * than the blocks say. Whoever corrects that first writes the block (a fence: the writer's own write of it is refused),
+ * then the handle. And whoever gives addresses writes the handle each time anew before the block, also where its counts
+ * stay the same: then either the correction is refused, or the writer finds its handle changed and begins again.
  */
-export function recount(draft: Draft, handleId: string, touched: Iterable<string>): void {
+export function recount(
+  draft: Draft,
+  handleId: string,
+  others: Iterable<string>,
+  purpose: "giving" | "counting",
+): void {
   const key = handleKey(handleId);
   const handle = draft.handle(key);
+  const more = new Set(others);
   const counts = new Map<string, number>();
-  const named = [...(handle?.blocks.keys() ?? [])];
-  for (const blockKey of new Set([...named.map(blockKeyOfCidr), ...touched])) {
+  const named = [...(handle?.blocks.keys() ?? [])].map(blockKeyOfCidr);
+  const looked = new Set([...named, ...more]);
+  for (const blockKey of looked) {
     const block = draft.block(blockKey);
-    const count = block === undefined ? 0 : ordinalsOf(block, handleId).length;
-    if (block !== undefined && count > 0) counts.set(block.prefix.toString(), count);
-    if (block !== undefined && count < (handle?.blocks.get(block.prefix.toString()) ?? 0)) draft.fence(blockKey);
+    if (block === undefined) continue;
+    const cidr = block.prefix.toString();
+    const count = ordinalsOf(block, handleId).length;
+    if (count > 0) counts.set(cidr, count);
+    if (count < (handle?.blocks.get(cidr) ?? 0)) draft.fence(blockKey);
   }
-  if (handle !== undefined && counts.size > 0 && sameCounts(handle.blocks, counts)) return;
+  const isGiving = purpose === "giving" && more.size > 0;
+  if (!isGiving && handle !== undefined && counts.size > 0 && sameCounts(handle.blocks, counts)) return;
+  // A block that is gone, or gives what was to be given, must still be so: it is compared though not written.
+  for (const blockKey of looked) draft.verify(blockKey);
+  if (isGiving) draft.give(key);
   if (counts.size > 0) draft.setHandle(key, { ...(handle ?? newHandle(counts)), blocks: counts });
   else if (handle !== undefined) draft.setHandle(key, undefined);
 }

@@ -54,7 +54,7 @@ export class ReleaseHandleJob implements Job<ReleaseResult> {
         context,
       );
     }
-    recount(draft, this.#handleId, []);
+    recount(draft, this.#handleId, [], "counting");
     return { kind: "ready", result: { released: this.#before.all(), absent: [] }, extra: this.#extra };
   }
 
@@ -105,7 +105,7 @@ export class ReleaseAddressesJob implements Job<ReleaseResult> {
     }
     for (const handleId of this.#handles) {
       draft.reserve(handleKey(handleId));
-      recount(draft, handleId, []);
+      recount(draft, handleId, [], "counting");
     }
     return { kind: "ready", result: { released: this.#before.all(), absent }, extra: this.#extra };
   }
@@ -203,7 +203,7 @@ export class UndoJob implements Job<void> {
         .filter(({ ordinal, sequence }) => this.#acquired.has(addressOf(block, ordinal), sequence));
       draftRelease(draft, key, targets, context);
     }
-    recount(draft, this.#handleId, []);
+    recount(draft, this.#handleId, [], "counting");
     return { kind: "ready", result: undefined, extra: undefined };
   }
 }

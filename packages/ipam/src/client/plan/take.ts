@@ -74,14 +74,19 @@ export function verifyHeld(draft: Draft, handleId: string, addresses: readonly A
   for (const { block } of addresses) draft.verify(blockKey(block));
 }
 
-/** Drafts a block as this node's own, with its affinity confirmed: claim and all in one commit. */
-export function draftClaim(draft: Draft, candidate: Candidate, context: PlanContext): void {
-  const old = draft.block(candidate.key);
+/**
+ * Drafts a block as this node's own, with its affinity confirmed: claim and all in one commit. False: the block is not
+ * as it was found any more, in the store or in this draft, and somebody's addresses may be in it.
+ */
+export function draftClaim(draft: Draft, candidate: Candidate, context: PlanContext): boolean {
+  const { key, prefix, steal } = candidate;
+  const old = draft.block(key);
+  if (old?.sequenceNumber !== steal?.sequence || draft.changesBlock(key)) return false;
   const first = context.firstSequence();
   const sequenceNumber = old !== undefined && old.sequenceNumber >= first ? old.sequenceNumber + 1n : first;
-  const { prefix, steal } = candidate;
-  draft.setBlock(candidate.key, createBlock({ prefix, owner: draft.owner, now: context.now, sequenceNumber }));
+  draft.setBlock(key, createBlock({ prefix, owner: draft.owner, now: context.now, sequenceNumber }));
   const ownKey = affinityKey(draft.owner, prefix);
   draft.setAffinity(ownKey, { ...(draft.affinity(ownKey) ?? newAffinity("confirmed")), state: "confirmed" });
   if (steal?.owner !== undefined) draft.setAffinity(affinityKey(steal.owner, prefix), undefined);
+  return true;
 }

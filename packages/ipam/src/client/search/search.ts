@@ -7,6 +7,7 @@ import {
   decodeBlock,
   formatOwner,
   IpamCorruptError,
+  isOwnedBy,
   parseIpamKey,
 } from "@ocicat/api/ipam";
 import type { Datastore, KeyValue } from "@ocicat/datastore";
@@ -135,7 +136,7 @@ export class BlockSearch {
       const reserved = reservedOrdinals(block.prefix, settings.reservations);
       if (!isEmpty(block) || freeCount(block, reserved) === 0 || isYoung(block, now)) continue;
       const owner = blockOwner(block);
-      if (owner === undefined && block.affinity !== null) continue;
+      if (owner === undefined ? block.affinity !== null : isOwnedBy(block, rows.owner)) continue;
       rows.learn(key, row);
       if (owner !== undefined) {
         const affinity = affinityKey(owner, block.prefix);

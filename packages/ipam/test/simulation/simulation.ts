@@ -1,0 +1,427 @@
+import { blocksPrefix, DEFAULT_IPAM_CONFIG, decodeBlock, decodeHandle, HANDLES_PREFIX } from "@ocicat/api/ipam";
+import { DatastoreError, type KeyValue, MemoryDatastore } from "@ocicat/datastore";
+import { type Random, seededRandom } from "@ocicat/kit";
+import { formatAddress } from "@ocicat/net";
+import {
+  attributeOf,
+  auditIpam,
+  createIpam,
+  type Ipam,
+  IpamError,
+  type IpamPool,
+  type IpamSettings,
+} from "../../src/index.ts";
+import { type Call, InterceptedStore } from "../support/intercepted-store.ts";
+import { pool } from "../support/world.ts";
+import { IMMORTAL, type Life, Scheduler } from "./scheduler.ts";
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly transactions: boolean;
+  /** Told of every step, for replays. */
+  readonly trace?: (line: string) => void;
+}
+
+/** A pod as its kubelet sees it. */
+interface Pod {
+  readonly handle: string;
+  readonly node: Node;
+  readonly families: readonly (4 | 6)[];
+  /** What ADD answered; undefined: no answer yet, or deleted. */
+  addresses: readonly string[] | undefined;
+  state: "new" | "adding" | "running" | "deleting" | "gone";
+}
+
+class Crash extends Error {}
+
+/** One agent, through as many lives as crashes give it. */
+class Node {
+  readonly name: string;
+  life: Life = { isAlive: true };
+  ipam: Ipam;
+  #crashed: (error: Crash) => void = () => {};
+  crash: Promise<never> = new Promise(() => {});
+  readonly #start: (life: Life) => Ipam;
+
+  constructor(name: string, start: (life: Life) => Ipam) {
+    this.name = name;
+    this.#start = start;
+    this.ipam = this.#begin();
+  }
+
+  kill(): void {
+    this.life.isAlive = false;
+    this.#crashed(new Crash(this.name));
+    this.life = { isAlive: true };
+    this.ipam = this.#begin();
+  }
+
+  /** The answer of this life, or Crash. */
+  call<R>(request: (ipam: Ipam) => Promise<R>): Promise<R> {
+    return Promise.race([request(this.ipam), this.crash]);
+  }
+
+  #begin(): Ipam {
+    this.crash = new Promise((_, reject) => {
+      this.#crashed = reject;
+    });
+    this.crash.catch(() => {});
+    return this.#start(this.life);
+  }
+}
+
+const CONFIGS = [
+  {},
+  {},
+  { strictAffinity: true },
+  { strictAffinity: true, maxBlocksPerHost: 2 },
+  { ipCooldownSeconds: 1 },
+];
+
+/** Pools so small that nodes fight over them. */
+const POOLS: readonly (readonly IpamPool[])[] = [
+  [pool("four", "10.0.0.0/28", 30), pool("six", "fd00::/125", 127)],
+  [pool("four", "10.0.0.0/29", 31), pool("six", "fd00::/126", 127)],
+  [pool("four", "10.0.0.0/30", 30), pool("six", "fd00::/126", 126)],
+  [pool("a", "10.0.0.0/30", 31), pool("b", "10.0.1.0/30", 32), pool("six", "fd00::/64", 122)],
+];
+
+export class Simulation {
+  readonly #scheduler: Scheduler;
+  readonly #random: Random;
+  readonly #store: MemoryDatastore;
+  readonly #nodes: readonly Node[];
+  readonly #settings: IpamSettings;
+  readonly #trace: ((line: string) => void) | undefined;
+  readonly #pods: Pod[] = [];
+  /** Who has been promised which address, until its deletion begins. */
+  readonly #promised = new Map<string, string>();
+  /** What handles count, and what blocks give, as of the last write. */
+  readonly #counted = new Map<string, ReadonlyMap<string, number>>();
+  readonly #given = new Map<string, ReadonlyMap<string, number>>();
+  readonly #isLarge: boolean;
+  #hasFaults = true;
+  #busy = 0;
+  #failure: Error | undefined;
+
+  constructor({ seed, transactions, trace }: SimulationOptions) {
+    this.#random = seededRandom(seed);
+    this.#scheduler = new Scheduler(this.#random);
+    this.#store = new MemoryDatastore({ transactions });
+    this.#trace = trace;
+    const config = { ...DEFAULT_IPAM_CONFIG, ...this.#scheduler.pick(CONFIGS) };
+    this.#settings = { pools: this.#scheduler.pick(POOLS), reservations: [], config };
+    // Mostly small worlds: a rare meeting of few things is found sooner among many of them.
+    this.#isLarge = this.#scheduler.oneIn(10);
+    const count = 2 + this.#scheduler.below(this.#isLarge ? 4 : 2);
+    this.#nodes = Array.from(
+      { length: count },
+      (_, index) => new Node(`n${index}`, (life) => this.#start(`n${index}`, life)),
+    );
+  }
+
+  get turns(): number {
+    return this.#scheduler.turns;
+  }
+
+  /** Throws on the first broken promise. */
+  async run(): Promise<void> {
+    for (const node of this.#nodes) {
+      const pods = 1 + this.#scheduler.below(this.#isLarge ? 5 : 2);
+      for (let index = 0; index < pods; index++) this.#begin(this.#livePod(node, `${node.name}-p${index}`));
+    }
+    this.#begin(this.#misfortune());
+    this.#begin(this.#operator());
+    await this.#scheduler.run(() => this.#busy === 0);
+    this.#check();
+    await this.#heal();
+    await this.#judge();
+  }
+
+  #begin(work: Promise<void>): void {
+    this.#busy += 1;
+    work
+      .catch((error: unknown) => {
+        this.#failure ??= error instanceof Error ? error : new Error(String(error));
+      })
+      .finally(() => {
+        this.#busy -= 1;
+      });
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #start(name: string, life: Life): Ipam {
+    this.#trace?.(`${name} starts`);
+    return createIpam({
+      store: new InterceptedStore(this.#store, (call, run) => this.#call(name, life, call, run)),
+      clock: this.#scheduler.clock(life),
+      random: this.#random,
+      node: name,
+      settings: () => this.#settings,
+    });
+  }
+
+  /** A call takes two turns: one until the store has it, one until the answer is back. */
+  async #call<R>(name: string, life: Life, call: Call, run: () => Promise<R>): Promise<R> {
+    const scheduler = this.#scheduler;
+    const applied = async () => {
+      const result = await run().catch((error: unknown) => {
+        this.#trace?.(`${name} ${call.name} ${call.keys.join(" ")}: ${String(error)}`);
+        throw error;
+      });
+      this.#trace?.(`${name} ${call.name} ${call.keys.join(" ")} ${outcome(result)}`);
+      if (call.isWrite) await this.#watchCounts(call.keys);
+      return result;
+    };
+    let isSent = false;
+    // A question that is on its way when its node dies may arrive nevertheless.
+    const inherit = () => {
+      if (!isSent && call.isWrite && scheduler.oneIn(2)) scheduler.later(applied);
+    };
+    await this.#turnOrDeath(life, inherit);
+    isSent = true;
+    if (this.#hasFaults && scheduler.oneIn(20)) return this.#fault(name, life, call, applied);
+    const result = await applied().then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error }),
+    );
+    await scheduler.turn(life);
+    if ("error" in result) throw result.error;
+    return result.value;
+  }
+
+  async #turnOrDeath(life: Life, onDeath: () => void): Promise<void> {
+    this.#testaments.push({ life, onDeath });
+    await this.#scheduler.turn(life);
+    this.#testaments = this.#testaments.filter((entry) => entry.onDeath !== onDeath);
+  }
+
+  #testaments: { readonly life: Life; readonly onDeath: () => void }[] = [];
+
+  async #fault<R>(name: string, life: Life, call: Call, applied: () => Promise<R>): Promise<R> {
+    const scheduler = this.#scheduler;
+    const kind = call.isWrite ? scheduler.pick(["unavailable", "lost", "dropped", "late"]) : "unavailable";
+    this.#trace?.(`${name} ${call.name} ${call.keys.join(" ")}: ${kind}`);
+    if (kind === "lost") await applied().catch(() => {});
+    if (kind === "late") scheduler.later(applied);
+    await scheduler.turn(life);
+    throw kind === "unavailable"
+      ? new DatastoreError("UNAVAILABLE", "simulated")
+      : new DatastoreError("UNKNOWN_OUTCOME", "simulated");
+  }
+
+  /** Kills a node now and then. */
+  async #misfortune(): Promise<void> {
+    const crashes = this.#scheduler.below(5);
+    for (let count = 0; count < crashes; count++) {
+      const pause = 5 + this.#scheduler.below(60);
+      for (let turn = 0; turn < pause; turn++) await this.#scheduler.turn(IMMORTAL);
+      if (this.#scheduler.oneIn(3)) this.#scheduler.advance(61_000);
+      const node = this.#scheduler.pick(this.#nodes);
+      const { life } = node;
+      this.#trace?.(`${node.name} dies`);
+      node.kill();
+      for (const testament of this.#testaments.filter((entry) => entry.life === life)) testament.onDeath();
+      this.#testaments = this.#testaments.filter((entry) => entry.life !== life);
+      if (!this.#scheduler.oneIn(3)) this.#begin(this.#recover(node));
+    }
+  }
+
+  /** Somebody gives up blocks of nodes, and mends, in the middle of everything. */
+  async #operator(): Promise<void> {
+    const deeds = this.#scheduler.below(4);
+    for (let count = 0; count < deeds; count++) {
+      const pause = 10 + this.#scheduler.below(40);
+      for (let turn = 0; turn < pause; turn++) await this.#scheduler.turn(IMMORTAL);
+      const [by, of] = [this.#scheduler.pick(this.#nodes), this.#scheduler.pick(this.#nodes)];
+      if (this.#scheduler.oneIn(2)) {
+        await this.#recover(by);
+        continue;
+      }
+      const blocks = (await this.#store.list(blocksPrefix())).items;
+      if (blocks.length === 0) continue;
+      const row = this.#scheduler.pick(blocks);
+      const { prefix } = decodeBlock(row.key, row.value);
+      this.#trace?.(`${by.name} releases ${of.name}'s ${prefix}`);
+      await ignoreFailure(
+        by.call((ipam) => ipam.releaseAffinity(prefix, { node: of.name, requireEmpty: this.#scheduler.oneIn(2) })),
+      );
+    }
+  }
+
+  async #recover(node: Node): Promise<void> {
+    await ignoreFailure(node.call((ipam) => ipam.recover({ isLive: (handle) => this.#isLive(handle) })));
+  }
+
+  #isLive(handle: string): boolean {
+    const pod = this.#pods.find((candidate) => candidate.handle === handle);
+    return pod !== undefined && pod.state !== "gone" && pod.state !== "new";
+  }
+
+  /** A kubelet with one pod: adds it, perhaps again, and perhaps deletes it, through every failure. */
+  async #livePod(node: Node, name: string): Promise<void> {
+    const families = this.#scheduler.oneIn(3) ? ([4, 6] as const) : ([4] as const);
+    for (let life = 0; life < 2; life++) {
+      const pod: Pod = { handle: `net.${name}-${life}`, node, families, addresses: undefined, state: "new" };
+      this.#pods.push(pod);
+      await this.#scheduler.turn(IMMORTAL);
+      const isAdded = await this.#add(pod);
+      if (isAdded && this.#scheduler.oneIn(4)) await this.#add(pod);
+      if (isAdded && this.#scheduler.oneIn(3)) return;
+      await this.#delete(pod);
+    }
+  }
+
+  async #add(pod: Pod): Promise<boolean> {
+    for (let attempt = 0; attempt < 4; attempt++) {
+      pod.state = "adding";
+      try {
+        const wants = pod.families.map((family) => ({ family }));
+        const given = await pod.node.call((ipam) =>
+          ipam.autoAssign({
+            handleId: pod.handle,
+            wants,
+            extra: (addresses) => ({
+              operations: [
+                { put: endpointKey(pod), value: addresses.map(({ address }) => formatAddress(address)).join() },
+              ],
+            }),
+          }),
+        );
+        this.#promise(
+          pod,
+          given.map(({ address }) => formatAddress(address)),
+        );
+        return true;
+      } catch (error) {
+        this.#trace?.(`ADD ${pod.handle} failed: ${String(error)}`);
+        expectFailure(error);
+        if (this.#scheduler.oneIn(3)) return false;
+      }
+    }
+    return false;
+  }
+
+  #promise(pod: Pod, addresses: readonly string[]): void {
+    this.#trace?.(`ADD ${pod.handle} = ${addresses.join(" ")}`);
+    if (pod.addresses !== undefined && pod.addresses.join() !== addresses.join()) {
+      throw new Error(`${pod.handle} had ${pod.addresses.join()}, and got ${addresses.join()}`);
+    }
+    for (const address of addresses) {
+      const holder = this.#promised.get(address);
+      if (holder !== undefined && holder !== pod.handle)
+        throw new Error(`${address} is given to ${holder} and ${pod.handle}`);
+      this.#promised.set(address, pod.handle);
+    }
+    pod.addresses = addresses;
+    pod.state = "running";
+  }
+
+  async #delete(pod: Pod): Promise<void> {
+    pod.state = "deleting";
+    for (const [address, handle] of this.#promised) if (handle === pod.handle) this.#promised.delete(address);
+    pod.addresses = undefined;
+    for (;;) {
+      try {
+        await pod.node.call((ipam) =>
+          ipam.release({ handleId: pod.handle, extra: { operations: [{ delete: endpointKey(pod) }] } }),
+        );
+        pod.state = "gone";
+        this.#trace?.(`DEL ${pod.handle}`);
+        return;
+      } catch (error) {
+        this.#trace?.(`DEL ${pod.handle} failed: ${String(error)}`);
+        expectFailure(error);
+      }
+    }
+  }
+
+  /** No more faults; every node starts anew and mends what is its own. */
+  async #heal(): Promise<void> {
+    this.#hasFaults = false;
+    for (const node of this.#nodes) {
+      node.kill();
+      this.#begin(
+        node
+          .call((ipam) =>
+            ipam.recover({ isLive: (handle) => this.#isLive(handle), reclaimDeadAfterMs: 0, scanHandles: true }),
+          )
+          .then(() => {}),
+      );
+    }
+    await this.#scheduler.run(() => this.#busy === 0);
+    this.#check();
+  }
+
+  /** Everything promised is there, nothing else is, and the store does not contradict itself. */
+  async #judge(): Promise<void> {
+    const problems = await auditIpam(this.#store);
+    if (problems.length > 0)
+      throw new Error(problems.map(({ rule, key, what }) => `${rule} ${key}: ${what}`).join("\n"));
+    const held = new Map<string, string>();
+    for (const { key, value } of (await this.#store.list(blocksPrefix())).items) {
+      const block = decodeBlock(key, value);
+      for (const ordinal of block.allocations.keys()) {
+        const handle = attributeOf(block, ordinal)?.handleId;
+        if (handle !== undefined) held.set(formatAddress(block.prefix.nth(ordinal)), handle);
+      }
+    }
+    const promised = [...this.#promised].sort().join(" ");
+    const actual = [...held].sort().join(" ");
+    if (promised !== actual) throw new Error(`promised: ${promised}\nheld:     ${actual}`);
+  }
+
+  /** At no moment does a handle count less than the blocks give it: then nobody could find the address again. */
+  async #watchCounts(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      const row = await this.#store.get(key);
+      if (key.startsWith(HANDLES_PREFIX)) {
+        const id = key.slice(HANDLES_PREFIX.length);
+        this.#counted.set(id, row === undefined ? new Map() : decodeHandle(key, row.value).blocks);
+      }
+      if (key.startsWith(blocksPrefix())) this.#given.set(key, row === undefined ? new Map() : countByHandle(row));
+    }
+    for (const [key, given] of this.#given) {
+      for (const [handle, count] of given) {
+        const cidr = key.slice(key.lastIndexOf("/") + 1).replace("-", "/");
+        const counted = this.#counted.get(handle)?.get(cidr) ?? 0;
+        if (counted < count)
+          this.#failure ??= new Error(`${handle} counts ${counted} in ${cidr}, which gives it ${count}`);
+      }
+    }
+  }
+}
+
+function countByHandle(row: KeyValue): ReadonlyMap<string, number> {
+  const block = decodeBlock(row.key, row.value);
+  const counts = new Map<string, number>();
+  for (const ordinal of block.allocations.keys()) {
+    const handle = attributeOf(block, ordinal)?.handleId;
+    if (handle !== undefined) counts.set(handle, (counts.get(handle) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function endpointKey(pod: Pod): string {
+  return `/endpoint/${pod.handle}`;
+}
+
+function outcome(result: unknown): string {
+  if (typeof result !== "object" || result === null || !("committed" in result)) return "";
+  return result.committed === true ? "committed" : "refused";
+}
+
+async function ignoreFailure(work: Promise<unknown>): Promise<void> {
+  await work.then(() => {}, expectFailure);
+}
+
+/** Failures that a simulated world may cause; anything else is a defect. */
+function expectFailure(error: unknown): void {
+  if (error instanceof Crash || error instanceof DatastoreError) return;
+  const expected = ["IPAM_EXHAUSTED", "IPAM_BLOCK_LIMIT", "IPAM_OUTCOME_UNKNOWN"];
+  if (error instanceof IpamError && expected.includes(error.code)) return;
+  throw error;
+}
