@@ -1,5 +1,7 @@
+import { mkdirSync } from "node:fs";
 import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo, ListenOptions } from "node:net";
+import { dirname } from "node:path";
 import { toError } from "@ocicat/kit";
 import type { GrpcRouter } from "../../grpc/index.ts";
 import { ServerError } from "../errors.ts";
@@ -67,6 +69,7 @@ async function listen(server: Http2Server, address: ListenAddress): Promise<Endp
     const bound = server.address();
     return { host: address.host, port: isAddressInfo(bound) ? bound.port : address.port };
   }
+  mkdirSync(dirname(address.path), { recursive: true, mode: 0o755 });
   await clearStaleSocket(address.path);
   await withPrivateUmask(() => begin(server, { path: address.path }, address.path));
   return { path: address.path };
