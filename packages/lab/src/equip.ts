@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { installPlugin } from "@ocicat/cni";
 import { nodeLayer } from "./world/node-files.ts";
@@ -15,16 +15,24 @@ export function hostPluginDir(places: LabPlaces, node: string): string {
   return join(nodeLayer(places, node, "/opt"), "cni/bin");
 }
 
-export function hostConflist(places: LabPlaces, node: string): string {
-  return join(nodeLayer(places, node, "/etc"), "cni/net.d/10-ocicat.conflist");
+/** What the node itself has there; not what the machine has below it, which is not of this lab. */
+export function hostNetworkDir(places: LabPlaces, node: string): string {
+  return join(nodeLayer(places, node, "/etc"), "cni/net.d");
+}
+
+/** The node's network configurations, in order of file name. */
+export function hostConflists(places: LabPlaces, node: string): string[] {
+  return readdirSync(hostNetworkDir(places, node), { withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(conflist|conf|json)$/.test(entry.name))
+    .map((entry) => entry.name)
+    .sort();
 }
 
 /** Puts the plugin and its configuration into a node's layers, before they are mounted. */
 export async function equipNode(places: LabPlaces, node: string, datastore: string): Promise<void> {
   await installPlugin({ targetDir: hostPluginDir(places, node) });
-  const conflist = hostConflist(places, node);
-  mkdirSync(dirname(conflist), { recursive: true });
-  writeFileSync(conflist, readFileSync(EXAMPLE));
+  mkdirSync(hostNetworkDir(places, node), { recursive: true });
+  copyFileSync(EXAMPLE, join(hostNetworkDir(places, node), basename(EXAMPLE)));
   // Where ocicat and calicoctl look by themselves, so that both work inside the node.
   const config = join(nodeLayer(places, node, "/etc"), "calico/calicoctl.cfg");
   mkdirSync(dirname(config), { recursive: true });

@@ -4,7 +4,7 @@ import { OcicatError } from "@ocicat/kit";
 import { openNamespace, spawnIn } from "@ocicat/linux";
 import { PodBook } from "./pods/pod-book.ts";
 import { openPodNamespace } from "./pods/pod-namespace.ts";
-import { spawnInNode } from "./process/processes.ts";
+import { spawnInNode } from "./process/start.ts";
 import type { Topology } from "./topology/topology.ts";
 import type { LabPlaces } from "./world/places.ts";
 

@@ -1,4 +1,4 @@
-export { Lab, type LabOptions } from "./lab.ts";
+export { Lab, type LabOptions, type LabState } from "./lab.ts";
 export {
   loadTopology,
   openLab,
@@ -8,5 +8,6 @@ export {
   topologyLabName,
 } from "./open.ts";
 export type { PodRecord } from "./pods/pod-book.ts";
+export { type Bandwidth, type PortMapping, parsePortMapping } from "./topology/capabilities.ts";
 export { parseTopology, type Topology, TopologyError } from "./topology/topology.ts";
 export { LabPlaces } from "./world/places.ts";

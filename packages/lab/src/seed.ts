@@ -1,4 +1,4 @@
-import { node, readDocument } from "@ocicat/api";
+import { type AnyResource, checkResource, node, readDocument } from "@ocicat/api";
 import { ResourceClient, ResourceError } from "@ocicat/client";
 import { openEtcd, systemClock, systemRandom } from "@ocicat/datastore/etcd";
 import { DATASTORE, DATASTORE_SOCKET } from "./process/programs.ts";
@@ -6,14 +6,22 @@ import { pathInNode } from "./process/ready.ts";
 import type { Topology } from "./topology/topology.ts";
 import type { LabPlaces } from "./world/places.ts";
 
-/** Writes a topology's pools as resources. Throws ValidationError on a pool that is none. */
-export async function seedDatastore(endpoint: string, topology: Topology): Promise<void> {
+/** A topology's pools as resources, held against the rules and against each other. Throws ValidationError. */
+export function readPools(topology: Topology): readonly AnyResource[] {
+  const pools: AnyResource[] = [];
+  for (const [index, { name, ...spec }] of topology.pools.entries()) {
+    const document = { apiVersion: "projectcalico.org/v3", kind: "IPPool", metadata: { name }, spec };
+    const position = { file: `pools[${index}]` };
+    const pool = readDocument(document, { position });
+    checkResource(pool, { others: pools }, position);
+    pools.push(pool);
+  }
+  return pools;
+}
+
+export async function seedDatastore(endpoint: string, pools: readonly AnyResource[]): Promise<void> {
   await withClient(endpoint, async (client) => {
-    for (const [index, pool] of topology.pools.entries()) {
-      const { name, ...spec } = pool;
-      const document = { apiVersion: "projectcalico.org/v3", kind: "IPPool", metadata: { name }, spec };
-      await client.apply(readDocument(document, { position: { file: `pools[${index}]` } }));
-    }
+    await client.writeAll("create", pools);
   });
 }
 

@@ -1,7 +1,7 @@
 import { toError } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
 import { PodBook } from "./pods/pod-book.ts";
-import { ProcessBook } from "./process/processes.ts";
+import { ProcessBook } from "./process/book.ts";
 import { AGENT_SOCKET, agentName, DATASTORE } from "./process/programs.ts";
 import { askNode, pathInNode } from "./process/ready.ts";
 import type { Topology } from "./topology/topology.ts";

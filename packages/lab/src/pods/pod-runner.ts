@@ -1,15 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { CniRuntime, type Exec, loadNetworkList, type NetworkList, type RuntimeAttachment } from "@ocicat/cni/runtime";
-import { OcicatError } from "@ocicat/kit";
+import { CniRuntime, loadNetworkList, type NetworkList, type RuntimeAttachment } from "@ocicat/cni/runtime";
+import { isOcicatError, OcicatError, toError } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
-import { CNI_PATH, hostConflist, hostPluginDir } from "../equip.ts";
-import { spawnInNode } from "../process/processes.ts";
+import { CNI_PATH, hostConflists, hostNetworkDir, hostPluginDir } from "../equip.ts";
+import { clearNamespaces } from "../process/end.ts";
+import { capabilityArgs } from "../topology/capabilities.ts";
 import type { LabPod } from "../topology/topology.ts";
 import type { LabPlaces } from "../world/places.ts";
+import { execInNode } from "./exec-in-node.ts";
 import { PodBook, type PodRecord } from "./pod-book.ts";
-import { makePodNamespace, podNetns, removePodNamespace } from "./pod-namespace.ts";
+import { makePodNamespace, podNamespaceIdentity, podNetns, removePodNamespace } from "./pod-namespace.ts";
 
 /** Makes and removes pods as a container runtime does: a namespace, then the plugin chain, executed inside the node. */
 export class PodRunner {
@@ -29,7 +30,10 @@ export class PodRunner {
     return this.#book.find(name);
   }
 
-  /** Throws OcicatError LAB_POD_EXISTS, or what the plugins say; then the pod is not there. */
+  /**
+   * Throws OcicatError LAB_POD_EXISTS, or what the plugins say; then the pod is not there, unless the plugins could not be
+   * undone either (LAB_POD_STUCK): then its record stays, to be removed when they can.
+   */
   async run(pod: LabPod): Promise<PodRecord> {
     if (this.#book.find(pod.name) !== undefined) {
       throw new OcicatError({
@@ -43,34 +47,42 @@ export class PodRunner {
       ...pod,
       containerId: randomBytes(32).toString("hex"),
       netns: podNetns(pod.name),
+      conflist: firstConflist(this.#places, pod.node),
       addresses: [],
     };
     this.#book.set(record);
     try {
       makePodNamespace(this.#places, pod.node, pod.name);
-      const added = await this.#runtime(pod.node).addNetworkList(await this.#network(pod.node), attachment(record));
+      const added = await this.#runtime(pod.node).addNetworkList(await this.#network(record), attachment(record));
       const complete = { ...record, addresses: added.result.addresses.map((entry) => formatAddress(entry.address)) };
       this.#book.set(complete);
       return complete;
     } catch (error) {
-      removePodNamespace(this.#places, pod.node, pod.name);
-      this.#book.forget(pod.name);
+      // The runtime says in `cause` that its DELs failed too: somebody must run them again, or the address is lost.
+      if (toError(error).cause instanceof AggregateError) throw stuck(record, error);
+      this.#forget(record);
       throw error;
     }
   }
 
-  /** Throws OcicatError LAB_NO_SUCH_POD, or what the plugins say; then the pod's record stays, to be removed again. */
+  /** Ends what runs in it, runs the plugins' DEL. Throws LAB_NO_SUCH_POD, or what the plugins say; then it may be repeated. */
   async remove(name: string): Promise<void> {
     const pod = this.#mustFind(name);
-    await this.#runtime(pod.node).delNetworkList(await this.#network(pod.node), attachment(pod));
-    removePodNamespace(this.#places, pod.node, pod.name);
-    this.#book.forget(pod.name);
+    await clearNamespaces(podNamespaceIdentity(this.#places, pod.node, pod.name));
+    await this.#runtime(pod.node).delNetworkList(await this.#network(pod), attachment(pod));
+    this.#forget(pod);
   }
 
   /** CHECK of our plugin; those of Debian's reference plugins 1.1.1 fail on what is well. Throws what it says. */
   async check(name: string): Promise<void> {
     const pod = this.#mustFind(name);
-    await this.#runtime(pod.node).checkPlugin(await this.#network(pod.node), "ocicat", attachment(pod));
+    const network = await this.#network(pod);
+    await this.#runtime(pod.node).checkPlugin(network, network.plugins[0]?.type ?? "", attachment(pod));
+  }
+
+  #forget(pod: PodRecord): void {
+    removePodNamespace(this.#places, pod.node, pod.name);
+    this.#book.forget(pod.name);
   }
 
   #mustFind(name: string): PodRecord {
@@ -85,19 +97,29 @@ export class PodRunner {
     });
   }
 
-  #network(node: string): Promise<NetworkList> {
-    return loadNetworkList(hostConflist(this.#places, node));
+  #network(pod: PodRecord): Promise<NetworkList> {
+    return loadNetworkList(join(hostNetworkDir(this.#places, pod.node), pod.conflist));
   }
 
   #runtime(node: string): CniRuntime {
-    const cacheDir = join(this.#places.run, "cni", node);
-    mkdirSync(cacheDir, { recursive: true });
     return new CniRuntime({
       pluginDirs: [hostPluginDir(this.#places, node), ...CNI_PATH.slice(1)],
-      cacheDir,
+      cacheDir: join(this.#places.run, "cni", node),
       exec: execInNode(this.#places, node),
     });
   }
+}
+
+/** Runtimes take the first in order of file name. */
+function firstConflist(places: LabPlaces, node: string): string {
+  const [first] = hostConflists(places, node);
+  if (first !== undefined) return first;
+  throw new OcicatError({
+    code: "LAB_NO_NETWORK",
+    where: `${node}: /etc/cni/net.d`,
+    what: "there is no network configuration",
+    fix: "put one there: ocicat lab exec NODE -- sh -c 'cat > /etc/cni/net.d/10-ocicat.conflist'",
+  });
 }
 
 function attachment(pod: PodRecord): RuntimeAttachment {
@@ -111,28 +133,18 @@ function attachment(pod: PodRecord): RuntimeAttachment {
       K8S_POD_NAME: pod.name,
       K8S_POD_INFRA_CONTAINER_ID: pod.containerId,
     },
+    capabilityArgs: capabilityArgs(pod.ports, pod.bandwidth),
   };
 }
 
-/** Runs a plugin inside the node's namespaces, as its runtime would. */
-function execInNode(places: LabPlaces, node: string): Exec {
-  return (command, { env, stdin }) =>
-    new Promise((resolve) => {
-      const child = spawnInNode(places, node, [command], { env: { PATH: process.env["PATH"], ...env }, stdio: "pipe" });
-      const out: Buffer[] = [];
-      const err: Buffer[] = [];
-      child.stdout?.on("data", (chunk: Buffer) => out.push(chunk));
-      child.stderr?.on("data", (chunk: Buffer) => err.push(chunk));
-      child.once("error", (error) => resolve({ code: undefined, stdout: "", stderr: error.message }));
-      child.once("close", (code) =>
-        resolve({
-          code: code ?? undefined,
-          stdout: Buffer.concat(out).toString(),
-          stderr: Buffer.concat(err).toString(),
-        }),
-      );
-      // A plugin may answer without reading its input.
-      child.stdin?.on("error", () => undefined);
-      child.stdin?.end(stdin);
-    });
+function stuck(pod: PodRecord, cause: unknown): OcicatError {
+  return new OcicatError({
+    code: "LAB_POD_STUCK",
+    where: `pod ${pod.name}`,
+    what: "the plugins failed, and so did undoing them",
+    why: toError(cause).message,
+    fix: `mend that, then ocicat lab rm ${pod.name}`,
+    retryable: isOcicatError(cause) && cause.retryable,
+    cause,
+  });
 }

@@ -1,8 +1,8 @@
 import { formatAddress } from "@ocicat/net";
 import type { LabNode, Topology } from "../topology/topology.ts";
 import type { LabPlaces } from "../world/places.ts";
-import { startInNode } from "./processes.ts";
 import { waitForAgent, waitForSocket } from "./ready.ts";
+import { startInNode } from "./start.ts";
 
 export const AGENT_SOCKET = "/run/ocicat/agent.sock";
 export const DATASTORE_SOCKET = "/run/ocicat/datastore.sock";

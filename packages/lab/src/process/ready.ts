@@ -3,7 +3,8 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { OcicatError } from "@ocicat/kit";
 import type { LabPlaces } from "../world/places.ts";
-import { ProcessBook, pause } from "./processes.ts";
+import { ProcessBook } from "./book.ts";
+import { pause } from "./end.ts";
 
 /** A path inside a node's mount namespace, as seen from outside: through the root directory of one of its processes. */
 export function pathInNode(places: LabPlaces, process: string, path: string): string {

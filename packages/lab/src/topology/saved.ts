@@ -1,15 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
 import { OcicatError } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
+import { writeWhole } from "../world/files.ts";
 import type { LabPlaces } from "../world/places.ts";
-import { type InterfaceAddress, parseTopology, type Topology } from "./topology.ts";
+import { formatPortMapping } from "./capabilities.ts";
+import { type InterfaceAddress, type LabHost, type LabNode, parseTopology, type Topology } from "./topology.ts";
 
-/** Keeps the topology of a running lab, in the same form as it was written by hand: there is one reader for both. */
+/** Keeps the topology of a running lab, in the form it is written in by hand: there is one reader for both. */
 export function saveTopology(places: LabPlaces, topology: Topology): void {
-  mkdirSync(dirname(places.topologyFile), { recursive: true });
-  writeFileSync(`${places.topologyFile}.new`, `${JSON.stringify(toPlain(topology), null, 2)}\n`);
-  renameSync(`${places.topologyFile}.new`, places.topologyFile);
+  writeWhole(places.topologyFile, topologyText(topology));
 }
 
 /** Throws OcicatError LAB_NOT_RUNNING if there is none. */
@@ -24,21 +23,56 @@ export function readTopology(places: LabPlaces): Topology {
   return parseTopology(readFileSync(places.topologyFile, "utf8"), places.topologyFile);
 }
 
-function toPlain(topology: Topology): unknown {
-  const text = ({ address, prefixLength }: InterfaceAddress) => `${formatAddress(address)}/${prefixLength}`;
-  const station = (entry: Topology["nodes"][number]) => ({
-    name: entry.name,
-    segment: entry.segment,
-    address: text(entry.interface),
-    ...(entry.gateway === undefined ? {} : { gateway: formatAddress(entry.gateway) }),
-  });
+/** Two topologies are the same if their texts are. */
+export function topologyText(topology: Topology): string {
+  return `${JSON.stringify(plainTopology(topology), null, 2)}\n`;
+}
+
+/** A station as it is written in a topology. */
+export interface PlainStation {
+  readonly name: string;
+  readonly segment: string;
+  /** address/length */
+  readonly address: string;
+  readonly gateway?: string;
+}
+
+/** The topology with one node more, held against all rules of a topology. Throws TopologyError. */
+export function withNode(topology: Topology, node: PlainStation): Topology {
+  const plain = plainTopology(topology);
+  return parseTopology(JSON.stringify({ ...plain, nodes: [...plain.nodes, node] }), `lab ${topology.name}`);
+}
+
+export function withoutNode(topology: Topology, name: string): Topology {
   return {
     ...topology,
-    nodes: topology.nodes.map(station),
-    hosts: topology.hosts.map(station),
+    nodes: topology.nodes.filter((node) => node.name !== name),
+    pods: topology.pods.filter((pod) => pod.node !== name),
+  };
+}
+
+function plainTopology(topology: Topology) {
+  return {
+    ...topology,
+    nodes: topology.nodes.map(plainStation),
+    hosts: topology.hosts.map(plainStation),
     routers: topology.routers.map((router) => ({
       name: router.name,
-      interfaces: router.interfaces.map((port) => ({ segment: port.segment, address: text(port.interface) })),
+      interfaces: router.interfaces.map((port) => ({ segment: port.segment, address: addressText(port.interface) })),
     })),
+    pods: topology.pods.map((pod) => ({ ...pod, ports: pod.ports.map(formatPortMapping) })),
   };
+}
+
+function plainStation(station: LabNode | LabHost): PlainStation {
+  return {
+    name: station.name,
+    segment: station.segment,
+    address: addressText(station.interface),
+    ...(station.gateway === undefined ? {} : { gateway: formatAddress(station.gateway) }),
+  };
+}
+
+function addressText({ address, prefixLength }: InterfaceAddress): string {
+  return `${formatAddress(address)}/${prefixLength}`;
 }

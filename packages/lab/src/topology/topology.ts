@@ -1,10 +1,12 @@
 import { OcicatError } from "@ocicat/kit";
-import { type Address, AddressError, formatAddress, Prefix, parseAddress } from "@ocicat/net";
+import { AddressError, formatAddress, type Ipv4, Prefix, parseAddress } from "@ocicat/net";
 import { LineCounter, parseDocument } from "yaml";
+import { type Bandwidth, isRate, type PortMapping, parsePortMapping } from "./capabilities.ts";
+import { isName, NAME_RULE } from "./names.ts";
 
-/** An address on a segment, with the segment's prefix length. */
+/** An address on a segment, with the segment's prefix length. Segments are IPv4 alone: nodes and BGP sessions are. */
 export interface InterfaceAddress {
-  readonly address: Address;
+  readonly address: Ipv4;
   readonly prefixLength: number;
 }
 
@@ -13,7 +15,7 @@ export interface LabNode {
   readonly segment: string;
   readonly interface: InterfaceAddress;
   /** Undefined: the node has no default route. */
-  readonly gateway: Address | undefined;
+  readonly gateway: Ipv4 | undefined;
 }
 
 export interface LabRouter {
@@ -25,13 +27,15 @@ export interface LabHost {
   readonly name: string;
   readonly segment: string;
   readonly interface: InterfaceAddress;
-  readonly gateway: Address | undefined;
+  readonly gateway: Ipv4 | undefined;
 }
 
 export interface LabPod {
   readonly name: string;
   readonly node: string;
   readonly namespace: string;
+  readonly ports: readonly PortMapping[];
+  readonly bandwidth: Bandwidth | undefined;
 }
 
 /** What a lab consists of. Pools are handed on as they are written: their meaning is the API's. */
@@ -54,15 +58,18 @@ export class TopologyError extends OcicatError {
   }
 }
 
-/** `<lab>.<name>` names namespaces and `<name>` is a host name: so no dots, and not too long. */
-const NAME_RULE = "use up to 32 lower-case letters, digits and '-', beginning with a letter";
-const NAME = /^[a-z]([-a-z0-9]{0,30}[a-z0-9])?$/;
-
-/** A name given on the command line. Throws OcicatError LAB_NAME. */
-export function checkName(name: string): string {
-  if (NAME.test(name)) return name;
-  throw new OcicatError({ code: "LAB_NAME", what: `"${name}" is not a name`, fix: NAME_RULE });
+/** A Kubernetes namespace given on the command line. Throws OcicatError LAB_NAME. */
+export function checkNamespace(name: string): string {
+  if (isNamespace(name)) return name;
+  throw new OcicatError({ code: "LAB_NAME", what: `"${name}" is not a namespace's name`, fix: NAMESPACE_RULE });
 }
+
+/** A DNS label, as Kubernetes has it. */
+function isNamespace(text: string): boolean {
+  return /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text);
+}
+
+const NAMESPACE_RULE = "use up to 63 lower-case letters, digits and '-', with a letter or digit at both ends";
 
 /** Reads a topology; `file` is for the messages. Throws TopologyError. */
 export function parseTopology(text: string, file: string): Topology {
@@ -172,12 +179,42 @@ class TopologyReader {
   }
 
   #pod(value: unknown, path: string): LabPod {
-    const fields = this.#object(value, path, ["name", "node", "namespace"]);
+    const fields = this.#object(value, path, ["name", "node", "namespace", "ports", "bandwidth"]);
     return {
       name: this.#name(fields["name"], `${path}.name`),
       node: this.#string(fields["node"], `${path}.node`),
-      namespace: fields["namespace"] === undefined ? "default" : this.#string(fields["namespace"], `${path}.namespace`),
+      namespace:
+        fields["namespace"] === undefined ? "default" : this.#namespace(fields["namespace"], `${path}.namespace`),
+      ports: this.#list(fields["ports"], `${path}.ports`).map((item, index) =>
+        this.#ports(item, `${path}.ports[${index}]`),
+      ),
+      bandwidth: this.#bandwidth(fields["bandwidth"], `${path}.bandwidth`),
     };
+  }
+
+  #ports(value: unknown, path: string): PortMapping {
+    const text = this.#string(value, path);
+    try {
+      return parsePortMapping(text);
+    } catch (error) {
+      if (error instanceof OcicatError) throw this.#bad(path, error.message);
+      throw error;
+    }
+  }
+
+  #bandwidth(value: unknown, path: string): Bandwidth | undefined {
+    if (value === undefined) return undefined;
+    const fields = this.#object(value, path, ["ingress", "egress"]);
+    const rate = (name: string) => {
+      const number = fields[name];
+      if (number === undefined || isRate(number)) return number;
+      throw this.#bad(
+        `${path}.${name}`,
+        `${JSON.stringify(number)} is not a rate`,
+        "give bits a second, a whole number above 0",
+      );
+    };
+    return { ingress: rate("ingress"), egress: rate("egress") };
   }
 
   #object(value: unknown, path: string, known?: readonly string[]): Readonly<Record<string, unknown>> {
@@ -204,10 +241,16 @@ class TopologyReader {
 
   #name(value: unknown, path: string): string {
     const name = this.#string(value, path);
-    if (!NAME.test(name)) throw this.#bad(path, `"${name}" is not a name`, NAME_RULE);
+    if (!isName(name)) throw this.#bad(path, `"${name}" is not a name`, NAME_RULE);
     if (path !== "name" && this.#names.has(name))
       throw this.#bad(path, `"${name}" is used twice`, "names are unique in a lab");
     this.#names.add(name);
+    return name;
+  }
+
+  #namespace(value: unknown, path: string): string {
+    const name = this.#string(value, path);
+    if (!isNamespace(name)) throw this.#bad(path, `"${name}" is not a namespace's name`, NAMESPACE_RULE);
     return name;
   }
 
@@ -217,20 +260,29 @@ class TopologyReader {
     return text;
   }
 
-  #address(value: unknown, path: string): Address {
+  #address(value: unknown, path: string): Ipv4 {
+    const text = this.#string(value, path);
+    const address = this.#net(path, () => parseAddress(text));
+    if (typeof address !== "number") throw this.#bad(path, `"${text}" is not an IPv4 address`);
+    return address;
+  }
+
+  #interface(value: unknown, path: string): InterfaceAddress {
+    const [text, length, ...rest] = this.#string(value, path).split("/");
+    if (length === undefined || rest.length > 0 || !/^\d{1,2}$/.test(length))
+      throw this.#bad(path, `"${String(value)}" is not address/length`, "write it like 192.168.0.80/24");
+    const address = this.#address(text, path);
+    const subnet = this.#net(path, () => Prefix.of(address, Number(length)));
+    return { address, prefixLength: subnet.length };
+  }
+
+  #net<T>(path: string, read: () => T): T {
     try {
-      return parseAddress(this.#string(value, path));
+      return read();
     } catch (error) {
       if (error instanceof AddressError) throw this.#bad(path, error.message);
       throw error;
     }
-  }
-
-  #interface(value: unknown, path: string): InterfaceAddress {
-    const [address, length, ...rest] = this.#string(value, path).split("/");
-    if (length === undefined || rest.length > 0 || !/^\d{1,3}$/.test(length))
-      throw this.#bad(path, `"${String(value)}" is not address/length`);
-    return { address: this.#address(address, path), prefixLength: Number(length) };
   }
 
   #bad(field: string, what: string, fix?: string): TopologyError {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { OcicatError } from "@ocicat/kit";
 import {
   createNetworkNamespace,
@@ -7,7 +8,7 @@ import {
   openNamespace,
   withNetns,
 } from "@ocicat/linux";
-import { type Address, parsePrefix } from "@ocicat/net";
+import { type Ipv4, parsePrefix } from "@ocicat/net";
 import type { InterfaceAddress, Topology } from "../topology/topology.ts";
 import { BRIDGE, type LabPlaces, NODE_INTERFACE } from "./places.ts";
 
@@ -20,7 +21,7 @@ export interface Plug {
   readonly interfaceName: string;
   readonly segment: string;
   readonly address: InterfaceAddress;
-  readonly gateway: Address | undefined;
+  readonly gateway: Ipv4 | undefined;
 }
 
 /** Every plug of a topology. A router's interfaces are eth0, eth1, …; a node's is ens33. */
@@ -79,8 +80,7 @@ export function makeSegment(places: LabPlaces, segment: string): void {
 export function plugIn(places: LabPlaces, plug: Plug): void {
   using station = openNamespace(places.netns(plug.station));
   inNamespace(places, plug.segment, (kernel) => {
-    // Fifteen characters are enough for the station's name in most labs; the index keeps a router's two ends apart.
-    const port = `${plug.station.slice(0, 10)}.${plug.interfaceName.slice(-2)}`;
+    const port = portName(plug.station, plug.interfaceName);
     must(
       kernel,
       [
@@ -109,6 +109,16 @@ export function plugIn(places: LabPlaces, plug: Plug): void {
   });
 }
 
+/**
+ * The bridge's end of a cable: `node1.ens33`. The kernel takes 15 characters; what is longer is cut and told apart by a
+ * hash, for two stations may begin alike.
+ */
+export function portName(station: string, interfaceName: string): string {
+  const name = `${station}.${interfaceName}`;
+  if (name.length <= 15) return name;
+  return `${station.slice(0, 8)}.${createHash("sha1").update(name).digest("hex").slice(0, 6)}`;
+}
+
 /** Lets a station forward, as a router does. */
 export function makeRouter(places: LabPlaces, name: string): void {
   inNamespace(places, name, (kernel) => kernel.writeSysctl("net/ipv4/ip_forward", "1"));
@@ -124,7 +134,7 @@ export function inNamespace<T>(places: LabPlaces, part: string, work: (kernel: K
   }
 }
 
-function defaultRoute(linkIndex: number, via: Address): KernelOperation {
+function defaultRoute(linkIndex: number, via: Ipv4): KernelOperation {
   return {
     op: "route.replace",
     route: {

@@ -38,7 +38,8 @@ export function makeNodeMounts(places: LabPlaces, node: string): void {
         });
       }
       mount({ source: "tmpfs", target: "/run", type: "tmpfs", flags: ["nosuid", "nodev"], data: "mode=755,size=64m" });
-      mkdirSync("/run/netns", { mode: 0o755 });
+      // As a service manager makes them before it starts what uses them.
+      for (const directory of ["/run/netns", "/run/ocicat"]) mkdirSync(directory, { mode: 0o755 });
       mount({ source: "sysfs", target: "/sys", type: "sysfs", flags: ["nosuid", "nodev", "noexec"] });
     }),
   );

@@ -1,11 +1,12 @@
 import { join } from "node:path";
+import { checkName } from "../topology/names.ts";
 
 /**
  * Where a lab's things are on the machine. All of it is gone after `down`.
  *
  *     /run/netns/<lab>.<name>           network namespaces of nodes, routers, hosts, segments: `ip netns` lists them
  *     /run/ocicat-lab/<lab>/mnt/<node>  mount namespaces of nodes
- *     /run/ocicat-lab/<lab>/*.json      the topology and the processes
+ *     /run/ocicat-lab/<lab>/*.json      the topology, the processes, and below pods/ and cni/ what the runtime knows
  *     /var/tmp/ocicat-lab/<lab>/        what nodes write: their /etc, /opt, /var/lib, /var/log; on disk, as a node's is
  */
 export class LabPlaces {
@@ -13,8 +14,9 @@ export class LabPlaces {
   readonly run: string;
   readonly disk: string;
 
+  /** Throws OcicatError LAB_NAME: a name becomes part of paths that `down` removes. */
   constructor(lab: string, root: { readonly run: string; readonly disk: string } = DEFAULT_ROOT) {
-    this.lab = lab;
+    this.lab = checkName(lab);
     this.run = join(root.run, lab);
     this.disk = join(root.disk, lab);
   }
@@ -44,7 +46,11 @@ export class LabPlaces {
     return join(this.run, "processes.json");
   }
 
-  /** Made last by `up`: without it the lab is half-made. */
+  get podDir(): string {
+    return join(this.run, "pods");
+  }
+
+  /** The topology that `up` was given, written last: without it the lab is half-made. */
   get readyFile(): string {
     return join(this.run, "ready");
   }

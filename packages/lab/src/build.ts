@@ -1,0 +1,74 @@
+import { mkdirSync } from "node:fs";
+import type { AnyResource } from "@ocicat/api";
+import { formatAddress } from "@ocicat/net";
+import { equipNode } from "./equip.ts";
+import type { LabOptions } from "./lab.ts";
+import { PodRunner } from "./pods/pod-runner.ts";
+import { waitForMesh } from "./process/mesh.ts";
+import { datastoreUrl, startAgent, startDatastore } from "./process/programs.ts";
+import { seedDatastore } from "./seed.ts";
+import { saveTopology, topologyText } from "./topology/saved.ts";
+import type { LabNode, Topology } from "./topology/topology.ts";
+import { writeWhole } from "./world/files.ts";
+import { makeRouter, makeSegment, makeStation, plugIn, plugsOf } from "./world/links.ts";
+import { makeNodeLayers, makeNodeMounts } from "./world/node-files.ts";
+import { type LabPlaces, NETNS_DIR } from "./world/places.ts";
+
+/** Makes a lab where there is none: wires, nodes, datastore, agents, mesh, pods. On failure it stays half-made. */
+export async function buildLab(options: LabOptions, topology: Topology, pools: readonly AnyResource[]): Promise<void> {
+  const { places, progress, command } = options;
+  for (const dir of [places.run, places.disk, NETNS_DIR]) mkdirSync(dir, { recursive: true, mode: 0o755 });
+  saveTopology(places, topology);
+
+  const { segments, routers, hosts, nodes } = topology;
+  progress(`laying ${count(segments, "segment")}, ${count(routers, "router")}, ${count(hosts, "host")}`);
+  makeStations(places, topology);
+  for (const node of nodes) {
+    progress(`node ${node.name}: ${formatAddress(node.interface.address)}, its own network and mount namespace`);
+    await furnishNode(places, topology, node);
+  }
+
+  progress(`datastore on ${topology.datastore}`);
+  await seedDatastore(await startDatastore(places, command, topology), pools);
+
+  progress(`agents on ${nodes.map((node) => node.name).join(", ")}`);
+  await Promise.all(nodes.map((node) => startAgent(places, command, topology, node)));
+  progress("waiting for the BGP mesh");
+  await waitForMesh(places, topology);
+
+  const runner = new PodRunner(places);
+  for (const pod of topology.pods) {
+    progress(`pod ${pod.name} on ${pod.node}`);
+    await runner.run(pod);
+  }
+  writeWhole(places.readyFile, topologyText(topology));
+}
+
+/** Wires one node more into a topology that stands, and starts its agent. */
+export async function buildNode({ places, command }: LabOptions, topology: Topology, node: LabNode): Promise<void> {
+  makeStations(places, { ...topology, segments: [], routers: [], hosts: [], nodes: [node] });
+  await furnishNode(places, topology, node);
+  await startAgent(places, command, topology, node);
+  await waitForMesh(places, topology);
+}
+
+function makeStations(places: LabPlaces, topology: Topology): void {
+  for (const segment of topology.segments) makeSegment(places, segment);
+  for (const router of topology.routers) {
+    makeStation(places, router.name);
+    makeRouter(places, router.name);
+  }
+  for (const station of [...topology.hosts, ...topology.nodes]) makeStation(places, station.name);
+  for (const plug of plugsOf(topology)) plugIn(places, plug);
+}
+
+/** Its files, then its view of them: what is put into the layers before they are mounted is there from the start. */
+async function furnishNode(places: LabPlaces, topology: Topology, node: LabNode): Promise<void> {
+  makeNodeLayers(places, node.name);
+  await equipNode(places, node.name, datastoreUrl(topology));
+  makeNodeMounts(places, node.name);
+}
+
+function count(things: readonly unknown[], name: string): string {
+  return `${things.length} ${name}${things.length === 1 ? "" : "s"}`;
+}

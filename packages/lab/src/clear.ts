@@ -1,0 +1,39 @@
+import { existsSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { deleteMountNamespace, deleteNetworkNamespace, releasePrivateDirectory } from "@ocicat/linux";
+import { clearNamespaces } from "./process/end.ts";
+import { allNamespaces, mountNamespaces, networkNamespaces } from "./world/namespaces.ts";
+import { type LabPlaces, NETNS_DIR } from "./world/places.ts";
+
+/**
+ * Takes everything of a lab away: processes, namespaces (interfaces, routes and mounts go with them), files. It asks the
+ * kernel and the directories what there is, and no record, so that it works on whatever a crash has left. Processes first,
+ * without the grace of a farewell: the whole network goes, and what is inside a namespace keeps it alive.
+ */
+export async function clearLab(places: LabPlaces): Promise<void> {
+  await clearNamespaces(allNamespaces(places));
+  for (const node of mountNamespaces(places)) deleteMountNamespace(places.mountns(node));
+  if (existsSync(places.mountDir)) releasePrivateDirectory(places.mountDir);
+  for (const name of networkNamespaces(places)) deleteNetworkNamespace(join(NETNS_DIR, name));
+  for (const dir of [places.run, places.disk]) {
+    rmSync(dir, { recursive: true, force: true });
+    removeIfEmpty(dirname(dir));
+  }
+  removeIfEmpty(NETNS_DIR);
+}
+
+/** Whether anything of the lab is on this machine. */
+export function anythingThere(places: LabPlaces): boolean {
+  return existsSync(places.run) || existsSync(places.disk) || networkNamespaces(places).length > 0;
+}
+
+/** In use: other labs' things are in it, or it is a mount (`ip netns` makes /run/netns one). */
+const IN_USE: ReadonlySet<string | undefined> = new Set(["ENOTEMPTY", "EBUSY", "ENOENT"]);
+
+function removeIfEmpty(dir: string): void {
+  try {
+    rmdirSync(dir);
+  } catch (error) {
+    if (!IN_USE.has((error as NodeJS.ErrnoException).code)) throw error;
+  }
+}
