@@ -1,7 +1,7 @@
 import type { Logger } from "@ocicat/kit";
 import { GrpcCode, GrpcError } from "../../grpc/index.ts";
 import { etcdError, ServerError } from "../errors.ts";
-import { isMachineFailure, SQLITE, sqliteCode } from "../storage/file.ts";
+import { isMachineFailure, SQLITE, sqliteCode } from "../storage/sqlite-errors.ts";
 import type { Committed, Store } from "../storage/store.ts";
 import type { Writer } from "../storage/writer.ts";
 

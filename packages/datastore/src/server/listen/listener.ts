@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
-import type { AddressInfo, ListenOptions } from "node:net";
+import type { AddressInfo, ListenOptions, Socket } from "node:net";
 import { dirname } from "node:path";
 import { toError } from "@ocicat/kit";
 import type { GrpcRouter } from "../../grpc/index.ts";
@@ -17,6 +17,8 @@ export type Endpoint = { readonly host: string; readonly port: number } | { read
 const WINDOW_BYTES = 2 * 1024 * 1024;
 /** Streams a client may have open at once; node:http2 has no limit of its own. */
 const MAX_STREAMS = 10_000;
+/** Of silence, before the kernel asks whether the client is still there. */
+const KEEP_ALIVE_MS = 30_000;
 /** node:http2 refuses streams of a session that holds more than this many megabytes. */
 const SESSION_MEGABYTES = 64;
 
@@ -36,6 +38,11 @@ export class Listener {
     const server = createServer({
       settings: { initialWindowSize: WINDOW_BYTES, maxConcurrentStreams: MAX_STREAMS },
       maxSessionMemory: SESSION_MEGABYTES,
+    });
+    server.on("connection", (socket: Socket) => {
+      socket.setNoDelay(true);
+      // A client whose machine is gone says no goodbye; its watches would stay for ever.
+      socket.setKeepAlive(true, KEEP_ALIVE_MS);
     });
     const sessions = new Set<ServerHttp2Session>();
     server.on("session", (session) => {

@@ -1,45 +1,12 @@
-import { randomBytes } from "node:crypto";
-import { closeSync, fstatSync, fsyncSync, linkSync, mkdtempSync, openSync, readSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ServerError } from "../errors.ts";
 import { columnsOf, text } from "./columns.ts";
 import { LogFlush } from "./log-flush.ts";
-import { APPLICATION_ID, FORMAT, SCHEMA } from "./schema.ts";
-
-/** SQLite's primary result codes that we tell apart (sqlite.org/rescode.html). */
-export const SQLITE = {
-  BUSY: 5,
-  NOMEM: 7,
-  READONLY: 8,
-  IOERR: 10,
-  CORRUPT: 11,
-  FULL: 13,
-  CANTOPEN: 14,
-  NOTADB: 26,
-} as const;
-
-/** The primary result code of an error thrown by node:sqlite; undefined for any other error. */
-export function sqliteCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return undefined;
-  return error.errcode & 0xff;
-}
-
-/** Failures of the machine, which take the whole transaction with them; any other error is one statement's. */
-const OF_THE_MACHINE: ReadonlySet<number> = new Set([
-  SQLITE.NOMEM,
-  SQLITE.READONLY,
-  SQLITE.IOERR,
-  SQLITE.CORRUPT,
-  SQLITE.FULL,
-  SQLITE.CANTOPEN,
-  SQLITE.NOTADB,
-]);
-
-export function isMachineFailure(error: unknown): boolean {
-  const code = sqliteCode(error);
-  return code !== undefined && OF_THE_MACHINE.has(code);
-}
+import { createDataFile, syncDirectory } from "./new-file.ts";
+import { APPLICATION_ID, FORMAT } from "./schema.ts";
+import { SQLITE, sqliteCode } from "./sqlite-errors.ts";
 
 export interface DataFile {
   readonly path: string;
@@ -63,7 +30,7 @@ const served = new Set<string>();
  * a file that is not ours, or damaged, is left as it is.
  */
 export function openDataFile(path: string): DataFile {
-  if (!exists(path)) create(path);
+  if (!exists(path)) make(path);
   const identity = identify(path);
   if (served.has(identity)) throw inUse(path);
   checkHeader(path);
@@ -86,6 +53,21 @@ export function openDataFile(path: string): DataFile {
   };
 }
 
+/** A log without its file holds writes nobody may lose, and would be taken for the new file's. */
+function make(path: string): void {
+  if (exists(`${path}-wal`)) {
+    throw new ServerError("DATA_FILE_DAMAGED", "the file is gone, but its log is there", {
+      where: path,
+      fix: `put the file back beside ${path}-wal, or move that away to begin with an empty store`,
+    });
+  }
+  try {
+    createDataFile(path);
+  } catch (error) {
+    throw explain(error, path);
+  }
+}
+
 function open(path: string): { readonly db: DatabaseSync; readonly log: LogFlush } {
   let db: DatabaseSync | undefined;
   try {
@@ -99,37 +81,6 @@ function open(path: string): { readonly db: DatabaseSync; readonly log: LogFlush
     if (db?.isOpen === true) db.close();
     throw explain(error, path);
   }
-}
-
-/**
- * Built aside and linked into place whole, so that a crash leaves either no file or a good one, and of two processes that
- * do it at once the second finds the first's.
- */
-function create(path: string): void {
-  let workshop: string | undefined;
-  try {
-    workshop = mkdtempSync(join(dirname(path), ".ocicat-new-"));
-    const draft = join(workshop, "data");
-    closeSync(openSync(draft, "wx", 0o600));
-    const db = new DatabaseSync(draft);
-    db.exec("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE");
-    db.exec(SCHEMA);
-    const insert = db.prepare("INSERT INTO meta (name, value) VALUES (?, ?)");
-    insert.run("cluster_id", randomId());
-    insert.run("member_id", randomId());
-    db.exec("COMMIT");
-    db.close();
-    linkSync(draft, path);
-    syncDirectory(dirname(path));
-  } catch (error) {
-    if (!exists(path)) throw explain(error, path);
-  } finally {
-    if (workshop !== undefined) rmSync(workshop, { recursive: true, force: true });
-  }
-}
-
-function randomId(): string {
-  return randomBytes(8).readBigUInt64BE().toString();
 }
 
 /**
@@ -242,13 +193,4 @@ function sizeOf(path: string): number {
 
 function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-function syncDirectory(path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -1,9 +1,10 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { columnsOf, integer } from "./columns.ts";
 import type { Change } from "./entry.ts";
-import { type DataFile, isMachineFailure } from "./file.ts";
+import type { DataFile } from "./file.ts";
 import { LeaseTable } from "./lease-table.ts";
 import { MetaTable } from "./meta-table.ts";
+import { isMachineFailure } from "./sqlite-errors.ts";
 import { Statements } from "./statements.ts";
 import { type State, View } from "./view.ts";
 import { Writer } from "./writer.ts";

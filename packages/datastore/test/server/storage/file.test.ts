@@ -92,6 +92,16 @@ describe("the data file", () => {
     refusal("DATA_FILE_DAMAGED");
   });
 
+  it("is not made anew beside the log of one that is gone", () => {
+    const store = new Store(openDataFile(path));
+    write(store, (writer) => writer.put(bytes("a"), bytes("1"), 0n));
+    copyFileSync(`${path}-wal`, `${path}2-wal`);
+    store.close();
+    path = `${path}2`;
+    expect(refusal("DATA_FILE_DAMAGED").message).toContain("put the file back");
+    expect(existsSync(path)).toBe(false);
+  });
+
   it("is refused if it is a directory, or its directory is not there", () => {
     mkdirSync(path);
     expect(refusal("DATA_FILE_UNUSABLE").message).toContain("directory");
