@@ -246,6 +246,31 @@ describe("RFC 4271 §6.8 connection collision", () => {
     expect(stateOf(subject.session)).toBe("Established");
   });
 
+  it("a connection offered by a peer that can restart replaces its Established one, without a NOTIFICATION (RFC 4724 §5)", () => {
+    const { capabilities } = openOf();
+    const gracefulRestart = {
+      restarting: false,
+      notification: false,
+      restartTimeS: 60,
+      families: [{ family: 4, forwarding: true }],
+    } as const;
+    const open = openOf({ capabilities: { ...capabilities, gracefulRestart } });
+    for (const slot of ["outgoing", "incoming"] as const) {
+      const subject = new Subject().bring(slot, "Established", open);
+      expect(words(subject.feed({ type: "offered" }))).toEqual([
+        "down replaced quiet",
+        "note the peer has restarted and dialled anew",
+        `close ${slot}`,
+        `stop hold ${slot}`,
+        `stop keepalive ${slot}`,
+        "adopt",
+        "send open incoming",
+        "start hold incoming 240000",
+      ]);
+      expect(subject.session).toMatchObject({ outgoing: { state: "Idle" }, incoming: { state: "OpenSent" } });
+    }
+  });
+
   it("the loser of a collision dials again only when the winner has ended", () => {
     const { subject } = bothOpen(LARGER);
     subject.feed({ type: "message", slot: "incoming", message: { type: "keepalive" } });

@@ -1,6 +1,7 @@
 import type { Family } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
-import type { PeerConfig, SpeakerOptions } from "../../src/index.ts";
+import type { PeerConfig, SpeakerOptions, Transport } from "../../src/index.ts";
+import { decodeOne } from "../support/bytes.ts";
 import { address4, createLab, type Lab, mesh, type Node, peerTo, route } from "../support/lab.ts";
 
 const A = "192.168.0.80";
@@ -257,6 +258,22 @@ describe("RFC 4724 §4.1, the restarting speaker", () => {
     expect(fresh.speaker.ready).toBe(true);
   });
 
+  it("judges by the whole new list when peers change, not by those in common", async () => {
+    const { lab, kill, restart } = await meshUp();
+    kill(B);
+    kill(C);
+    const fresh = await restart(B);
+    // C is there but has not sent its End-of-RIB.
+    const silent = await lab.node(C);
+    silent.speaker.setPeers(mesh(C, ALL));
+    lab.advance(3000);
+    expect(statusOf(fresh, C)).toMatchObject({ state: "Established" });
+    expect(fresh.speaker.ready).toBe(false);
+    fresh.speaker.setPeers(mesh(B, [A, B, "192.168.0.83"]));
+    lab.advance(3000);
+    expect(fresh.speaker.ready).toBe(false);
+  });
+
   it("does not wait for a peer that does not take part", async () => {
     const lab = createLab();
     const [a, b] = [await lab.node(A), await lab.node(B, { restarting: true })];
@@ -328,6 +345,25 @@ describe("RFC 4724 §2 End-of-RIB", () => {
     for (const ip of ALL) expect(node(ip).speaker.status()).toMatchObject([{ updatesOut: 2 }, { updatesOut: 2 }]);
   });
 
+  it("comes after the last route, also of a table that takes several turns to send", async () => {
+    const lab = createLab();
+    const sent: Uint8Array[] = [];
+    const dialler = await lab.node(C, { transport: recording(lab.network.host(address4(C)), sent) });
+    const listener = await lab.node(A);
+    dialler.speaker.setPeers([peerTo(C, A)]);
+    listener.speaker.setPeers([peerTo(A, C)]);
+    lab.advance(1000);
+    dialler.speaker.setOriginated(
+      Array.from({ length: 5000 }, (_, n) => route(`172.${16 + (n >> 8)}.${n & 255}.0/24`)),
+    );
+    lab.advance(1000);
+    expect(listener.routes()).toHaveLength(5000);
+    const updates = sent.map((bytes) => decodeOne(bytes)).filter((message) => message.type === "update");
+    expect(updates.map(({ endOfRib }) => endOfRib !== undefined)).toEqual(
+      updates.map((_, n) => n === updates.length - 1),
+    );
+  });
+
   it("is not sent before the owner has declared its routes", async () => {
     const lab = createLab();
     const [a, b] = [await lab.node(A), await lab.node(B)];
@@ -341,3 +377,28 @@ describe("RFC 4724 §2 End-of-RIB", () => {
     expect(b.speaker.status()).toMatchObject([{ updatesOut: 2 }]);
   });
 });
+
+/** The transport, with a copy of all that is sent on connections it dials. */
+function recording(transport: Transport, sent: Uint8Array[]): Transport {
+  return {
+    listen: (options, onConnection) => transport.listen(options, onConnection),
+    connect: (options, onConnected, onFailed) =>
+      transport.connect(
+        options,
+        (connection) => {
+          onConnected({
+            local: connection.local,
+            remote: connection.remote,
+            handle: (handlers) => connection.handle(handlers),
+            send: (bytes) => {
+              sent.push(bytes);
+              return connection.send(bytes);
+            },
+            close: () => connection.close(),
+            reset: () => connection.reset(),
+          });
+        },
+        onFailed,
+      ),
+  };
+}

@@ -278,6 +278,29 @@ describe("an update group", () => {
     expect(sent[0]).toBe(sent[1]);
   });
 
+  it("tells a member that moves to a new group nothing that it knows, however slowly that group gets ready", () => {
+    const world = new World();
+    for (const prefix of PREFIXES) world.own.announce({ prefix, origin: "test" });
+    world.join(0, false);
+    world.finish();
+    const [receiver] = world.receivers;
+    const [from] = world.seatedIn;
+    // The old group's order of announcement is not the order in which the new one gets to them: a refused path keeps the
+    // first prefix at its place in the Loc-RIB while its announcement goes and comes back.
+    world.ribs[0]?.announce(PREFIXES.slice(0, 1), path({ asPath: [{ type: "sequence", asns: [64512] }] }));
+    world.own.withdraw(PREFIXES[0] ?? never());
+    world.finish();
+    world.own.announce({ prefix: PREFIXES[0] ?? never(), origin: "test" });
+    world.finish();
+    if (receiver === undefined || from === undefined) throw new Error("nobody is there");
+    const twin = world.group(true, acceptAll);
+    receiver.updates = 0;
+    twin.take(receiver, from);
+    for (let turn = 0; turn < 20; turn++) twin.flush(1);
+    expect(receiver).toMatchObject({ updates: 0, endsOfRib: 1 });
+    expect(receiver.table.size).toBe(PREFIXES.length);
+  });
+
   it("sends End-of-RIB once, after the table", () => {
     const world = new World();
     for (const prefix of PREFIXES) world.own.announce({ prefix, origin: "test" });
@@ -288,7 +311,7 @@ describe("an update group", () => {
     world.finish();
     expect(receiver).toMatchObject({ endsOfRib: 1 });
     expect(receiver?.table.size).toBe(PREFIXES.length);
-    world.own.withdraw(PREFIXES[0] ?? parsePrefix("0.0.0.0/0"));
+    world.own.withdraw(PREFIXES[0] ?? never());
     world.finish();
     expect(receiver).toMatchObject({ endsOfRib: 1 });
   });
@@ -307,3 +330,7 @@ describe("an update group", () => {
     expect(world.receivers[0]?.table.size).toBe(0);
   });
 });
+
+function never(): never {
+  throw new Error("missing");
+}

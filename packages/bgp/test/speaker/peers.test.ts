@@ -139,6 +139,37 @@ describe("policies", () => {
     expect((b.speaker.status()[0]?.updatesIn ?? 0) - heard).toBe(1);
     expect(a.speaker.status()).toMatchObject([{ advertised: 1 }]);
   });
+
+  it("an export policy may tell external peers of different ASs apart", async () => {
+    const lab = createLab();
+    const exportPolicy: Policy = (_route, { remoteAs }) =>
+      remoteAs === 64601 ? { accept: true } : reject("not for them");
+    const a = await lab.node(A);
+    const peers = [
+      { ip: "10.0.0.2", as: 64601 },
+      { ip: "10.0.0.3", as: 64602 },
+    ];
+    a.speaker.setOriginated([route("172.16.1.0/24")]);
+    a.speaker.setPeers(peers.map(({ ip, as }) => peerTo(A, ip, { remoteAs: as, exportPolicy })));
+    const others: Node[] = [];
+    for (const { ip, as } of peers) {
+      const other = await lab.node(ip, { localAs: as });
+      other.speaker.setPeers([peerTo(ip, A)]);
+      others.push(other);
+    }
+    lab.advance(1000);
+    expect(others.map((other) => other.routes().length)).toEqual([1, 0]);
+  });
+
+  it("a route whose next hop is this speaker's end of the session is refused, also where that was not configured", async () => {
+    const { b, lab, a } = await pair({ localAddress: undefined });
+    b.speaker.announce(route("172.18.0.0/24", { attributes: { nextHop: address4(A) } }));
+    lab.advance(10);
+    expect(a.routes()).toEqual(["172.17.0.0/24 via 10.0.0.2"]);
+    expect(a.speaker.explain(parsePrefix("172.18.0.0/24")).paths).toMatchObject([
+      { verdict: "refused", why: "next hop 10.0.0.1 is this speaker's" },
+    ]);
+  });
 });
 
 describe("status", () => {
