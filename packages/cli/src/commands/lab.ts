@@ -111,12 +111,18 @@ function addExec(lab: Command, surroundings: Surroundings): void {
     .argument("<command...>", "the command, after --")
     .passThroughOptions()
     .action(async (where: string, line: [string, ...string[]], options: LabOptions) =>
-      (await load()).exec(surroundings, where, line, options),
+      (await load()).exec(surroundings, where, withoutDashes(line), options),
     );
   withExamples(command, [
     ["lab exec node1 -- ip route", "a node's routes"],
     ["lab exec pod1 -- ping -c 1 10.244.104.0", "from a pod to another"],
   ]);
+}
+
+/** `--` says that what follows is the other program's; passed through, it is still there. */
+function withoutDashes(line: [string, ...string[]]): [string, ...string[]] {
+  const [first, second, ...rest] = line;
+  return first === "--" && second !== undefined ? [second, ...rest] : line;
 }
 
 function addNodes(lab: Command, surroundings: Surroundings): void {
