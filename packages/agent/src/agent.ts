@@ -239,7 +239,8 @@ async function serveCni(parts: CniParts): Promise<void> {
     endpoints,
     logger: logger.child("cni"),
     defaultMtu: hostMtu(kernel, parts.interfacePrefix, scope),
-    program: (endpoint) => {
+    program: (endpoint, link) => {
+      routes.linkMade(link);
       engine.flush();
       rules.flush();
       routes.flush();

@@ -12,7 +12,7 @@ import type {
 } from "@ocicat/cni";
 import { CniCode, CniError, podResult } from "@ocicat/cni";
 import type { Logger } from "@ocicat/kit";
-import type { Kernel, NamespaceHandle } from "@ocicat/linux";
+import type { Kernel, Link, NamespaceHandle } from "@ocicat/linux";
 import { formatAddress, formatMac, type Mac, parseMac } from "@ocicat/net";
 import type { AgentEndpointRow } from "../tables/rows.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -26,7 +26,7 @@ export interface BackendContext {
   /** MTU for a pod whose network configuration does not name one. */
   readonly defaultMtu: () => number;
   /** Makes what an endpoint needs hold in the kernel now: its guard element and its route. Throws if it cannot. */
-  readonly program: (endpoint: AgentEndpointRow) => void;
+  readonly program: (endpoint: AgentEndpointRow, link: Link) => void;
   /** Why an ADD cannot be served now, or undefined. */
   readonly notReady: () => string | undefined;
 }
@@ -63,8 +63,9 @@ async function add(context: BackendContext, request: AddRequest): Promise<AddRes
   const podMac = present?.mac === undefined ? randomMac() : parseMac(present.mac);
   const cable = { hostInterface: endpoint.hostInterface, podInterface: ifname, podMac, mtu };
 
-  if (present !== undefined && isWhole(context, pod, ifname, present)) {
-    context.program(present);
+  const whole = present === undefined ? undefined : wholeLink(context, pod, ifname, present);
+  if (present !== undefined && whole !== undefined) {
+    context.program(present, whole);
     return resultOf(request, present, mtu, podMac);
   }
   // The claim goes to the datastore first; the cable is laid while it is on its way.
@@ -72,10 +73,10 @@ async function add(context: BackendContext, request: AddRequest): Promise<AddRes
   // A rejection must have a listener before anything below can throw.
   claiming.catch(() => undefined);
   try {
-    layCable(context.kernel, pod, cable);
+    const link = layCable(context.kernel, pod, cable);
     const row = await claiming;
     dressPod(pod, ifname, row.addresses);
-    context.program(row);
+    context.program(row, link);
     return resultOf(request, row, mtu, podMac);
   } catch (error) {
     await undo(context, request, claiming);
@@ -161,8 +162,15 @@ function refuseUnready(context: BackendContext): void {
   });
 }
 
-function isWhole(context: BackendContext, pod: NamespaceHandle, ifname: string, row: AgentEndpointRow): boolean {
-  return context.kernel.link(row.interfaceName)?.up === true && inspectPod(pod, ifname, row.addresses).length === 0;
+/** The host end of a cable that lies as an ADD leaves it; undefined if anything is amiss. */
+function wholeLink(
+  context: BackendContext,
+  pod: NamespaceHandle,
+  ifname: string,
+  row: AgentEndpointRow,
+): Link | undefined {
+  const link = context.kernel.link(row.interfaceName);
+  return link?.up === true && inspectPod(pod, ifname, row.addresses).length === 0 ? link : undefined;
 }
 
 function resultOf(request: AddRequest, row: AgentEndpointRow, mtu: number, podMac: Mac): AddResult {

@@ -164,6 +164,11 @@ export class RouteReconciler {
     return { actual: this.#delta.actual.get(key), pending: this.#pending.get(key) };
   }
 
+  /** A link that this process has just made, ahead of its notification. */
+  linkMade(link: Link): void {
+    if (this.#learnLink(link)) this.#resolveAgain(new Set([link.name]), false);
+  }
+
   /** Which of these addresses have no route in the kernel as wanted, and why. */
   missing(addresses: readonly Address[]): string[] {
     return addresses.flatMap((address) => {
