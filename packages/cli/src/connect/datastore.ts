@@ -1,6 +1,6 @@
 import { ResourceClient } from "@ocicat/client";
-import type { Datastore } from "@ocicat/datastore";
-import { isOcicatError, OcicatError } from "@ocicat/kit";
+import { type Datastore, DatastoreError } from "@ocicat/datastore";
+import { createLogger, OcicatError } from "@ocicat/kit";
 import type { Surroundings } from "../surroundings.ts";
 import { type Connection, findConnection } from "./connection.ts";
 
@@ -13,7 +13,10 @@ export interface Opened {
   readonly client: ResourceClient;
 }
 
-/** Opens the datastore, runs `work`, closes it. One that does not answer is an error that says where it was sought, and why there. */
+/**
+ * Opens the datastore, runs `work`, closes it. One that does not answer, or an address that is none, is an error that
+ * says where the address came from.
+ */
 export async function withDatastore<T>(
   surroundings: Surroundings,
   configFile: string | undefined,
@@ -21,24 +24,41 @@ export async function withDatastore<T>(
 ): Promise<T> {
   const connection = await findConnection(surroundings, configFile);
   const { openEtcd, systemClock, systemRandom } = await import("@ocicat/datastore/etcd");
-  const store = openEtcd({ ...connection.options, timeoutMs: TIMEOUT_MS });
+  let complaint: string | undefined;
+  // The client goes on trying and logs why; the last reason is what a person wants to know.
+  const logger = createLogger("", "warning", ({ fields }) => {
+    complaint = typeof fields.cause === "string" ? fields.cause : complaint;
+  });
+  const store = attempt(connection, () => openEtcd({ ...connection.options, timeoutMs: TIMEOUT_MS, logger }));
   try {
     return await work({ store, client: new ResourceClient({ store, clock: systemClock, random: systemRandom }) });
   } catch (error) {
-    throw explained(error, connection);
+    throw isSilence(error) ? unreachable(error, connection, complaint) : error;
   } finally {
     await store.close();
   }
 }
 
-/** The client knows what went wrong; where the address came from is known here. */
-function explained(error: unknown, { options, source }: Connection): unknown {
-  if (!isOcicatError(error) || (error.code !== "UNAVAILABLE" && error.code !== "TIMEOUT")) return error;
+/** An address that is none is refused at once. */
+function attempt<T>({ source }: Connection, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof DatastoreError)) throw error;
+    throw new OcicatError({ code: "CLI_CONFIG", where: source, what: error.message, cause: error });
+  }
+}
+
+function isSilence(error: unknown): error is DatastoreError {
+  return error instanceof DatastoreError && (error.code === "UNAVAILABLE" || error.code === "TIMEOUT");
+}
+
+function unreachable(error: DatastoreError, { options, source }: Connection, complaint = error.message): OcicatError {
   return new OcicatError({
     code: "DATASTORE_UNREACHABLE",
     where: options.endpoints.join(", "),
-    what: "the datastore does not answer",
-    why: `${error.message}; this address is from ${source}`,
+    what: `the datastore did not answer within ${TIMEOUT_MS / 1000} s`,
+    why: `${complaint}; the address is from ${source}`,
     fix: "start it, or name another: ETCD_ENDPOINTS=http://ADDRESS:2379, or -c FILE",
     cause: error,
   });

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Datastore } from "@ocicat/datastore";
+import { openEtcd } from "@ocicat/datastore/etcd";
+
+const golden = new URL("../golden/", import.meta.url);
+
+/** What calicoctl was asked, and what it printed. */
+export interface Row {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly expected: string;
+}
+
+export function goldenRows(): readonly Row[] {
+  const lines = text("calicoctl/list").trim().split("\n");
+  return lines.map((line) => {
+    const [name = "", args = ""] = line.split("|");
+    return { name, args: args.split(" "), expected: text(`calicoctl/${name}.out`) };
+  });
+}
+
+/** The path of an input file. */
+export function goldenInput(file: string): string {
+  return fileURLToPath(new URL(`in/${file}.txt`, golden));
+}
+
+/** Puts what a real Calico stored into the datastore at the endpoint. */
+export async function loadDump(endpoint: string): Promise<void> {
+  await withStore(endpoint, async (store) => {
+    for (const line of text("etcd-dump.jsonl").trim().split("\n")) {
+      const { key, value } = JSON.parse(line) as { key: string; value: string };
+      await store.put(key, value);
+    }
+  });
+}
+
+/** Everything that a datastore holds, to see that nothing changed. */
+export async function contents(endpoint: string): Promise<ReadonlyMap<string, string>> {
+  return await withStore(endpoint, async (store) => {
+    const { items } = await store.list("/");
+    return new Map(items.map(({ key, value, modRevision }) => [key, `${modRevision} ${value}`]));
+  });
+}
+
+export async function withStore<T>(endpoint: string, work: (store: Datastore) => Promise<T>): Promise<T> {
+  const store = openEtcd({ endpoints: [endpoint] });
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** A resourceVersion is the store's: a dump does not keep it. */
+export function withoutRevisions(output: string): string {
+  return output.replaceAll(/(resourceVersion"?: )"\d+"/g, '$1"N"');
+}
+
+function text(path: string): string {
+  return readFileSync(new URL(path, golden), "utf8");
+}

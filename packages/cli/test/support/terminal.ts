@@ -1,0 +1,54 @@
+import type { LabAgent } from "../../src/connect/lab.ts";
+import { run } from "../../src/index.ts";
+
+/** What a command left behind. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface TerminalOptions {
+  readonly name?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string | Uint8Array;
+  readonly now?: Date;
+  readonly timeZone?: string;
+  /** The standard configuration file. */
+  readonly config?: string;
+  readonly agentSocket?: string;
+  readonly labDatastore?: string;
+  readonly labAgents?: readonly LabAgent[];
+}
+
+/** Runs commands in this process, with nothing of the machine in reach but what is given. */
+export function terminal(options: TerminalOptions = {}): (...args: readonly string[]) => Promise<Outcome> {
+  return async (...args) => {
+    const outcome = { code: 0, stdout: "", stderr: "" };
+    const name = options.name ?? "ocicat";
+    await run(args, {
+      name,
+      env: options.env ?? {},
+      places: { config: options.config ?? NOWHERE, agentSocket: options.agentSocket ?? NOWHERE },
+      lab: { datastore: async () => options.labDatastore, agents: async () => options.labAgents ?? [] },
+      now: () => options.now ?? new Date("2026-11-21T03:00:00Z"),
+      timeZone: options.timeZone ?? "UTC",
+      print: (text) => {
+        outcome.stdout += text;
+      },
+      tell: (line) => {
+        outcome.stderr += `${name}: ${line}\n`;
+      },
+      readInput: () =>
+        typeof options.stdin === "string"
+          ? new TextEncoder().encode(options.stdin)
+          : (options.stdin ?? new Uint8Array()),
+      setExitCode: (code) => {
+        outcome.code = code;
+      },
+    });
+    return outcome;
+  };
+}
+
+const NOWHERE = "/nonexistent/ocicat";
