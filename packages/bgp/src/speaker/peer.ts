@@ -297,6 +297,7 @@ export class Peer implements Member {
     this.#since = this.#host.clock.now();
     this.#updatesIn = 0;
     this.#updatesOut = 0;
+    this.#host.logger.info("session up", { peer: this.peer.name, holdTimeS: negotiated.holdTimeS });
     this.#takeIdentifier(negotiated.remote.routerId);
     this.adjRibIn.self = this.#self();
     this.#helper.up(negotiated, this.#config.stalePathTimeS);
@@ -306,6 +307,7 @@ export class Peer implements Member {
 
   #down(reason: DownReason): void {
     this.#since = this.#host.clock.now();
+    this.#host.logger.warning("session down", { peer: this.peer.name, reason: reason.text });
     if (this.#negotiated !== undefined) this.#helper.down(reason, this.#negotiated);
     this.#negotiated = undefined;
     this.#note = reason.text;

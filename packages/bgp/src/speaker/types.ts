@@ -139,7 +139,10 @@ export interface Speaker {
    * (RFC 4724); otherwise with Cease/Administrative Shutdown, and peers drop them.
    */
   stop(options?: { readonly graceful?: boolean }): Promise<void>;
-  /** Declares the peers: starts, stops and changes sessions so that these are there. Throws OcicatError, changing nothing, on a bad list. */
+  /**
+   * Declares the peers: starts, stops and changes sessions so that these are there. Throws OcicatError, changing nothing, on
+   * a bad list. While restarting, already the first list must be whole: the restart is over when all of its peers are heard.
+   */
   setPeers(peers: readonly PeerConfig[]): void;
   /** Declares all own routes. End-of-RIB is not sent before the first call. Throws OcicatError on a prefix given twice. */
   setOriginated(routes: Iterable<OriginatedRoute>): void;

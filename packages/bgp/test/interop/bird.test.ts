@@ -1,5 +1,5 @@
 import { seededRandom, silentLogger } from "@ocicat/kit";
-import { formatAddress, parsePrefix } from "@ocicat/net";
+import { formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
 import { afterEach, describe, expect, it } from "vitest";
 import { createSpeaker, type PeerConfig, type Speaker, type SpeakerOptions } from "../../src/index.ts";
 import { type Bird, startBird } from "../support/bird.ts";
@@ -197,6 +197,40 @@ describe("with BIRD 2", () => {
       (list) => list.length === 1,
     );
     expect([...local.routes()][0]?.attributes.asPath).toEqual([{ type: "sequence", asns: [64512] }]);
+  });
+
+  it("carries IPv6 routes over the same session", async () => {
+    const ipv6 = `ipv6 { import all; export filter { bgp_next_hop = 2001:db8::2; accept; }; };`;
+    const config = birdConfig(`passive on; ${ipv6}`, []).replace(
+      "protocol bgp",
+      "protocol static { ipv6; route fd00:1::/64 blackhole; }\nprotocol bgp",
+    );
+    const daemon = await bird(config);
+    const { speaker: local, routes } = await speaker({
+      families: [4, 6],
+      ownNextHop: { 6: parseAddress("2001:db8::1") },
+    });
+    local.setOriginated([route("fd00:2::/122"), ours("10.244.2.0/26")]);
+    await established(daemon);
+    await eventually(
+      "their route",
+      () => [...routes],
+      (list) => list.length === 1,
+    );
+    expect(Object.fromEntries(routes)).toEqual({ "fd00:1::/64": "2001:db8::2" });
+    const table = await eventually(
+      "our route at BIRD",
+      () => daemon.ask("show route fd00:2::/122 all"),
+      (text) => text.includes("BGP.next_hop"),
+    );
+    expect(table).toContain("BGP.next_hop: 2001:db8::1");
+    expect(daemon.ask("show route 10.244.2.0/26")).toContain("10.244.2.0/26");
+    local.withdraw(parsePrefix("fd00:2::/122"));
+    await eventually(
+      "the withdrawal",
+      () => daemon.ask("show route protocol peer"),
+      (text) => !text.includes("fd00:2"),
+    );
   });
 
   it("answers BIRD's route refresh, and has its own answered", async () => {
