@@ -5,6 +5,8 @@ export type NftErrorCode =
   | "NFT_INVALID"
   /** The kernel answered with something this package does not understand. */
   | "NFT_MALFORMED"
+  /** This kernel has no nftables for a table's family, or none at all. */
+  | "NFT_UNSUPPORTED"
   /** Another process owns the table. */
   | "NFT_TABLE_OWNED"
   /** The ruleset kept changing while it was read. */

@@ -1,6 +1,6 @@
 import { isOcicatError, toError } from "@ocicat/kit";
 import { NftError } from "../errors.ts";
-import { tableKey } from "../ir/table.ts";
+import { type TableFamily, tableKey } from "../ir/table.ts";
 import { errnoOf } from "../kernel.ts";
 import type { Batch } from "../plan/batch.ts";
 import type { Operation } from "../plan/operation.ts";
@@ -12,6 +12,22 @@ const DRIFT: ReadonlySet<string> = new Set(["ENOENT", "EEXIST", "EBUSY", "ERESTA
 export function isDrift(error: unknown): boolean {
   return DRIFT.has(errnoOf(error) ?? "");
 }
+
+/** errno 95 has two names. */
+export function isUnsupported(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === "EOPNOTSUPP" || errno === "ENOTSUP";
+}
+
+/** User-mode Linux as Debian builds it, for one, has only the last. */
+const FAMILY_OPTIONS: Readonly<Record<TableFamily, string>> = {
+  ip: "CONFIG_NF_TABLES_IPV4",
+  ip6: "CONFIG_NF_TABLES_IPV6",
+  inet: "CONFIG_NF_TABLES_INET",
+  arp: "CONFIG_NF_TABLES_ARP",
+  netdev: "CONFIG_NF_TABLES_NETDEV",
+  bridge: "CONFIG_NF_TABLES_BRIDGE",
+};
 
 /** The kernel's refusal, with the operation it is about. */
 export function refusal(cause: unknown, operations: readonly Operation[], batch: Batch): NftError {
@@ -27,6 +43,16 @@ export function refusal(cause: unknown, operations: readonly Operation[], batch:
       why: error.message,
       fix: "stop the other agent of this node; run with CAP_NET_ADMIN in this network namespace",
       retryable: true,
+      cause,
+    });
+  }
+  if (refused?.op === "table.create" && isUnsupported(error)) {
+    return new NftError({
+      code: "NFT_UNSUPPORTED",
+      where: at,
+      what: `this kernel has no nftables of family ${refused.table.family}`,
+      why: error.message,
+      fix: `use a kernel with ${FAMILY_OPTIONS[refused.table.family]}`,
       cause,
     });
   }

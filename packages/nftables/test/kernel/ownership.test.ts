@@ -17,7 +17,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { canonical, readActual, readCanonical } from "../support/canonical.ts";
 import { SystemError } from "../support/libc.ts";
 import { Namespace } from "../support/namespace.ts";
-import { NfnetlinkSocket } from "../support/nfnetlink.ts";
+import { NfnetlinkSocket, RefusedError } from "../support/nfnetlink.ts";
 
 const why = origin("because of a test");
 const REF = { family: "inet", name: "oct-owned" } as const;
@@ -190,5 +190,27 @@ describe("a kernel that knows no such tables", () => {
     using socket = new NfnetlinkSocket(namespace);
     expect(kernelOwnsTables(socket)).toBe(true);
     expect(namespace.run("nft", "list", "tables")).toBe("");
+  });
+});
+
+describe("a kernel that has not this family", () => {
+  it("says so by name, and what to do", () => {
+    using socket = new NfnetlinkSocket(namespace);
+    const NEWTABLE = 0x0a00;
+    const kernel: NftKernel = {
+      nftCommit(batch) {
+        for (const { type, sequence } of messagesIn(batch)) {
+          if (type === NEWTABLE) throw new RefusedError([{ sequence, number: 95, message: "" }]);
+        }
+      },
+      nftQuery: (request) => socket.nftQuery(request),
+    };
+    expect(() => reconcilerOn(kernel, "eth0").apply()).toThrow(
+      expect.objectContaining({
+        code: "NFT_UNSUPPORTED",
+        where: "table inet oct-owned",
+        fix: "use a kernel with CONFIG_NF_TABLES_INET",
+      }),
+    );
   });
 });
