@@ -44,7 +44,9 @@ export async function startBird(config: string): Promise<Bird> {
     async start({ recovering = false } = {}) {
       rmSync(socket, { force: true });
       const flags = ["-f", "-c", file("bird.conf"), "-s", socket, "-P", file("bird.pid")];
-      child = spawn(BIRD, recovering ? [...flags, "-R"] : flags, { stdio: ["ignore", "ignore", "pipe"] });
+      // With its parent dead, however that died, BIRD dies too.
+      const command = ["--pdeathsig", "KILL", BIRD, ...flags, ...(recovering ? ["-R"] : [])];
+      child = spawn("setpriv", command, { stdio: ["ignore", "ignore", "pipe"] });
       child.stderr?.on("data", (bytes) => {
         log += String(bytes);
       });
