@@ -1,0 +1,124 @@
+import type { Datastore } from "@ocicat/datastore";
+import { seededRandom } from "@ocicat/kit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AcknowledgedWriter } from "./support/acknowledged-writer.ts";
+import { allocations, ipamProblems, openLabDatastore } from "./support/datastore.ts";
+import { eventually, pingCounts, TestLab } from "./support/lab.ts";
+import { RouteWitness } from "./support/route-witness.ts";
+import { RuleWitness } from "./support/rule-witness.ts";
+import { SteadyPing } from "./support/steady-ping.ts";
+import { runAsKubelet } from "./support/stubborn.ts";
+
+const NODES = ["master", "node1", "node2"];
+const CRASHES = 6;
+/** Of these, the one after which the datastore stays away until clients have given up waiting for it. */
+const LONG_ONE = 4;
+const SEED = 20_261_121;
+
+const lab = new TestLab();
+let store: Datastore;
+
+beforeAll(async () => {
+  await lab.up();
+  store = openLabDatastore(lab);
+});
+afterAll(async () => {
+  await store.close();
+  expect(await lab.down()).toEqual([]);
+});
+
+describe("an embedded datastore that is killed in the middle of writes, again and again", () => {
+  it("loses no acknowledged write; agents come back by themselves; nothing is programmed twice; no ping is lost", async () => {
+    const random = seededRandom(SEED);
+    const agents = NODES.map((node) => lab.pid(`agent-${node}`));
+    const witnesses = await Promise.all(NODES.map((node) => RouteWitness.start(lab, node)));
+    const rules = await Promise.all(NODES.map((node) => RuleWitness.start(lab, node)));
+    const pings = [
+      new SteadyPing(lab, "pod1", lab.address("pod2")),
+      new SteadyPing(lab, "pod2", lab.address("pod3")),
+      new SteadyPing(lab, "pod0", lab.address("pod1")),
+    ];
+    const writer = new AcknowledgedWriter(store, "/test/crash/");
+    let adding = true;
+    const pods = (async () => {
+      let count = 0;
+      for (; adding; count++) await runAsKubelet(lab, `more${count}`, NODES[count % NODES.length] ?? "");
+      return count;
+    })();
+
+    for (let crash = 1; crash <= CRASHES; crash++) {
+      // The moment is counted in writes: it falls between any two steps of commit, flush and acknowledgement.
+      const moment = writer.acknowledged.length + 50 + (random.uint32() % 400);
+      await eventually(
+        () => writer.acknowledged.length,
+        (count) => count >= moment,
+      );
+      await lab.lab.kill("datastore");
+      if (crash === LONG_ONE) {
+        await eventually(
+          () => writer.failures.get("UNAVAILABLE") ?? 0,
+          (count) => count > 0,
+        );
+      }
+      await lab.lab.restartDatastore();
+    }
+    const beforeLast = writer.acknowledged.length;
+    await eventually(
+      () => writer.acknowledged.length,
+      (count) => count > beforeLast + 50,
+    );
+    adding = false;
+    const added = await pods;
+    await writer.stop();
+
+    expect(await writer.lost()).toEqual([]);
+    // The crashes did hit writes under way.
+    expect([...writer.failures.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
+    expect(added).toBeGreaterThan(CRASHES);
+    expect(NODES.map((node) => lab.pid(`agent-${node}`))).toEqual(agents);
+    for (const node of NODES)
+      expect(await lab.exec(node, "kill", "-0", String(lab.pid(`agent-${node}`)))).toMatchObject({ code: 0 });
+
+    for (const ping of pings) {
+      const report = await ping.stop();
+      expect(report.missing).toEqual([]);
+      expect(report.received).toBeGreaterThan(100);
+    }
+    for (const witness of witnesses) {
+      const { repeated, taken, added: routes } = await witness.stop();
+      expect(repeated).toEqual([]);
+      expect(taken).toEqual([]);
+      expect(routes.length).toBeGreaterThan(0);
+    }
+    for (const witness of rules) {
+      const { repeated, changed, added: elements } = await witness.stop();
+      expect(repeated).toEqual([]);
+      expect(changed).toEqual([]);
+      expect(elements.length).toBeGreaterThan(0);
+    }
+  }, 60_000);
+
+  it("has given every pod an address of its own, and allocated no other", async () => {
+    const pods = lab.lab.pods().list();
+    const addresses = pods.flatMap((pod) => pod.addresses);
+    expect(new Set(addresses).size).toBe(pods.length);
+    for (const pod of pods) {
+      const shown = await lab.out(pod.name, "ip", "-4", "-o", "address", "show", "dev", "eth0");
+      expect(shown).toContain(` ${pod.addresses[0]}/32 `);
+    }
+    expect([...(await allocations(store)).keys()].sort()).toEqual(addresses.toSorted());
+    expect(await ipamProblems(store)).toEqual([]);
+  });
+
+  it("serves every node as before: a pod added on each is reached from every other", async () => {
+    for (const node of NODES) {
+      const { addresses } = await lab.lab.run(`after-${node}`, "default", node);
+      for (const from of ["pod0", "pod1", "pod2"]) {
+        await eventually(
+          () => lab.exec(from, "ping", "-n", "-c", "1", "-W", "1", addresses[0] ?? ""),
+          (result) => pingCounts(result.stdout).received === 1,
+        );
+      }
+    }
+  });
+});

@@ -1,0 +1,45 @@
+import type { Datastore } from "@ocicat/datastore";
+import { openEtcd } from "@ocicat/datastore/etcd";
+import { auditIpam } from "@ocicat/ipam";
+import type { TestLab } from "./lab.ts";
+
+/**
+ * The lab's datastore from outside, over its Unix socket. By way of the agent's view of the file system, which is the
+ * node's: the path stays good when the datastore's own process is another.
+ */
+export function openLabDatastore(lab: TestLab): Datastore {
+  const agent = lab.pid(`agent-${lab.topology.datastore}`);
+  return openEtcd({ endpoints: [`unix:///proc/${agent}/root/run/ocicat/datastore.sock`] });
+}
+
+/** What contradicts itself in IPAM, in words. */
+export async function ipamProblems(store: Datastore): Promise<readonly string[]> {
+  return (await auditIpam(store)).map(({ rule, key, what }) => `${rule} ${key}: ${what}`);
+}
+
+/** Every allocated address with its handle, read from the blocks' JSON and by no code of ours. */
+export async function allocations(store: Datastore): Promise<ReadonlyMap<string, string>> {
+  const { items } = await store.list("/calico/ipam/v2/assignment/ipv4/block/");
+  return new Map(
+    items.flatMap(({ value }) => {
+      const block = JSON.parse(value) as StoredBlock;
+      const [a = 0, b = 0, c = 0, d = 0] = (block.cidr.split("/")[0] ?? "").split(".").map(Number);
+      return block.allocations.flatMap((attribute, ordinal) =>
+        attribute === null
+          ? []
+          : [[`${a}.${b}.${c}.${d + ordinal}`, block.attributes[attribute]?.handle_id ?? "no handle"] as const],
+      );
+    }),
+  );
+}
+
+interface StoredBlock {
+  readonly cidr: string;
+  readonly allocations: readonly (number | null)[];
+  readonly attributes: readonly { readonly handle_id: string | null }[];
+}
+
+/** Everything stored, by key. */
+export async function allKeys(store: Datastore): Promise<ReadonlyMap<string, string>> {
+  return new Map((await store.list("/")).items.map((item) => [item.key, item.value]));
+}
