@@ -13,9 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { type EtcdDatastore, openEtcd, systemClock } from "@ocicat/datastore/etcd";
-import { startServer } from "@ocicat/datastore/server";
-import { createLogger } from "@ocicat/kit";
+import { type EtcdDatastore, openEtcd } from "@ocicat/datastore/etcd";
 
 interface Server {
   readonly name: string;
@@ -173,24 +171,28 @@ function residentMemory(server: Server): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
 }
 
-/** This file again, as a server. */
-async function serve(dataFile: string): Promise<void> {
-  const logger = createLogger("server", "warning", (record) => console.error(JSON.stringify(record)));
-  const server = await startServer({
-    listen: [{ host: "127.0.0.1", port: 0 }],
-    dataFile,
-    clock: systemClock,
-    logger,
-  });
-  console.log(server.endpoints.map((endpoint) => ("path" in endpoint ? endpoint.path : endpoint.port)).join(" "));
-}
+/** Plain JavaScript without the client: what runs where the server runs, and no more, is what its memory is measured of. */
+const SERVER = `
+  import { startServer } from "@ocicat/datastore/server";
+  import { silentLogger as logger } from "@ocicat/kit";
+
+  const clock = {
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+    after(ms, _name, callback) {
+      const timer = setTimeout(callback, ms);
+      return { cancel: () => clearTimeout(timer) };
+    },
+  };
+  const listen = [{ host: "127.0.0.1", port: 0 }];
+  const { endpoints } = await startServer({ listen, dataFile: process.argv[1], clock, logger });
+  console.log(endpoints[0].port);
+`;
 
 async function startOurs(directory: string): Promise<Server> {
   // As docs/server.md recommends to run it.
-  const flags = [...process.execArgv, "--max-semi-space-size=2"];
-  const child = spawn(process.execPath, [...flags, import.meta.filename, "--serve", join(directory, "data")], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const args = ["--max-semi-space-size=2", "--input-type=module", "--eval", SERVER, join(directory, "data")];
+  const child = spawn(process.execPath, args, { cwd: import.meta.dirname, stdio: ["ignore", "pipe", "inherit"] });
   const [port] = await once(createInterface(child.stdout), "line");
   return attach("embedded server", child, `http://127.0.0.1:${String(port)}`);
 }
@@ -302,22 +304,17 @@ const { values } = parseArgs({
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "3" },
     directory: { type: "string", default: tmpdir() },
-    serve: { type: "string" },
   },
 });
 
-if (values.serve !== undefined) {
-  await serve(values.serve);
-} else {
-  const rounds: Result[][] = [];
-  while (rounds.length < Number(values.rounds)) {
-    const directory = mkdtempSync(join(values.directory, "oct-bench-"));
-    try {
-      rounds.push(await compare(directory));
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
-    }
+const rounds: Result[][] = [];
+while (rounds.length < Number(values.rounds)) {
+  const directory = mkdtempSync(join(values.directory, "oct-bench-"));
+  try {
+    rounds.push(await compare(directory));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
   }
-  const results = middle(rounds);
-  console.log(values.json ? results.map((one) => JSON.stringify(one)).join("\n") : table(results));
 }
+const results = middle(rounds);
+console.log(values.json ? results.map((one) => JSON.stringify(one)).join("\n") : table(results));
