@@ -73,6 +73,10 @@ async function add(context: BackendContext, request: AddRequest): Promise<AddRes
   // A rejection must have a listener before anything below can throw.
   claiming.catch(() => undefined);
   try {
+    // The request leaves with the turns of the event loop (one to plan it, one to write it); the datastore then works while
+    // this process lays the cable.
+    await turn();
+    await turn();
     const link = layCable(context.kernel, pod, cable);
     const row = await claiming;
     dressPod(pod, ifname, row.addresses);
@@ -82,6 +86,10 @@ async function add(context: BackendContext, request: AddRequest): Promise<AddRes
     await undo(context, request, claiming);
     throw error;
   }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Leaves nothing of a failed ADD: neither the cable nor, once the claim's outcome is known, the addresses. */
@@ -104,9 +112,11 @@ async function del(context: BackendContext, request: DelRequest): Promise<void> 
   const owner = context.endpoints.owner(endpoint);
   // A new pod of the same name may have the interface by now; an old sandbox's DEL must not cut its cable.
   const cut = owner === undefined || owner === containerId;
-  // The addresses may be given away again only when nothing answers for them here any more.
-  if (cut) await cutCable(context.kernel, endpoint.hostInterface);
-  await context.endpoints.release(endpoint, containerId);
+  // Side by side: once the endpoint is released the guard lets nothing through its interface, whoever gets the address next.
+  await Promise.all([
+    cut ? cutCable(context.kernel, endpoint.hostInterface) : undefined,
+    context.endpoints.release(endpoint, containerId),
+  ]);
 }
 
 async function check(context: BackendContext, request: CheckRequest): Promise<readonly string[]> {
