@@ -4,3 +4,4 @@ export * from "./client/index.ts";
 export { IpamError, type IpamErrorCode } from "./errors.ts";
 export type { IpamPool, IpamSettings, PoolUse } from "./pool/index.ts";
 export type { RecoverOptions, RecoverReport } from "./recover/recover.ts";
+export * from "./show/index.ts";

@@ -1,8 +1,9 @@
 import { blocksPrefix, DEFAULT_IPAM_CONFIG, decodeBlock, decodeHandle, HANDLES_PREFIX } from "@ocicat/api/ipam";
 import { DatastoreError, type KeyValue, MemoryDatastore } from "@ocicat/datastore";
 import { type Random, seededRandom } from "@ocicat/kit";
-import { formatAddress } from "@ocicat/net";
+import { type Address, formatAddress, parseAddress } from "@ocicat/net";
 import {
+  type AssignedAddress,
   attributeOf,
   auditIpam,
   createIpam,
@@ -11,13 +12,16 @@ import {
   type IpamPool,
   type IpamSettings,
 } from "../../src/index.ts";
-import { type Call, InterceptedStore } from "../support/intercepted-store.ts";
+import { type Call, InterceptedStore, type Interceptor } from "../support/intercepted-store.ts";
 import { pool } from "../support/world.ts";
 import { IMMORTAL, type Life, Scheduler } from "./scheduler.ts";
 
+/** `mixed`: each node writes in its own way, as where some run Calico. */
+export type Mode = "transactions" | "singles" | "mixed";
+
 export interface SimulationOptions {
   readonly seed: number;
-  readonly transactions: boolean;
+  readonly mode: Mode;
   /** Told of every step, for replays. */
   readonly trace?: (line: string) => void;
 }
@@ -27,6 +31,8 @@ interface Pod {
   readonly handle: string;
   readonly node: Node;
   readonly families: readonly (4 | 6)[];
+  /** The one it asks for; undefined: any. */
+  readonly address: Address | undefined;
   /** What ADD answered; undefined: no answer yet, or deleted. */
   addresses: readonly string[] | undefined;
   state: "new" | "adding" | "running" | "deleting" | "gone";
@@ -104,20 +110,20 @@ export class Simulation {
   #busy = 0;
   #failure: Error | undefined;
 
-  constructor({ seed, transactions, trace }: SimulationOptions) {
+  constructor({ seed, mode, trace }: SimulationOptions) {
     this.#random = seededRandom(seed);
     this.#scheduler = new Scheduler(this.#random);
-    this.#store = new MemoryDatastore({ transactions });
+    this.#store = new MemoryDatastore();
     this.#trace = trace;
     const config = { ...DEFAULT_IPAM_CONFIG, ...this.#scheduler.pick(CONFIGS) };
     this.#settings = { pools: this.#scheduler.pick(POOLS), reservations: [], config };
     // Mostly small worlds: a rare meeting of few things is found sooner among many of them.
     this.#isLarge = this.#scheduler.oneIn(10);
     const count = 2 + this.#scheduler.below(this.#isLarge ? 4 : 2);
-    this.#nodes = Array.from(
-      { length: count },
-      (_, index) => new Node(`n${index}`, (life) => this.#start(`n${index}`, life)),
-    );
+    this.#nodes = Array.from({ length: count }, (_, index) => {
+      const transactions = mode === "mixed" ? this.#scheduler.oneIn(2) : mode === "transactions";
+      return new Node(`n${index}`, (life) => this.#start(`n${index}`, life, transactions));
+    });
   }
 
   get turns(): number {
@@ -153,10 +159,11 @@ export class Simulation {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  #start(name: string, life: Life): Ipam {
+  #start(name: string, life: Life, transactions: boolean): Ipam {
     this.#trace?.(`${name} starts`);
+    const intercept: Interceptor = (call, run) => this.#call(name, life, call, run);
     return createIpam({
-      store: new InterceptedStore(this.#store, (call, run) => this.#call(name, life, call, run)),
+      store: new InterceptedStore(this.#store, intercept, { transactions, leases: false }),
       clock: this.#scheduler.clock(life),
       random: this.#random,
       node: name,
@@ -265,7 +272,8 @@ export class Simulation {
   async #livePod(node: Node, name: string): Promise<void> {
     const families = this.#scheduler.oneIn(3) ? ([4, 6] as const) : ([4] as const);
     for (let life = 0; life < 2; life++) {
-      const pod: Pod = { handle: `net.${name}-${life}`, node, families, addresses: undefined, state: "new" };
+      const address = this.#scheduler.oneIn(6) ? this.#someAddress() : undefined;
+      const pod: Pod = { handle: `net.${name}-${life}`, node, families, address, addresses: undefined, state: "new" };
       this.#pods.push(pod);
       await this.#scheduler.turn(IMMORTAL);
       const isAdded = await this.#add(pod);
@@ -279,18 +287,7 @@ export class Simulation {
     for (let attempt = 0; attempt < 4; attempt++) {
       pod.state = "adding";
       try {
-        const wants = pod.families.map((family) => ({ family }));
-        const given = await pod.node.call((ipam) =>
-          ipam.autoAssign({
-            handleId: pod.handle,
-            wants,
-            extra: (addresses) => ({
-              operations: [
-                { put: endpointKey(pod), value: addresses.map(({ address }) => formatAddress(address)).join() },
-              ],
-            }),
-          }),
-        );
+        const given = await pod.node.call((ipam) => this.#request(pod, ipam));
         this.#promise(
           pod,
           given.map(({ address }) => formatAddress(address)),
@@ -303,6 +300,22 @@ export class Simulation {
       }
     }
     return false;
+  }
+
+  /** Most pods take any address; some ask for a certain one, which may be anywhere in the first pool. */
+  async #request(pod: Pod, ipam: Ipam): Promise<readonly AssignedAddress[]> {
+    const extra = (addresses: readonly AssignedAddress[]) => ({
+      operations: [{ put: endpointKey(pod), value: addresses.map(({ address }) => formatAddress(address)).join() }],
+    });
+    if (pod.address !== undefined) return [await ipam.assignIp({ handleId: pod.handle, address: pod.address, extra })];
+    const wants = pod.families.map((family) => ({ family }));
+    return ipam.autoAssign({ handleId: pod.handle, wants, extra });
+  }
+
+  #someAddress(): Address {
+    const prefix = this.#settings.pools[0]?.prefix;
+    if (prefix === undefined) throw new Error("there are no pools");
+    return prefix.nth(this.#scheduler.below(Number(prefix.size)));
   }
 
   #promise(pod: Pod, addresses: readonly string[]): void {
@@ -322,8 +335,12 @@ export class Simulation {
 
   async #delete(pod: Pod): Promise<void> {
     pod.state = "deleting";
+    const known = (pod.addresses ?? []).map((text) => ({ address: parseAddress(text), handleId: pod.handle }));
     for (const [address, handle] of this.#promised) if (handle === pod.handle) this.#promised.delete(address);
     pod.addresses = undefined;
+    if (known.length > 0 && this.#scheduler.oneIn(4)) {
+      await ignoreFailure(pod.node.call((ipam) => ipam.release({ addresses: known })));
+    }
     for (;;) {
       try {
         await pod.node.call((ipam) =>
@@ -421,7 +438,13 @@ async function ignoreFailure(work: Promise<unknown>): Promise<void> {
 /** Failures that a simulated world may cause; anything else is a defect. */
 function expectFailure(error: unknown): void {
   if (error instanceof Crash || error instanceof DatastoreError) return;
-  const expected = ["IPAM_EXHAUSTED", "IPAM_BLOCK_LIMIT", "IPAM_OUTCOME_UNKNOWN"];
+  const expected = [
+    "IPAM_EXHAUSTED",
+    "IPAM_BLOCK_LIMIT",
+    "IPAM_OUTCOME_UNKNOWN",
+    "IPAM_ADDRESS_TAKEN",
+    "IPAM_STRICT_AFFINITY",
+  ];
   if (error instanceof IpamError && expected.includes(error.code)) return;
   throw error;
 }

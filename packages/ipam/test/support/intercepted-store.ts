@@ -25,14 +25,13 @@ export type Interceptor = <R>(call: Call, run: () => Promise<R>) => Promise<R>;
 export class InterceptedStore implements Datastore {
   readonly #store: Datastore;
   readonly #intercept: Interceptor;
+  readonly abilities: Abilities;
 
-  constructor(store: Datastore, intercept: Interceptor) {
+  /** `abilities`: what the client is told it can use, the store's own unless given. */
+  constructor(store: Datastore, intercept: Interceptor, abilities: Abilities = store.abilities) {
     this.#store = store;
     this.#intercept = intercept;
-  }
-
-  get abilities(): Abilities {
-    return this.#store.abilities;
+    this.abilities = abilities;
   }
 
   get(key: string, revision?: Revision): Promise<KeyValue | undefined> {

@@ -68,12 +68,13 @@ export class ReleaseAddressesJob implements Job<ReleaseResult> {
   readonly #targets: readonly ReleaseAddress[];
   readonly #extra: Extra | undefined;
   readonly #before = new EarlierReleases();
-  /** Who held what any attempt released: they are counted again, also when nothing is left to be released. */
-  readonly #handles = new Set<string>();
+  /** Whose addresses they are, or were in an earlier attempt: counted again, also when nothing is left to be released. */
+  readonly #handles: Set<string>;
 
   constructor(targets: readonly ReleaseAddress[], extra: Extra | undefined) {
     this.#targets = targets;
     this.#extra = extra;
+    this.#handles = new Set(targets.flatMap(({ handleId }) => handleId ?? []));
   }
 
   *missing(rows: Rows, settings: IpamSettings): Iterable<Missing> {
