@@ -6,7 +6,7 @@ import { MAX_REQUEST_BYTES, MESSAGE_OVERHEAD_BYTES } from "./limits.ts";
 import { type Endpoint, Listener } from "./listen/listener.ts";
 import { type ResolvedOptions, resolveOptions, type ServerOptions } from "./options.ts";
 import { serveAdmin } from "./rpc/admin.ts";
-import { identify } from "./rpc/identity.ts";
+import { type Identity, identify } from "./rpc/identity.ts";
 import { serveKv } from "./rpc/kv.ts";
 import { serveLease } from "./rpc/lease.ts";
 import type { Services } from "./rpc/services.ts";
@@ -62,7 +62,7 @@ interface Engine {
 
 /** Everything behind the listeners: a request goes router → rpc → (group commit →) apply → storage, and back. */
 function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): Engine {
-  const store = new Store(openDataFile(dataFile));
+  const { store, identity } = openStore(dataFile);
   const space = new Space(store.file.db, options.quotaBytes);
   const checkpointer = new Checkpointer(store.file, clock, logger);
   const wrote = () => {
@@ -97,7 +97,7 @@ function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): E
 
   let clientUrls: readonly string[] = [];
   const services: Services = {
-    identity: identify(store),
+    identity,
     store,
     space,
     commits,
@@ -115,7 +115,7 @@ function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): E
   });
   serveKv(router, services);
   const endWatches = serveWatch(router, services);
-  serveLease(router, services);
+  const endKeepAlives = serveLease(router, services);
   serveAdmin(router, services);
 
   return {
@@ -127,6 +127,7 @@ function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): E
       leases.close();
       await commits.stop();
       endWatches();
+      endKeepAlives();
       await compactor.close();
     },
     close() {
@@ -135,6 +136,17 @@ function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): E
       store.close();
     },
   };
+}
+
+function openStore(path: string): { readonly store: Store; readonly identity: Identity } {
+  const file = openDataFile(path);
+  try {
+    const store = new Store(file);
+    return { store, identity: identify(store) };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }
 
 async function shutDown(engine: Engine, listeners: readonly Listener[], { clock }: ResolvedOptions): Promise<void> {

@@ -3,9 +3,10 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { systemClock } from "@ocicat/datastore/etcd";
 import { type ListenAddress, type RunningServer, ServerError, startServer } from "@ocicat/datastore/server";
-import { Scope, silentLogger } from "@ocicat/kit";
+import { Scope, silentLogger, TestClock } from "@ocicat/kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { KV } from "../../src/proto/rpc_pb.ts";
+import { GrpcCode } from "../../src/grpc/index.ts";
+import { KV, Lease } from "../../src/proto/rpc_pb.ts";
 import { TestClient } from "./support/client.ts";
 import { kill, startServerProcess, temporaryDirectory } from "./support/processes.ts";
 import { bytes } from "./support/store.ts";
@@ -113,6 +114,21 @@ describe("a server", () => {
     expect(existsSync(socket)).toBe(false);
     expect(existsSync(join(directory, "data-wal"))).toBe(false);
     await expect(putAt({ path: socket }, "c")).rejects.toThrow();
+  });
+
+  it("closes at once though streams are open: their clients are told to go elsewhere", async () => {
+    const clock = new TestClock();
+    const options = { listen: [{ path: socket }], dataFile: join(directory, "data"), logger: silentLogger };
+    const server = await startServer({ ...options, clock });
+    const client = new TestClient({ path: socket });
+    scope.add("client", () => client.close());
+    const keepAlive = client.stream(Lease.method.leaseKeepAlive);
+    keepAlive.send({ ID: 1n });
+    expect((await keepAlive.next()).TTL).toBe(0n);
+    // The clock stands still: nothing is waited for.
+    await server.close();
+    expect((await keepAlive.closed)?.code).toBe(GrpcCode.UNAVAILABLE);
+    expect(clock.waiting()).toEqual([]);
   });
 
   it("is one more term with each start, and the same cluster", async () => {

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import type { GrpcRouter } from "../../grpc/index.ts";
+import type { GrpcRouter, ServerCall } from "../../grpc/index.ts";
 import {
   Lease,
   LeaseGrantResponseSchema,
@@ -9,9 +9,11 @@ import {
   LeaseStatusSchema,
   LeaseTimeToLiveResponseSchema,
 } from "../../proto/rpc_pb.ts";
+import { etcdError } from "../errors.ts";
 import type { Services } from "./services.ts";
 
-export function serveLease(router: GrpcRouter, { identity, leases, space, store, commits }: Services): void {
+/** Returns what ends the keep-alive streams that are open. */
+export function serveLease(router: GrpcRouter, { identity, leases, space, store, commits }: Services): () => void {
   const { headerAt } = identity;
   const headerNow = () => headerAt(commits.durableRevision);
 
@@ -31,15 +33,19 @@ export function serveLease(router: GrpcRouter, { identity, leases, space, store,
   });
 
   // A lease that is gone is told with a TTL of 0 (keep-alive) or -1 (time to live), not with an error.
-  router.stream(Lease.method.leaseKeepAlive, (call) => ({
-    message(request) {
-      const ttl = leases.keepAlive(request.ID) ?? 0;
-      call.send(create(LeaseKeepAliveResponseSchema, { header: headerNow(), ID: request.ID, TTL: BigInt(ttl) }));
-    },
-    halfClosed: () => call.end(),
-    drained: () => {},
-    closed: () => {},
-  }));
+  const keepAlives = new Set<ServerCall<typeof LeaseKeepAliveResponseSchema>>();
+  router.stream(Lease.method.leaseKeepAlive, (call) => {
+    keepAlives.add(call);
+    return {
+      message(request) {
+        const ttl = leases.keepAlive(request.ID) ?? 0;
+        call.send(create(LeaseKeepAliveResponseSchema, { header: headerNow(), ID: request.ID, TTL: BigInt(ttl) }));
+      },
+      halfClosed: () => call.end(),
+      drained: () => {},
+      closed: () => void keepAlives.delete(call),
+    };
+  });
 
   router.unary(Lease.method.leaseTimeToLive, (request) => {
     const time = leases.timeToLive(request.ID);
@@ -59,4 +65,8 @@ export function serveLease(router: GrpcRouter, { identity, leases, space, store,
       leases: leases.ids().map((ID) => create(LeaseStatusSchema, { ID })),
     }),
   );
+
+  return () => {
+    for (const call of keepAlives) call.end(etcdError("stopped"));
+  };
 }

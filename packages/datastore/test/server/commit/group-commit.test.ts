@@ -180,6 +180,20 @@ describe("the group commit", () => {
     expect(disk.busy).toBe(false);
   });
 
+  it("refuses a group that the disk has no room for, and takes the next one when it has", async () => {
+    const large = (writer: Writer) => writer.put(bytes("large"), Buffer.alloc(100_000), 0n);
+    const limit = (pages: number) => store.file.db.exec(`PRAGMA max_page_count = ${pages}`);
+    limit(20);
+    await Promise.all([note("small", commits.submit(put("a"))), note("large", commits.submit(large))]);
+    expect(log).toEqual([`small ${GrpcCode.RESOURCE_EXHAUSTED}`, `large ${GrpcCode.RESOURCE_EXHAUSTED}`]);
+    expect([store.revision, store.get(bytes("a")), failures.length]).toEqual([1, undefined, 0]);
+    limit(1000);
+    const again = note("again", commits.submit(put("a")));
+    await disk.finish();
+    await again;
+    expect(log.slice(2)).toEqual(["durable a", "again 2"]);
+  });
+
   it("writes what waits when stopped, and refuses what comes after", async () => {
     const waiting = note("waiting", commits.submit(put("a")));
     const stopped = commits.stop();
