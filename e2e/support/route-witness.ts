@@ -4,26 +4,24 @@ import { eventually, type TestLab } from "./lab.ts";
 const PROBE = ["blackhole", "192.0.2.1", "table", "4242"] as const;
 
 export interface RouteReport {
-  /** Routes written although they were there: "node1: 10.244.1.1 dev cali… scope link". */
-  readonly repeated: readonly string[];
+  /** Routes that were there and were replaced by others: "10.244.1.1 dev cali… scope link". */
+  readonly changed: readonly string[];
   /** Routes that were there at the beginning and were taken away. */
   readonly taken: readonly string[];
-  /** Routes that were not there at the beginning. */
+  /** Routes that were not there. */
   readonly added: readonly string[];
 }
 
 /**
- * Watches a node's main table through iproute2. The kernel tells of every write, also of one that replaces a route by the
- * same; it does not tell of routes that go with their link, so that links are watched too.
+ * Watches a node's main table through iproute2. The kernel does not tell of routes that go with their link, so that links
+ * are watched too; nor of a route that is replaced by the same: see WriteWitness.
  */
 export class RouteWitness {
-  readonly #node: string;
   readonly #monitor: ReturnType<TestLab["start"]>;
   #seen = "";
   #before: ReadonlyMap<string, string> = new Map();
 
   private constructor(lab: TestLab, node: string) {
-    this.#node = node;
     this.#monitor = lab.start(node, "ip", "-4", "-o", "monitor", "label", "link", "route");
     this.#monitor.child.stdout?.on("data", (chunk: Buffer) => {
       this.#seen += chunk.toString();
@@ -50,7 +48,7 @@ export class RouteWitness {
     this.#monitor.child.kill("SIGINT");
     await this.#monitor.ended;
     const present = new Map(this.#before);
-    const report = { repeated: [] as string[], taken: [] as string[], added: [] as string[] };
+    const report = { changed: [] as string[], taken: [] as string[], added: [] as string[] };
     for (const line of lines(this.#seen)) {
       const link = /^\[LINK\](Deleted )?\d+: ([^:@]+)[^<]*<([^>]*)>/.exec(line);
       if (link !== null && (link[1] !== undefined || !link[3]?.split(",").includes("UP")))
@@ -60,10 +58,10 @@ export class RouteWitness {
       if (route === null || / table /.test(text)) continue;
       const destination = destinationOf(text);
       if (route[1] !== undefined) {
-        if (this.#before.has(destination)) report.taken.push(`${this.#node}: ${text}`);
+        if (this.#before.has(destination)) report.taken.push(text);
         present.delete(destination);
       } else {
-        (present.has(destination) ? report.repeated : report.added).push(`${this.#node}: ${text}`);
+        (present.has(destination) ? report.changed : report.added).push(text);
         present.set(destination, text);
       }
     }

@@ -1,8 +1,6 @@
 import { eventually, type TestLab } from "./lab.ts";
 
 export interface RuleReport {
-  /** Elements added although they were there. */
-  readonly repeated: readonly string[];
   /** Everything else that was changed: tables, chains, rules, sets, elements that were there at the beginning. */
   readonly changed: readonly string[];
   readonly added: readonly string[];
@@ -10,14 +8,12 @@ export interface RuleReport {
 
 const PROBE = ["table", "inet", "oct-probe"] as const;
 
-/** Watches a node's nftables through nft. */
+/** Watches a node's nftables through nft. The kernel does not tell of an element added that is there: see WriteWitness. */
 export class RuleWitness {
-  readonly #node: string;
   readonly #monitor: ReturnType<TestLab["start"]>;
   #seen = "";
 
   private constructor(lab: TestLab, node: string) {
-    this.#node = node;
     this.#monitor = lab.start(node, "nft", "monitor");
     this.#monitor.child.stdout?.on("data", (chunk: Buffer) => {
       this.#seen += chunk.toString();
@@ -42,16 +38,15 @@ export class RuleWitness {
     this.#monitor.child.kill("SIGINT");
     await this.#monitor.ended;
     const present = new Set<string>();
-    const report = { repeated: [] as string[], changed: [] as string[], added: [] as string[] };
+    const report = { changed: [] as string[], added: [] as string[] };
     for (const line of this.#seen.split("\n")) {
       if (line === "" || line.startsWith("#") || line.includes(PROBE.join(" "))) continue;
       const element = /^(add|delete) element (.*)$/.exec(line);
       const name = element?.[2]?.replace(/ comment ".*"/, "") ?? "";
-      const told = `${this.#node}: ${line}`;
       if (element?.[1] === "add") {
-        (present.has(name) ? report.repeated : report.added).push(told);
+        report.added.push(name);
         present.add(name);
-      } else if (!present.delete(name)) report.changed.push(told);
+      } else if (!present.delete(name)) report.changed.push(line);
     }
     return report;
   }
