@@ -11,16 +11,16 @@ export interface Surroundings {
   readonly places: Places;
   readonly lab: LabReach;
   /** What was asked for: standard output. Nothing else goes there. */
-  print(text: string): void;
+  readonly print: (text: string) => void;
   /** What the user should know beside it: a line on standard error. */
-  tell(line: string): void;
+  readonly tell: (line: string) => void;
   /** All of standard input. */
-  readInput(): Uint8Array;
-  now(): Date;
+  readonly readInput: () => Uint8Array;
+  readonly now: () => Date;
   /** Where times of day are told for, as an IANA name; undefined: the machine's zone. */
   readonly timeZone: string | undefined;
   /** For a command that has done what it was asked for and found that not all is well. */
-  setExitCode(code: number): void;
+  readonly setExitCode: (code: number) => void;
 }
 
 export interface Places {
@@ -44,7 +44,7 @@ export function processSurroundings(name: string, lab: LabReach): Surroundings {
     readInput: () => readFileSync(0),
     now: () => new Date(),
     timeZone: undefined,
-    setExitCode(code) {
+    setExitCode: (code) => {
       process.exitCode = code;
     },
   };

@@ -111,6 +111,15 @@ export class ResourceClient {
     await unwrapped(this.deleteAll([{ kind, name, namespace, resourceVersion }]));
   }
 
+  /** What deleteAll would refuse, before anything is done that goes with a deletion. Throws BatchError. */
+  async checkDeletions(
+    deletions: readonly Deletion[],
+    options: { readonly skipMissing?: boolean } = {},
+  ): Promise<readonly ("present" | "missing")[]> {
+    const items = await this.#itemsOf(deletions, options.skipMissing === true);
+    return items.map((item) => (item === undefined ? "missing" : "present"));
+  }
+
   /** All of them or none, as with writeAll. Throws BatchError. */
   async deleteAll(
     deletions: readonly Deletion[],
@@ -178,7 +187,7 @@ export class ResourceClient {
   /** What is stored of each; undefined for one that is missing, where that is no error. */
   async #itemsOf(deletions: readonly Deletion[], skipMissing: boolean): Promise<readonly (KeyValue | undefined)[]> {
     const keys = deletionKeys(deletions);
-    const items = await Promise.all(keys.map((key) => (key === undefined ? undefined : this.#store.get(key))));
+    const items = await Promise.all(keys.map(async (key) => (key === undefined ? undefined : this.#store.get(key))));
     for (const [index, item] of items.entries()) {
       const wanted = deletions[index]?.resourceVersion;
       if (item === undefined && !skipMissing) throw refused(index, deletions[index], "RESOURCE_NOT_FOUND");

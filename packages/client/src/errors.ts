@@ -12,7 +12,7 @@ const WHAT: Readonly<Record<ResourceErrorCode, { readonly what: string; readonly
   RESOURCE_NOT_FOUND: { what: "does not exist", fix: "create it, or list what there is with get" },
   RESOURCE_EXISTS: { what: "exists already", fix: "use apply or replace to change it" },
   RESOURCE_CONFLICT: {
-    what: "was changed by somebody else meanwhile",
+    what: "has been changed since",
     fix: "get it again, make the change in the new one, and repeat",
   },
   RESOURCE_TWICE: { what: "is given twice", fix: "give each resource once" },

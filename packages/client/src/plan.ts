@@ -68,13 +68,14 @@ function planOne(resource: AnyResource, key: string, table: Map<string, AnyResou
   }
   if (options.verb === "replace" && previous === undefined)
     throw new ResourceError("RESOURCE_NOT_FOUND", titleOf(resource));
+  const complete = previous === undefined ? asCreated(resource, options.birth()) : asUpdated(resource, previous);
+  const text = encodeStored(complete);
+  // Whatever revision it was written for: it is as it should be.
+  if (previous !== undefined && text === encodeStored(previous)) return { key, change: "unchanged", text, revision };
   checkVersion(resource, previous);
   checkResource(resource, { previous, others: [...table.values()] });
-  const complete = previous === undefined ? asCreated(resource, options.birth()) : asUpdated(resource, previous);
   table.set(key, complete);
-  const text = encodeStored(complete);
-  if (previous === undefined) return { key, change: "created", text, revision };
-  return { key, change: text === encodeStored(previous) ? "unchanged" : "updated", text, revision };
+  return { key, change: previous === undefined ? "created" : "updated", text, revision };
 }
 
 /** A revision on something that is not there belongs to an older life of it, and says nothing about the new one. */

@@ -51,6 +51,14 @@ describe("ResourceClient", () => {
     await expect(client.replace(first)).rejects.toMatchObject({ code: "RESOURCE_CONFLICT" });
   });
 
+  it("takes what is there already for written, whatever revision it was written for", async () => {
+    const { client } = setUp();
+    const first = await client.create(pool("a", "10.1.0.0/16"));
+    const second = { ...first, spec: { ...first.spec, disabled: true } };
+    expect((await client.apply(second)).change).toBe("updated");
+    expect((await client.apply(second)).change).toBe("unchanged");
+  });
+
   it("names what is missing and what is there already", async () => {
     const { client } = setUp();
     await expect(client.get(ippool, "nosuch")).rejects.toThrow(ResourceError);
@@ -205,6 +213,11 @@ describe.each([
       reason: { code: "RESOURCE_CONFLICT" },
     });
     await expect(client.deleteAll([a, a])).rejects.toMatchObject({ reason: { code: "RESOURCE_TWICE" } });
+    await expect(client.checkDeletions([a, missing])).rejects.toMatchObject({
+      index: 1,
+      reason: { code: "RESOURCE_NOT_FOUND" },
+    });
+    expect(await client.checkDeletions([a, missing], { skipMissing: true })).toEqual(["present", "missing"]);
     expect(await names(client)).toEqual(["a", "b"]);
     expect(await client.deleteAll([a, missing, b], { skipMissing: true })).toEqual(["deleted", "skipped", "deleted"]);
     expect(await names(client)).toEqual([]);

@@ -3,7 +3,8 @@ import type { Deletion } from "@ocicat/client";
 import { OcicatError } from "@ocicat/kit";
 import type { DeleteOptions } from "../commands/delete.ts";
 import { DEFAULT_NAMESPACE } from "../commands/options.ts";
-import { withDatastore } from "../connect/datastore.ts";
+import { type Opened, withDatastore } from "../connect/datastore.ts";
+import { farewellOf } from "../farewell/index.ts";
 import { located, type Manifest, readManifests } from "../input/manifests.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { kindFrom, namespaceOf } from "./select.ts";
@@ -16,12 +17,30 @@ export async function remove(
   options: DeleteOptions,
 ): Promise<void> {
   const { deletions, manifests } = await deletionsOf(surroundings, word, names, options);
-  const outcomes = await withDatastore(surroundings, options.config, ({ client }) =>
-    located(manifests, client.deleteAll(deletions, { skipMissing: options.skipNotExists === true })),
-  );
+  const skipMissing = options.skipNotExists === true;
+  const outcomes = await withDatastore(surroundings, options.config, async (opened) => {
+    const found = await located(manifests, opened.client.checkDeletions(deletions, { skipMissing }));
+    const present = deletions.filter((_, index) => found[index] === "present");
+    const prepared = new Set<Deletion>();
+    for (const deletion of present) if (await sayFarewell(surroundings, opened, deletion)) prepared.add(deletion);
+    // What was prepared has been written to, and is at another revision than the one that was compared.
+    const rest = deletions.map((deletion) =>
+      prepared.has(deletion) ? { ...deletion, resourceVersion: undefined } : deletion,
+    );
+    return await located(manifests, opened.client.deleteAll(rest, { skipMissing }));
+  });
   const deleted = outcomes.filter((outcome) => outcome === "deleted");
   const kinds = deletions.map(({ kind }) => kind.kind);
   surroundings.print(successLine("deleted", deleted.length, kinds));
+}
+
+/** True if something had to be done first. */
+async function sayFarewell({ tell }: Surroundings, opened: Opened, { kind, name }: Deletion): Promise<boolean> {
+  const farewell = await farewellOf(kind);
+  if (farewell === undefined) return false;
+  const news = await farewell(opened, name);
+  if (news !== undefined) tell(`${kind.kind} ${name}: ${news}`);
+  return true;
 }
 
 interface Wanted {

@@ -1,5 +1,5 @@
 import { ippool } from "@ocicat/api";
-import { type AllocationBlock, DEFAULT_IPAM_CONFIG, decodeIpamConfig, IPAM_CONFIG_KEY } from "@ocicat/api/ipam";
+import type { AllocationBlock } from "@ocicat/api/ipam";
 import { attributeOf, ordinalOf } from "@ocicat/ipam";
 import { OcicatError, parseJson } from "@ocicat/kit";
 import { type Address, AddressError, formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
@@ -7,6 +7,7 @@ import type { IpamShowOptions } from "../commands/ipam.ts";
 import { type Opened, withDatastore } from "../connect/datastore.ts";
 import { readBlocks } from "../ipam/blocks.ts";
 import { borrowedFrom } from "../ipam/borrowed.ts";
+import { readIpamConfig } from "../ipam/client.ts";
 import { type Usage, usageOf } from "../ipam/usage.ts";
 import { formatBox } from "../output/box.ts";
 import { fiveDigits, share } from "../output/quantity.ts";
@@ -71,8 +72,7 @@ async function borrowedView(sources: Sources): Promise<string> {
 }
 
 async function configurationView({ store }: Sources): Promise<string> {
-  const stored = await store.get(IPAM_CONFIG_KEY);
-  const config = stored === undefined ? DEFAULT_IPAM_CONFIG : decodeIpamConfig(stored.key, stored.value);
+  const config = await readIpamConfig(store);
   return formatBox(
     ["PROPERTY", "VALUE"],
     [
@@ -110,10 +110,8 @@ function ownerLines(title: string, attributes: Readonly<Record<string, unknown>>
 function alternateOwner(json: string): Readonly<Record<string, unknown>> | undefined {
   const stored = parseJson(json);
   if (typeof stored !== "object" || stored === null || !("alternateOwnerAttrs" in stored)) return undefined;
-  const { alternateOwnerAttrs } = stored;
-  return typeof alternateOwnerAttrs === "object" && alternateOwnerAttrs !== null
-    ? { ...alternateOwnerAttrs }
-    : undefined;
+  const { alternateOwnerAttrs: owner } = stored;
+  return typeof owner === "object" && owner !== null ? Object.fromEntries(Object.entries(owner)) : undefined;
 }
 
 async function blocksIn(sources: Sources): Promise<readonly AllocationBlock[]> {

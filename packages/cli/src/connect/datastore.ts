@@ -1,6 +1,6 @@
 import { ResourceClient } from "@ocicat/client";
 import { type Datastore, DatastoreError } from "@ocicat/datastore";
-import { createLogger, OcicatError } from "@ocicat/kit";
+import { type Clock, createLogger, OcicatError, type Random } from "@ocicat/kit";
 import type { Surroundings } from "../surroundings.ts";
 import { type Connection, findConnection } from "./connection.ts";
 
@@ -11,6 +11,8 @@ const TIMEOUT_MS = 5_000;
 export interface Opened {
   readonly store: Datastore;
   readonly client: ResourceClient;
+  readonly clock: Clock;
+  readonly random: Random;
 }
 
 /**
@@ -30,8 +32,9 @@ export async function withDatastore<T>(
     complaint = typeof fields.cause === "string" ? fields.cause : complaint;
   });
   const store = attempt(connection, () => openEtcd({ ...connection.options, timeoutMs: TIMEOUT_MS, logger }));
+  const parts = { store, clock: systemClock, random: systemRandom };
   try {
-    return await work({ store, client: new ResourceClient({ store, clock: systemClock, random: systemRandom }) });
+    return await work({ ...parts, client: new ResourceClient(parts) });
   } catch (error) {
     throw isSilence(error) ? unreachable(error, connection, complaint) : error;
   } finally {

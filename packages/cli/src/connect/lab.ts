@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 /** The lab that runs on this machine, if one does: reached from outside its namespaces, so by root only. */
 export interface LabReach {
   /** Its datastore, as an endpoint for a client. */
-  datastore(): Promise<string | undefined>;
+  readonly datastore: () => Promise<string | undefined>;
   /** Its agents' sockets, by node, in the topology's order. */
-  agents(): Promise<readonly LabAgent[]>;
+  readonly agents: () => Promise<readonly LabAgent[]>;
 }
 
 export interface LabAgent {

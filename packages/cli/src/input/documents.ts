@@ -1,5 +1,5 @@
 import { OcicatError, toError } from "@ocicat/kit";
-import type { Document, LineCounter, Pair, YAMLMap, YAMLSeq } from "yaml";
+import type { Document, LineCounter, Pair, YAMLMap } from "yaml";
 
 /** A document, or an item of a list in one, as it was written. */
 export interface SourceDocument {
@@ -7,7 +7,7 @@ export interface SourceDocument {
   readonly value: unknown;
   readonly position: { readonly file: string; readonly document: number; readonly line: number };
   /** The line of a field (`spec.ports[2].name`), or of what is around it where it is missing. */
-  lineOf(field: string): number;
+  readonly lineOf: (field: string) => number;
 }
 
 type Yaml = typeof import("yaml");
@@ -28,7 +28,7 @@ export async function readDocuments(text: string, file: string): Promise<readonl
       const { line, col } = lines.linePos(problem.pos[0]);
       throw syntaxError(`${file}, document ${index + 1}, line ${line}, column ${col}`, problem.message, problem);
     }
-    return document.contents === null ? [] : sourcesIn({ yaml, document, lines, file, number: index + 1 });
+    return isEmpty(yaml, document) ? [] : sourcesIn({ yaml, document, lines, file, number: index + 1 });
   });
 }
 
@@ -39,6 +39,11 @@ interface Parsed {
   readonly file: string;
   /** Of the document in its file, from 1. */
   readonly number: number;
+}
+
+/** Between two lines of dashes there may be nothing, or words for people. */
+function isEmpty(yaml: Yaml, { contents }: Document.Parsed): boolean {
+  return contents === null || (yaml.isScalar(contents) && contents.value === null && contents.source === "");
 }
 
 function sourcesIn(parsed: Parsed): readonly SourceDocument[] {
@@ -76,10 +81,10 @@ function nodeAt(yaml: Yaml, root: unknown, segments: readonly (string | number)[
   let deepest = root;
   for (const segment of segments) {
     if (typeof segment === "number" && yaml.isSeq(node)) {
-      node = (node as YAMLSeq).items[segment];
+      node = node.items[segment];
       deepest = node ?? deepest;
     } else if (yaml.isMap(node)) {
-      const pair = pairOf(yaml, node as YAMLMap, String(segment));
+      const pair = pairOf(yaml, node, String(segment));
       deepest = pair?.key ?? deepest;
       node = pair?.value;
     } else {

@@ -10,7 +10,7 @@ export interface Manifest {
   readonly resource: AnyResource;
   readonly position: DocumentPosition;
   /** The same error, told with the file, the document and the line of the field that it is about. */
-  locate(error: OcicatError): OcicatError;
+  readonly locate: (error: OcicatError) => OcicatError;
 }
 
 /** Where manifests come from, as the options of a command say it. */

@@ -64,14 +64,15 @@ function isPlain(value: string): boolean {
   return !/:(?:\s|$)/.test(value) && !/\s#/.test(value) && !/^\s|\s$/.test(value);
 }
 
-const WORDS: ReadonlySet<string> = new Set([
-  ...["", "~", "<<", ".NaN"],
-  ...["y", "yes", "n", "no", "true", "false", "on", "off", "null", ".nan", ".inf", "+.inf", "-.inf"].flatMap((word) => [
-    word,
-    word.replace(/[a-z]/, (letter) => letter.toUpperCase()),
-    word.toUpperCase(),
-  ]),
-]);
+const WORDS: ReadonlySet<string> = new Set(
+  ["", "~", "<<", ".NaN"].concat(
+    ["y", "yes", "n", "no", "true", "false", "on", "off", "null", ".nan", ".inf", "+.inf", "-.inf"].flatMap((word) => [
+      word,
+      word.replace(/[a-z]/, (letter) => letter.toUpperCase()),
+      word.toUpperCase(),
+    ]),
+  ),
+);
 
 const LOOKS_LIKE: readonly RegExp[] = [
   // Integers in the bases of Go, and floats.
@@ -145,7 +146,7 @@ function literalLines(value: string, indent: number): readonly string[] {
  * the number they begin, so that `port9` stands before `port10`.
  */
 export function compareKeys(left: string, right: string): number {
-  const [a, b] = [[...left], [...right]];
+  const [a, b] = [Array.from(left), Array.from(right)];
   const at = a.findIndex((character, index) => character !== b[index]);
   if (at < 0 || at >= b.length) return a.length - b.length;
   const [one = "", other = ""] = [a[at], b[at]];

@@ -1,5 +1,5 @@
 import type { LabAgent } from "../../src/connect/lab.ts";
-import { run } from "../../src/index.ts";
+import { run, type Surroundings } from "../../src/index.ts";
 
 /** What a command left behind. */
 export interface Outcome {
@@ -25,29 +25,31 @@ export interface TerminalOptions {
 export function terminal(options: TerminalOptions = {}): (...args: readonly string[]) => Promise<Outcome> {
   return async (...args) => {
     const outcome = { code: 0, stdout: "", stderr: "" };
-    const name = options.name ?? "ocicat";
-    await run(args, {
-      name,
-      env: options.env ?? {},
-      places: { config: options.config ?? NOWHERE, agentSocket: options.agentSocket ?? NOWHERE },
-      lab: { datastore: async () => options.labDatastore, agents: async () => options.labAgents ?? [] },
-      now: () => options.now ?? new Date("2026-11-21T03:00:00Z"),
-      timeZone: options.timeZone ?? "UTC",
-      print: (text) => {
-        outcome.stdout += text;
-      },
-      tell: (line) => {
-        outcome.stderr += `${name}: ${line}\n`;
-      },
-      readInput: () =>
-        typeof options.stdin === "string"
-          ? new TextEncoder().encode(options.stdin)
-          : (options.stdin ?? new Uint8Array()),
-      setExitCode: (code) => {
-        outcome.code = code;
-      },
-    });
+    await run(args, surroundings(options, outcome));
     return outcome;
+  };
+}
+
+/** What a command sees, and where what it says goes. */
+export function surroundings(options: TerminalOptions, outcome = { code: 0, stdout: "", stderr: "" }): Surroundings {
+  const { name = "ocicat", stdin = "" } = options;
+  return {
+    name,
+    env: options.env ?? {},
+    places: { config: options.config ?? NOWHERE, agentSocket: options.agentSocket ?? NOWHERE },
+    lab: { datastore: async () => options.labDatastore, agents: async () => options.labAgents ?? [] },
+    now: () => options.now ?? new Date("2026-11-21T03:00:00Z"),
+    timeZone: options.timeZone ?? "UTC",
+    print: (text) => {
+      outcome.stdout += text;
+    },
+    tell: (line) => {
+      outcome.stderr += `${name}: ${line}\n`;
+    },
+    readInput: () => (typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin),
+    setExitCode: (code) => {
+      outcome.code = code;
+    },
   };
 }
 
