@@ -60,6 +60,8 @@ export interface Ipam {
     block: Prefix,
     options?: ReleaseAffinityOptions & { readonly node?: string },
   ): Promise<AffinityRelease>;
+  /** Gives up this node's empty blocks in pools that do not select it any more. When a pool or the node's labels change. */
+  releaseUnselected(): Promise<readonly Prefix[]>;
   /** Mends what a crash of this node left half done. At start, before the first request; safe at any time. */
   recover(options?: RecoverOptions): Promise<RecoverReport>;
 }
@@ -143,6 +145,14 @@ class Client implements Ipam {
     { node = this.#options.node, ...options }: ReleaseAffinityOptions & { readonly node?: string } = {},
   ): Promise<AffinityRelease> {
     return this.#pump.exclusive(() => this.#affinities.release(hostOwner(node), block, options));
+  }
+
+  releaseUnselected(): Promise<readonly Prefix[]> {
+    return this.#pump.exclusive(async () => {
+      for (const family of [4, 6] as const) await this.#affinities.load(family);
+      const { pools } = await this.#options.settings();
+      return this.#affinities.releaseUnselected(pools);
+    });
   }
 
   recover(options: RecoverOptions = {}): Promise<RecoverReport> {

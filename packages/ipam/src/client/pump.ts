@@ -241,6 +241,8 @@ export class Pump {
     const name = searchName(search);
     const before = found.get(name) ?? [];
     const result = await blocks.find(search, settings, before, clock.now());
+    // Looking at blocks may have turned up some of the node's own that lost their affinity.
+    await affinities.nameOwn(search.family);
     if (result === undefined) return;
     if (result.kind === "claim" && committer.leavesParts) {
       await affinities.claim(result.candidate);

@@ -244,6 +244,23 @@ describe.each(MODES)("blocks of a node $mode", ({ transactions }) => {
     await world.expectSound();
   });
 
+  it("are given up where their pool does not select the node any more, if they are empty", async () => {
+    const world = new World({ transactions, pools: [pool("a", "10.1.0.0/24", 26), pool("b", "10.2.0.0/24", 26)] });
+    const node = world.node("node1");
+    const [empty, used, other] = ["10.1.0.0/26", "10.1.0.64/26", "10.2.0.0/26"].map((cidr) => parsePrefix(cidr));
+    if (empty === undefined || used === undefined || other === undefined) throw new Error("missing");
+    for (const block of [empty, used, other]) await node.claimAffinity(block);
+    await node.assignIp({ handleId: "net.a", address: used.address });
+    expect(await node.releaseUnselected()).toEqual([]);
+    world.settings = {
+      ...world.settings,
+      pools: world.settings.pools.map((each) => ({ ...each, selectsNode: each.name !== "a" })),
+    };
+    expect(await node.releaseUnselected()).toEqual([empty]);
+    expect((await assignOne(node, "net.b")).block).toEqual(other);
+    await world.expectSound();
+  });
+
   it.each(["pending", "pendingDeletion"])(
     "that are half claimed (%s) are mended at the next request",
     async (state) => {

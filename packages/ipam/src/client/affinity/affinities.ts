@@ -16,6 +16,7 @@ import type { Logger } from "@ocicat/kit";
 import type { Family, Prefix } from "@ocicat/net";
 import { clearAffinity, createBlock, isEmpty, nextVersion } from "../../block/index.ts";
 import { IpamError } from "../../errors.ts";
+import { type IpamPool, poolOfBlock } from "../../pool/index.ts";
 import type { Committer } from "../commit/committer.ts";
 import type { SureWriter } from "../commit/sure.ts";
 import { Draft, type RowWrite } from "../draft.ts";
@@ -81,11 +82,15 @@ export class Affinities {
     );
     for (const key of listed) await this.mend(key);
     rows.markLoaded(family);
-    for (const key of rows.affine(family)) await this.name(key);
+    await this.nameOwn(family);
   }
 
-  /** Makes sure that a block which says it is this node's has its affinity. Needs the block read. */
-  async name(target: string): Promise<void> {
+  /** Makes sure that the known blocks which say they are this node's have their affinities. Needs those loaded. */
+  async nameOwn(family: Family): Promise<void> {
+    for (const key of this.#tools.rows.affine(family)) await this.#name(key);
+  }
+
+  async #name(target: string): Promise<void> {
     const { rows, committer, logger } = this.#tools;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const block = rows.block(target);
@@ -161,6 +166,20 @@ export class Affinities {
       what: `the affinity of ${owner.name} to ${prefix} could not be released`,
       why: `the block changed ${ATTEMPTS} times meanwhile`,
     });
+  }
+
+  /** Gives up the node's empty blocks in pools that do not select it any more; returns them. Needs the affinities loaded. */
+  async releaseUnselected(pools: readonly IpamPool[]): Promise<readonly Prefix[]> {
+    const { rows } = this.#tools;
+    const released: Prefix[] = [];
+    for (const key of [...rows.affine(4), ...rows.affine(6)]) {
+      const seen = rows.block(key);
+      if (seen?.state !== "present") continue;
+      const { prefix } = seen.value;
+      if (poolOfBlock(pools, prefix)?.selectsNode !== false) continue;
+      if ((await this.release(rows.owner, prefix, { requireEmpty: true })) === "released") released.push(prefix);
+    }
+    return released;
   }
 
   #refusal(owner: AffinityOwner, target: string, options: ReleaseAffinityOptions): AffinityRelease | undefined {

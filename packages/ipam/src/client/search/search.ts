@@ -12,7 +12,7 @@ import {
 } from "@ocicat/api/ipam";
 import type { Datastore, KeyValue } from "@ocicat/datastore";
 import type { Random } from "@ocicat/kit";
-import type { Prefix } from "@ocicat/net";
+import { formatAddress, type Prefix } from "@ocicat/net";
 import { freeCount, isEmpty } from "../../block/index.ts";
 import {
   blockCount,
@@ -172,8 +172,8 @@ export class BlockSearch {
   }
 
   async #list(search: Search): Promise<ReadonlyMap<string, KeyValue>> {
-    const rows = await listAll(this.#tools.store, blocksPrefix(search.family));
-    return new Map(rows.map((row) => [row.key, row]));
+    const lists = await Promise.all(listPrefixes(search).map((prefix) => listAll(this.#tools.store, prefix)));
+    return new Map(lists.flat().map((row) => [row.key, row]));
   }
 
   /** The existing blocks of the pools, in the order in which this node walks them. */
@@ -197,6 +197,23 @@ export class BlockSearch {
     this.#positions.set(pool.name, position);
     return position;
   }
+}
+
+/**
+ * What the keys of the pools' blocks begin with: in IPv4 the octets that a pool fixes, so that a small pool does not cost
+ * a list of everything. The text of IPv6 addresses does not follow their bits so well.
+ */
+function listPrefixes({ family, pools }: Search): readonly string[] {
+  const all = blocksPrefix(family);
+  if (family === 6) return [all];
+  const fixed = pools.map(({ prefix }) => {
+    const octets = Math.floor(prefix.length / 8);
+    const text = formatAddress(prefix.address).split(".").slice(0, octets).join(".");
+    return octets === 0 ? all : `${all}${text}${octets < 4 ? "." : ""}`;
+  });
+  return fixed.filter(
+    (prefix, index) => !fixed.some((other, at) => prefix.startsWith(other) && (other !== prefix || at < index)),
+  );
 }
 
 function indexOf(pool: IpamPool, block: Prefix): bigint {
