@@ -1,14 +1,18 @@
-import { ippool } from "@ocicat/api";
+import { type IPPool, ippool } from "@ocicat/api";
 import type { AllocationBlock } from "@ocicat/api/ipam";
-import { attributeOf, ordinalOf } from "@ocicat/ipam";
-import { OcicatError, parseJson } from "@ocicat/kit";
-import { type Address, AddressError, formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
+import {
+  borrowedAddresses,
+  findHolder,
+  type IpamPool,
+  poolUsage,
+  readBlocks,
+  readIpamConfig,
+  type Usage,
+} from "@ocicat/ipam";
+import { OcicatError } from "@ocicat/kit";
+import { type Address, AddressError, compareAddresses, formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
 import type { IpamShowOptions } from "../commands/ipam.ts";
 import { type Opened, withDatastore } from "../connect/datastore.ts";
-import { readBlocks } from "../ipam/blocks.ts";
-import { borrowedFrom } from "../ipam/borrowed.ts";
-import { readIpamConfig } from "../ipam/client.ts";
-import { type Usage, usageOf } from "../ipam/usage.ts";
 import { formatBox } from "../output/box.ts";
 import { fiveDigits, share } from "../output/quantity.ts";
 import type { Surroundings } from "../surroundings.ts";
@@ -46,13 +50,10 @@ function viewsOf(options: IpamShowOptions, address: Address | undefined): readon
 }
 
 async function usageView(sources: Sources, showBlocks: boolean): Promise<string> {
-  const pools = await sources.client.list(ippool);
-  tellUnreadable(sources, pools.unreadable);
-  const { pools: usages, strays } = usageOf(
-    pools.items.map(({ spec }) => parsePrefix(spec.cidr)),
-    await blocksIn(sources),
-  );
-  const rows = usages.flatMap((pool) => [
+  const list = await sources.client.list(ippool);
+  tellUnreadable(sources, list.unreadable);
+  const { pools, strays } = poolUsage(list.items.map(ipamPool), await blocksIn(sources));
+  const rows = pools.flatMap((pool) => [
     usageRow("IP Pool", pool),
     ...(showBlocks ? pool.blocks.map((block) => usageRow("Block", block)) : []),
   ]);
@@ -60,14 +61,25 @@ async function usageView(sources: Sources, showBlocks: boolean): Promise<string>
   return formatBox(["GROUPING", "CIDR", "IPS TOTAL", "IPS IN USE", "IPS FREE"], [...rows, ...strayRows]);
 }
 
-function usageRow(grouping: string, { cidr, total, inUse }: Usage): readonly string[] {
-  return [grouping, cidr.toString(), fiveDigits(total), share(inUse, total), share(total - inUse, total)];
+/** What cools down after its release counts as in use: it cannot be given away. */
+function usageRow(grouping: string, { prefix, total, free }: Usage): readonly string[] {
+  const [all, left] = [Number(total), Number(free)];
+  return [grouping, prefix.toString(), fiveDigits(all), share(all - left, all), share(left, all)];
+}
+
+/** Usage is asked for the whole cluster, whichever nodes a pool is for. */
+function ipamPool({ metadata: { name }, spec: { cidr, ...spec } }: IPPool): IpamPool {
+  return { ...spec, name, prefix: parsePrefix(cidr), selectsNode: true };
 }
 
 async function borrowedView(sources: Sources): Promise<string> {
-  const rows = borrowedFrom(await blocksIn(sources)).map(({ address, borrower, block, owner, type, holder }) => {
-    return [formatAddress(address), borrower, block.toString(), owner, type, holder];
-  });
+  const rows = [...borrowedAddresses(await blocksIn(sources))].map(
+    ({ address, block, blockOwner, handleId, attributes }) => {
+      const { node = "", pod, namespace = "", type = pod === undefined ? "" : "pod" } = attributes;
+      const holder = pod === undefined ? (handleId ?? "") : `${namespace}/${pod}`;
+      return [formatAddress(address), node, block.toString(), blockOwner?.name ?? "", type, holder];
+    },
+  );
   return formatBox(["IP", "BORROWING-NODE", "BLOCK", "BLOCK OWNER", "TYPE", "ALLOCATED-TO"], rows);
 }
 
@@ -86,38 +98,27 @@ async function configurationView({ store }: Sources): Promise<string> {
 }
 
 async function addressView(sources: Sources, address: Address): Promise<string> {
-  const block = (await blocksIn(sources)).find(({ prefix }) => prefix.has(address));
-  const attribute = block === undefined ? undefined : attributeOf(block, ordinalOf(block, address));
+  const holder = findHolder(await blocksIn(sources), address);
   const text = formatAddress(address);
-  if (attribute === undefined) return `${text} is not assigned\n`;
-  if (attribute.releasedAt !== undefined)
-    return `${text} is not assigned: it rests since its release, ${attribute.releasedAt}\n`;
-  const alternate = alternateOwner(attribute.json);
-  return [
-    `IP ${text} is in use\n`,
-    `Handle ID: ${attribute.handleId ?? "none"}\n`,
-    ownerLines("Active Owner Attributes", attribute.secondary),
-    ...(alternate === undefined ? [] : [ownerLines("Alternate Owner Attributes", alternate)]),
-  ].join("");
+  if (holder === undefined) return `${text} is not assigned\n`;
+  if (holder.releasedAt !== undefined)
+    return `${text} is not assigned: it rests since its release, ${holder.releasedAt}\n`;
+  const names = Object.keys(holder.attributes).sort();
+  const attributes = names.map((name) => `  ${name}: ${holder.attributes[name]}\n`);
+  const handle = holder.handleId ?? "none";
+  return `IP ${text} is in use\nHandle ID: ${handle}\nActive Owner Attributes:\n${attributes.join("")}`;
 }
 
-function ownerLines(title: string, attributes: Readonly<Record<string, unknown>>): string {
-  const names = Object.keys(attributes).sort();
-  return `${title}:\n${names.map((name) => `  ${name}: ${String(attributes[name])}\n`).join("")}`;
-}
-
-/** Who takes over at the end of a virtual machine's migration. */
-function alternateOwner(json: string): Readonly<Record<string, unknown>> | undefined {
-  const stored = parseJson(json);
-  if (typeof stored !== "object" || stored === null || !("alternateOwnerAttrs" in stored)) return undefined;
-  const { alternateOwnerAttrs: owner } = stored;
-  return typeof owner === "object" && owner !== null ? Object.fromEntries(Object.entries(owner)) : undefined;
-}
-
+/** In order of address, IPv4 first. */
 async function blocksIn(sources: Sources): Promise<readonly AllocationBlock[]> {
   const { blocks, unreadable } = await readBlocks(sources.store);
-  tellUnreadable(sources, unreadable);
-  return blocks;
+  tellUnreadable(
+    sources,
+    unreadable.map(({ key, message }) => ({ key, reason: message })),
+  );
+  return blocks.toSorted(
+    ({ prefix: a }, { prefix: b }) => a.family - b.family || compareAddresses(a.address, b.address),
+  );
 }
 
 function tellUnreadable(

@@ -1,9 +1,8 @@
 import { bgpConfiguration, felixConfiguration, type Kind, workloadEndpoint } from "@ocicat/api";
-import { type AllocationBlock, affinitiesPrefix, HOSTS_PREFIX, hostOwner, parseIpamKey } from "@ocicat/api/ipam";
-import { addressOf, attributeOf, type Ipam, type ReleaseAddress } from "@ocicat/ipam";
+import { affinitiesPrefix, HOSTS_PREFIX, hostOwner, parseIpamKey } from "@ocicat/api/ipam";
+import { allHolders, type Ipam, type ReleaseAddress, readBlocks } from "@ocicat/ipam";
 import type { Opened } from "../connect/datastore.ts";
-import { readBlocks } from "../ipam/blocks.ts";
-import { ipamOf } from "../ipam/client.ts";
+import { ipamOf } from "./ipam.ts";
 
 /** Endpoints deleted in one transaction. */
 const BATCH = 100;
@@ -27,18 +26,12 @@ export async function releaseNode(opened: Opened, node: string): Promise<string 
 /** Each only if it is still what was read: a pod that a node of the same name starts now keeps its address. */
 async function releaseAddresses({ store }: Opened, ipam: Ipam, node: string): Promise<number> {
   const { blocks } = await readBlocks(store);
-  const given = blocks.flatMap((block) => givenBy(node, block));
+  const given = [...allHolders(blocks)].flatMap(
+    ({ attributes, address, handleId, sequence }): readonly ReleaseAddress[] =>
+      attributes.node === node && handleId !== undefined ? [{ address, handleId, sequence }] : [],
+  );
   for (const [, addresses] of Map.groupBy(given, ({ handleId }) => handleId)) await ipam.release({ addresses });
   return given.length;
-}
-
-function givenBy(node: string, block: AllocationBlock): readonly ReleaseAddress[] {
-  return [...block.allocations.keys()].flatMap((ordinal) => {
-    const { handleId, secondary } = attributeOf(block, ordinal) ?? {};
-    if (handleId === undefined || secondary?.node !== node) return [];
-    const sequence = block.sequenceNumberForAllocation.get(ordinal);
-    return [{ address: addressOf(block, ordinal), handleId, ...(sequence === undefined ? {} : { sequence }) }];
-  });
 }
 
 async function deleteEndpoints({ client }: Opened, node: string): Promise<number> {

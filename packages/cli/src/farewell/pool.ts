@@ -1,9 +1,9 @@
 import { ippool } from "@ocicat/api";
 import { blockOwner } from "@ocicat/api/ipam";
+import { readBlocks } from "@ocicat/ipam";
 import { parsePrefix } from "@ocicat/net";
 import type { Opened } from "../connect/datastore.ts";
-import { readBlocks } from "../ipam/blocks.ts";
-import { ipamOf } from "../ipam/client.ts";
+import { ipamOf } from "./ipam.ts";
 
 /**
  * Blocks of a pool that nobody uses go with it, as with calicoctl; the pool is disabled first, so that nobody takes one

@@ -18,10 +18,11 @@ export async function runDatastore({ listen, dataFile }: DatastoreService): Prom
     );
   });
   const end = Promise.withResolvers<void>();
+  // Before it serves: whoever reads that it does may end it at once.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end.resolve());
   const onFailure = (error: ServerError) => end.reject(error);
   const server = await startServer({ listen, dataFile, clock: systemClock, logger, onFailure });
   logger.info("serving", { endpoints: server.endpoints, dataFile });
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end.resolve());
   try {
     await end.promise;
   } finally {
