@@ -57,7 +57,7 @@ function suite(name: string, what: string, flags: readonly string[]): Stage {
       const code = await execute([
         "vitest",
         "run",
-        "--reporter=dot",
+        "--reporter=default",
         "--reporter=json",
         `--outputFile.json=${file}`,
         ...flags,
@@ -86,7 +86,7 @@ function countsIn(file: string): Counts {
 function execute(command: readonly [string, ...string[]]): Promise<number> {
   process.stdout.write(`\n$ ${command.join(" ")}\n`);
   return new Promise((resolve) => {
-    const child = spawn(command[0], command.slice(1), { stdio: "inherit" });
+    const child = spawn(command[0], command.slice(1), { stdio: "inherit", env: { ...process.env, NO_COLOR: "1" } });
     child.on("error", (error) => {
       process.stderr.write(`${command[0]}: ${error.message}\n`);
       resolve(1);
