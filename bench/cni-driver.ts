@@ -21,7 +21,7 @@ function call(command: "ADD" | "DEL", id: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(task.plugin, [], {
       env: {
-        PATH: process.env["PATH"],
+        PATH: process.env.PATH,
         CNI_COMMAND: command,
         CNI_CONTAINERID: id,
         CNI_NETNS: `/run/netns/${id}`,

@@ -8,7 +8,7 @@ import { systemClock, systemRandom } from "@ocicat/agent";
 import { RouteReconciler } from "@ocicat/agent/program";
 import { Scope, silentLogger } from "@ocicat/kit";
 import { createNetworkNamespace, deleteNetworkNamespace, type Kernel, openKernel, openNamespace } from "@ocicat/linux";
-import { type Address, ipv4, Prefix, parseAddress, parsePrefix } from "@ocicat/net";
+import { ipv4, Prefix, parseAddress, parsePrefix } from "@ocicat/net";
 import type { DesiredRoute } from "@ocicat/routing";
 import { type Case, measured, median } from "./report.ts";
 
@@ -51,7 +51,7 @@ export async function run(): Promise<Case[]> {
 }
 
 function destination(index: number): Prefix {
-  return Prefix.host(ipv4(0x0a000000 + index) as Address);
+  return Prefix.host(ipv4(0x0a000000 + index));
 }
 
 function route(index: number): DesiredRoute {

@@ -10,7 +10,7 @@ import { logToStdout, systemClock, systemRandom } from "./system.ts";
  */
 export async function runAgent(env: Readonly<Record<string, string | undefined>>): Promise<void> {
   const options = agentOptionsFrom(env, hostname());
-  const logger = createLogger("agent", env["OCICAT_LOG_LEVEL"] === "debug" ? "debug" : "info", logToStdout);
+  const logger = createLogger("agent", env.OCICAT_LOG_LEVEL === "debug" ? "debug" : "info", logToStdout);
   let end: (error: Error | undefined) => void = () => {};
   const ended = new Promise<Error | undefined>((resolve) => {
     end = resolve;

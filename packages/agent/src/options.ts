@@ -36,21 +36,21 @@ const NODE_NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
  * the variable, its value and what would do.
  */
 export function agentOptionsFrom(env: Readonly<Record<string, string | undefined>>, hostname: string): AgentOptions {
-  const nodeName = (env["NODENAME"] ?? hostname).trim().toLowerCase();
+  const nodeName = (env.NODENAME ?? hostname).trim().toLowerCase();
   if (nodeName.length > 253 || !NODE_NAME.test(nodeName)) {
     throw bad("NODENAME", nodeName, "not a node name", "use lower-case letters, digits, '-' and '.', as in a DNS name");
   }
   return {
     nodeName,
-    endpoints: (env["ETCD_ENDPOINTS"] ?? "http://127.0.0.1:2379").split(",").map((text) => text.trim()),
-    ip: env["IP"] === undefined || env["IP"] === "" ? "autodetect" : env["IP"],
+    endpoints: (env.ETCD_ENDPOINTS ?? "http://127.0.0.1:2379").split(",").map((text) => text.trim()),
+    ip: env.IP === undefined || env.IP === "" ? "autodetect" : env.IP,
     bgpPort: numberFrom(env, "OCICAT_BGP_PORT", 179, 0, 65535),
-    healthHost: env["FELIX_HEALTHHOST"] ?? "127.0.0.1",
+    healthHost: env.FELIX_HEALTHHOST ?? "127.0.0.1",
     healthPort: numberFrom(env, "FELIX_HEALTHPORT", 9099, 0, 65535),
     paths: {
-      cniSocket: env["OCICAT_CNI_SOCKET"] ?? DEFAULT_PATHS.cniSocket,
-      apiSocket: env["OCICAT_AGENT_SOCKET"] ?? DEFAULT_PATHS.apiSocket,
-      nodenameFile: env["OCICAT_NODENAME_FILE"] ?? DEFAULT_PATHS.nodenameFile,
+      cniSocket: env.OCICAT_CNI_SOCKET ?? DEFAULT_PATHS.cniSocket,
+      apiSocket: env.OCICAT_AGENT_SOCKET ?? DEFAULT_PATHS.apiSocket,
+      nodenameFile: env.OCICAT_NODENAME_FILE ?? DEFAULT_PATHS.nodenameFile,
     },
     lagResolutionMs: numberFrom(env, "OCICAT_LAG_RESOLUTION_MS", 100, 1, 10_000),
   };
