@@ -11,6 +11,7 @@ export {
   type OrdinalFilter,
   ordinalOf,
   ordinalsOf,
+  sequenceOf,
 } from "./query.ts";
 export {
   clearAffinity,

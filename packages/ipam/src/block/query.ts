@@ -37,6 +37,11 @@ export function ordinalsOf(block: AllocationBlock, handleId: string): readonly n
   return [...block.allocations.keys()].filter((ordinal) => indexes.has(block.allocations[ordinal] ?? -1));
 }
 
+/** At which sequence number of its block an ordinal was given; 0 where an old block does not say. */
+export function sequenceOf(block: AllocationBlock, ordinal: number): bigint {
+  return block.sequenceNumberForAllocation.get(ordinal) ?? 0n;
+}
+
 /** How many ordinals can be given away. */
 export function freeCount(block: AllocationBlock, isReserved?: OrdinalFilter): number {
   if (isReserved === undefined) return block.unallocated.length;

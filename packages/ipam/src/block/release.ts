@@ -1,6 +1,6 @@
 import { AllocationAttribute, type AllocationBlock } from "@ocicat/api/ipam";
 import { compactAttributes, shareAttribute } from "./attributes.ts";
-import { attributeOf, isAllocated, isCooling, ordinalsOf } from "./query.ts";
+import { attributeOf, isAllocated, isCooling, ordinalsOf, sequenceOf } from "./query.ts";
 
 /** One address to give back. What is said of its holder must still be true. */
 export interface ReleaseTarget {
@@ -53,7 +53,7 @@ export function release(
     if (target.handleId !== undefined && target.handleId !== handleId) {
       return { kind: "wrong-handle", ordinal, expected: target.handleId, found: handleId };
     }
-    const sequence = block.sequenceNumberForAllocation.get(ordinal) ?? 0n;
+    const sequence = sequenceOf(block, ordinal);
     if (target.sequence !== undefined && target.sequence !== sequence) {
       return { kind: "wrong-sequence", ordinal, expected: target.sequence, found: sequence };
     }

@@ -16,8 +16,11 @@ import { AssignJob } from "./plan/assign.ts";
 import { AssignIpJob } from "./plan/assign-ip.ts";
 import { ClaimBlockJob, EnsureBlockJob } from "./plan/claim.ts";
 import type { Job } from "./plan/job.ts";
-import { ReleaseAddressesJob, ReleaseHandleJob, UndoJob } from "./plan/release.ts";
-import { Pump } from "./pump.ts";
+import { ReleaseAddressesJob } from "./plan/release-addresses.ts";
+import { ReleaseHandleJob } from "./plan/release-handle.ts";
+import { UndoJob } from "./plan/undo.ts";
+import { Pump } from "./pump/pump.ts";
+import { RowReader } from "./pump/reader.ts";
 import { Rows } from "./rows.ts";
 import { BlockSearch } from "./search/search.ts";
 import { goTimestamp } from "./timestamp.ts";
@@ -91,7 +94,7 @@ class Client implements Ipam {
     this.#rows = rows;
     this.#affinities = affinities;
     this.#pump = new Pump({
-      store,
+      reader: new RowReader(store, rows, affinities),
       rows,
       clock,
       logger,

@@ -1,10 +1,10 @@
 import { type AllocationBlock, handleKey } from "@ocicat/api/ipam";
 import type { Address } from "@ocicat/net";
-import { addressOf, attributeOf, ordinalsOf } from "../block/index.ts";
+import { addressOf, attributeOf, ordinalsOf, sequenceOf } from "../block/index.ts";
 import type { Draft } from "../client/draft.ts";
+import { draftRelease } from "../client/plan/draft-release.ts";
 import { blocksOf, missingBlocks, recount } from "../client/plan/handle.ts";
 import type { Job, Missing, Plan, PlanContext } from "../client/plan/job.ts";
-import { draftRelease } from "../client/plan/release.ts";
 import type { Rows } from "../client/rows.ts";
 import { parseGoTimestamp } from "../client/timestamp.ts";
 
@@ -71,5 +71,5 @@ export class MendHandleJob implements Job<MendResult> {
 }
 
 function targetsOf(block: AllocationBlock, ordinals: readonly number[]) {
-  return ordinals.map((ordinal) => ({ ordinal, sequence: block.sequenceNumberForAllocation.get(ordinal) ?? 0n }));
+  return ordinals.map((ordinal) => ({ ordinal, sequence: sequenceOf(block, ordinal) }));
 }

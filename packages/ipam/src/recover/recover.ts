@@ -3,7 +3,7 @@ import type { Datastore } from "@ocicat/datastore";
 import type { Logger } from "@ocicat/kit";
 import type { Address } from "@ocicat/net";
 import type { Affinities } from "../client/affinity/affinities.ts";
-import type { Serve } from "../client/pump.ts";
+import type { Serve } from "../client/pump/pump.ts";
 import type { Rows } from "../client/rows.ts";
 import { MendHandleJob } from "./mend-handle.ts";
 import { findMiscounted, type Survey, surveyBlocks } from "./survey.ts";

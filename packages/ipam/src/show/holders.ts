@@ -1,6 +1,6 @@
 import { type AffinityOwner, type AllocationBlock, blockOwner } from "@ocicat/api/ipam";
 import type { Address, Prefix } from "@ocicat/net";
-import { addressOf, attributeOf, isAllocated, ordinalOf } from "../block/index.ts";
+import { addressOf, attributeOf, isAllocated, ordinalOf, sequenceOf } from "../block/index.ts";
 
 /** Who has an address, as its block says. */
 export interface Holder {
@@ -47,7 +47,7 @@ function holderOf(block: AllocationBlock, ordinal: number): Holder {
     blockOwner: blockOwner(block),
     handleId: attribute?.handleId,
     attributes: attribute?.secondary ?? {},
-    sequence: block.sequenceNumberForAllocation.get(ordinal) ?? 0n,
+    sequence: sequenceOf(block, ordinal),
     releasedAt: attribute?.releasedAt,
   };
 }

@@ -274,6 +274,22 @@ describe.each(MODES)("blocks of a node $mode", ({ transactions }) => {
     },
   );
 
+  it("stay a node's that allocates from them while another, who died, was taking them away", async () => {
+    const world = new World({ transactions });
+    const node = world.node("node1");
+    const block = await node.ensureBlock({ family: 4 });
+    const key = `/calico/ipam/v2/host/node1/ipv4/block/${block.toString().replace("/", "-")}`;
+    await world.store.put(key, '{"state":"pendingDeletion","deleted":false}');
+    await assignOne(node, "net.a");
+    // Without transactions the node finds out when it looks at its affinities next.
+    if (!transactions) await node.recover();
+    await world.expectSound();
+    await world.store.delete(key);
+    await assignOne(node, "net.b");
+    if (!transactions) await node.recover();
+    await world.expectSound();
+  });
+
   it("are taken from the old forms that Calico stored", async () => {
     const world = new World({ transactions });
     const free = Array.from({ length: 64 }, (_, index) => index);

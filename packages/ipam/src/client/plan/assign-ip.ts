@@ -10,7 +10,7 @@ import type { Acquisitions } from "./acquisitions.ts";
 import { rememberExtra } from "./extra.ts";
 import { missingBlocks, recount } from "./handle.ts";
 import type { Job, Missing, Plan, PlanContext } from "./job.ts";
-import { describe, describeHeld, draftClaim, verifyHeld, warmBlock } from "./take.ts";
+import { confirmOwn, describe, describeHeld, draftClaim, verifyHeld, warmBlock } from "./take.ts";
 
 /** One address that the caller chose. Its block is claimed if nobody has it. */
 export class AssignIpJob implements Job<AssignedAddress> {
@@ -71,6 +71,7 @@ export class AssignIpJob implements Job<AssignedAddress> {
     const next = assignOrdinal(block, this.#owner, ordinal);
     if (next === undefined) throw taken(block, address);
     draft.setBlock(key, next);
+    if (isOwnedBy(block, draft.owner)) confirmOwn(draft, block, context);
     const given = describe(draft, next, address, context, "asked for by address");
     this.#acquired.note([given]);
     return given;

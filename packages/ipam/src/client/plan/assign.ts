@@ -10,7 +10,7 @@ import type { Acquisitions } from "./acquisitions.ts";
 import { rememberExtra } from "./extra.ts";
 import { blockKeyOfCidr, blocksOf, missingBlocks, recount } from "./handle.ts";
 import type { Candidate, Found, Job, Missing, NoBlockReason, Plan, PlanContext, Search } from "./job.ts";
-import { describeHeld, draftClaim, takeFrom, verifyHeld } from "./take.ts";
+import { confirmOwn, describeHeld, draftClaim, takeFrom, verifyHeld } from "./take.ts";
 
 /** Any free addresses, of the node's own blocks first. */
 export class AssignJob implements Job<readonly AssignedAddress[]> {
@@ -91,10 +91,12 @@ export class AssignJob implements Job<readonly AssignedAddress[]> {
       if (addresses.length === count) break;
       const block = draft.block(key);
       const pool = block && poolOfBlock(pools, block.prefix);
-      if (pool === undefined) continue;
+      if (block === undefined || pool === undefined) continue;
       const why = ({ prefix }: AllocationBlock) =>
         `free longest in ${prefix}, a block of ${draft.owner.name} in pool ${pool.name}`;
-      addresses.push(...takeFrom(draft, key, this.#owner, count - addresses.length, context, why));
+      const taken = takeFrom(draft, key, this.#owner, count - addresses.length, context, why);
+      if (taken.length > 0) confirmOwn(draft, block, context);
+      addresses.push(...taken);
     }
     return addresses;
   }

@@ -44,6 +44,8 @@ export interface PlanContext {
   readonly settings: IpamSettings;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Whether comparing one row more costs nothing. */
+  readonly transactions: boolean;
   /** What has been found for a search in this round; undefined: nobody has searched yet. */
   found(search: Search): readonly Found[];
   /** The first sequence number of a block made now. */

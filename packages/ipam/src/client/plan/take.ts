@@ -1,6 +1,6 @@
 import { type AllocationBlock, affinityKey, blockKey, handleKey, newAffinity, type Owner } from "@ocicat/api/ipam";
 import { type Address, familyOf, formatAddress } from "@ocicat/net";
-import { addressOf, assign, attributeOf, createBlock, reclaimCooled } from "../../block/index.ts";
+import { addressOf, assign, attributeOf, createBlock, reclaimCooled, sequenceOf } from "../../block/index.ts";
 import { poolOfBlock, reservedOrdinals } from "../../pool/index.ts";
 import type { Draft } from "../draft.ts";
 import type { AssignedAddress } from "../types.ts";
@@ -31,6 +31,19 @@ export function takeFrom(
   return ordinals.map((ordinal) => describe(draft, next, addressOf(next, ordinal), context, why(block)));
 }
 
+/**
+ * Makes sure, in the same commit, that the affinity of a block the node allocates from stands confirmed: another node may
+ * have begun to take the block away when it was empty, and died. Without transactions that would cost a read each time,
+ * and is left to the next load of the affinities.
+ */
+export function confirmOwn(draft: Draft, block: AllocationBlock, context: PlanContext): void {
+  const key = affinityKey(draft.owner, block.prefix);
+  const affinity = draft.affinity(key);
+  if (affinity?.state !== "confirmed") {
+    draft.setAffinity(key, { ...(affinity ?? newAffinity("confirmed")), state: "confirmed" });
+  } else if (context.transactions) draft.verify(key);
+}
+
 /** An address of a block as the caller is told of it. */
 export function describe(
   draft: Draft,
@@ -47,7 +60,7 @@ export function describe(
     family: familyOf(address),
     pool: poolOfBlock(context.settings.pools, block.prefix)?.name,
     block: block.prefix,
-    sequence: block.sequenceNumberForAllocation.get(ordinal) ?? 0n,
+    sequence: sequenceOf(block, ordinal),
     borrowedFrom: isOwn ? undefined : (block.affinity ?? "nobody"),
     reused,
     reason: `${formatAddress(address)}: ${reason}`,
@@ -63,7 +76,7 @@ export function describeHeld(
   context: PlanContext,
 ): AssignedAddress {
   const address = addressOf(block, ordinal);
-  const isOwn = acquired.has(address, block.sequenceNumberForAllocation.get(ordinal) ?? 0n);
+  const isOwn = acquired.has(address, sequenceOf(block, ordinal));
   const reason = isOwn ? `given by ${block.prefix}` : `held by ${attributeOf(block, ordinal)?.handleId} already`;
   return describe(draft, block, address, context, reason, !isOwn);
 }

@@ -1,20 +1,21 @@
-import { blocksPrefix, handleKey } from "@ocicat/api/ipam";
-import { type Datastore, DatastoreError, MAX_TRANSACTION_OPERATIONS } from "@ocicat/datastore";
+import { handleKey } from "@ocicat/api/ipam";
+import { DatastoreError, MAX_TRANSACTION_OPERATIONS } from "@ocicat/datastore";
 import { type Clock, type Logger, toError } from "@ocicat/kit";
 import type { Family } from "@ocicat/net";
-import { IpamError } from "../errors.ts";
-import type { IpamSettings } from "../pool/index.ts";
-import type { Affinities } from "./affinity/affinities.ts";
-import type { Committer, Planned } from "./commit/committer.ts";
-import type { SureWriter } from "./commit/sure.ts";
-import { Draft } from "./draft.ts";
-import { type Found, type Job, type Missing, type PlanContext, type Search, searchName } from "./plan/job.ts";
-import type { Rows } from "./rows.ts";
-import { listAll } from "./search/list.ts";
-import type { BlockSearch } from "./search/search.ts";
+import { IpamError } from "../../errors.ts";
+import type { IpamSettings } from "../../pool/index.ts";
+import type { Affinities } from "../affinity/affinities.ts";
+import type { Committer } from "../commit/committer.ts";
+import type { SureWriter } from "../commit/sure.ts";
+import { Draft } from "../draft.ts";
+import { type Found, type Job, type PlanContext, type Search, searchName } from "../plan/job.ts";
+import type { Rows } from "../rows.ts";
+import type { BlockSearch } from "../search/search.ts";
+import type { RowReader } from "./reader.ts";
+import { makeTask, type PlannedTask, type Task, type Undo } from "./task.ts";
 
 export interface PumpTools {
-  readonly store: Datastore;
+  readonly reader: RowReader;
   readonly rows: Rows;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -32,25 +33,6 @@ const MAX_BATCH = 64;
 const MAX_SIZE = MAX_TRANSACTION_OPERATIONS - 16;
 /** Calico gives up after as many conflicts. */
 const MAX_ATTEMPTS = 100;
-const MAX_READS = 50;
-
-/** A request in the queue, whatever it returns. */
-interface Task {
-  attempts: number;
-  /** It failed on rows as remembered, which have been forgotten since: another failure is final. */
-  isRechecked: boolean;
-  /** Some of it may be in the store although it fails. */
-  isWritten: boolean;
-  readonly undo: { readonly handleId: string; readonly job: Job<void> } | undefined;
-  missing(rows: Rows, settings: IpamSettings): Iterable<Missing>;
-  plan(draft: Draft, context: PlanContext): PlannedTask | { readonly search: Search };
-  fail(error: unknown): void;
-}
-
-interface PlannedTask extends Planned {
-  readonly task: Task;
-  finish(): void;
-}
 
 interface Exclusive {
   run(): Promise<void>;
@@ -85,7 +67,7 @@ export class Pump {
   }
 
   /** `undo` takes back what a failed request may have written in part. */
-  submit<R>(job: Job<R>, undo?: { readonly handleId: string; readonly job: Job<void> }): Promise<R> {
+  submit<R>(job: Job<R>, undo?: Undo): Promise<R> {
     return new Promise((resolve, reject) => {
       this.#enqueue(makeTask(job, undo, resolve, reject));
     });
@@ -161,7 +143,7 @@ export class Pump {
     const found = new Map<string, Found[]>();
     const refreshed = new Set(([4, 6] as const).filter((family) => !this.#tools.rows.isLoaded(family)));
     for (let count = 0; count < MAX_ATTEMPTS; count++) {
-      await this.#read(left, settings);
+      await this.#tools.reader.read(left, settings);
       const drafted = this.#draft(left, failed, this.#context(settings, found));
       if (drafted.searches.size === 0) return drafted;
       for (const search of drafted.searches.values()) await this.#search(search, settings, found, refreshed);
@@ -173,6 +155,7 @@ export class Pump {
     return {
       settings,
       now: this.#tools.clock.now(),
+      transactions: !this.#tools.committer.leavesParts,
       found: (search) => found.get(searchName(search)) ?? [],
       firstSequence: this.#tools.firstSequence,
     };
@@ -292,7 +275,7 @@ export class Pump {
   }
 
   /** Best effort: what cannot be undone now is found by its handle. */
-  async #undo({ handleId, job }: { readonly handleId: string; readonly job: Job<void> }): Promise<void> {
+  async #undo({ handleId, job }: Undo): Promise<void> {
     const { rows, logger, settings } = this.#tools;
     try {
       rows.forget(handleKey(handleId));
@@ -306,7 +289,7 @@ export class Pump {
   async #serve<R>(job: Job<R>, settings: IpamSettings): Promise<R> {
     const { rows, committer, writer } = this.#tools;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      await this.#read([job], settings);
+      await this.#tools.reader.read([job], settings);
       const draft = new Draft(rows);
       const plan = job.plan(draft, this.#context(settings, new Map()));
       if (plan.kind === "short") throw new Error("a job that runs alone cannot search a block");
@@ -318,69 +301,10 @@ export class Pump {
     }
     throw contention("the rows could not be written");
   }
-
-  /** Reads rows until nothing is missing for a plan. */
-  async #read(tasks: Iterable<Pick<Job<unknown>, "missing">>, settings: IpamSettings): Promise<void> {
-    const { rows } = this.#tools;
-    for (let count = 0; count < MAX_READS; count++) {
-      const missing = new Map<string, Missing>();
-      for (const task of tasks) for (const item of task.missing(rows, settings)) missing.set(missingName(item), item);
-      if (missing.size === 0) return;
-      await Promise.all([...missing.values()].map((item) => this.#readOne(item)));
-    }
-    throw new Error("reading rows never ended");
-  }
-
-  async #readOne(missing: Missing): Promise<void> {
-    const { store, rows, affinities } = this.#tools;
-    switch (missing.kind) {
-      case "row":
-        rows.learn(missing.key, await store.get(missing.key));
-        break;
-      case "affinities":
-        await affinities.load(missing.family);
-        break;
-      case "blocks":
-        for (const row of await listAll(store, blocksPrefix(missing.family))) rows.learn(row.key, row);
-        rows.markListed(missing.family);
-        break;
-    }
-  }
-}
-
-function makeTask<R>(
-  job: Job<R>,
-  undo: Task["undo"],
-  resolve: (result: R) => void,
-  reject: (error: unknown) => void,
-): Task {
-  const task: Task = {
-    attempts: 0,
-    isRechecked: false,
-    isWritten: false,
-    undo,
-    missing: (rows, settings) => job.missing(rows, settings),
-    plan(draft, context) {
-      const plan = job.plan(draft, context);
-      if (plan.kind === "short") return { search: plan.search };
-      return {
-        task,
-        extra: plan.extra,
-        finish: () => resolve(plan.result),
-        mayHaveWritten: (key) => job.mayHaveWritten?.(key),
-      };
-    },
-    fail: reject,
-  };
-  return task;
 }
 
 function contention(what: string): IpamError {
   return new IpamError({ code: "IPAM_CONTENTION", what, why: `others were faster ${MAX_ATTEMPTS} times` });
-}
-
-function missingName(missing: Missing): string {
-  return missing.kind === "row" ? missing.key : `${missing.kind} ${missing.family}`;
 }
 
 function isTooLarge(error: unknown): boolean {
