@@ -4,7 +4,7 @@ import type { IpamError } from "../../errors.ts";
 import type { Draft, RowWrite } from "../draft.ts";
 import type { Rows } from "../rows.ts";
 import { type CommitOutcome, type Committer, extraConflict, holds, isDone, keyOf, type Planned } from "./committer.ts";
-import type { SureWriter } from "./sure.ts";
+import type { SureWriter, WriteResult } from "./sure.ts";
 
 type HandleWrite = RowWrite & { readonly kind: "handle" };
 
@@ -48,8 +48,9 @@ export class SequenceCommitter implements Committer {
     const others = writes.filter((write) => write.kind !== "handle");
     if (!(await this.#writeAll(handles.flatMap((write) => this.#gain(write, draft.isGiving(write.key)))))) return false;
     for (const write of others) {
-      if (!(await this.#write(write))) return false;
-      for (const request of planned) request.mayHaveWritten(write.key);
+      const result = await this.#write(write);
+      if (result.ok || result.wasInDoubt) for (const request of planned) request.mayHaveWritten(write.key);
+      if (!result.ok) return false;
     }
     return this.#writeAll(handles.flatMap((write) => this.#settle(write)));
   }
@@ -82,14 +83,14 @@ export class SequenceCommitter implements Committer {
   async #writeAll(writes: readonly RowWrite[]): Promise<boolean> {
     const attempts = await Promise.allSettled(writes.map((write) => this.#write(write)));
     for (const attempt of attempts) if (attempt.status === "rejected") throw attempt.reason;
-    return attempts.every((attempt) => attempt.status === "fulfilled" && attempt.value);
+    return attempts.every((attempt) => attempt.status === "fulfilled" && attempt.value.ok);
   }
 
-  async #write(write: RowWrite): Promise<boolean> {
+  async #write(write: RowWrite): Promise<WriteResult> {
     const result = await this.#writer.write(write);
     if (result.ok) this.#rows.wrote(write, result.row?.modRevision ?? 0n);
     else this.#rows.learn(write.key, result.current);
-    return result.ok;
+    return result;
   }
 
   /** Compares what is only to be compared. */

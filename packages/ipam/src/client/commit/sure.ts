@@ -38,8 +38,8 @@ export interface SingleWrite {
 
 export type WriteResult =
   | { readonly ok: true; readonly row: KeyValue | undefined }
-  /** Refused: the row is another by now. */
-  | { readonly ok: false; readonly current: KeyValue | undefined };
+  /** Refused: the row is another by now. `wasInDoubt`: see SureWriter.commit. */
+  | { readonly ok: false; readonly current: KeyValue | undefined; readonly wasInDoubt: boolean };
 
 /**
  * Writes whose outcome is always known. When an answer is lost, the same write is repeated until the store says what
@@ -125,9 +125,9 @@ export class SureWriter {
     try {
       return { ok: true, row: await this.#writeOnce(write) };
     } catch (error) {
-      const refused = await this.#refusal(write.key, error);
-      if (repeated && refused.current?.value === write.text) return { ok: true, row: refused.current };
-      return refused;
+      const current = await this.#refusal(write.key, error);
+      if (repeated && current?.value === write.text) return { ok: true, row: current };
+      return { ok: false, current, wasInDoubt: repeated };
     }
   }
 
@@ -140,11 +140,12 @@ export class SureWriter {
     return base === undefined ? this.#store.create(key, text, options) : this.#store.update(key, text, base, options);
   }
 
-  async #refusal(key: string, error: unknown): Promise<WriteResult & { readonly ok: false }> {
+  /** The row that stands in the way of a write; throws what is no refusal. */
+  async #refusal(key: string, error: unknown): Promise<KeyValue | undefined> {
     if (!(error instanceof DatastoreError)) throw error;
-    if (error.code === "NOT_FOUND") return { ok: false, current: undefined };
+    if (error.code === "NOT_FOUND") return undefined;
     if (error.code !== "CONFLICT" && error.code !== "ALREADY_EXISTS") throw error;
-    return { ok: false, current: error.current ?? (await this.#store.get(key)) };
+    return error.current ?? (await this.#store.get(key));
   }
 }
 
