@@ -1,18 +1,19 @@
 import { basename } from "node:path";
 import { isOcicatError, toError } from "@ocicat/kit";
 import { type Command, CommanderError } from "commander";
-import { labOnThisMachine } from "./connect/lab.ts";
+import { labReach } from "./connect/lab.ts";
 import { createProgram } from "./program.ts";
 import { processSurroundings, type Surroundings } from "./surroundings.ts";
 
 /** Runs the command that this process was started as. `argv`: the process's. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const surroundings = processSurroundings(nameOf(argv[1]), labOnThisMachine);
-  // A reader that has seen enough (`| head -1`) is no failure of ours.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit();
-    throw error;
-  });
+  const surroundings = processSurroundings(nameOf(argv[1]), labReach());
+  // A reader that has seen enough (`| head -1`) is no failure of ours, and no reason to leave something half done.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
   await run(argv.slice(2), surroundings);
 }
 

@@ -16,6 +16,7 @@ import { DEFAULT_NAMESPACE } from "../commands/options.ts";
 import { withDatastore } from "../connect/datastore.ts";
 import { readManifests } from "../input/manifests.ts";
 import { DOCUMENT_FORMATS, listDocument, namedDocument } from "../output/documents.ts";
+import { plainTable } from "../output/table.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { kindFrom, namespaceOf, type Selection } from "./select.ts";
 
@@ -155,7 +156,7 @@ async function showWhy({ surroundings, found }: Showing): Promise<void> {
       }
     }
   }
-  surroundings.print(`${formatTable({ headings: ["KIND", "NAME", "NODE", "HOLDS", "BECAUSE"], rows })}\n`);
+  surroundings.print(plainTable({ headings: ["KIND", "NAME", "NODE", "HOLDS", "BECAUSE"], rows }));
 }
 
 /** One table for each kind, in the order in which they were asked for. */

@@ -1,6 +1,6 @@
-import { formatTable } from "@ocicat/api";
 import { type Lab, loadTopology, openLab, runningLabName, topologyLabName } from "@ocicat/lab";
 import type { AddNodeOptions, LabOptions, RunOptions, UpOptions } from "../commands/lab.ts";
+import { plainTable } from "../output/table.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 export async function up({ print, tell }: Surroundings, options: UpOptions): Promise<void> {
@@ -17,14 +17,14 @@ export async function down(surroundings: Surroundings, options: LabOptions): Pro
 export async function status(surroundings: Surroundings, options: LabOptions): Promise<void> {
   const { parts, well } = await theLab(surroundings, options).status();
   const rows = parts.map(({ name, state, detail }) => [name, state, detail]);
-  surroundings.print(formatTable({ headings: ["PART", "STATE", "DETAIL"], rows }));
+  surroundings.print(plainTable({ headings: ["PART", "STATE", "DETAIL"], rows }));
   if (!well) surroundings.setExitCode(1);
 }
 
 export function list(surroundings: Surroundings, options: LabOptions): void {
   const entries = theLab(surroundings, options).inventory();
   const rows = entries.map(({ name, what, where, address }) => [name, what, where, address]);
-  surroundings.print(formatTable({ headings: ["NAME", "WHAT", "WHERE", "ADDRESS"], rows }));
+  surroundings.print(plainTable({ headings: ["NAME", "WHAT", "WHERE", "ADDRESS"], rows }));
 }
 
 export async function runPod(surroundings: Surroundings, pod: string, options: RunOptions): Promise<void> {

@@ -1,9 +1,9 @@
-import { formatTable } from "@ocicat/api";
 import { OcicatError, stringifyJson } from "@ocicat/kit";
 import { AddressError, parsePrefix } from "@ocicat/net";
 import { type RouteWhy, readRouteWhys } from "../agents/answers.ts";
 import { type AgentAnswer, askAgents } from "../agents/reach.ts";
 import type { WhyOptions } from "../commands/routes.ts";
+import { plainTable } from "../output/table.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 export async function explainRoutes(
@@ -29,17 +29,14 @@ const FORMATS: Readonly<Record<string, (answers: Answers, target: string) => str
 };
 
 function table(answers: Answers, target: string): string {
-  const rows = answers.flatMap(({ node, body }) => body.map((route) => rowOf(node, route)));
+  const rows = answers.flatMap(({ node, body }) => body.flatMap((route) => rowsOf(node, route)));
   if (rows.length === 0) return `No route of ours concerns ${target}: the node's other routes apply.\n`;
-  return `${formatTable({ headings: ["NODE", "ROUTE", "KERNEL", "WHY"], rows })}\n`;
+  return plainTable({ headings: ["NODE", "WHAT", "STATE", "WHY"], rows });
 }
 
-function rowOf(node: string, { destination, route, why, kernel, announced }: RouteWhy): readonly string[] {
-  const reasons = [
-    ...(why === undefined ? [] : [why]),
-    ...(announced === undefined ? [] : [`announced: ${announced}`]),
-  ];
-  return [node, route ?? `(none) ${destination}`, kernel, reasons.join("; ")];
+function rowsOf(node: string, { destination, route, why = "", kernel, announced }: RouteWhy): readonly string[][] {
+  const own = [node, route ?? `(none) ${destination}`, kernel, why];
+  return announced === undefined ? [own] : [own, [node, `announcement ${destination}`, "announced", announced]];
 }
 
 function checked(target: string): string {

@@ -24,7 +24,7 @@ export async function askAgents<T>(
   path: string,
   read: Reader<T>,
 ): Promise<readonly AgentAnswer<T>[]> {
-  const agents = await agentsInReach(surroundings, node);
+  const agents = agentsInReach(surroundings, node);
   const ask = async ({ name, socket }: LabAgent) => ({ node: name, body: read(await askAgent(socket, path)) });
   const outcomes = await Promise.allSettled(agents.map(ask));
   const failed = outcomes.filter((outcome) => outcome.status === "rejected");
@@ -45,7 +45,7 @@ export async function askOneAgent<T>(
   path: string,
   read: Reader<T>,
 ): Promise<AgentAnswer<T>> {
-  const [agent, ...others] = await agentsInReach(surroundings, node);
+  const [agent, ...others] = agentsInReach(surroundings, node);
   if (agent === undefined) throw noAgent(node);
   if (others.length > 0) {
     const names = others.map((other) => other.name).join(", ");
@@ -54,11 +54,11 @@ export async function askOneAgent<T>(
   return { node: agent.name, body: read(await askAgent(agent.socket, path)) };
 }
 
-async function agentsInReach(surroundings: Surroundings, node: string | undefined): Promise<readonly LabAgent[]> {
+function agentsInReach(surroundings: Surroundings, node: string | undefined): readonly LabAgent[] {
   const { env, places, lab } = surroundings;
   const own = env.OCICAT_AGENT_SOCKET || places.agentSocket;
   if (node === undefined && existsSync(own)) return [{ name: "this one", socket: own }];
-  const agents = await lab.agents();
+  const agents = lab.agents();
   const wanted = agents.filter((agent) => node === undefined || agent.name === node);
   if (wanted.length === 0) throw noAgent(node, agents);
   return wanted;

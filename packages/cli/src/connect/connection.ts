@@ -23,7 +23,7 @@ export async function findConnection(surroundings: Surroundings, file: string | 
   const given = file === undefined ? {} : await settingsIn(file);
   if (fromEnv.etcdEndpoints !== undefined) return connection({ ...given, ...fromEnv }, "ETCD_ENDPOINTS");
   if (file !== undefined) return connection({ ...given, ...fromEnv }, file);
-  const labEndpoint = await lab.datastore();
+  const labEndpoint = lab.datastore();
   if (labEndpoint !== undefined) {
     return connection({ ...fromEnv, etcdEndpoints: labEndpoint }, "the lab on this machine");
   }

@@ -1,11 +1,13 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { OcicatError } from "@ocicat/kit";
 
 /** The lab that runs on this machine, if one does: reached from outside its namespaces, so by root only. */
 export interface LabReach {
-  /** Its datastore, as an endpoint for a client. */
-  readonly datastore: () => Promise<string | undefined>;
-  /** Its agents' sockets, by node, in the topology's order. */
-  readonly agents: () => Promise<readonly LabAgent[]>;
+  /** Its datastore, as an endpoint for a client. Throws OcicatError. */
+  readonly datastore: () => string | undefined;
+  /** Its agents' sockets, by node. Throws OcicatError. */
+  readonly agents: () => readonly LabAgent[];
 }
 
 export interface LabAgent {
@@ -13,18 +15,81 @@ export interface LabAgent {
   readonly socket: string;
 }
 
-/** Where labs keep what they know of themselves: without it none runs, and the lab's code need not be loaded to ask. */
-const LABS = "/run/ocicat-lab";
+/** Where labs keep what they know of themselves, and where their processes are seen. */
+export interface LabRoots {
+  readonly run: string;
+  readonly proc: string;
+}
 
-export const labOnThisMachine: LabReach = {
-  async datastore() {
-    if (!existsSync(LABS)) return undefined;
-    const { runningLabEndpoint } = await import("@ocicat/lab");
-    return runningLabEndpoint();
-  },
-  async agents() {
-    if (!existsSync(LABS)) return [];
-    const { runningLabAgents } = await import("@ocicat/lab");
-    return runningLabAgents();
-  },
-};
+/**
+ * Reads what packages/lab writes, without it: to load the lab takes longer than all the rest of a command, and every
+ * command that finds no other datastore asks for one.
+ *
+ *     /run/ocicat-lab/<lab>/processes.json             [{"name": "datastore" | "agent-<node>", "pid", …}, …]
+ *     /proc/<pid>/root/run/ocicat/datastore.sock       a node's own /run, seen through a process of it
+ *     /proc/<pid>/root/run/ocicat/agent.sock
+ *
+ * A process that has ended, or a stranger by its number, shows no such socket.
+ */
+export function labReach(roots: LabRoots = { run: "/run/ocicat-lab", proc: "/proc" }): LabReach {
+  const socketOf = ({ pid }: LabProcess, name: string) => join(roots.proc, String(pid), "root/run/ocicat", name);
+  return {
+    datastore() {
+      const sockets = processesIn(roots.run)
+        .filter(({ name }) => name === "datastore")
+        .map((process) => socketOf(process, "datastore.sock"));
+      const socket = sockets.find(isThere);
+      return socket === undefined ? undefined : `unix://${socket}`;
+    },
+    agents() {
+      return processesIn(roots.run)
+        .filter(({ name }) => name.startsWith("agent-"))
+        .map((process) => ({ name: process.name.slice("agent-".length), socket: socketOf(process, "agent.sock") }))
+        .filter(({ socket }) => isThere(socket));
+    },
+  };
+}
+
+interface LabProcess {
+  readonly name: string;
+  readonly pid: number;
+}
+
+function processesIn(run: string): readonly LabProcess[] {
+  if (!existsSync(run)) return [];
+  const labs = readdirSync(run).sort();
+  return labs.flatMap((lab) => {
+    const file = join(run, lab, "processes.json");
+    return existsSync(file) ? parse(readFileSync(file, "utf8"), file) : [];
+  });
+}
+
+function parse(text: string, file: string): readonly LabProcess[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (Array.isArray(value) && value.every(isProcess)) return value;
+  } catch {
+    // It says the same of the file as a value of another form.
+  }
+  const fix = "take the lab down and bring it up again: ocicat lab down";
+  throw new OcicatError({ code: "LAB_FILE", where: file, what: "is not a list of processes", fix });
+}
+
+function isProcess(value: unknown): value is LabProcess {
+  if (typeof value !== "object" || value === null || !("name" in value && "pid" in value)) return false;
+  return typeof value.name === "string" && Number.isInteger(value.pid);
+}
+
+function isThere(socket: string): boolean {
+  try {
+    return statSync(socket, { throwIfNoEntry: false }) !== undefined;
+  } catch (cause) {
+    const fix = "run this with sudo, or name another datastore: ETCD_ENDPOINTS=http://ADDRESS:2379, or -c FILE";
+    throw new OcicatError({
+      code: "LAB_NOT_ROOT",
+      what: "only root can reach the lab that runs on this machine",
+      fix,
+      cause,
+    });
+  }
+}

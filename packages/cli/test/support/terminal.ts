@@ -37,7 +37,7 @@ export function surroundings(options: TerminalOptions, outcome = { code: 0, stdo
     name,
     env: options.env ?? {},
     places: { config: options.config ?? NOWHERE, agentSocket: options.agentSocket ?? NOWHERE },
-    lab: { datastore: async () => options.labDatastore, agents: async () => options.labAgents ?? [] },
+    lab: { datastore: () => options.labDatastore, agents: () => options.labAgents ?? [] },
     now: () => options.now ?? new Date("2026-11-21T03:00:00Z"),
     timeZone: options.timeZone ?? "UTC",
     print: (text) => {

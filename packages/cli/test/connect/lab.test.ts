@@ -1,0 +1,56 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { LabPlaces } from "@ocicat/lab";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { labReach } from "../../src/connect/lab.ts";
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "oct-cli-"));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+async function file(path: string, text = ""): Promise<string> {
+  const full = join(directory, path);
+  await mkdir(dirname(full), { recursive: true });
+  await writeFile(full, text);
+  return full;
+}
+
+const reach = () => labReach({ run: join(directory, "run"), proc: join(directory, "proc") });
+
+describe("the lab on this machine", () => {
+  it("is none where there is none, or none that runs", async () => {
+    expect(reach().datastore()).toBeUndefined();
+    expect(reach().agents()).toEqual([]);
+    await file("run/half-made/topology.json", "{}");
+    await file(
+      "run/ended/processes.json",
+      '[{"name":"agent-a","pid":7,"startTicks":"1"},{"name":"datastore","pid":8,"startTicks":"1"}]',
+    );
+    await file("proc/8/stat", "somebody else by now");
+    expect(reach().datastore()).toBeUndefined();
+    expect(reach().agents()).toEqual([]);
+  });
+
+  it("is reached through its processes, those that run", async () => {
+    await file(
+      "run/one/processes.json",
+      '[{"name":"agent-a","pid":7,"startTicks":"1"},{"name":"agent-b","pid":9,"startTicks":"1"},{"name":"datastore","pid":8,"startTicks":"1"}]',
+    );
+    const datastore = await file("proc/8/root/run/ocicat/datastore.sock");
+    const agent = await file("proc/9/root/run/ocicat/agent.sock");
+    expect(reach().datastore()).toBe(`unix://${datastore}`);
+    expect(reach().agents()).toEqual([{ name: "b", socket: agent }]);
+  });
+
+  it.each(["{", "{}", "[1]", '[{"name":"datastore"}]'])("is an error where it wrote down %s", async (text) => {
+    const written = await file("run/one/processes.json", text);
+    expect(() => reach().datastore()).toThrow(`${written}: is not a list of processes; take the lab down`);
+  });
+
+  it("writes down its processes where they are sought", () => {
+    expect(new LabPlaces("one").processFile).toBe("/run/ocicat-lab/one/processes.json");
+  });
+});
