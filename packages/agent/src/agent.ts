@@ -20,6 +20,7 @@ import {
   OcicatError,
   type Random,
   Scope,
+  toError,
 } from "@ocicat/kit";
 import { type Kernel, openKernel } from "@ocicat/linux";
 import { type Address, formatAddress } from "@ocicat/net";
@@ -191,6 +192,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     interfacePrefix: felix.interfacePrefix,
   });
   progress.done();
+  void mendIpam(ipam, logger.child("ipam"));
   logger.info("ready", { node: options.nodeName, address: formatAddress(own.address), restarting });
 }
 
@@ -287,6 +289,18 @@ async function untilItAnswers(
       logger.warning("the datastore does not answer, waiting for it", { error: error.message });
       await new Promise<void>((resolve) => clock.after(backoff.next(), "datastore", resolve));
     }
+  }
+}
+
+/** What a crash of an earlier run left half done. Safe beside requests, so nobody waits for it. */
+async function mendIpam(ipam: Ipam, logger: Logger): Promise<void> {
+  try {
+    const { mended, released, unreadable } = await ipam.recover();
+    if (mended.length + released.length > 0)
+      logger.info("mended what a crash left half done", { mended, released: released.map(formatAddress) });
+    for (const error of unreadable) logger.error("an IPAM value cannot be read", { error: error.message });
+  } catch (error) {
+    logger.warning("could not look for what a crash left half done", { error: toError(error).message });
   }
 }
 

@@ -9,6 +9,8 @@ export const DATASTORE_SOCKET = "/run/ocicat/datastore.sock";
 export const DATASTORE = "datastore";
 const DATASTORE_PORT = 2379;
 const START_MS = 30_000;
+/** Young objects die young here: a small nursery costs nothing measurable and saves tens of MiB in each process. */
+const SMALL_HEAP = { NODE_OPTIONS: "--max-semi-space-size=2" };
 
 export function agentName(node: string): string {
   return `agent-${node}`;
@@ -41,7 +43,7 @@ export async function startDatastore(
       "--data",
       "/var/lib/ocicat/datastore.db",
     ],
-    {},
+    SMALL_HEAP,
   );
   return `unix://${await waitForSocket(places, DATASTORE, DATASTORE_SOCKET, START_MS)}`;
 }
@@ -54,6 +56,7 @@ export async function startAgent(
   node: LabNode,
 ): Promise<void> {
   startInNode(places, node.name, agentName(node.name), [...command, "agent"], {
+    ...SMALL_HEAP,
     NODENAME: node.name,
     ETCD_ENDPOINTS: datastoreUrl(topology),
     IP: formatAddress(node.interface.address),
