@@ -1,6 +1,8 @@
 import { handleKey } from "@ocicat/api/ipam";
 import { DatastoreError } from "@ocicat/datastore";
+import { parseAddress } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
+import type { IpamPool } from "../../src/index.ts";
 import type { Call, Interceptor } from "../support/intercepted-store.ts";
 import { assignOne, pool, texts, World } from "../support/world.ts";
 
@@ -135,13 +137,16 @@ describe.each([
   { mode: "without transactions", transactions: false },
 ])("when the store fails $mode", ({ transactions }) => {
   /** A warm node whose next writes meet `faults`, one each; undefined: no fault. */
-  async function faulty(faults: readonly ((run: () => Promise<unknown>) => Promise<unknown>)[]) {
-    const world = new World({ transactions });
+  async function faulty(
+    faults: readonly ((run: () => Promise<unknown>, world: World) => Promise<unknown>)[],
+    pools?: readonly IpamPool[],
+  ) {
+    const world = new World({ transactions, ...(pools && { pools }) });
     await assignOne(world.node("node1"), "net.warm");
     const left = [...faults];
     const intercept: Interceptor = async (call, run) => {
       const fault = call.isWrite ? left.shift() : undefined;
-      return fault === undefined ? run() : ((await fault(run)) as Awaited<ReturnType<typeof run>>);
+      return fault === undefined ? run() : ((await fault(run, world)) as Awaited<ReturnType<typeof run>>);
     };
     return { world, node: world.node("node1", intercept) };
   }
@@ -182,6 +187,21 @@ describe.each([
     const { world, node } = await faulty(faults);
     const result = await withClock(world, node.release({ handleId: "net.warm" }));
     expect(result.released).toHaveLength(1);
+    await world.expectSound();
+  });
+
+  it("an address that went to another before the answer came is not taken from them", async () => {
+    const overtaken = async (run: () => Promise<unknown>, world: World) => {
+      await run();
+      await assignOne(world.node("node2"), "net.next");
+      throw unknown();
+    };
+    const { world, node } = await faulty([overtaken], [pool("tiny", "10.99.0.0/32", 32)]);
+    const address = parseAddress("10.99.0.0");
+    const result = await withClock(world, node.release({ addresses: [{ address }] }));
+    expect(result).toEqual({ released: [address], absent: [] });
+    expect(await world.handle("net.next")).toBe('{"block":{"10.99.0.0/32":1},"deleted":false}');
+    expect(await world.handle("net.warm")).toBeUndefined();
     await world.expectSound();
   });
 
