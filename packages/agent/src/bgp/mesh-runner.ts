@@ -28,6 +28,7 @@ export class MeshRunner {
   #identity = "";
   #peers = new Map<string, MeshPeer>();
   #announcements: readonly Announcement[] = [];
+  #declared = false;
   #restarting: boolean;
   #stopping: Promise<void> = Promise.resolve();
 
@@ -60,6 +61,7 @@ export class MeshRunner {
 
   /** Declares the complete set once the datastore is in sync: only then may End-of-RIB be sent. */
   declare(all: Iterable<Announcement>): void {
+    this.#declared = true;
     this.#announcements = [...all];
     this.#speaker?.setOriginated(this.#announcements.map(originated));
   }
@@ -99,7 +101,7 @@ export class MeshRunner {
     });
     this.#restarting = false;
     this.#speaker = speaker;
-    speaker.setOriginated(this.#announcements.map(originated));
+    if (this.#declared) speaker.setOriginated(this.#announcements.map(originated));
     this.#stopping = (async () => {
       await old?.stop();
       await speaker.start();
