@@ -27,6 +27,12 @@ describe("help", () => {
     },
   );
 
+  it("and the documentation name the same commands", async () => {
+    const documented = await readFile(new URL("../../../docs/cli.md", import.meta.url), "utf8");
+    const missing = commands.filter((path) => !documented.includes(`| \`ocicat ${path.join(" ")}`));
+    expect(missing).toEqual([]);
+  });
+
   it.each([[[]], [["node"]], [["lab", "node"]]])(
     "is what a group of commands is without one of them: %j",
     async (path) => {
@@ -105,6 +111,10 @@ describe("with a datastore", () => {
         code: 1,
         stderr: expect.stringContaining("has been changed since"),
       });
+    });
+
+    it("takes the option that scripts of calicoctl carry", async () => {
+      expect(await run("get", "ippool", "--allow-version-mismatch")).toMatchObject({ code: 0 });
     });
 
     it("is an empty table before there is anything", async () => {
