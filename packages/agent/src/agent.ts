@@ -1,37 +1,26 @@
-import {
-  DEFAULT_IPAM_CONFIG,
-  durationMs,
-  type FelixSettings,
-  felixSettings,
-  fieldsWithoutEffect,
-  randomUid,
-} from "@ocicat/api";
+import { durationMs, randomUid } from "@ocicat/api";
 import { ResourceClient } from "@ocicat/client";
-import { createCniServer } from "@ocicat/cni";
-import type { Datastore } from "@ocicat/datastore";
 import { openEtcd } from "@ocicat/datastore/etcd";
-import { createIpam, type Ipam, type IpamSettings } from "@ocicat/ipam";
+import { createIpam } from "@ocicat/ipam";
 import {
   type Clock,
   createBackoff,
   isOcicatError,
   type Logger,
   MetricsRegistry,
-  OcicatError,
   type Random,
   Scope,
-  toError,
 } from "@ocicat/kit";
 import { type Kernel, openKernel } from "@ocicat/linux";
 import { type Address, formatAddress } from "@ocicat/net";
 import { RouteProtocol, RoutingResolver } from "@ocicat/routing";
 import { MeshRunner } from "./bgp/mesh-runner.ts";
 import { tcpTransport } from "./bgp/tcp-transport.ts";
-import { createCniBackend } from "./cni/backend.ts";
-import { Endpoints } from "./cni/endpoints.ts";
+import { serveCni } from "./cni/serve.ts";
 import { findNodeAddress, missingGatewayRoute, type NodeAddress } from "./node/address.ts";
-import { hostMtu } from "./node/mtu.ts";
-import { registerCluster, registerNode, writeNodenameFile } from "./node/register.ts";
+import { readFelix } from "./node/felix.ts";
+import { ipamSettings, mendIpam } from "./node/ipam.ts";
+import { registerCluster, registerNode } from "./node/register.ts";
 import type { AgentOptions } from "./options.ts";
 import { RouteReconciler } from "./program/route-reconciler.ts";
 import { RuleReconciler } from "./program/rule-reconciler.ts";
@@ -40,7 +29,6 @@ import { type Conditions, healthRoutes, processMetrics } from "./serve/health.ts
 import { serveLocally } from "./serve/local-http.ts";
 import { agentMetrics } from "./serve/metrics.ts";
 import { statusRoutes } from "./serve/status.ts";
-import type { AgentEndpointRow } from "./tables/rows.ts";
 import { makeTables, type Tables, watchTables } from "./tables/tables.ts";
 
 const MAIN_TABLE = 254;
@@ -187,7 +175,9 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     routes,
     rules,
     ipam,
-    surroundings,
+    clock,
+    random,
+    logger,
     scope,
     interfacePrefix: felix.interfacePrefix,
   });
@@ -203,65 +193,6 @@ class Progress {
   done(): void {
     this.waitingFor = undefined;
   }
-}
-
-interface CniParts {
-  readonly options: AgentOptions;
-  readonly kernel: Kernel;
-  readonly store: Datastore;
-  readonly tables: Tables;
-  readonly engine: Engine;
-  readonly routes: RouteReconciler;
-  readonly rules: RuleReconciler;
-  readonly ipam: Ipam;
-  readonly surroundings: Surroundings;
-  readonly scope: Scope;
-  readonly interfacePrefix: string;
-}
-
-async function serveCni(parts: CniParts): Promise<void> {
-  const { options, kernel, store, tables, engine, routes, rules, ipam, surroundings, scope } = parts;
-  const { clock, random, logger } = surroundings;
-  const unprogrammed = (endpoint: AgentEndpointRow) => [
-    ...(rules.knows(endpoint.interfaceName) ? [] : [`the guard does not know ${endpoint.interfaceName}`]),
-    ...routes.missing(endpoint.addresses),
-  ];
-  const endpoints = new Endpoints({
-    nodeName: options.nodeName,
-    store,
-    ipam,
-    table: tables.endpoints,
-    affinities: tables.affinities,
-    clock,
-    random,
-    unprogrammed,
-  });
-  const backend = createCniBackend({
-    kernel,
-    endpoints,
-    logger: logger.child("cni"),
-    defaultMtu: hostMtu(kernel, parts.interfacePrefix, scope),
-    program: (endpoint, link) => {
-      routes.linkMade(link);
-      engine.flush();
-      rules.flush();
-      routes.flush();
-      const problems = unprogrammed(endpoint);
-      if (problems.length > 0 || rules.failure !== undefined) {
-        throw notProgrammed(endpoint, rules.failure === undefined ? problems : [...problems, rules.failure]);
-      }
-    },
-    notReady: () => notReady(tables),
-  });
-  writeNodenameFile(options.paths.nodenameFile, options.nodeName);
-  const server = await createCniServer({
-    backend,
-    logger: logger.child("cni"),
-    clock,
-    nodeName: options.nodeName,
-    path: options.paths.cniSocket,
-  });
-  scope.add("cni socket", () => server.close());
 }
 
 async function register(
@@ -292,47 +223,6 @@ async function untilItAnswers(
   }
 }
 
-/** What a crash of an earlier run left half done. Safe beside requests, so nobody waits for it. */
-async function mendIpam(ipam: Ipam, logger: Logger): Promise<void> {
-  try {
-    const { mended, released, unreadable } = await ipam.recover();
-    if (mended.length + released.length > 0)
-      logger.info("mended what a crash left half done", { mended, released: released.map(formatAddress) });
-    for (const error of unreadable) logger.error("an IPAM value cannot be read", { error: error.message });
-  } catch (error) {
-    logger.warning("could not look for what a crash left half done", { error: toError(error).message });
-  }
-}
-
-/** "default" with "node.<name>" over it; what is set and has no effect yet is named. */
-function readFelix(tables: Tables, nodeName: string, logger: Logger): FelixSettings {
-  const layers = [tables.felix.named("default"), tables.felix.named(`node.${nodeName}`)].filter(
-    (layer) => layer !== undefined,
-  );
-  for (const layer of layers) {
-    for (const { field, value } of fieldsWithoutEffect(layer)) {
-      logger.warning("set in FelixConfiguration and without effect yet", { name: layer.metadata.name, field, value });
-    }
-  }
-  return felixSettings(layers.map((layer) => layer.spec));
-}
-
-function ipamSettings(tables: Tables, nodeName: string): IpamSettings {
-  const labels = tables.nodes.named(nodeName)?.labels ?? {};
-  return {
-    pools: [...tables.pools.rows()].map((pool) => ({ ...pool.allocation, selectsNode: pool.selects(labels) })),
-    reservations: [...tables.reservations.rows()].flat(),
-    config: [...tables.ipam.rows()][0] ?? DEFAULT_IPAM_CONFIG,
-  };
-}
-
-/** Routes through neighbours that an earlier run of ours left in the kernel: peers are then asked to bear with us. */
-function hasLearnedRoutes(kernel: Kernel): boolean {
-  return kernel
-    .routes(4, MAIN_TABLE)
-    .some((route) => route.protocol === RouteProtocol.bird && route.kind === "unicast");
-}
-
 function hostAddresses(tables: Tables): ReadonlyMap<Address, string> {
   return new Map(
     [...tables.nodes.rows()].flatMap((node) =>
@@ -341,19 +231,9 @@ function hostAddresses(tables: Tables): ReadonlyMap<Address, string> {
   );
 }
 
-function notReady(tables: Tables): string | undefined {
-  const cluster = tables.cluster.named("default");
-  if (cluster?.spec.datastoreReady === false)
-    return "Calico is currently not ready to process requests: the datastore is locked for a migration";
-  return [...tables.pools.rows()].length === 0 ? "there is no IPPool" : undefined;
-}
-
-function notProgrammed(endpoint: AgentEndpointRow, problems: readonly string[]): OcicatError {
-  return new OcicatError({
-    code: "ENDPOINT_NOT_PROGRAMMED",
-    where: endpoint.workload,
-    what: "the kernel does not hold what the endpoint needs",
-    why: problems.join("; "),
-    retryable: true,
-  });
+/** Routes through neighbours that an earlier run of ours left in the kernel: peers are then asked to bear with us. */
+function hasLearnedRoutes(kernel: Kernel): boolean {
+  return kernel
+    .routes(4, MAIN_TABLE)
+    .some((route) => route.protocol === RouteProtocol.bird && route.kind === "unicast");
 }

@@ -17,12 +17,11 @@ import type {
   LinkAddress,
   Route,
 } from "@ocicat/linux/kernel";
-import { type Address, compareAddresses, Prefix } from "@ocicat/net";
+import { type Address, Prefix } from "@ocicat/net";
 import { type DesiredRoute, RouteProtocol } from "@ocicat/routing";
+import { HostLinks } from "./host-links.ts";
+import { MAIN_TABLE, routeKey, sameKernelRoute, toKernelRoute } from "./kernel-route.ts";
 
-const MAIN_TABLE = 254;
-const SCOPE_UNIVERSE = 0;
-const SCOPE_LINK = 253;
 /** Messages a turn: about a millisecond of kernel time, so that nothing else waits for 10,000 routes. */
 const SLICE = 200;
 
@@ -64,9 +63,7 @@ export class RouteReconciler {
   readonly #pending = new Map<string, string>();
   /** Not desired, and the kernel would not let go of it: left alone until the retry. */
   readonly #refusedDeletions = new Set<string>();
-  readonly #links = new Map<number, Link>();
-  readonly #linkByName = new Map<string, number>();
-  readonly #addresses = new Map<string, LinkAddress>();
+  readonly #links = new HostLinks();
   readonly #backoff: Backoff;
   #retry: Timer | undefined;
   #refresh: Timer | undefined;
@@ -85,7 +82,7 @@ export class RouteReconciler {
       this.#retry?.cancel();
       this.#refresh?.cancel();
     });
-    this.#readLinks();
+    this.#links.read(this.#options.kernel);
   }
 
   /** Netlink writes asked of the kernel so far. */
@@ -131,7 +128,7 @@ export class RouteReconciler {
 
   /** Reads links, addresses and routes again and compares. */
   resync(): void {
-    this.#readLinks();
+    this.#links.read(this.#options.kernel);
     const owned = [...this.#options.kernel.routes(4, MAIN_TABLE), ...this.#options.kernel.routes(6, MAIN_TABLE)].filter(
       (route) => this.#owns(route),
     );
@@ -179,7 +176,7 @@ export class RouteReconciler {
   }
 
   linkName(index: number): string {
-    return this.#links.get(index)?.name ?? `if${index}`;
+    return this.#links.byIndex(index)?.name ?? `if${index}`;
   }
 
   #schedule(): void {
@@ -275,7 +272,7 @@ export class RouteReconciler {
       switch (event.type) {
         case "resync":
           if (this.#started) this.resync();
-          else this.#readLinks();
+          else this.#links.read(this.#options.kernel);
           return;
         case "link":
           if (this.#learnLink(event.link)) devices.add(event.link.name);
@@ -285,11 +282,11 @@ export class RouteReconciler {
           devices.add(event.link.name);
           break;
         case "address":
-          this.#addresses.set(addressKey(event.address), event.address);
+          this.#links.learnAddress(event.address);
           subnetsChanged ||= !isHostAddress(event.address);
           break;
         case "address.gone":
-          this.#addresses.delete(addressKey(event.address));
+          this.#links.forgetAddress(event.address);
           subnetsChanged ||= !isHostAddress(event.address);
           break;
         case "route":
@@ -333,28 +330,16 @@ export class RouteReconciler {
     if (now !== undefined) this.#byDevice.set(now, (this.#byDevice.get(now) ?? new Set()).add(key));
   }
 
-  #readLinks(): void {
-    this.#links.clear();
-    this.#linkByName.clear();
-    for (const link of this.#options.kernel.links()) this.#learnLink(link);
-    this.#addresses.clear();
-    for (const address of this.#options.kernel.addresses()) this.#addresses.set(addressKey(address), address);
-  }
-
   /** True if what routes depend on changed. */
   #learnLink(link: Link): boolean {
-    const before = this.#links.get(link.index);
-    if (before !== undefined && before.name !== link.name) this.#linkByName.delete(before.name);
-    this.#links.set(link.index, link);
-    this.#linkByName.set(link.name, link.index);
+    const before = this.#links.learn(link);
     // A link that goes down takes its routes with it, and the kernel sends no notification for them.
     if (before?.up === true && !link.up) this.#dropActualOn(link.index);
     return before === undefined || before.name !== link.name || before.up !== link.up;
   }
 
   #forgetLink(link: Link): void {
-    this.#links.delete(link.index);
-    if (this.#linkByName.get(link.name) === link.index) this.#linkByName.delete(link.name);
+    this.#links.forget(link);
     this.#dropActualOn(link.index);
   }
 
@@ -365,7 +350,7 @@ export class RouteReconciler {
   }
 
   #resolve(key: string, desired: DesiredRoute): void {
-    const resolved = this.#toKernel(desired);
+    const resolved = toKernelRoute(desired, this.#links);
     if (typeof resolved === "string") {
       this.#pending.set(key, resolved);
       this.#delta.deleteDesired(key);
@@ -375,53 +360,12 @@ export class RouteReconciler {
     this.#delta.setDesired(key, resolved);
   }
 
-  /** The kernel's form of a desired route, or the reason there is none yet. */
-  #toKernel(desired: DesiredRoute): Route | string {
-    const base = {
-      destination: desired.destination,
-      table: MAIN_TABLE,
-      protocol: desired.protocol,
-      metric: 0,
-      preferredSource: undefined,
-      mtu: undefined,
-    };
-    switch (desired.kind) {
-      case "blackhole":
-        return { ...base, kind: "blackhole", scope: SCOPE_UNIVERSE, nextHops: [] };
-      case "device": {
-        const link = this.#linkByName.get(desired.device);
-        if (link === undefined) return `interface ${desired.device} does not exist`;
-        if (this.#links.get(link)?.up !== true) return `interface ${desired.device} is down`;
-        return { ...base, kind: "unicast", scope: SCOPE_LINK, nextHops: [hop(undefined, link, false)] };
-      }
-      case "via": {
-        const link =
-          desired.device === undefined ? this.#linkTowards(desired.via) : this.#linkByName.get(desired.device);
-        if (link === undefined) {
-          return desired.device === undefined
-            ? "its next hop is on no subnet of this node: a router that does not know the block would drop the packets"
-            : `interface ${desired.device} does not exist`;
-        }
-        if (this.#links.get(link)?.up !== true) return `interface ${this.linkName(link)} is down`;
-        return { ...base, kind: "unicast", scope: SCOPE_UNIVERSE, nextHops: [hop(desired.via, link, desired.onlink)] };
-      }
-    }
-  }
-
-  #linkTowards(address: Address): number | undefined {
-    for (const entry of this.#addresses.values()) {
-      const subnet = Prefix.of(entry.address, entry.prefixLength);
-      if (!subnet.isHost && subnet.has(address)) return entry.linkIndex;
-    }
-    return undefined;
-  }
-
   #owns(route: Route): boolean {
     if (route.table !== MAIN_TABLE || route.metric !== 0) return false;
     if (route.protocol === RouteProtocol.bird)
       return this.#options.inPools(route.destination) || this.#desired.has(routeKey(route));
     if (route.protocol !== RouteProtocol.boot || !route.destination.isHost) return false;
-    const link = this.#links.get(route.nextHops[0]?.linkIndex ?? -1);
+    const link = this.#links.byIndex(route.nextHops[0]?.linkIndex ?? -1);
     return link?.name.startsWith(this.#options.interfacePrefix) === true;
   }
 }
@@ -431,40 +375,7 @@ function deviceOf(route: DesiredRoute | undefined): string | undefined {
   return route === undefined || route.kind === "blackhole" ? undefined : route.device;
 }
 
-function hop(via: Address | undefined, linkIndex: number, onlink: boolean) {
-  return { via, linkIndex, weight: 1, onlink };
-}
-
-function addressKey({ linkIndex, address, prefixLength }: LinkAddress): string {
-  return `${linkIndex} ${address}/${prefixLength}`;
-}
-
 /** A /32 or /128 leads to no neighbour. */
 function isHostAddress({ address, prefixLength }: LinkAddress): boolean {
   return prefixLength === (typeof address === "number" ? 32 : 128);
-}
-
-function routeKey(route: Route): string {
-  return route.destination.toString();
-}
-
-function sameKernelRoute(a: Route, b: Route): boolean {
-  return (
-    a.kind === b.kind &&
-    a.protocol === b.protocol &&
-    a.scope === b.scope &&
-    a.metric === b.metric &&
-    a.nextHops.length === b.nextHops.length &&
-    a.nextHops.every((left, index) => {
-      const right = b.nextHops[index];
-      return (
-        right !== undefined &&
-        left.linkIndex === right.linkIndex &&
-        left.onlink === right.onlink &&
-        (left.via === undefined
-          ? right.via === undefined
-          : right.via !== undefined && compareAddresses(left.via, right.via) === 0)
-      );
-    })
-  );
 }

@@ -82,6 +82,13 @@ export class RuleReconciler {
     this.#dirty = true;
   }
 
+  /** A node came, went or moved: of interest only where packets to nodes are not masqueraded either. */
+  hostsChanged(): void {
+    if (this.#options.natOutgoingExclusions === "IPPoolsOnly") return;
+    this.#tablesChanged = true;
+    this.#dirty = true;
+  }
+
   knows(interfaceName: string): boolean {
     return this.#known.has(interfaceName);
   }

@@ -50,6 +50,7 @@ export class Engine {
     });
     tables.nodes.subscribe((_key, node, previous) => {
       this.#indexNode(node, previous);
+      rules.hostsChanged();
       this.#touchMesh();
     });
     tables.bgp.subscribe(() => this.#touchMesh());

@@ -109,5 +109,5 @@ function ownEndpoint(self: string, item: KeyValue): AgentEndpointRow | undefined
 function mayBeOn(self: string, key: string): boolean {
   const name = workloadEndpoint.storage.parse(key)?.name;
   const node = self.replaceAll("-", "--");
-  return name !== undefined && name.startsWith(`${node}-`) && name.charAt(node.length + 1) !== "-";
+  return name?.startsWith(`${node}-`) === true && name.charAt(node.length + 1) !== "-";
 }

@@ -1,0 +1,93 @@
+import { createCniServer } from "@ocicat/cni";
+import type { Datastore } from "@ocicat/datastore";
+import type { Ipam } from "@ocicat/ipam";
+import { type Clock, type Logger, OcicatError, type Random, type Scope } from "@ocicat/kit";
+import type { Kernel } from "@ocicat/linux";
+import { hostMtu } from "../node/mtu.ts";
+import { writeNodenameFile } from "../node/register.ts";
+import type { AgentOptions } from "../options.ts";
+import type { RouteReconciler } from "../program/route-reconciler.ts";
+import type { RuleReconciler } from "../program/rule-reconciler.ts";
+import type { Engine } from "../resolve/engine.ts";
+import type { AgentEndpointRow } from "../tables/rows.ts";
+import type { Tables } from "../tables/tables.ts";
+import { createCniBackend } from "./backend.ts";
+import { Endpoints } from "./endpoints.ts";
+
+export interface CniParts {
+  readonly options: AgentOptions;
+  readonly kernel: Kernel;
+  readonly store: Datastore;
+  readonly tables: Tables;
+  readonly engine: Engine;
+  readonly routes: RouteReconciler;
+  readonly rules: RuleReconciler;
+  readonly ipam: Ipam;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly scope: Scope;
+  readonly interfacePrefix: string;
+}
+
+/** Opens the plugin's socket, over everything that an ADD needs. From here on pods may come. */
+export async function serveCni(parts: CniParts): Promise<void> {
+  const { options, kernel, store, tables, engine, routes, rules, ipam, clock, random, logger, scope } = parts;
+  const unprogrammed = (endpoint: AgentEndpointRow) => [
+    ...(rules.knows(endpoint.interfaceName) ? [] : [`the guard does not know ${endpoint.interfaceName}`]),
+    ...routes.missing(endpoint.addresses),
+  ];
+  const endpoints = new Endpoints({
+    nodeName: options.nodeName,
+    store,
+    ipam,
+    table: tables.endpoints,
+    affinities: tables.affinities,
+    clock,
+    random,
+    unprogrammed,
+  });
+  const backend = createCniBackend({
+    kernel,
+    endpoints,
+    logger: logger.child("cni"),
+    defaultMtu: hostMtu(kernel, parts.interfacePrefix, scope),
+    program: (endpoint, link) => {
+      routes.linkMade(link);
+      engine.flush();
+      rules.flush();
+      routes.flush();
+      const problems = unprogrammed(endpoint);
+      if (problems.length > 0 || rules.failure !== undefined) {
+        throw notProgrammed(endpoint, rules.failure === undefined ? problems : [...problems, rules.failure]);
+      }
+    },
+    notReady: () => notReady(tables),
+  });
+  writeNodenameFile(options.paths.nodenameFile, options.nodeName);
+  const server = await createCniServer({
+    backend,
+    logger: logger.child("cni"),
+    clock,
+    nodeName: options.nodeName,
+    path: options.paths.cniSocket,
+  });
+  scope.add("cni socket", () => server.close());
+}
+
+function notReady(tables: Tables): string | undefined {
+  const cluster = tables.cluster.named("default");
+  if (cluster?.spec.datastoreReady === false)
+    return "Calico is currently not ready to process requests: the datastore is locked for a migration";
+  return [...tables.pools.rows()].length === 0 ? "there is no IPPool" : undefined;
+}
+
+function notProgrammed(endpoint: AgentEndpointRow, problems: readonly string[]): OcicatError {
+  return new OcicatError({
+    code: "ENDPOINT_NOT_PROGRAMMED",
+    where: endpoint.workload,
+    what: "the kernel does not hold what the endpoint needs",
+    why: problems.join("; "),
+    retryable: true,
+  });
+}

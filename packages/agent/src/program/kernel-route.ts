@@ -1,0 +1,81 @@
+import type { Link, Route } from "@ocicat/linux/kernel";
+import { type Address, compareAddresses } from "@ocicat/net";
+import type { DesiredRoute } from "@ocicat/routing";
+import type { HostLinks } from "./host-links.ts";
+
+export const MAIN_TABLE = 254;
+const SCOPE_UNIVERSE = 0;
+const SCOPE_LINK = 253;
+
+/** The kernel's form of a desired route, or the reason in words why there is none yet. */
+export function toKernelRoute(desired: DesiredRoute, links: HostLinks): Route | string {
+  const base = {
+    destination: desired.destination,
+    table: MAIN_TABLE,
+    protocol: desired.protocol,
+    metric: 0,
+    preferredSource: undefined,
+    mtu: undefined,
+  };
+  switch (desired.kind) {
+    case "blackhole":
+      return { ...base, kind: "blackhole", scope: SCOPE_UNIVERSE, nextHops: [] };
+    case "device": {
+      const link = usable(desired.device, links.byName(desired.device));
+      return typeof link === "string"
+        ? link
+        : { ...base, kind: "unicast", scope: SCOPE_LINK, nextHops: [hop(undefined, link, false)] };
+    }
+    case "via": {
+      const link = linkTowards(desired, links);
+      return typeof link === "string"
+        ? link
+        : { ...base, kind: "unicast", scope: SCOPE_UNIVERSE, nextHops: [hop(desired.via, link, desired.onlink)] };
+    }
+  }
+}
+
+function linkTowards(desired: DesiredRoute & { readonly kind: "via" }, links: HostLinks): Link | string {
+  if (desired.device !== undefined) return usable(desired.device, links.byName(desired.device));
+  const link = links.towards(desired.via);
+  if (link !== undefined) return usable(link.name, link);
+  return "its next hop is on no subnet of this node: a router that does not know the block would drop the packets";
+}
+
+function usable(name: string, link: Link | undefined): Link | string {
+  if (link === undefined) return `interface ${name} does not exist`;
+  return link.up ? link : `interface ${name} is down`;
+}
+
+function hop(via: Address | undefined, link: Link, onlink: boolean) {
+  return { via, linkIndex: link.index, weight: 1, onlink };
+}
+
+/** Routes of one destination are told apart by it: metric and table are always the same here. */
+export function routeKey(route: Route): string {
+  return route.destination.toString();
+}
+
+/** Equal in everything that this agent sets. */
+export function sameKernelRoute(a: Route, b: Route): boolean {
+  return (
+    a.kind === b.kind &&
+    a.protocol === b.protocol &&
+    a.scope === b.scope &&
+    a.metric === b.metric &&
+    a.nextHops.length === b.nextHops.length &&
+    a.nextHops.every((left, index) => {
+      const right = b.nextHops[index];
+      return (
+        right !== undefined &&
+        left.linkIndex === right.linkIndex &&
+        left.onlink === right.onlink &&
+        sameAddress(left.via, right.via)
+      );
+    })
+  );
+}
+
+function sameAddress(a: Address | undefined, b: Address | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : compareAddresses(a, b) === 0;
+}
