@@ -1,4 +1,5 @@
-import { type Datastore, DatastoreError, type Operation } from "@ocicat/datastore";
+import type { Datastore, DatastoreErrorCode, Operation } from "@ocicat/datastore";
+import { isOcicatError } from "@ocicat/kit";
 import { BatchError, ResourceError } from "./errors.ts";
 
 /** One compare-and-swap of a batch. */
@@ -65,8 +66,9 @@ async function writeAlone(store: Datastore, { key, revision, operation }: Write)
   return item.modRevision;
 }
 
-const RACE_LOST: ReadonlySet<DatastoreError["code"]> = new Set(["CONFLICT", "ALREADY_EXISTS", "NOT_FOUND"]);
+const CODES: readonly DatastoreErrorCode[] = ["CONFLICT", "ALREADY_EXISTS", "NOT_FOUND"];
+const RACE_LOST: ReadonlySet<string> = new Set(CODES);
 
 function isRaceLost(error: unknown): boolean {
-  return error instanceof DatastoreError && RACE_LOST.has(error.code);
+  return isOcicatError(error) && RACE_LOST.has(error.code);
 }

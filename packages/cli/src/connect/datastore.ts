@@ -1,6 +1,6 @@
 import { ResourceClient } from "@ocicat/client";
-import { type Datastore, DatastoreError } from "@ocicat/datastore";
-import { type Clock, createLogger, OcicatError, type Random } from "@ocicat/kit";
+import type { Datastore, DatastoreErrorCode } from "@ocicat/datastore";
+import { type Clock, createLogger, isOcicatError, OcicatError, type Random } from "@ocicat/kit";
 import type { Surroundings } from "../surroundings.ts";
 import { type Connection, findConnection } from "./connection.ts";
 
@@ -47,16 +47,19 @@ function attempt<T>({ source }: Connection, open: () => T): T {
   try {
     return open();
   } catch (error) {
-    if (!(error instanceof DatastoreError)) throw error;
+    if (!isOcicatError(error)) throw error;
     throw new OcicatError({ code: "CLI_CONFIG", where: source, what: error.message, cause: error });
   }
 }
 
-function isSilence(error: unknown): error is DatastoreError {
-  return error instanceof DatastoreError && (error.code === "UNAVAILABLE" || error.code === "TIMEOUT");
+const SILENCES: readonly DatastoreErrorCode[] = ["UNAVAILABLE", "TIMEOUT"];
+const SILENCE: ReadonlySet<string> = new Set(SILENCES);
+
+function isSilence(error: unknown): error is OcicatError {
+  return isOcicatError(error) && SILENCE.has(error.code);
 }
 
-function unreachable(error: DatastoreError, { options, source }: Connection, complaint = error.message): OcicatError {
+function unreachable(error: OcicatError, { options, source }: Connection, complaint = error.message): OcicatError {
   return new OcicatError({
     code: "DATASTORE_UNREACHABLE",
     where: options.endpoints.join(", "),
