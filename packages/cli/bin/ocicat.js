@@ -6,23 +6,30 @@ import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 
 const NEEDED = 24;
+const built = new URL("../dist/main.js", import.meta.url);
+const own = fileURLToPath(new URL("../../../node_modules/node/bin/node", import.meta.url));
 
-if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
-  const { main } = await import("../dist/main.js");
+if (!existsSync(built)) {
+  refuse("this checkout is not built");
+} else if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
+  const { main } = await import(built.href);
   await main(process.argv);
+} else if (existsSync(own)) {
+  handOver();
 } else {
-  handOver(fileURLToPath(new URL("../../../node_modules/node/bin/node", import.meta.url)));
+  refuse(`Node ${process.versions.node} is too old, ${NEEDED} is needed, and the project's own is not installed`);
 }
 
-/** Runs the same line with `node`, and ends as it ends: with its exit code, or by its signal. */
-function handOver(node) {
-  if (!existsSync(node)) {
-    const versions = `Node ${process.versions.node} is too old, ${NEEDED} is needed, and the project's own is not installed`;
-    process.stderr.write(`ocicat: ${versions}; run: npm run setup\n`);
-    process.exit(1);
-  }
-  const child = spawn(node, process.argv.slice(1), { stdio: "inherit" });
+function refuse(why) {
+  process.stderr.write(`ocicat: ${why}; run: npm run setup\n`);
+  process.exitCode = 1;
+}
+
+/** Runs the same line with the project's Node, and ends as that ends: with its exit code, or as a shell tells its signal. */
+function handOver() {
+  const child = spawn(own, process.argv.slice(1), { stdio: "inherit" });
   // A service is stopped by a signal to this process.
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => refuse(`${own} cannot be run: ${error.message}`));
   child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }

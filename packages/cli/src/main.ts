@@ -23,10 +23,9 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
-    const line = errorLine(error, program, args, surroundings);
-    if (line === undefined) return;
-    surroundings.tell(line);
-    surroundings.setExitCode(1);
+    const lines = errorLines(error, program, args, surroundings);
+    for (const line of lines) surroundings.tell(line);
+    if (lines.length > 0) surroundings.setExitCode(1);
   }
 }
 
@@ -35,27 +34,24 @@ function nameOf(path = "ocicat"): string {
   return basename(path).replace(/\.js$/, "");
 }
 
-/** Undefined if it is no error: help was printed. */
-function errorLine(
+/** One line; more for whoever looks for a mistake of ours; none if it is no error, but help that was asked for. */
+function errorLines(
   error: unknown,
   program: Command,
   args: readonly string[],
   { env }: Surroundings,
-): string | undefined {
-  if (error instanceof CommanderError) return usageLine(error, program, args);
-  const { message, stack } = toError(error);
-  if (isOcicatError(error)) return oneLine(message);
-  const more = env.OCICAT_DEBUG
-    ? `\n${stack}`
-    : "; OCICAT_DEBUG=1 shows where. This is a mistake of ours: please report it";
-  return `unexpected failure: ${oneLine(message)}${more}`;
+): readonly string[] {
+  if (error instanceof CommanderError) return HELP.has(error.code) ? [] : [usageLine(error, program, args)];
+  const { message, stack = message } = toError(error);
+  if (isOcicatError(error)) return [message];
+  if (env.OCICAT_DEBUG) return stack.split("\n");
+  return [`unexpected failure: ${message}; this is a mistake of ours, please report it with what OCICAT_DEBUG=1 shows`];
 }
 
 const HELP: ReadonlySet<string> = new Set(["commander.help", "commander.helpDisplayed"]);
 
-function usageLine({ code, message }: CommanderError, program: Command, args: readonly string[]): string | undefined {
-  if (HELP.has(code)) return undefined;
-  return `${oneLine(message).replace(/^error: /, "")}; see ${commandPath(program, args).join(" ")} --help`;
+function usageLine({ message }: CommanderError, program: Command, args: readonly string[]): string {
+  return `${message.replace(/^error: /, "").replace(/\.$/, "")}; see ${commandPath(program, args).join(" ")} --help`;
 }
 
 /** The command that the arguments lead to, as far as they do. */
@@ -69,8 +65,4 @@ function commandPath(program: Command, args: readonly string[]): readonly string
     command = next;
   }
   return path;
-}
-
-function oneLine(text: string): string {
-  return text.trim().replace(/\s*\n\s*/g, " ");
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { LabReach } from "./connect/lab.ts";
+import { oneLine } from "./output/line.ts";
 
 /**
  * What a command touches besides files, the datastore and the agents: handed in, so that a test can be the terminal.
@@ -12,7 +13,7 @@ export interface Surroundings {
   readonly lab: LabReach;
   /** What was asked for: standard output. Nothing else goes there. */
   readonly print: (text: string) => void;
-  /** What the user should know beside it: a line on standard error. */
+  /** What the user should know beside it: one line on standard error. */
   readonly tell: (line: string) => void;
   /** All of standard input. */
   readonly readInput: () => Uint8Array;
@@ -40,7 +41,7 @@ export function processSurroundings(name: string, lab: LabReach): Surroundings {
     env: process.env,
     places: PLACES,
     print: (text) => void process.stdout.write(text),
-    tell: (line) => void process.stderr.write(`${name}: ${line}\n`),
+    tell: (line) => void process.stderr.write(`${name}: ${oneLine(line)}\n`),
     readInput: () => readFileSync(0),
     now: () => new Date(),
     timeZone: undefined,

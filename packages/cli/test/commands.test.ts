@@ -50,6 +50,23 @@ describe("help", () => {
   });
 });
 
+describe("an unexpected failure", () => {
+  it("is one line that says how to report it, and all of it for who looks for it", async () => {
+    const report = new Proxy([], { get: () => unexpected() });
+    const { code, stdout, stderr } = await terminal({ labAgents: report })("node", "status");
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toBe(
+      "ocicat: unexpected failure: one two; this is a mistake of ours, please report it with what OCICAT_DEBUG=1 shows\n",
+    );
+    const shown = await terminal({ labAgents: report, env: { OCICAT_DEBUG: "1" } })("node", "status");
+    expect(shown.stderr).toMatch(/^ocicat: Error: one\nocicat: two\nocicat: at unexpected [^\n]*\n/);
+  });
+});
+
+function unexpected(): never {
+  throw new Error("one\ntwo");
+}
+
 describe("version", () => {
   it("is this command's own, without asking anybody", async () => {
     const manifest = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")) as {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { formatBox } from "../../src/output/box.ts";
+import { oneLine } from "../../src/output/line.ts";
 import { fiveDigits, share } from "../../src/output/quantity.ts";
 import { formatSince } from "../../src/output/since.ts";
 
@@ -62,6 +63,12 @@ describe("share", () => {
     [0, 0, "0 (0%)"],
   ])("%d of %d is %s", (part, whole, text) => {
     expect(share(part, whole)).toBe(text);
+  });
+});
+
+describe("oneLine", () => {
+  it("is one line, without anything that a terminal would obey", () => {
+    expect(oneLine("a \n  b\n\nc\u001b[31m\td\u009b\n")).toBe("a b c\ufffd[31m\ufffdd\ufffd");
   });
 });
 

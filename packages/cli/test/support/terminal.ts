@@ -1,5 +1,6 @@
 import type { LabAgent } from "../../src/connect/lab.ts";
 import { run, type Surroundings } from "../../src/index.ts";
+import { oneLine } from "../../src/output/line.ts";
 
 /** What a command left behind. */
 export interface Outcome {
@@ -44,7 +45,7 @@ export function surroundings(options: TerminalOptions, outcome = { code: 0, stdo
       outcome.stdout += text;
     },
     tell: (line) => {
-      outcome.stderr += `${name}: ${line}\n`;
+      outcome.stderr += `${name}: ${oneLine(line)}\n`;
     },
     readInput: () => (typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin),
     setExitCode: (code) => {
