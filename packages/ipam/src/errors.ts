@@ -18,16 +18,15 @@ export type IpamErrorCode =
   /** A compare of the caller's own did not hold. */
   | "IPAM_EXTRA_CONFLICT"
   | "IPAM_BLOCK_TAKEN"
-  | "IPAM_BLOCK_NOT_EMPTY"
   /** Others changed the same rows every time. Retryable. */
   | "IPAM_CONTENTION"
   /** The datastore did not say whether a write happened; the next request settles it. Retryable. */
   | "IPAM_OUTCOME_UNKNOWN"
-  | "IPAM_REQUEST_INVALID"
-  | "IPAM_CLOSED";
+  | "IPAM_REQUEST_INVALID";
 
 const RETRYABLE: ReadonlySet<IpamErrorCode> = new Set(["IPAM_CONTENTION", "IPAM_OUTCOME_UNKNOWN"]);
 
+/** What an allocation or release failed with, beside the store's own DatastoreError and IpamCorruptError. */
 export class IpamError extends OcicatError {
   declare readonly code: IpamErrorCode;
 

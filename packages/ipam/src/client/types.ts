@@ -71,7 +71,10 @@ export interface ReleaseAddress {
   readonly sequence?: bigint;
 }
 
-/** Addresses, all or none; or all that a handle holds. */
+/**
+ * Addresses, all or none; or all that a handle holds. One request is one commit: with transactions at most about a hundred
+ * blocks and handles at once, beyond that the store answers TOO_LARGE and nothing is released.
+ */
 export type ReleaseRequest = ({ readonly addresses: readonly ReleaseAddress[] } | { readonly handleId: string }) & {
   readonly extra?: Extra;
 };
