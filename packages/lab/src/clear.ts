@@ -1,7 +1,8 @@
 import { existsSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { deleteMountNamespace, deleteNetworkNamespace, releasePrivateDirectory } from "@ocicat/linux";
-import { clearNamespaces } from "./process/end.ts";
+import { inNamespaces, killAll } from "./process/end.ts";
+import { isMarked } from "./process/mark.ts";
 import { allNamespaces, mountNamespaces, networkNamespaces } from "./world/namespaces.ts";
 import { type LabPlaces, NETNS_DIR } from "./world/places.ts";
 
@@ -11,7 +12,8 @@ import { type LabPlaces, NETNS_DIR } from "./world/places.ts";
  * without the grace of a farewell: the whole network goes, and what is inside a namespace keeps it alive.
  */
 export async function clearLab(places: LabPlaces): Promise<void> {
-  await clearNamespaces(allNamespaces(places));
+  const inside = inNamespaces(allNamespaces(places));
+  await killAll((pid) => inside(pid) || isMarked(pid, places));
   for (const node of mountNamespaces(places)) deleteMountNamespace(places.mountns(node));
   if (existsSync(places.mountDir)) releasePrivateDirectory(places.mountDir);
   for (const name of networkNamespaces(places)) deleteNetworkNamespace(join(NETNS_DIR, name));

@@ -1,8 +1,9 @@
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { installPlugin } from "@ocicat/cni";
-import { nodeLayer } from "./world/node-files.ts";
+import { withMark } from "./process/mark.ts";
+import { furnishedNodes, nodeLayer } from "./world/node-files.ts";
 import type { LabPlaces } from "./world/places.ts";
 
 /** Where a node's runtime looks for plugins: its own, then Debian's reference plugins (portmap, bandwidth). */
@@ -28,9 +29,15 @@ export function hostConflists(places: LabPlaces, node: string): string[] {
     .sort();
 }
 
-/** Puts the plugin and its configuration into a node's layers, before they are mounted. */
+/**
+ * Puts the plugin and its configuration into a node's layers, before they are mounted. What another node has is copied: the
+ * installer then finds nothing to compile.
+ */
 export async function equipNode(places: LabPlaces, node: string, datastore: string): Promise<void> {
-  await installPlugin({ targetDir: hostPluginDir(places, node) });
+  const targetDir = hostPluginDir(places, node);
+  const equipped = furnishedNodes(places).find((other) => existsSync(hostPluginDir(places, other)));
+  if (equipped !== undefined) cpSync(hostPluginDir(places, equipped), targetDir, { recursive: true });
+  await withMark(places, () => installPlugin({ targetDir }));
   mkdirSync(hostNetworkDir(places, node), { recursive: true });
   copyFileSync(EXAMPLE, join(hostNetworkDir(places, node), basename(EXAMPLE)));
   // Where ocicat and calicoctl look by themselves, so that both work inside the node.

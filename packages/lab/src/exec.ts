@@ -1,9 +1,10 @@
-import type { SpawnOptions } from "node:child_process";
+import type { ChildProcess, SpawnOptions } from "node:child_process";
 import { constants } from "node:os";
 import { OcicatError } from "@ocicat/kit";
 import { openNamespace, spawnIn } from "@ocicat/linux";
 import { PodBook } from "./pods/pod-book.ts";
 import { openPodNamespace } from "./pods/pod-namespace.ts";
+import { markOf } from "./process/mark.ts";
 import { spawnInNode } from "./process/start.ts";
 import type { Topology } from "./topology/topology.ts";
 import type { LabPlaces } from "./world/places.ts";
@@ -14,8 +15,9 @@ export function spawnInLab(
   topology: Topology,
   where: string,
   command: readonly [string, ...string[]],
-  options: SpawnOptions,
-) {
+  given: SpawnOptions,
+): ChildProcess {
+  const options = { ...given, env: { ...(given.env ?? process.env), ...markOf(places) } };
   const pod = new PodBook(places).find(where);
   if (pod !== undefined) {
     using net = openPodNamespace(places, pod.node, pod.name);

@@ -5,7 +5,7 @@ import { buildNode } from "./build.ts";
 import type { LabOptions } from "./lab.ts";
 import { PodRunner } from "./pods/pod-runner.ts";
 import { ProcessBook } from "./process/book.ts";
-import { clearNamespaces, endProcesses } from "./process/end.ts";
+import { endProcesses, inNamespaces, killAll } from "./process/end.ts";
 import { agentName, startAgent } from "./process/programs.ts";
 import { forgetNode } from "./seed.ts";
 import { type PlainStation, saveTopology, withNode, withoutNode } from "./topology/saved.ts";
@@ -69,7 +69,7 @@ async function dismantle(places: LabPlaces, name: string): Promise<void> {
   const book = new ProcessBook(places);
   const agent = book.alive(agentName(name));
   if (agent !== undefined) await endProcesses([agent], FAREWELL_MS);
-  await clearNamespaces(nodeNamespaces(places, name));
+  await killAll(inNamespaces(nodeNamespaces(places, name)));
   book.forget(agentName(name));
   deleteMountNamespace(places.mountns(name));
   deleteNetworkNamespace(places.netns(name));

@@ -4,7 +4,7 @@ import { CniRuntime, loadNetworkList, type NetworkList, type RuntimeAttachment }
 import { isOcicatError, OcicatError, toError } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
 import { CNI_PATH, hostConflists, hostNetworkDir, hostPluginDir } from "../equip.ts";
-import { clearNamespaces } from "../process/end.ts";
+import { inNamespaces, killAll } from "../process/end.ts";
 import { capabilityArgs } from "../topology/capabilities.ts";
 import type { LabPod } from "../topology/topology.ts";
 import type { LabPlaces } from "../world/places.ts";
@@ -68,7 +68,7 @@ export class PodRunner {
   /** Ends what runs in it, runs the plugins' DEL. Throws LAB_NO_SUCH_POD, or what the plugins say; then it may be repeated. */
   async remove(name: string): Promise<void> {
     const pod = this.#mustFind(name);
-    await clearNamespaces(podNamespaceIdentity(this.#places, pod.node, pod.name));
+    await killAll(inNamespaces(podNamespaceIdentity(this.#places, pod.node, pod.name)));
     await this.#runtime(pod.node).delNetworkList(await this.#network(pod), attachment(pod));
     this.#forget(pod);
   }

@@ -5,25 +5,33 @@ import { identify, isAlive, type LabProcess, otherPids } from "./identity.ts";
 /** How long a killed process may take to be gone: it may be in the middle of a system call, or writing a core. */
 const KILLED_MS = 5_000;
 
-/** Every process with its network or its mount namespace among these (by inode of the nsfs file): whoever started it. */
-export function processesIn(namespaces: ReadonlySet<number>): LabProcess[] {
+/** Says of a process, by its number, whether it is meant. */
+export type Belongs = (pid: number) => boolean;
+
+/** Every process that belongs, whoever started it, but this one. */
+export function processesThat(belongs: Belongs): LabProcess[] {
   return otherPids().flatMap((pid) => {
-    const inside = (["net", "mnt"] as const).some((kind) => {
-      const inode = namespaceInode(`/proc/${pid}/ns/${kind}`);
-      return inode !== undefined && namespaces.has(inode);
-    });
-    const found = inside ? identify(String(pid), pid) : undefined;
+    const found = belongs(pid) ? identify(String(pid), pid) : undefined;
     return found === undefined ? [] : [found];
   });
 }
 
 /** Kills all of them, and what they start meanwhile, until none is left. Throws OcicatError LAB_PROCESS. */
-export async function clearNamespaces(namespaces: ReadonlySet<number>): Promise<void> {
+export async function killAll(belongs: Belongs): Promise<void> {
   const deadline = performance.now() + KILLED_MS;
-  for (let found = processesIn(namespaces); found.length > 0; found = processesIn(namespaces)) {
+  for (let found = processesThat(belongs); found.length > 0; found = processesThat(belongs)) {
     await killProcesses(found);
     if (performance.now() > deadline) throw unending(found);
   }
+}
+
+/** Those with their network or their mount namespace among these (by inode of the nsfs file). */
+export function inNamespaces(namespaces: ReadonlySet<number>): Belongs {
+  return (pid) =>
+    (["net", "mnt"] as const).some((kind) => {
+      const inode = namespaceInode(`/proc/${pid}/ns/${kind}`);
+      return inode !== undefined && namespaces.has(inode);
+    });
 }
 
 /** SIGKILL, and waits until they are gone. Throws OcicatError LAB_PROCESS. */

@@ -6,6 +6,7 @@ import { openNamespace, spawnIn } from "@ocicat/linux";
 import type { LabPlaces } from "../world/places.ts";
 import { ProcessBook } from "./book.ts";
 import { identify, type LabProcess } from "./identity.ts";
+import { markOf } from "./mark.ts";
 
 /** What a node's programs see of the environment they are started from: nothing in a user's shell may configure an agent. */
 const HANDED_ON = ["PATH", "HOME", "LANG", "TZ", "OCICAT_LOG_LEVEL"] as const;
@@ -48,7 +49,8 @@ export function spawnInNode(
 ): ChildProcess {
   using net = openNamespace(places.netns(node));
   using mount = openNamespace(places.mountns(node));
-  return spawnIn({ net, mount }, command[0], command.slice(1), options);
+  const env = { ...(options.env ?? process.env), ...markOf(places) };
+  return spawnIn({ net, mount }, command[0], command.slice(1), { ...options, env });
 }
 
 function handedOn(): Record<string, string> {

@@ -1,5 +1,5 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { createMountNamespace, mount, openNamespace, withNetns } from "@ocicat/linux";
 import type { LabPlaces } from "./places.ts";
 
@@ -9,6 +9,11 @@ const OWN_DIRECTORIES = ["/etc", "/opt", "/var/lib", "/var/log"] as const;
 /** The layer of a node's own files below `directory`, on the machine's disk. What is put there, the node sees. */
 export function nodeLayer(places: LabPlaces, node: string, directory: (typeof OWN_DIRECTORIES)[number]): string {
   return join(places.nodeDisk(node), directory.slice(1).replaceAll("/", "-"), "upper");
+}
+
+/** Nodes that have layers. */
+export function furnishedNodes(places: LabPlaces): string[] {
+  return readdirSync(dirname(places.nodeDisk("any")));
 }
 
 /** Makes the layers; before the mount namespace, so that files can be put there. */
