@@ -2,7 +2,9 @@
  * CNI ADD and DEL, exec to result, with the embedded datastore on disk, against Debian's ptp + host-local, both executed in
  * one node of a lab, rounds interleaved. Also the agent's memory and idle CPU with 100 pods and 200 nodes.
  */
-import { closeSync, fdatasyncSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { closeSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { API_VERSION, type Node } from "@ocicat/api";
@@ -12,7 +14,7 @@ import { Lab, LabPlaces, parseTopology } from "@ocicat/lab";
 import { type Case, measured, median, percentile } from "./report.ts";
 
 const OCICAT = fileURLToPath(new URL("../packages/cli/bin/ocicat.js", import.meta.url));
-const DRIVER = fileURLToPath(new URL("cni-driver.ts", import.meta.url));
+const DRIVER_SOURCE = fileURLToPath(new URL("cni-driver.c", import.meta.url));
 const ROUNDS = 5;
 const CALLS = 60;
 
@@ -48,6 +50,19 @@ const PLUGINS = {
 } as const;
 
 export async function run(): Promise<Case[]> {
+  const scratch = mkdtempSync(join(tmpdir(), "ocicat-bench-"));
+  const driver = join(scratch, "cni-driver");
+  execFileSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", driver, DRIVER_SOURCE]);
+  try {
+    const calls = await inLab((lab, places) => callTimes(lab, places, driver));
+    return [...calls, ...(await inLab(footprint))];
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+/** A lab of its own, so that one part's pods and nodes do not weigh on the other's figures. */
+async function inLab(work: (lab: Lab, places: LabPlaces) => Promise<Case[]>): Promise<Case[]> {
   const places = new LabPlaces(`bench${process.pid}`);
   const lab = new Lab({
     places,
@@ -56,31 +71,31 @@ export async function run(): Promise<Case[]> {
   });
   try {
     await lab.up({ ...parseTopology(TOPOLOGY, "bench"), name: places.lab });
-    const single = await rounds(lab, 1);
-    const eight = await rounds(lab, 8);
-    const fsync = fsyncTimes(places.disk);
-    const agent = await agentFootprint(lab, places);
-    const ptp = (value: number) => ({ name: "ptp + host-local", value });
-    return [
-      measured("ADD p50", "ms", median(single.ours.add), ptp(median(single.peer.add)), { kind: "at most", value: 0.5 }),
-      measured("ADD p99", "ms", percentile(single.ours.add, 99), ptp(percentile(single.peer.add, 99)), {
-        kind: "at most",
-        value: 1,
-      }),
-      measured("ADD, 8 at once", "/s", eight.ours.addRate, ptp(eight.peer.addRate), { kind: "at least", value: 1.5 }),
-      measured("DEL p50", "ms", median(single.ours.del), ptp(median(single.peer.del)), { kind: "at most", value: 1 }),
-      measured("DEL, 8 at once", "/s", eight.ours.delRate, ptp(eight.peer.delRate), { kind: "none" }),
-      measured("fsync of the datastore's disk, p50", "ms", median(fsync), undefined, { kind: "none" }),
-      measured("agent RSS, 100 pods, 200 nodes", "MiB", agent.rssMiB, undefined, { kind: "at most", value: 100 }),
-      measured("agent CPU when idle", "% of a core", agent.idlePercent, undefined, { kind: "at most", value: 1 }),
-      measured("longest turn of the agent's event loop", "ms", agent.longestTurnMs, undefined, {
-        kind: "at most",
-        value: 20,
-      }),
-    ];
+    return await work(lab, places);
   } finally {
     await lab.down();
   }
+}
+
+async function callTimes(lab: Lab, places: LabPlaces, driver: string): Promise<Case[]> {
+  await longestTurn(lab);
+  const single = await rounds(lab, driver, 1);
+  const eight = await rounds(lab, driver, 8);
+  const turn = await longestTurn(lab);
+  const fsync = fsyncTimes(places.disk);
+  const ptp = (value: number) => ({ name: "ptp + host-local", value });
+  return [
+    measured("ADD p50", "ms", median(single.ours.add), ptp(median(single.peer.add)), { kind: "at most", value: 0.5 }),
+    measured("ADD p99", "ms", percentile(single.ours.add, 99), ptp(percentile(single.peer.add, 99)), {
+      kind: "at most",
+      value: 1,
+    }),
+    measured("ADD, 8 at once", "/s", eight.ours.addRate, ptp(eight.peer.addRate), { kind: "at least", value: 1.5 }),
+    measured("DEL p50", "ms", median(single.ours.del), ptp(median(single.peer.del)), { kind: "at most", value: 1 }),
+    measured("DEL, 8 at once", "/s", eight.ours.delRate, ptp(eight.peer.delRate), { kind: "none" }),
+    measured("longest turn of the agent's event loop", "ms", turn, undefined, { kind: "at most", value: 20 }),
+    measured("fsync of the datastore's disk, p50", "ms", median(fsync), undefined, { kind: "none" }),
+  ];
 }
 
 interface Sample {
@@ -90,7 +105,7 @@ interface Sample {
   delRate: number;
 }
 
-async function rounds(lab: Lab, atOnce: number): Promise<Record<keyof typeof PLUGINS, Sample>> {
+async function rounds(lab: Lab, driver: string, atOnce: number): Promise<Record<keyof typeof PLUGINS, Sample>> {
   const result = { ours: emptySample(), peer: emptySample() };
   const rates = {
     ours: { add: [] as number[], del: [] as number[] },
@@ -98,7 +113,7 @@ async function rounds(lab: Lab, atOnce: number): Promise<Record<keyof typeof PLU
   };
   for (let round = -1; round < ROUNDS; round++) {
     for (const who of ["ours", "peer"] as const) {
-      const { add, del } = await drive(lab, who, atOnce, round + 1);
+      const { add, del } = await drive(lab, driver, who, atOnce, round + 1);
       // The first round warms both up: the agent's code, the file system's caches.
       if (round < 0) continue;
       result[who].add.push(...add.times);
@@ -120,17 +135,30 @@ function emptySample(): Sample {
 
 async function drive(
   lab: Lab,
+  driver: string,
   who: keyof typeof PLUGINS,
   atOnce: number,
   round: number,
 ): Promise<{ add: Times; del: Times }> {
-  const task = { ...PLUGINS[who], rounds: CALLS, atOnce, prefix: `b${atOnce}r${round}${who[0]}` };
-  const output = await inNode(lab, [process.execPath, DRIVER, JSON.stringify(task)]);
-  return JSON.parse(output) as { add: Times; del: Times };
+  const { plugin, conf } = PLUGINS[who];
+  const prefix = `b${atOnce}r${round}${who[0]}`;
+  const names = Array.from({ length: CALLS }, (_, index) => `${prefix}${index}`);
+  const call = async (command: string): Promise<Times> => {
+    const output = await inNode(lab, [driver, plugin, command, prefix, `${CALLS}`, `${atOnce}`], JSON.stringify(conf));
+    const numbers = output.trim().split("\n").map(Number);
+    return { times: numbers.slice(0, -1), totalMs: numbers.at(-1) ?? Number.NaN };
+  };
+  await inNode(lab, ["ip", "-batch", "-"], names.map((name) => `netns add ${name}\n`).join(""));
+  try {
+    return { add: await call("ADD"), del: await call("DEL") };
+  } finally {
+    await inNode(lab, ["ip", "-batch", "-"], names.map((name) => `netns del ${name}\n`).join(""));
+  }
 }
 
-function inNode(lab: Lab, command: readonly [string, ...string[]]): Promise<string> {
-  const child = lab.spawn("node1", command, { stdio: ["ignore", "pipe", "pipe"] });
+function inNode(lab: Lab, command: readonly [string, ...string[]], input = ""): Promise<string> {
+  const child = lab.spawn("node1", command, { stdio: "pipe" });
+  child.stdin?.end(input);
   let output = "";
   let errors = "";
   child.stdout?.on("data", (chunk: Buffer) => {
@@ -164,7 +192,7 @@ function fsyncTimes(dir: string): number[] {
 }
 
 /** node1's agent with 100 pods of its own and 200 nodes in the datastore, of which all but two never answer. */
-async function agentFootprint(lab: Lab, places: LabPlaces) {
+async function footprint(lab: Lab, places: LabPlaces): Promise<Case[]> {
   const processes = JSON.parse(readFileSync(places.processFile, "utf8")) as { name: string; pid: number }[];
   const pid = (name: string) => processes.find((process) => process.name === name)?.pid ?? 0;
   const store = openEtcd({ endpoints: [`unix:///proc/${pid("datastore")}/root/run/ocicat/datastore.sock`] });
@@ -173,19 +201,26 @@ async function agentFootprint(lab: Lab, places: LabPlaces) {
   await store.close();
   for (let index = 0; index < 100; index++) await lab.run(`pod${index}`, "default", "node1");
   const agent = pid("agent-node1");
-  const cpu = () => {
+  const cpuMs = () => {
     const fields = readFileSync(`/proc/${agent}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
     // utime and stime, in ticks of 10 ms.
     return (Number(fields[11]) + Number(fields[12])) * 10;
   };
   await new Promise((resolve) => setTimeout(resolve, 5_000));
-  const [start, before] = [performance.now(), cpu()];
+  const [start, before] = [performance.now(), cpuMs()];
   await new Promise((resolve) => setTimeout(resolve, 20_000));
-  const idlePercent = ((cpu() - before) / (performance.now() - start)) * 100;
-  const rss = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${agent}/status`, "utf8"))?.[1];
+  const idlePercent = ((cpuMs() - before) / (performance.now() - start)) * 100;
+  const rss = Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${agent}/status`, "utf8"))?.[1]) / 1024;
+  return [
+    measured("agent RSS, 100 pods, 200 nodes", "MiB", rss, undefined, { kind: "at most", value: 100 }),
+    measured("agent CPU when idle", "% of a core", idlePercent, undefined, { kind: "at most", value: 1 }),
+  ];
+}
+
+/** Milliseconds; since the last time it was asked. */
+async function longestTurn(lab: Lab): Promise<number> {
   const metrics = await inNode(lab, ["curl", "-s", "http://127.0.0.1:9099/metrics"]);
-  const longest = /^ocicat_event_loop_lag_max_seconds (\S+)/m.exec(metrics)?.[1];
-  return { rssMiB: Number(rss) / 1024, idlePercent, longestTurnMs: Number(longest) * 1000 };
+  return Number(/^ocicat_event_loop_lag_max_seconds (\S+)/m.exec(metrics)?.[1]) * 1000;
 }
 
 function strangerNode(index: number): Node {

@@ -37,8 +37,14 @@ export function processMetrics(metrics: MetricsRegistry, lagResolutionMs: number
   metrics.gauge("ocicat_event_loop_lag_p99_seconds", "Time beyond its due that a timer waited, 99th percentile.", () =>
     seconds(lag.percentile(99)),
   );
-  metrics.gauge("ocicat_event_loop_lag_max_seconds", "The longest turn of the event loop since the start.", () =>
-    seconds(lag.max),
+  metrics.gauge(
+    "ocicat_event_loop_lag_max_seconds",
+    "The longest turn of the event loop since the last scrape.",
+    () => {
+      const longest = seconds(lag.max);
+      lag.reset();
+      return longest;
+    },
   );
   metrics.gauge("process_resident_memory_bytes", "Resident memory.", () => process.memoryUsage.rss());
   metrics.gauge("process_cpu_seconds_total", "User and system CPU time.", () => {
