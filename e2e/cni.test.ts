@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { isDeepStrictEqual } from "node:util";
 import { parseNetworkList } from "@ocicat/cni/runtime";
 import type { Datastore } from "@ocicat/datastore";
 import { seededRandom } from "@ocicat/kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { allKeys, allocations, ipamProblems, openLabDatastore } from "./support/datastore.ts";
+import { allocations, openLabDatastore } from "./support/datastore.ts";
+import { type Everything, everything, expectAgain as expectSame } from "./support/everything.ts";
 import { eventually, pingCounts, TestLab } from "./support/lab.ts";
 import { type Attachment, NodeCni } from "./support/node-cni.ts";
 
@@ -27,21 +27,8 @@ afterAll(async () => {
   expect(await lab.down()).toEqual([]);
 });
 
-/** What could be left behind: in the kernel, and in the datastore. Blocks stay, and their sequence numbers rise. */
-async function everything() {
-  return {
-    kernel: await node1.state(),
-    keys: [...(await allKeys(store)).keys()],
-    allocations: await allocations(store),
-    problems: await ipamProblems(store),
-  };
-}
-
-/** All is again as it was; the agent may take a turn of its own for what nobody waits for. */
-async function expectAgain(before: Awaited<ReturnType<typeof everything>>, when = ""): Promise<void> {
-  await eventually(everything, (after) => isDeepStrictEqual(after, before)).catch(() => undefined);
-  expect(await everything(), when).toEqual(before);
-}
+const look = () => everything(node1, store);
+const expectAgain = (before: Everything, when?: string) => expectSame(look, before, when);
 
 let containers = 0;
 /** A container of a pod of its own. */
@@ -67,7 +54,7 @@ describe("Debian's portmap and bandwidth behind our plugin", () => {
   const SERVE = `require("http").createServer((q, r) => r.end("hello\\n")).listen(80, () => console.log("up"))`;
 
   it("make a pod's port reachable on its node, from outside and from other pods, and no longer once it is gone", async () => {
-    const before = await everything();
+    const before = await look();
     await lab.lab.run("web", "default", "node1", {
       ports: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }],
     });
@@ -84,7 +71,7 @@ describe("Debian's portmap and bandwidth behind our plugin", () => {
   });
 
   it("limit a pod's rate in both directions, as tc has it, and leave no limit behind", async () => {
-    const before = await everything();
+    const before = await look();
     await lab.lab.run("slow", "default", "node1", { bandwidth: { ingress: 4_000_000, egress: 2_000_000 } });
     const route = await lab.out("node1", "ip", "route", "show", lab.address("slow"));
     const host = / dev (\S+)/.exec(route)?.[1] ?? "";
@@ -103,7 +90,7 @@ describe("Debian's portmap and bandwidth behind our plugin", () => {
   });
 
   it("are undone with ours when one of them refuses", async () => {
-    const before = await everything();
+    const before = await look();
     const attachment = await container();
     const list = parseNetworkList(
       JSON.stringify({
@@ -130,7 +117,7 @@ describe("ADD", () => {
   it("a second time gives the same address and makes nothing", async () => {
     const attachment = await container();
     const first = await node1.exec("ADD", attachment);
-    const before = await everything();
+    const before = await look();
     const second = await node1.exec("ADD", attachment);
     expect(second).toEqual(first);
     await expectAgain(before);
@@ -148,11 +135,11 @@ describe("ADD", () => {
     const attachment = await container();
     const name = attachment.netns.slice("/run/netns/".length);
     await lab.out("node1", "ip", "-n", name, "link", "add", "eth0", "type", "bridge");
-    const before = { ...(await everything()), inside: await lab.out("node1", "ip", "-n", name, "-o", "link") };
+    const before = { ...(await look()), inside: await lab.out("node1", "ip", "-n", name, "-o", "link") };
     const { code, stdout } = await node1.exec("ADD", attachment);
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ cniVersion: "1.0.0", msg: expect.stringContaining("eth0") as string });
-    expect({ ...(await everything()), inside: await lab.out("node1", "ip", "-n", name, "-o", "link") }).toEqual(before);
+    expect({ ...(await look()), inside: await lab.out("node1", "ip", "-n", name, "-o", "link") }).toEqual(before);
     // With the obstacle gone the same container gets what it asks for.
     await lab.out("node1", "ip", "-n", name, "link", "del", "eth0");
     await reached("pod2", await node1.add(attachment));
@@ -160,7 +147,7 @@ describe("ADD", () => {
   });
 
   it("works eight at once, each with an address of its own; and so does DEL", async () => {
-    const before = await everything();
+    const before = await look();
     const attachments = await Promise.all(Array.from({ length: 8 }, () => container()));
     const addresses = await Promise.all(attachments.map((attachment) => node1.add(attachment)));
     expect(new Set(addresses).size).toBe(8);
@@ -177,7 +164,7 @@ describe("ADD", () => {
 describe("DEL", () => {
   it("of what never was, of what is gone, and without a namespace, succeeds and changes nothing", async () => {
     const attachment = await container();
-    const before = await everything();
+    const before = await look();
     await node1.del(attachment);
     await expectAgain(before);
     await node1.add(attachment);
@@ -191,10 +178,10 @@ describe("DEL", () => {
     await node1.add(old);
     const young = { ...old, containerId: "decaf", netns: await node1.namespace() };
     const address = await node1.add(young);
-    const before = await everything();
+    const before = await look();
     await node1.del(old);
     await reached("pod2", address);
-    const { allocations: held, problems, kernel } = await everything();
+    const { allocations: held, problems, kernel } = await look();
     expect(kernel.links).toEqual(before.kernel.links);
     expect([...held.values()].filter((handle) => handle.endsWith(old.containerId))).toEqual([]);
     expect(problems).toEqual([]);
@@ -206,7 +193,7 @@ describe("an agent that is killed in the middle of a request", () => {
   const random = seededRandom(SEED);
 
   it("leaves nothing that DEL does not find once it runs again", async () => {
-    const before = await everything();
+    const before = await look();
     let interrupted = 0;
     for (let round = 0; round < 10; round++) {
       const attachment = await container();
@@ -223,7 +210,7 @@ describe("an agent that is killed in the middle of a request", () => {
   });
 
   it("ends what it had begun to delete when it is asked again", async () => {
-    const before = await everything();
+    const before = await look();
     for (let round = 0; round < 3; round++) {
       const attachment = await container();
       await node1.add(attachment);
@@ -240,7 +227,7 @@ describe("an agent that is killed in the middle of a request", () => {
 
 describe("a pod whose ADD failed and could not be undone", () => {
   it("stays in the lab's book until it can be removed, and leaves nothing then", async () => {
-    const before = await everything();
+    const before = await look();
     await lab.lab.kill("agent-node1");
     await expect(lab.lab.run("stuck", "default", "node1")).rejects.toThrow(/then ocicat lab rm stuck/);
     expect(lab.lab.pods().find("stuck")?.addresses).toEqual([]);
@@ -254,7 +241,7 @@ describe("a pod whose ADD failed and could not be undone", () => {
 
 describe("the walk-throughs' own 10-calico.conflist", () => {
   it("works as it is: types calico and calico-ipam, CNI 0.3.1, another datastore's keys", async () => {
-    const before = await everything();
+    const before = await look();
     await lab.out(
       "node1",
       "sh",

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { seededRandom } from "@ocicat/kit";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { eventually, type Output, pingCounts } from "./support/lab.ts";
+import { eventually, OCICAT, type Output, pingCounts } from "./support/lab.ts";
 import { OwnMachine } from "./support/own-machine.ts";
 
 const SEED = 20_261_123;
@@ -185,6 +185,23 @@ describe("a lab's life", () => {
     expect((await inside("node1", "ip", "-o", "link")).stdout.split("\n").length).toBe(links - 1);
     expect((await inside("node1", "ip", "route")).stdout).not.toContain(`${address} `);
     expect((await machine.ocicat("get", "workloadendpoints", "-A")).stdout).not.toContain("web");
+  });
+
+  it("a command is run where it is asked for, and its exit code handed on", async () => {
+    await lab("up", "-f", small);
+    expect(await inside("node1", "sh", "-c", "pwd; exit 7")).toEqual({
+      code: 7,
+      stdout: `${process.cwd()}\n`,
+      stderr: "",
+    });
+    expect(await inside("pod1", "no-such-program")).toMatchObject({
+      code: 127,
+      stderr: expect.stringContaining("no-such-program") as string,
+    });
+    // A directory that the machine has and a node has not.
+    const script = `mkdir -p /run/here && cd /run/here && exec ${process.execPath} ${OCICAT} lab exec node1 -- pwd`;
+    expect(await machine.run("sh", "-c", script)).toMatchObject({ code: 0, stdout: "/\n" });
+    await machine.out("rmdir", "/run/here");
   });
 
   it("another topology under the same name, and a second command at the same time, are refused", async () => {

@@ -1,4 +1,5 @@
 import type { ChildProcess, SpawnOptions } from "node:child_process";
+import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { OcicatError } from "@ocicat/kit";
 import { openNamespace, spawnIn } from "@ocicat/linux";
@@ -7,6 +8,7 @@ import { openPodNamespace } from "./pods/pod-namespace.ts";
 import { markOf } from "./process/mark.ts";
 import { spawnInNode } from "./process/start.ts";
 import type { Topology } from "./topology/topology.ts";
+import { inMountNamespace } from "./world/namespaces.ts";
 import type { LabPlaces } from "./world/places.ts";
 
 /** Starts a command inside a node, a pod, a router or a host. Throws OcicatError LAB_NO_SUCH_PLACE. */
@@ -39,14 +41,18 @@ export function spawnInLab(
   });
 }
 
-/** Runs it with this command's own terminal; resolves to its exit code, 128 + signal as a shell has it, 127 if it is not there. */
+/**
+ * Runs it with this command's own terminal, in the same directory where that is there; resolves to its exit code,
+ * 128 + signal as a shell has it, 127 if it is not there.
+ */
 export function execInLab(
   places: LabPlaces,
   topology: Topology,
   where: string,
   command: readonly [string, ...string[]],
 ): Promise<number> {
-  const child = spawnInLab(places, topology, where, command, { stdio: "inherit", cwd: process.cwd() });
+  const cwd = directoryIn(places, topology, where, process.cwd());
+  const child = spawnInLab(places, topology, where, command, { stdio: "inherit", cwd });
   return new Promise((resolve) => {
     child.once("error", (error: NodeJS.ErrnoException) => {
       process.stderr.write(
@@ -56,4 +62,11 @@ export function execInLab(
     });
     child.once("exit", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
   });
+}
+
+/** Nodes have another /run than the machine: what is not there cannot be gone to. */
+function directoryIn(places: LabPlaces, topology: Topology, where: string, directory: string): string {
+  const node = new PodBook(places).find(where)?.node ?? where;
+  if (!topology.nodes.some((candidate) => candidate.name === node)) return directory;
+  return inMountNamespace(places, node, () => existsSync(directory)) ? directory : "/";
 }
