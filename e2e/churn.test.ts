@@ -59,6 +59,10 @@ describe("nodes come and go", () => {
         (status) => status.peers.every((peer) => peer.address !== "192.168.0.83"),
       );
     }
+    const affinities = lab.ocicat("get", "blockaffinities", "-o", "yaml").stdout;
+    expect(affinities).toContain("node: node2");
+    expect(affinities).not.toContain("node3");
+    expect(lab.ocicat("ipam", "show", "--show-blocks").stdout.match(/^\| Block /gm)).toHaveLength(3);
   });
 
   it("65 pods on one node claim a second block, announced by one UPDATE", async () => {

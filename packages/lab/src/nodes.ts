@@ -25,7 +25,7 @@ export async function addNode(options: LabOptions, topology: Topology, station: 
     await buildNode(options, changed, findNode(changed, station.name));
   } catch (error) {
     await dismantle(places, station.name);
-    await forgetNode(places, station.name);
+    await forgetNode(options, station.name);
     saveTopology(places, topology);
     throw error;
   }
@@ -49,7 +49,7 @@ export async function removeNode(options: LabOptions, topology: Topology, name: 
   if (agent === undefined && own.length > 0) await startAgent(places, command, topology, node);
   for (const pod of own) await pods.remove(pod.name);
   await dismantle(places, name);
-  await forgetNode(places, name);
+  await forgetNode(options, name);
   saveTopology(places, withoutNode(topology, name));
 }
 

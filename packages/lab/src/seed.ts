@@ -1,10 +1,15 @@
-import { type AnyResource, checkResource, node, readDocument } from "@ocicat/api";
-import { ResourceClient, ResourceError } from "@ocicat/client";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { type AnyResource, checkResource, readDocument } from "@ocicat/api";
+import { ResourceClient } from "@ocicat/client";
 import { openEtcd, systemClock, systemRandom } from "@ocicat/datastore/etcd";
+import { OcicatError } from "@ocicat/kit";
 import { DATASTORE, DATASTORE_SOCKET } from "./process/programs.ts";
 import { pathInNode } from "./process/ready.ts";
 import type { Topology } from "./topology/topology.ts";
 import type { LabPlaces } from "./world/places.ts";
+
+const run = promisify(execFile);
 
 /** A topology's pools as resources, held against the rules and against each other. Throws ValidationError. */
 export function readPools(topology: Topology): readonly AnyResource[] {
@@ -25,16 +30,29 @@ export async function seedDatastore(endpoint: string, pools: readonly AnyResourc
   });
 }
 
-/** Removes a node's resource, as an operator does who takes the machine away. */
-export async function forgetNode(places: LabPlaces, name: string): Promise<void> {
+/**
+ * Removes a node as an operator does who takes the machine away, by the same command: it gives the node's blocks and
+ * addresses back. One that is not there is no error. Throws OcicatError LAB_NODE_KEPT.
+ */
+export async function forgetNode(
+  { places, command }: { readonly places: LabPlaces; readonly command: readonly [string, ...string[]] },
+  name: string,
+): Promise<void> {
   const endpoint = `unix://${pathInNode(places, DATASTORE, DATASTORE_SOCKET)}`;
-  await withClient(endpoint, async (client) => {
-    try {
-      await client.delete(node, name);
-    } catch (error) {
-      if (!(error instanceof ResourceError && error.code === "RESOURCE_NOT_FOUND")) throw error;
-    }
-  });
+  const [program, ...args] = command;
+  try {
+    // Nothing else of the caller's environment: it may name another cluster.
+    const env = { PATH: process.env["PATH"], DATASTORE_TYPE: "etcdv3", ETCD_ENDPOINTS: endpoint };
+    await run(program, [...args, "delete", "node", name, "--skip-not-exists"], { env });
+  } catch (error) {
+    throw new OcicatError({
+      code: "LAB_NODE_KEPT",
+      where: `lab ${places.lab}`,
+      what: `${name} is still in the datastore`,
+      why: error instanceof Error ? error.message.trim() : String(error),
+      fix: `ocicat delete node ${name}`,
+    });
+  }
 }
 
 async function withClient(endpoint: string, work: (client: ResourceClient) => Promise<void>): Promise<void> {
