@@ -53,10 +53,14 @@ export interface RunningAgent {
  *
  *   own address → datastore → tables in sync → resolvers → reconcilers (first write here) → BGP → the plugin's socket
  *
- * Nothing is written to the kernel before the datastore is in sync, and no ADD is taken before the kernel is.
+ * Nothing is written to the kernel before the datastore is in sync, and no ADD is taken before the kernel is. Who may want
+ * it to end before it runs (a signal, a port that is taken) hands in a scope and closes that.
  */
-export async function startAgent(options: AgentOptions, surroundings: Surroundings): Promise<RunningAgent> {
-  const scope = new Scope(`agent ${options.nodeName}`);
+export async function startAgent(
+  options: AgentOptions,
+  surroundings: Surroundings,
+  scope: Scope = new Scope(`agent ${options.nodeName}`),
+): Promise<RunningAgent> {
   try {
     await start(options, surroundings, scope);
   } catch (error) {

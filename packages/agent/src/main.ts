@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
-import { createLogger, isOcicatError, toError } from "@ocicat/kit";
-import { type RunningAgent, startAgent } from "./agent.ts";
+import { createLogger, isOcicatError, Scope, toError } from "@ocicat/kit";
+import { startAgent } from "./agent.ts";
 import { agentOptionsFrom } from "./options.ts";
 import { logToStdout, systemClock, systemRandom } from "./system.ts";
 
@@ -17,20 +17,16 @@ export async function runAgent(env: Readonly<Record<string, string | undefined>>
   });
   process.once("SIGTERM", () => end(undefined));
   process.once("SIGINT", () => end(undefined));
-  const starting = startAgent(options, { clock: systemClock, random: systemRandom, logger, onFatal: end });
-  const first = await Promise.race([starting.then((agent) => ({ agent })), ended.then((failure) => ({ failure }))]);
-  if ("failure" in first && first.failure !== undefined) throw first.failure;
-  const failure = "failure" in first ? first.failure : await ended;
-  await stop("agent" in first ? first.agent : undefined);
-  if (failure !== undefined) {
-    logger.error("the agent cannot go on", {
-      code: isOcicatError(failure) ? failure.code : "INTERNAL",
-      error: toError(failure).message,
-    });
-    throw failure;
-  }
-}
-
-async function stop(agent: RunningAgent | undefined): Promise<void> {
-  await agent?.stop();
+  const scope = new Scope(`agent ${options.nodeName}`);
+  const starting = startAgent(options, { clock: systemClock, random: systemRandom, logger, onFatal: end }, scope);
+  // Once it is to end, what it was waiting for fails, and that is nobody's news.
+  const failure = await Promise.race([ended, starting.then(() => ended)]);
+  starting.catch(() => undefined);
+  await scope.close();
+  if (failure === undefined) return;
+  logger.error("the agent cannot go on", {
+    code: isOcicatError(failure) ? failure.code : "INTERNAL",
+    error: toError(failure).message,
+  });
+  throw failure;
 }

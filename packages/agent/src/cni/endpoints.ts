@@ -227,7 +227,9 @@ function attributesOf(request: AddRequest | IpamAddRequest): Readonly<Record<str
 function wantsOf(request: AddRequest | IpamAddRequest): readonly Want[] {
   const { families, pools } = request.options;
   return families.map((family) => {
-    const named = (family === 4 ? pools.ipv4 : pools.ipv6).map(String);
+    const named = (family === 4 ? pools.ipv4 : pools.ipv6).map((pool) =>
+      pool.by === "name" ? pool.name : pool.cidr.toString(),
+    );
     return named.length === 0 ? { family } : { family, pools: named };
   });
 }

@@ -1,4 +1,4 @@
-import { OcicatError } from "@ocicat/kit";
+import { type ErrorDetails, OcicatError } from "@ocicat/kit";
 import {
   type Kernel,
   type KernelOperation,
@@ -45,16 +45,22 @@ export class PlumbingError extends OcicatError {}
 
 /** Opens the pod's namespace; PlumbingError CNI_NETNS_MISSING if the path leads to none. */
 export function openPodNamespace(path: string): NamespaceHandle {
-  try {
-    return openNamespace(path);
-  } catch (cause) {
-    throw new PlumbingError({
+  const notOne = (why: Pick<ErrorDetails, "why" | "cause">) =>
+    new PlumbingError({
       code: "CNI_NETNS_MISSING",
       what: `${path} is not a network namespace the agent can open`,
       fix: "the runtime must create it before ADD, at a path that is the same in the agent's mount namespace",
-      cause,
+      ...why,
     });
+  let handle: NamespaceHandle;
+  try {
+    handle = openNamespace(path);
+  } catch (cause) {
+    throw notOne({ cause });
   }
+  if (handle.kind === "net") return handle;
+  handle.close();
+  throw notOne({ why: `it is a ${handle.kind} namespace` });
 }
 
 /**
