@@ -30,6 +30,8 @@ need cc gcc
 need /usr/include/stdio.h libc6-dev
 need iptables iptables
 need conntrack conntrack
+need curl curl
+need ps procps
 need etcd etcd-server
 need etcdctl etcd-client
 need /usr/lib/cni/ptp containernetworking-plugins

@@ -118,10 +118,15 @@ function join(path: string, name: string): string {
   return path === "" ? name : `${path}.${name}`;
 }
 
+/** A FelixConfiguration has some hundred and fifty fields: too many to read in an error. */
+const MOST_LISTED_FIELDS = 24;
+
 /** Most mistakes are of case, or of one letter. */
 function hint(name: string, schema: ObjectSchema<unknown>): string {
-  const close = Object.keys(schema.fields).find((field) => isClose(name.toLowerCase(), field.toLowerCase()));
-  return close === undefined ? "" : `; did you mean ${close}?`;
+  const fields = Object.keys(schema.fields);
+  const close = fields.find((field) => isClose(name.toLowerCase(), field.toLowerCase()));
+  if (close !== undefined) return `; did you mean ${close}?`;
+  return fields.length > MOST_LISTED_FIELDS ? "; remove it" : `; remove it, or use one of ${fields.join(", ")}`;
 }
 
 /** At most one letter put in, left out or changed. */

@@ -97,7 +97,10 @@ describe("what the schema does not name", () => {
     expect(reading.ok ? [] : reading.problems.map(({ field, message }) => [field, message])).toEqual([
       ["inner.prt", "is in a field that does not exist; did you mean port?"],
       ["Note", "is in a field that does not exist; did you mean note?"],
-      ["other", "is in a field that does not exist"],
+      [
+        "other",
+        "is in a field that does not exist; remove it, or use one of name, size, mode, hidden, note, tags, labels, inner",
+      ],
     ]);
   });
 

@@ -1,12 +1,18 @@
-import { type Lab, loadTopology, openLab, runningLabName, topologyLabName } from "@ocicat/lab";
+import { type Lab, loadTopology, openLab, parsePortMapping, runningLabName, topologyLabName } from "@ocicat/lab";
 import type { AddNodeOptions, LabOptions, RunOptions, UpOptions } from "../commands/lab.ts";
 import { plainTable } from "../output/table.ts";
 import type { Surroundings } from "../surroundings.ts";
 
+const UP = {
+  made: "The lab is up.",
+  mended: "The lab was up but for what had ended; that runs again.",
+  "already up": "The lab is up already: nothing to do.",
+} as const;
+
 export async function up({ print, tell }: Surroundings, options: UpOptions): Promise<void> {
   const topology = loadTopology(options.filename);
   const outcome = await openLab(options.name ?? topologyLabName(topology), tell).up(topology);
-  print(outcome === "made" ? "The lab is up.\n" : "The lab is up already: nothing to do.\n");
+  print(`${UP[outcome]}\n`);
 }
 
 export async function down(surroundings: Surroundings, options: LabOptions): Promise<void> {
@@ -28,7 +34,9 @@ export function list(surroundings: Surroundings, options: LabOptions): void {
 }
 
 export async function runPod(surroundings: Surroundings, pod: string, options: RunOptions): Promise<void> {
-  const made = await theLab(surroundings, options).run(pod, options.namespace, options.node);
+  const made = await theLab(surroundings, options).run(pod, options.namespace, options.node, {
+    ports: options.port?.map(parsePortMapping) ?? [],
+  });
   surroundings.print(`Pod ${made.name} runs on ${made.node}: ${made.addresses.join(", ")}\n`);
 }
 

@@ -14,6 +14,7 @@ export interface UpOptions extends LabOptions {
 export interface RunOptions extends LabOptions {
   readonly node?: string;
   readonly namespace: string;
+  readonly port?: readonly string[];
 }
 
 export interface AddNodeOptions extends LabOptions {
@@ -87,8 +88,12 @@ function addRun(lab: Command, surroundings: Surroundings): void {
     .argument("<pod>", "its name")
     .option("--node <name>", "where (default: the node with the fewest pods)")
     .addOption(valueOption("-n, --namespace <namespace>", "its Kubernetes namespace").default("default"))
+    .option("--port <pair...>", "a port of its node to send to it: 8080:80, 5353:53/udp")
     .action(async (pod: string, options: RunOptions) => (await load()).runPod(surroundings, pod, options));
-  withExamples(command, [["lab run web --node node2", "a pod on a certain node"]]);
+  withExamples(command, [
+    ["lab run web --node node2", "a pod on a certain node"],
+    ["lab run web --port 8080:80", "its port 80, at port 8080 of its node"],
+  ]);
 }
 
 function addRemove(lab: Command, surroundings: Surroundings): void {
