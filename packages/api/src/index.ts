@@ -52,6 +52,7 @@ export {
 export { sha1Hex } from "./sha1.ts";
 export { RESOURCES_PREFIX, type ResourceName, type Storage } from "./storage.ts";
 export { formatTable, resourceTable, type Table, type TableOptions } from "./table.ts";
+export { storedWithoutEffect } from "./without-effect.ts";
 export {
   containerInterfaceName,
   isEndpointOf,

@@ -1,4 +1,4 @@
-import { felixConfiguration, fieldsWithoutEffect } from "@ocicat/api";
+import { storedWithoutEffect } from "@ocicat/api";
 import type { Change } from "@ocicat/client";
 import { DEFAULT_NAMESPACE } from "../commands/options.ts";
 import type { Verb, WriteOptions } from "../commands/write.ts";
@@ -23,9 +23,11 @@ export async function write(surroundings: Surroundings, verb: Verb, options: Wri
 
 /** What the sentence on standard output does not say. */
 function report({ tell }: Surroundings, { resource }: Manifest, change: Change | undefined): void {
-  if (change === "skipped") tell(`${titleOf(resource)} is there already and was left alone`);
-  if (change === "skipped" || !felixConfiguration.is(resource)) return;
-  for (const { field, section } of fieldsWithoutEffect(resource)) {
+  if (change === "skipped") {
+    tell(`${titleOf(resource)} is there already and was left alone`);
+    return;
+  }
+  for (const { field, section } of storedWithoutEffect(resource)) {
     tell(`${titleOf(resource)}: ${field} is stored, and has no effect in this version (${section})`);
   }
 }
