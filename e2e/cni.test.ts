@@ -194,11 +194,12 @@ describe("an agent that is killed in the middle of a request", () => {
 
   it("leaves nothing that DEL does not find once it runs again", async () => {
     const before = await look();
+    const whole = await durationOfAdd();
     let interrupted = 0;
     for (let round = 0; round < 10; round++) {
       const attachment = await container();
       const adding = node1.exec("ADD", attachment);
-      await new Promise((resolve) => setTimeout(resolve, 2 + (random.uint32() % 24)));
+      await new Promise((resolve) => setTimeout(resolve, (whole * round) / 10));
       await lab.lab.kill("agent-node1");
       const { code } = await adding;
       if (code !== 0) interrupted += 1;
@@ -208,6 +209,16 @@ describe("an agent that is killed in the middle of a request", () => {
     }
     expect(interrupted).toBeGreaterThan(0);
   });
+
+  /** Milliseconds of an ADD that nobody disturbs: the kills are spread over as long. */
+  async function durationOfAdd(): Promise<number> {
+    const attachment = await container();
+    const started = performance.now();
+    await node1.add(attachment);
+    const duration = performance.now() - started;
+    await node1.del(attachment);
+    return duration;
+  }
 
   it("ends what it had begun to delete when it is asked again", async () => {
     const before = await look();
