@@ -163,8 +163,10 @@ async function drive(
   }
 }
 
-function inNode(lab: Lab, command: readonly [string, ...string[]], input = ""): Promise<string> {
-  const child = lab.spawn("node1", command, { stdio: "pipe" });
+function inNode(lab: Lab, command: readonly [string, ...string[]], input?: string): Promise<string> {
+  const child = lab.spawn("node1", command, { stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"] });
+  // One that ends before it has read everything says why by its exit code.
+  child.stdin?.on("error", () => undefined);
   child.stdin?.end(input);
   let output = "";
   let errors = "";
