@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { type EtcdDatastore, openEtcd } from "@ocicat/datastore/etcd";
+import { alignColumns } from "./report.ts";
 
 interface Server {
   readonly name: string;
@@ -283,16 +284,7 @@ function table(results: readonly Result[]): string {
     `${ratio.toFixed(2)} ×`,
     `${goal}${met ? "" : " (missed)"}`,
   ]);
-  const all = [["case", "embedded server", "etcd", "ratio", "goal"], ...rows];
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  return alignColumns([["case", "embedded server", "etcd", "ratio", "goal"], ...rows]);
 }
 
 function figure(value: number): string {

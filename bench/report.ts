@@ -71,6 +71,11 @@ function toTable(cases: readonly Case[]): string {
       entry.peerName,
     ]),
   ];
+  return alignColumns(rows);
+}
+
+/** Rows as lines, each column as wide as its widest cell. */
+export function alignColumns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   return rows
     .map((row) =>

@@ -1,4 +1,4 @@
 export { type RunningAgent, type Surroundings, startAgent } from "./agent.ts";
+export { logToStdout } from "./log.ts";
 export { runAgent } from "./main.ts";
 export { type AgentOptions, type AgentPaths, agentOptionsFrom, DEFAULT_PATHS } from "./options.ts";
-export { logToStdout, systemClock, systemRandom } from "./system.ts";

@@ -1,8 +1,9 @@
 import { hostname } from "node:os";
+import { systemClock, systemRandom } from "@ocicat/datastore/etcd";
 import { createLogger, isOcicatError, Scope, toError } from "@ocicat/kit";
 import { startAgent } from "./agent.ts";
+import { logToStdout } from "./log.ts";
 import { agentOptionsFrom } from "./options.ts";
-import { logToStdout, systemClock, systemRandom } from "./system.ts";
 
 /**
  * Runs an agent until SIGTERM or SIGINT. Throws OcicatError if it cannot start. The kernel keeps all that was programmed:

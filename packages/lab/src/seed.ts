@@ -25,9 +25,12 @@ export function readPools(topology: Topology): readonly AnyResource[] {
 }
 
 export async function seedDatastore(endpoint: string, pools: readonly AnyResource[]): Promise<void> {
-  await withClient(endpoint, async (client) => {
-    await client.writeAll("create", pools);
-  });
+  const store = openEtcd({ endpoints: [endpoint] });
+  try {
+    await new ResourceClient({ store, clock: systemClock, random: systemRandom }).writeAll("create", pools);
+  } finally {
+    await store.close();
+  }
 }
 
 /**
@@ -52,14 +55,5 @@ export async function forgetNode(
       why: error instanceof Error ? error.message.trim() : String(error),
       fix: `ocicat delete node ${name}`,
     });
-  }
-}
-
-async function withClient(endpoint: string, work: (client: ResourceClient) => Promise<void>): Promise<void> {
-  const store = openEtcd({ endpoints: [endpoint] });
-  try {
-    await work(new ResourceClient({ store, clock: systemClock, random: systemRandom }));
-  } finally {
-    await store.close();
   }
 }
