@@ -37,8 +37,8 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
       },
     },
     bgp: { pure: true, imports: { net: "prefixes, bytes", kit: "clock, random, logger" } },
-    routing: { pure: true, imports: { net: "prefixes, longest match", kit: "delta tracking" } },
-    nftables: { pure: true, imports: { net: "addresses, bytes", kit: "errors", netlink: "the wire format" } },
+    routing: { pure: true, imports: { net: "prefixes, longest match", kit: "delta tracking, origins" } },
+    nftables: { pure: true, imports: { net: "addresses, bytes", kit: "errors, origins", netlink: "the wire format" } },
     linux: {
       pure: false,
       imports: {

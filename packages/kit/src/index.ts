@@ -5,5 +5,14 @@ export { type ErrorDetails, isOcicatError, OcicatError, toError } from "./errors
 export { type JsonValue, parseJson, stringifyJson } from "./json.ts";
 export { createLogger, type Logger, type LogLevel, type LogRecord, silentLogger } from "./logger.ts";
 export { Counter, Gauge, Histogram, MetricsRegistry } from "./metrics.ts";
+export {
+  describeOrigin,
+  describeResource,
+  mergeOrigins,
+  type Origin,
+  origin,
+  type ResourceRef,
+  UNKNOWN_ORIGIN,
+} from "./origin.ts";
 export { type Random, seededRandom } from "./random.ts";
 export { Scope } from "./scope.ts";

@@ -1,5 +1,5 @@
+import { describeResource, type Origin, origin, type ResourceRef, UNKNOWN_ORIGIN } from "@ocicat/kit";
 import { identityHash } from "./identity.ts";
-import { describeResource, type Origin, origin, type ResourceRef, UNKNOWN_ORIGIN } from "./ir/origin.ts";
 import type { Rule } from "./ir/rule.ts";
 import type { SetElement } from "./ir/set.ts";
 import { renderBody } from "./text/expression.ts";

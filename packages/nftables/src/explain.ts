@@ -1,4 +1,4 @@
-import { describeResource, type Origin } from "./ir/origin.ts";
+import { describeResource, type Origin } from "@ocicat/kit";
 import type { Rule } from "./ir/rule.ts";
 import type { SetElement, SetShape } from "./ir/set.ts";
 import { renderBody, renderVerdict } from "./text/expression.ts";

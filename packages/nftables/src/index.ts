@@ -16,7 +16,6 @@ export {
 export { DATA_TYPES, type DataType } from "./ir/data-type.ts";
 export * from "./ir/expression.ts";
 export { type CtKey, ct, type MetaKey, meta, type Operand, type PayloadField, payload } from "./ir/operand.ts";
-export { mergeOrigins, type Origin, origin, type ResourceRef, UNKNOWN_ORIGIN } from "./ir/origin.ts";
 export { type Rule, rule } from "./ir/rule.ts";
 export {
   element,

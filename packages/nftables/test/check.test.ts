@@ -1,3 +1,4 @@
+import { origin } from "@ocicat/kit";
 import { type Address, parseAddress, parsePrefix } from "@ocicat/net";
 import {
   ACCEPT,
@@ -26,7 +27,6 @@ import {
   notInSet,
   number,
   numberRange,
-  origin,
   payload,
   prefixValue,
   rule,

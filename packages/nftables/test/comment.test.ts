@@ -1,16 +1,5 @@
-import {
-  COUNTER,
-  commentOf,
-  DROP,
-  element,
-  elementComment,
-  interfaceName,
-  type Origin,
-  origin,
-  rule,
-  UNKNOWN_ORIGIN,
-  verdict,
-} from "@ocicat/nftables";
+import { type Origin, origin, UNKNOWN_ORIGIN } from "@ocicat/kit";
+import { COUNTER, commentOf, DROP, element, elementComment, interfaceName, rule, verdict } from "@ocicat/nftables";
 import { describe, expect, it } from "vitest";
 import { originOf } from "../src/comment.ts";
 import { identityHash } from "../src/identity.ts";

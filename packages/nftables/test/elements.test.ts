@@ -1,4 +1,5 @@
-import { ACCEPT, DROP, element, interfaceName, origin, set, verdictMap } from "@ocicat/nftables";
+import { origin } from "@ocicat/kit";
+import { ACCEPT, DROP, element, interfaceName, set, verdictMap } from "@ocicat/nftables";
 import { describe, expect, it } from "vitest";
 import { elementDelta } from "../src/plan/elements.ts";
 

@@ -1,3 +1,4 @@
+import { origin } from "@ocicat/kit";
 import {
   COUNTER,
   DROP,
@@ -8,7 +9,6 @@ import {
   interfaceName,
   interfacePrefix,
   meta,
-  origin,
   rule,
   set,
   verdict,

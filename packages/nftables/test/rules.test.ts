@@ -1,4 +1,5 @@
-import { COUNTER, equal, interfaceName, meta, type Operation, origin, type Rule, rule } from "@ocicat/nftables";
+import { origin } from "@ocicat/kit";
+import { COUNTER, equal, interfaceName, meta, type Operation, type Rule, rule } from "@ocicat/nftables";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ruleKey } from "../src/equality.ts";

@@ -1,7 +1,7 @@
+import type { Origin, ResourceRef } from "@ocicat/kit";
 import { formatAddress, type Prefix, type PrefixTrie } from "@ocicat/net";
 import { type Announcement, type DesiredRoute, RouteProtocol } from "./desired.ts";
 import type { AffinityRow, EndpointRow, LearnedRow, PoolRow } from "./inputs.ts";
-import type { Origin, ResourceRef } from "./origin.ts";
 
 /** What a decision may look at. Read-only here; the resolver keeps it. */
 export interface Indexes {

@@ -1,5 +1,5 @@
+import type { Origin } from "@ocicat/kit";
 import { type Address, compareAddresses, type Prefix } from "@ocicat/net";
-import type { Origin } from "./origin.ts";
 
 /** Route protocol numbers (/etc/iproute2/rt_protos): how `ip route` shows who owns a route. */
 export const RouteProtocol = {

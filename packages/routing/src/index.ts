@@ -8,5 +8,4 @@ export {
   type PoolRow,
 } from "./inputs.ts";
 export { isPassive, type MeshPeer, type MeshSettings, meshPeers } from "./mesh.ts";
-export { describeOrigin, type Origin, type ResourceRef } from "./origin.ts";
 export { type RoutingChanges, RoutingResolver, type WhyRoute } from "./resolver.ts";

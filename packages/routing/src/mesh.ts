@@ -1,6 +1,6 @@
+import type { Origin } from "@ocicat/kit";
 import { type Address, formatAddress } from "@ocicat/net";
 import type { NodeRow } from "./inputs.ts";
-import type { Origin } from "./origin.ts";
 
 export interface MeshSettings {
   /** BGPConfiguration default: nodeToNodeMeshEnabled. */

@@ -1,7 +1,7 @@
-import { seededRandom } from "@ocicat/kit";
+import { describeOrigin, seededRandom } from "@ocicat/kit";
 import { parseAddress, parsePrefix } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
-import { describeOrigin, isPassive, meshPeers, type NodeRow, type PoolRow, RoutingResolver } from "../src/index.ts";
+import { isPassive, meshPeers, type NodeRow, type PoolRow, RoutingResolver } from "../src/index.ts";
 
 const pool: PoolRow = {
   name: "default-ipv4-ippool",

@@ -1,12 +1,7 @@
 import type { BestChange, PeerConfig, PeerStatus, Speaker } from "@ocicat/bgp";
+import { describeOrigin } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
-import {
-  type Announcement,
-  describeOrigin,
-  type LearnedRow,
-  type MeshPeer,
-  type RoutingChanges,
-} from "@ocicat/routing";
+import type { Announcement, LearnedRow, MeshPeer, RoutingChanges } from "@ocicat/routing";
 
 /** Calico's name for a mesh session: `Mesh_192_168_0_82`. */
 export function meshPeerName(peer: MeshPeer): string {

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, type Scope, type Timer, toError } from "@ocicat/kit";
+import { type Clock, type Logger, origin, type Scope, type Timer, toError } from "@ocicat/kit";
 import type { Kernel } from "@ocicat/linux";
 import type { Address } from "@ocicat/net";
 import {
@@ -9,7 +9,6 @@ import {
   NAT_TABLES,
   NftReconciler,
   natOutgoing,
-  origin,
   workloadGuard,
 } from "@ocicat/nftables";
 import type { PoolRow } from "@ocicat/routing";

@@ -1,5 +1,6 @@
+import { describeOrigin } from "@ocicat/kit";
 import { formatAddress, parsePrefix } from "@ocicat/net";
-import { describeOrigin, type RoutingResolver } from "@ocicat/routing";
+import type { RoutingResolver } from "@ocicat/routing";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 
 /** One route as `ocicat routes why` prints it. */

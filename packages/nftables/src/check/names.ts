@@ -1,5 +1,5 @@
+import type { Origin } from "@ocicat/kit";
 import { invalid } from "../errors.ts";
-import type { Origin } from "../ir/origin.ts";
 
 /** What both the kernel (255 bytes) and nft's language take for tables, chains and sets. */
 const NAME = /^[A-Za-z_.][A-Za-z0-9_.\-/]{0,254}$/;

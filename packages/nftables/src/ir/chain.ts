@@ -1,4 +1,4 @@
-import type { Origin } from "./origin.ts";
+import type { Origin } from "@ocicat/kit";
 import type { Rule } from "./rule.ts";
 
 export type ChainType = "filter" | "nat" | "route";

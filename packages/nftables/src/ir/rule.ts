@@ -1,5 +1,5 @@
+import type { Origin } from "@ocicat/kit";
 import type { Expression } from "./expression.ts";
-import type { Origin } from "./origin.ts";
 
 export interface Rule {
   readonly kind: "rule";

@@ -1,5 +1,5 @@
+import type { Origin } from "@ocicat/kit";
 import type { DataType } from "./data-type.ts";
-import type { Origin } from "./origin.ts";
 import type { Value } from "./value.ts";
 import type { Verdict } from "./verdict.ts";
 

@@ -1,5 +1,5 @@
+import type { Origin } from "@ocicat/kit";
 import type { Chain } from "./chain.ts";
-import type { Origin } from "./origin.ts";
 import type { NamedSet } from "./set.ts";
 
 export type TableFamily = "ip" | "ip6" | "inet" | "arp" | "bridge" | "netdev";

@@ -1,7 +1,7 @@
+import type { Origin } from "@ocicat/kit";
 import { Attributes } from "@ocicat/netlink";
 import { originOf } from "../comment.ts";
 import { type DataType, dataTypeById } from "../ir/data-type.ts";
-import type { Origin } from "../ir/origin.ts";
 import type { SetElement, SetShape } from "../ir/set.ts";
 import type { Value } from "../ir/value.ts";
 import type { Verdict } from "../ir/verdict.ts";

@@ -1,6 +1,6 @@
+import type { Origin } from "@ocicat/kit";
 import { Attributes } from "@ocicat/netlink";
 import { originOf } from "../comment.ts";
-import type { Origin } from "../ir/origin.ts";
 import type { TableRef } from "../ir/table.ts";
 import * as nft from "../netlink/constants.ts";
 import { NFGENMSG_BYTES } from "../netlink/message.ts";

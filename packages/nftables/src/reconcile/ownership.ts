@@ -1,4 +1,4 @@
-import { origin } from "../ir/origin.ts";
+import { origin } from "@ocicat/kit";
 import { table } from "../ir/table.ts";
 import { errnoOf, type NftKernel } from "../kernel.ts";
 import { encodeBatch } from "../plan/batch.ts";

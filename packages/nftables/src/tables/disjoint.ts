@@ -1,5 +1,5 @@
+import { mergeOrigins, type Origin } from "@ocicat/kit";
 import { Prefix } from "@ocicat/net";
-import { mergeOrigins, type Origin } from "../ir/origin.ts";
 
 export interface AttributedPrefix {
   readonly prefix: Prefix;

@@ -1,9 +1,9 @@
+import { type Origin, origin } from "@ocicat/kit";
 import { type Address, type Family, familyOf, Prefix } from "@ocicat/net";
 import { baseChain } from "../ir/chain.ts";
 import type { DataType } from "../ir/data-type.ts";
 import { COUNTER, inSet, masquerade, notEqual, notInSet } from "../ir/expression.ts";
 import { meta, payload } from "../ir/operand.ts";
-import { type Origin, origin } from "../ir/origin.ts";
 import { rule } from "../ir/rule.ts";
 import { element, type SetElement, set } from "../ir/set.ts";
 import { type SetRef, type Table, type TableRef, table } from "../ir/table.ts";

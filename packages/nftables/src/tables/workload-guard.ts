@@ -1,7 +1,7 @@
+import { type Origin, origin, type ResourceRef } from "@ocicat/kit";
 import { baseChain } from "../ir/chain.ts";
 import { COUNTER, type Expression, equal, notInSet, verdict } from "../ir/expression.ts";
 import { meta, type Operand } from "../ir/operand.ts";
-import { type Origin, origin, type ResourceRef } from "../ir/origin.ts";
 import { rule } from "../ir/rule.ts";
 import { element, type SetElement, set } from "../ir/set.ts";
 import { type SetRef, type Table, type TableRef, table } from "../ir/table.ts";

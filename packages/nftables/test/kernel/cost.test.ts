@@ -1,3 +1,4 @@
+import { origin } from "@ocicat/kit";
 import {
   encodeBatch,
   GUARD_TABLE,
@@ -5,7 +6,6 @@ import {
   KNOWN_INTERFACES,
   knownInterface,
   NftReconciler,
-  origin,
   plan,
   workloadGuard,
 } from "@ocicat/nftables";

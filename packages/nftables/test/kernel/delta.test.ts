@@ -1,3 +1,4 @@
+import { origin } from "@ocicat/kit";
 import { parsePrefix } from "@ocicat/net";
 import {
   ACCEPT,
@@ -15,7 +16,6 @@ import {
   NftReconciler,
   number,
   type Operation,
-  origin,
   payload,
   prefixValue,
   type Rule,

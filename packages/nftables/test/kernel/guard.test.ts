@@ -1,3 +1,4 @@
+import { origin } from "@ocicat/kit";
 import type { Address } from "@ocicat/net";
 import {
   baseChain,
@@ -12,7 +13,6 @@ import {
   meta,
   NftReconciler,
   number,
-  origin,
   payload,
   plan,
   rule,

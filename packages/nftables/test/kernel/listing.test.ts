@@ -1,3 +1,4 @@
+import { origin } from "@ocicat/kit";
 import { parseAddress, parsePrefix } from "@ocicat/net";
 import {
   baseChain,
@@ -14,7 +15,6 @@ import {
   natOutgoing,
   number,
   opaque,
-  origin,
   plan,
   renderTable,
   rule,

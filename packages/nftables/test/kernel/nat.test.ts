@@ -1,5 +1,6 @@
+import { origin } from "@ocicat/kit";
 import { type Address, formatAddress, parsePrefix } from "@ocicat/net";
-import { NAT_TABLES, type NatOutgoingOptions, NftReconciler, natOutgoing, origin } from "@ocicat/nftables";
+import { NAT_TABLES, type NatOutgoingOptions, NftReconciler, natOutgoing } from "@ocicat/nftables";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Namespace } from "../support/namespace.ts";
 import { NfnetlinkSocket } from "../support/nfnetlink.ts";

@@ -1,3 +1,4 @@
+import { origin } from "@ocicat/kit";
 import { Attributes, messagesIn } from "@ocicat/netlink";
 import {
   baseChain,
@@ -9,7 +10,6 @@ import {
   meta,
   type NftKernel,
   NftReconciler,
-  origin,
   rule,
   table,
 } from "@ocicat/nftables";

@@ -1,3 +1,4 @@
+import { type Origin, origin } from "@ocicat/kit";
 import { type Address, type Family, type Ipv4, type Ipv6, Prefix } from "@ocicat/net";
 import {
   ACCEPT,
@@ -33,8 +34,6 @@ import {
   number,
   numberRange,
   type Operand,
-  type Origin,
-  origin,
   payload,
   prefixValue,
   RETURN,

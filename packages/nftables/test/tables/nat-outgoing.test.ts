@@ -1,3 +1,4 @@
+import { origin } from "@ocicat/kit";
 import { type Address, Prefix, parseAddress, parsePrefix } from "@ocicat/net";
 import {
   checkTable,
@@ -6,7 +7,6 @@ import {
   type NatOutgoingOptions,
   type NatPool,
   natOutgoing,
-  origin,
   renderBody,
   type Table,
   tableKey,

@@ -1,4 +1,5 @@
-import { checkTable, NftError, origin, renderBody, type Table, workloadGuard } from "@ocicat/nftables";
+import { origin } from "@ocicat/kit";
+import { checkTable, NftError, renderBody, type Table, workloadGuard } from "@ocicat/nftables";
 import { describe, expect, it } from "vitest";
 
 const pod = origin("an endpoint", { kind: "WorkloadEndpoint", name: "default/pod1" });

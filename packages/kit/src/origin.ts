@@ -4,7 +4,7 @@ export interface ResourceRef {
   readonly name: string;
 }
 
-/** Why an object exists: in words, and the resources it follows from. */
+/** Why a desired object exists: in words, and the resources it follows from. Nothing is programmed without one. */
 export interface Origin {
   readonly reason: string;
   readonly resources: readonly ResourceRef[];
@@ -24,6 +24,11 @@ export function mergeOrigins(first: Origin, ...others: readonly Origin[]): Origi
 
 export function describeResource({ kind, name }: ResourceRef): string {
   return `${kind} ${name}`;
+}
+
+/** One line: the reason, then the resources in brackets. */
+export function describeOrigin({ reason, resources }: Origin): string {
+  return resources.length === 0 ? reason : `${reason} [${resources.map(describeResource).join(", ")}]`;
 }
 
 /** What is read back without a comment of ours: nobody said why. */
