@@ -16,6 +16,7 @@ import {
   required,
 } from "./schema/index.ts";
 import { resourceStorage, type Storage } from "./storage.ts";
+import type { IneffectiveField } from "./without-effect.ts";
 
 /** What a rule may look at besides the resource itself. */
 export interface RuleContext<R = AnyResource> {
@@ -58,6 +59,8 @@ export interface KindParts<R extends AnyResource> {
   /** What the system puts in before a resource is stored, and nobody may choose. */
   readonly complete?: (resource: R) => R;
   readonly rules?: readonly Rule<R>[];
+  /** What one sets that this version stores and does not act on; nothing unless told. */
+  readonly withoutEffect?: (resource: R) => readonly IneffectiveField[];
   readonly columns: readonly Column<R>[];
   /** The columns of `-o wide`; the same ones unless told. */
   readonly wide?: readonly Column<R>[];
@@ -83,6 +86,8 @@ export interface Kind<R extends AnyResource = AnyResource> {
   readonly check: (resource: AnyResource, context?: RuleContext) => readonly Problem[];
   /** The resource with what the system puts in. Throws TypeError on one of another kind. */
   readonly complete: (resource: AnyResource) => R;
+  /** What it sets that changes nothing yet. Throws TypeError on one of another kind. */
+  readonly withoutEffect: (resource: AnyResource) => readonly IneffectiveField[];
 }
 
 export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> {
@@ -117,6 +122,7 @@ export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> 
       return [...checkMetadata(resource.metadata, nameRules), ...found];
     },
     complete: (resource: AnyResource) => complete(own(resource)),
+    withoutEffect: (resource: AnyResource) => parts.withoutEffect?.(own(resource)) ?? [],
   });
 }
 

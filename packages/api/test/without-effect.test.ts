@@ -1,32 +1,34 @@
 import { describe, expect, it } from "vitest";
-import { readDocument, storedWithoutEffect } from "../src/index.ts";
+import { type AnyResource, knownKind, readDocument } from "../src/index.ts";
 
 function document(kind: string, spec: object) {
   return readDocument({ apiVersion: "projectcalico.org/v3", kind, metadata: { name: "default" }, spec });
 }
 
+const withoutEffect = (resource: AnyResource) => knownKind(resource.kind).withoutEffect(resource);
+
 describe("what a resource sets that changes nothing yet", () => {
   it("is a pool's encapsulation", () => {
-    expect(storedWithoutEffect(document("IPPool", { cidr: "10.1.0.0/16", ipipMode: "CrossSubnet" }))).toEqual([
+    expect(withoutEffect(document("IPPool", { cidr: "10.1.0.0/16", ipipMode: "CrossSubnet" }))).toEqual([
       { field: "spec.ipipMode", value: "CrossSubnet", section: "encapsulation" },
     ]);
   });
 
   it("is what BGP does not do", () => {
     const spec = { asNumber: 64513, bindMode: "NodeIP", serviceClusterIPs: [{ cidr: "10.96.0.0/12" }] };
-    expect(storedWithoutEffect(document("BGPConfiguration", spec)).map(({ field }) => field)).toEqual([
+    expect(withoutEffect(document("BGPConfiguration", spec)).map(({ field }) => field)).toEqual([
       "spec.serviceClusterIPs",
       "spec.bindMode",
     ]);
   });
 
   it("is found in a FelixConfiguration by its own table", () => {
-    const fields = storedWithoutEffect(document("FelixConfiguration", { bpfEnabled: true, healthEnabled: true }));
+    const fields = withoutEffect(document("FelixConfiguration", { bpfEnabled: true, healthEnabled: true }));
     expect(fields.map(({ field }) => field)).toEqual(["spec.bpfEnabled"]);
   });
 
   it("is nothing where defaults stand", () => {
-    expect(storedWithoutEffect(document("IPPool", { cidr: "10.1.0.0/16" }))).toEqual([]);
-    expect(storedWithoutEffect(document("BGPConfiguration", {}))).toEqual([]);
+    expect(withoutEffect(document("IPPool", { cidr: "10.1.0.0/16" }))).toEqual([]);
+    expect(withoutEffect(document("BGPConfiguration", {}))).toEqual([]);
   });
 });

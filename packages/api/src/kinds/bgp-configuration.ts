@@ -19,6 +19,7 @@ import {
   required,
   text,
 } from "../schema/index.ts";
+import { storedOnly } from "../without-effect.ts";
 import { checkConfigurationName } from "./configuration-name.ts";
 
 const blocks = list(object({ cidr: required(network()) }));
@@ -66,6 +67,23 @@ export const bgpConfiguration = defineKind<BGPConfiguration>({
   name: checkConfigurationName,
   spec,
   rules: [checkForAll, checkMesh, checkCommunities],
+  withoutEffect: storedOnly<BGPConfigurationSpec>({
+    "announcing services": { serviceLoadBalancerIPs: [], serviceExternalIPs: [], serviceClusterIPs: [] },
+    "BGP communities": { communities: [], prefixAdvertisements: [] },
+    "BGP sessions": {
+      nodeMeshPassword: null,
+      nodeMeshMaxRestartTime: null,
+      bindMode: null,
+      localWorkloadPeeringIPV4: null,
+      localWorkloadPeeringIPV6: null,
+    },
+    "route programming": {
+      ignoredInterfaces: [],
+      programClusterRoutes: null,
+      ipv4NormalRoutePriority: null,
+      ipv6NormalRoutePriority: null,
+    },
+  }),
   columns: [
     { heading: "NAME", cell: ({ metadata }) => metadata.name },
     { heading: "LOGSEVERITY", cell: ({ spec }) => spec.logSeverityScreen ?? "" },

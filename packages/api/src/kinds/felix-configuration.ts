@@ -4,6 +4,7 @@ import type { Problem } from "../problem.ts";
 import type { Resource } from "../resource.ts";
 import { type Infer, object, optional } from "../schema/index.ts";
 import { selector } from "../selector/index.ts";
+import type { IneffectiveField } from "../without-effect.ts";
 import { checkConfigurationName } from "./configuration-name.ts";
 import { type FelixParameterName, type FelixParameters, felixParameters, type Parameter } from "./felix-parameters.ts";
 
@@ -20,6 +21,7 @@ export const felixConfiguration = defineKind<FelixConfiguration>({
   namespaced: false,
   spec,
   rules: [checkName, checkTableRanges],
+  withoutEffect: fieldsWithoutEffect,
   columns: [{ heading: "NAME", cell: ({ metadata }) => metadata.name }],
 });
 
@@ -34,13 +36,6 @@ export function felixSettings(layers: readonly Partial<FelixConfigurationSpec>[]
   const entries = Object.entries(felixParameters).map(([name, { standard }]) => [name, set.get(name) ?? standard]);
   // Each name has the type that its parameter gives it, in the layers and as the standard alike.
   return Object.fromEntries(entries) as FelixSettings;
-}
-
-export interface IneffectiveField {
-  /** `spec.bpfEnabled`. */
-  readonly field: string;
-  readonly value: unknown;
-  readonly section: string;
 }
 
 /** What is set to something else than its standard, and changes nothing yet: for telling whoever set it. */

@@ -18,6 +18,7 @@ import {
   required,
 } from "../schema/index.ts";
 import { selector } from "../selector/index.ts";
+import { storedOnly } from "../without-effect.ts";
 
 const encapsulation = choice("Never", "Always", "CrossSubnet");
 
@@ -58,6 +59,10 @@ export const ippool = defineKind<IPPool>({
   namespaced: false,
   spec,
   status,
+  withoutEffect: storedOnly<IPPoolSpec>({
+    encapsulation: { ipipMode: "Never", vxlanMode: "Never" },
+    allocation: { namespaceSelector: null },
+  }),
   rules: [checkBlockSize, checkRange, checkEncapsulation, checkUses, checkUnchanged, checkOverlap],
   columns: [
     { heading: "NAME", cell: ({ metadata }) => metadata.name },

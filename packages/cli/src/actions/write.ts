@@ -1,4 +1,4 @@
-import { storedWithoutEffect } from "@ocicat/api";
+import { knownKind } from "@ocicat/api";
 import type { Change } from "@ocicat/client";
 import { DEFAULT_NAMESPACE } from "../commands/options.ts";
 import type { Verb, WriteOptions } from "../commands/write.ts";
@@ -27,7 +27,7 @@ function report({ tell }: Surroundings, { resource }: Manifest, change: Change |
     tell(`${titleOf(resource)} is there already and was left alone`);
     return;
   }
-  for (const { field, section } of storedWithoutEffect(resource)) {
+  for (const { field, section } of knownKind(resource.kind).withoutEffect(resource)) {
     tell(`${titleOf(resource)}: ${field} is stored, and has no effect in this version (${section})`);
   }
 }
