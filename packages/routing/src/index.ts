@@ -5,6 +5,7 @@ export {
   type EndpointRow,
   type LearnedRow,
   type NodeRow,
+  type OwnAddress,
   type PoolRow,
 } from "./inputs.ts";
 export { isPassive, type MeshPeer, type MeshSettings, meshPeers } from "./mesh.ts";

@@ -11,11 +11,18 @@ export interface PoolRow {
   readonly disableBgpExport: boolean;
 }
 
+/** An address of a node with the subnet that it is in. */
+export interface OwnAddress {
+  readonly address: Address;
+  readonly subnet: Prefix;
+}
+
 /** What routing needs of a Node. */
 export interface NodeRow {
   readonly name: string;
-  /** The node's own address and its subnet; undefined while the node has none. */
-  readonly ipv4: { readonly address: Address; readonly subnet: Prefix } | undefined;
+  /** The node's own address of either family; undefined while it has none. */
+  readonly ipv4: OwnAddress | undefined;
+  readonly ipv6: OwnAddress | undefined;
   /** The node's own AS number, where it differs from the cluster's. */
   readonly asNumber: number | undefined;
   /** Set: the node is a route reflector and takes no part in the mesh. */

@@ -165,6 +165,7 @@ describe("meshPeers", () => {
   const node = (name: string, address: string, extra: Partial<NodeRow> = {}): NodeRow => ({
     name,
     ipv4: { address: parseAddress(address), subnet: parsePrefix(`${address}/24`, { hostBits: "clear" }) },
+    ipv6: undefined,
     asNumber: undefined,
     routeReflectorClusterId: undefined,
     ...extra,

@@ -1,7 +1,7 @@
 import { type BGPConfiguration, compileSelector, type IPPool, type Node, type WorkloadEndpoint } from "@ocicat/api";
 import type { IpamPool } from "@ocicat/ipam";
 import { Prefix, parseAddress, parsePrefix } from "@ocicat/net";
-import type { EndpointRow, NodeRow, PoolRow } from "@ocicat/routing";
+import type { EndpointRow, NodeRow, OwnAddress, PoolRow } from "@ocicat/routing";
 
 /** The forms that resolvers work with, made from resources: addresses are numbers here, and only what is needed is kept. */
 
@@ -40,11 +40,12 @@ export interface AgentNodeRow extends NodeRow {
 }
 
 export function nodeRow(node: Node): AgentNodeRow {
-  const text = node.spec.bgp?.ipv4Address;
+  const { ipv4Address, ipv6Address } = node.spec.bgp ?? {};
   return {
     labels: node.metadata.labels ?? {},
     name: node.metadata.name,
-    ipv4: text === undefined || text === "" ? undefined : interfaceAddress(text),
+    ipv4: ownAddress(ipv4Address),
+    ipv6: ownAddress(ipv6Address),
     asNumber: node.spec.bgp?.asNumber,
     routeReflectorClusterId: node.spec.bgp?.routeReflectorClusterID || undefined,
   };
@@ -90,8 +91,10 @@ export function bgpSettingsRow(configuration: BGPConfiguration): BgpSettingsRow 
   };
 }
 
-function interfaceAddress(text: string) {
-  const [address = "", length = "32"] = text.split("/");
-  const parsed = parseAddress(address);
-  return { address: parsed, subnet: Prefix.of(parsed, Number(length)) };
+/** address/length; without a length the address is all of its subnet. */
+function ownAddress(text: string | undefined): OwnAddress | undefined {
+  if (text === undefined || text === "") return undefined;
+  const [head = "", length] = text.split("/");
+  const address = parseAddress(head);
+  return { address, subnet: length === undefined ? Prefix.host(address) : Prefix.of(address, Number(length)) };
 }
