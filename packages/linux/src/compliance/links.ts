@@ -1,7 +1,13 @@
-import { parseMac } from "@ocicat/net";
+import { type Ipv4, parseAddress, parseMac } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
 import { address, CALI_MAC, linkAddress, linkNamed, plug, refused, route, succeed, via } from "./build.ts";
 import type { Subject } from "./fixture.ts";
+
+function ipv4(text: string): Ipv4 {
+  const parsed = parseAddress(text);
+  if (typeof parsed === "number") return parsed;
+  throw new TypeError(`${text} is not IPv4`);
+}
 
 export function linkCompliance(namespace: () => Subject): void {
   describe("links", () => {
@@ -91,7 +97,36 @@ export function linkCompliance(namespace: () => Subject): void {
         op: "link.vxlan",
         vxlan: { name: "octx", id: 4096, port: 4789, local, parent: link.index, mtu: 1400 },
       });
-      expect(linkNamed(kernel, "octx")).toMatchObject({ kind: "vxlan", mtu: 1400, up: false });
+      const tunnel = { kind: "vxlan", id: 4096, port: 4789, local, parent: link.index, learning: false };
+      expect(linkNamed(kernel, "octx")).toMatchObject({ kind: "vxlan", mtu: 1400, up: false, tunnel });
+      expect(linkNamed(kernel, link.name).tunnel).toBeUndefined();
+    });
+
+    it("its checksums can be left to the device, or not", () => {
+      const { kernel } = namespace();
+      succeed(kernel, { op: "link.vxlan", vxlan: { name: "octx", id: 4096, port: 4789 } });
+      expect(kernel.txChecksumOffload("octx")).toBe(true);
+      kernel.setTxChecksumOffload("octx", false);
+      expect(kernel.txChecksumOffload("octx")).toBe(false);
+      expect(() => kernel.txChecksumOffload("octnone")).toThrow("ENODEV");
+    });
+
+    it("an IPIP device has no MAC and knows its ends, where the kernel has IPIP at all", () => {
+      const { kernel } = namespace();
+      const ends = { local: ipv4("192.0.2.1"), remote: ipv4("192.0.2.2") };
+      const [outcome] = kernel.apply([{ op: "link.ipip", ipip: { name: "octi", ...ends, mtu: 1400 } }]);
+      if (outcome !== undefined) {
+        expect(outcome).toMatchObject({ errno: "EOPNOTSUPP", message: "Unknown device type" });
+        expect(kernel.link("octi")).toBeUndefined();
+        return;
+      }
+      expect(linkNamed(kernel, "octi")).toMatchObject({
+        kind: "ipip",
+        mtu: 1400,
+        mac: undefined,
+        up: false,
+        tunnel: { kind: "ipip", ...ends },
+      });
     });
 
     it("a name that is taken is EEXIST, here or where the peer is born, and nothing is made", () => {

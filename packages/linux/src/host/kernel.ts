@@ -37,6 +37,7 @@ import { applyOperations } from "./apply.ts";
 import { LinkDeletion } from "./link-deletion.ts";
 import { groupBits, NetlinkMonitor } from "./monitor.ts";
 import { commitTransaction, queryNft } from "./nft.ts";
+import { readTxChecksumOffload, writeTxChecksumOffload } from "./offload.ts";
 import { readSysctlFile, writeSysctlFile } from "./sysctl.ts";
 
 export interface OpenKernelOptions {
@@ -150,6 +151,14 @@ class HostKernel implements Kernel {
         monitor.close();
       },
     };
+  }
+
+  txChecksumOffload(name: string): boolean {
+    return withNetns(this.#namespace, () => readTxChecksumOffload(name));
+  }
+
+  setTxChecksumOffload(name: string, on: boolean): void {
+    withNetns(this.#namespace, () => writeTxChecksumOffload(name, on));
   }
 
   readSysctl(path: string): string | undefined {

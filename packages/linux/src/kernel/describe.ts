@@ -36,6 +36,8 @@ function subjectOf(operation: KernelOperation): string {
       return operation.name;
     case "link.vxlan":
       return operation.vxlan.name;
+    case "link.ipip":
+      return operation.ipip.name;
   }
 }
 

@@ -2,7 +2,7 @@ import type { Family } from "@ocicat/net";
 import { errnoNumber } from "./errno.ts";
 import { KernelError } from "./error.ts";
 import { addAddress, deleteAddress } from "./fake/addresses.ts";
-import { createBridge, createVeth, createVxlan, deleteLink, setLink } from "./fake/links.ts";
+import { createBridge, createIpip, createVeth, createVxlan, deleteLink, setLink } from "./fake/links.ts";
 import { localRoutes } from "./fake/local-table.ts";
 import { type FakeNamespace, FakeNetwork, linkView } from "./fake/namespace.ts";
 import { deleteForwardingEntry, deleteNeighbour, replaceForwardingEntry, replaceNeighbour } from "./fake/neighbours.ts";
@@ -146,6 +146,15 @@ export class FakeKernel implements Kernel {
     return monitor;
   }
 
+  txChecksumOffload(name: string): boolean {
+    return this.#linkNamed(name).txChecksumOffload;
+  }
+
+  setTxChecksumOffload(name: string, on: boolean): void {
+    this.#otherWrites += 1;
+    this.#linkNamed(name).txChecksumOffload = on;
+  }
+
   readSysctl(path: string): string | undefined {
     checkSysctlPath(path);
     return this.#state().sysctls.read(path);
@@ -183,6 +192,12 @@ export class FakeKernel implements Kernel {
     this.#open = false;
     for (const monitor of this.#monitors) monitor.close();
     this.#monitors.clear();
+  }
+
+  #linkNamed(name: string) {
+    const link = this.#state().linkNamed(name);
+    if (link !== undefined) return link;
+    throw new KernelError({ operation: "asking for an offload", number: errnoNumber("ENODEV"), where: name });
   }
 
   #state(): FakeNamespace {
@@ -249,6 +264,9 @@ function perform(namespace: FakeNamespace, operation: KernelOperation): void {
       break;
     case "link.vxlan":
       createVxlan(namespace, operation.vxlan);
+      break;
+    case "link.ipip":
+      createIpip(namespace, operation.ipip);
       break;
     case "link.delete":
       deleteLink(namespace, operation.index);

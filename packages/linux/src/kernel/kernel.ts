@@ -1,4 +1,4 @@
-import type { Address, Family, Mac, Prefix } from "@ocicat/net";
+import type { Address, Family, Ipv4, Mac, Prefix } from "@ocicat/net";
 
 /** A network interface, by the kernel's index in one network namespace. */
 export interface Link {
@@ -17,7 +17,23 @@ export interface Link {
   readonly master: number;
   /** For veth: the peer's index, in the peer's namespace. */
   readonly peerIndex: number | undefined;
+  /** For VXLAN and IPIP devices: what they were made with. */
+  readonly tunnel: Tunnel | undefined;
 }
+
+/** How a tunnel device wraps what is sent by it. None of it can be changed while the device exists. */
+export type Tunnel =
+  | {
+      readonly kind: "vxlan";
+      readonly id: number;
+      readonly port: number;
+      readonly local: Address | undefined;
+      /** Index of the device that the outer packets leave by; 0 if none was named. */
+      readonly parent: number;
+      readonly learning: boolean;
+    }
+  /** Undefined: any. With neither it is the device that takes all IPIP packets no other one wants, and sends by route. */
+  | { readonly kind: "ipip"; readonly local: Ipv4 | undefined; readonly remote: Ipv4 | undefined };
 
 export interface LinkAddress {
   readonly linkIndex: number;
@@ -121,6 +137,17 @@ export interface VxlanSpec {
   readonly mtu?: number | undefined;
 }
 
+/**
+ * An IPIP device (RFC 2003): IPv4 packets in IPv4 packets, without a MAC. Without `local` and `remote` the next hop of each
+ * route is the far end. The kernel makes one such device named tunl0 by itself, in each namespace, when it learns IPIP.
+ */
+export interface IpipSpec {
+  readonly name: string;
+  readonly local?: Ipv4 | undefined;
+  readonly remote?: Ipv4 | undefined;
+  readonly mtu?: number | undefined;
+}
+
 /** One write. Batched writes are sent together and each is answered by itself. */
 export type KernelOperation =
   /** Adds, or replaces the route of the same identity, whoever put it there. */
@@ -150,6 +177,8 @@ export type KernelOperation =
       readonly mtu?: number | undefined;
     }
   | { readonly op: "link.vxlan"; readonly vxlan: VxlanSpec }
+  /** EOPNOTSUPP: this kernel has no IPIP. EEXIST also if asking for it made the kernel learn IPIP, and tunl0 came by itself. */
+  | { readonly op: "link.ipip"; readonly ipip: IpipSpec }
   | { readonly op: "link.delete"; readonly index: number };
 
 export interface LinkChange {
@@ -231,6 +260,11 @@ export interface Kernel {
    * goes down, or away, without a word on them. After `resync`, and after a link went down, read again.
    */
   monitor(groups: readonly MonitorGroup[], onEvent: (events: readonly KernelEvent[]) => void): KernelMonitor;
+
+  /** Whether checksums of packets sent by a link are left to the device (ETHTOOL_GTXCSUM). Throws KernelError. */
+  txChecksumOffload(name: string): boolean;
+  /** Throws KernelError; EOPNOTSUPP where the device cannot. */
+  setTxChecksumOffload(name: string, on: boolean): void;
 
   /** Path below /proc/sys: "net/ipv4/conf/cali123/proxy_arp". Without the final newline; undefined if absent. */
   readSysctl(path: string): string | undefined;

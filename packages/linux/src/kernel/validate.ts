@@ -52,6 +52,8 @@ function objections(operation: KernelOperation): Objection[] {
         parent === undefined ? undefined : index(parent),
       ];
     }
+    case "link.ipip":
+      return [name(operation.ipip.name), mtu(operation.ipip.mtu)];
     case "link.delete":
       return [index(operation.index)];
   }

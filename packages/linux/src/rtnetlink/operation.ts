@@ -1,7 +1,7 @@
 import type { MessageWriter } from "@ocicat/netlink";
 import type { KernelOperation } from "../kernel/kernel.ts";
 import { encodeAddAddress, encodeDeleteAddress } from "./address.ts";
-import { encodeBridge, encodeDeleteLink, encodeSetLink, encodeVeth, encodeVxlan } from "./link.ts";
+import { encodeBridge, encodeDeleteLink, encodeSetLink, encodeVeth } from "./link.ts";
 import {
   encodeDeleteForwardingEntry,
   encodeDeleteNeighbour,
@@ -10,6 +10,7 @@ import {
 } from "./neighbour.ts";
 import { encodeDeleteRoute, encodeReplaceRoute } from "./route.ts";
 import { encodeAddRule, encodeDeleteRule } from "./rule.ts";
+import { encodeIpip, encodeVxlan } from "./tunnel.ts";
 
 /** Appends the one message that an operation is. `flags` are added to the operation's own. */
 export function encodeOperation(out: MessageWriter, flags: number, sequence: number, operation: KernelOperation): void {
@@ -55,6 +56,9 @@ export function encodeOperation(out: MessageWriter, flags: number, sequence: num
       break;
     case "link.vxlan":
       encodeVxlan(out, flags, sequence, operation.vxlan);
+      break;
+    case "link.ipip":
+      encodeIpip(out, flags, sequence, operation.ipip);
       break;
     case "link.delete":
       encodeDeleteLink(out, flags, sequence, operation.index);

@@ -9,7 +9,7 @@ export HOME=/run TMPDIR=/run PATH="$OCT_ROOT/node_modules/.bin:/usr/local/sbin:/
 uname -r >"$OCT_WORK/kernel"
 (
   set -e
-  for module in veth bridge vxlan nf_tables; do modprobe -d "$OCT_WORK" "$module"; done
+  for module in veth bridge vxlan ipip nf_tables; do modprobe -d "$OCT_WORK" "$module"; done
   ip link set lo up
   cd "$OCT_ROOT"
   vitest run --no-cache --test-timeout=60000 --reporter=json --outputFile="$OCT_WORK/report.json" \

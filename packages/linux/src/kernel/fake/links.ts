@@ -1,5 +1,5 @@
 import { familyOf, parseAddress } from "@ocicat/net";
-import type { KernelOperation, LinkChange, VethSpec, VxlanSpec } from "../kernel.ts";
+import type { IpipSpec, KernelOperation, LinkChange, VethSpec, VxlanSpec } from "../kernel.ts";
 import { addConnectedRoute, flushLinkAddresses } from "./addresses.ts";
 import { type FakeLink, type FakeNamespace, flushNeighbours, linkView, tellLink } from "./namespace.ts";
 import { refuse } from "./refusal.ts";
@@ -49,7 +49,7 @@ export function createBridge(namespace: FakeNamespace, { name, mac, mtu }: Opera
 /** Outer Ethernet, IPv4, UDP and VXLAN headers. */
 const VXLAN_OVERHEAD = 50;
 
-export function createVxlan(namespace: FakeNamespace, { name, mac, mtu, parent }: VxlanSpec): void {
+export function createVxlan(namespace: FakeNamespace, { name, mac, mtu, parent, id, port, local }: VxlanSpec): void {
   refuseTaken(namespace, name);
   checkMtu("vxlan", mtu);
   const lower = parent === undefined ? undefined : requireLink(namespace, parent);
@@ -60,6 +60,25 @@ export function createVxlan(namespace: FakeNamespace, { name, mac, mtu, parent }
       name,
       mtu: mtu ?? (lower?.mtu ?? ETHERNET.mtu) - VXLAN_OVERHEAD,
       mac: mac ?? namespace.network.nextMac(),
+      tunnel: { kind: "vxlan", id, port, local, parent: parent ?? 0, learning: false },
+    }),
+  );
+}
+
+/** The outer IPv4 header. */
+const IPIP_OVERHEAD = 20;
+
+export function createIpip(namespace: FakeNamespace, { name, mtu, local, remote }: IpipSpec): void {
+  refuseTaken(namespace, name);
+  checkMtu("ipip", mtu);
+  tellLink(
+    namespace.addLink({
+      ...ETHERNET,
+      kind: "ipip",
+      name,
+      mtu: mtu ?? ETHERNET.mtu - IPIP_OVERHEAD,
+      mac: undefined,
+      tunnel: { kind: "ipip", local, remote },
     }),
   );
 }

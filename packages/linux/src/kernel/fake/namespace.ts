@@ -1,6 +1,6 @@
 import type { Mac } from "@ocicat/net";
 import { parseMac } from "@ocicat/net";
-import type { ForwardingEntry, Link, LinkAddress, Neighbour, Route, Rule } from "../kernel.ts";
+import type { ForwardingEntry, Link, LinkAddress, Neighbour, Route, Rule, Tunnel } from "../kernel.ts";
 import { Notifier } from "./notifier.ts";
 import { Sysctls } from "./sysctls.ts";
 
@@ -11,7 +11,10 @@ export interface FakeLink {
   index: number;
   name: string;
   mtu: number;
-  mac: Mac;
+  /** Undefined for a device that has none: IPIP. */
+  mac: Mac | undefined;
+  readonly tunnel?: Tunnel | undefined;
+  txChecksumOffload: boolean;
   up: boolean;
   /** Index in the same namespace; 0 if none. */
   master: number;
@@ -68,8 +71,15 @@ export class FakeNamespace {
     this.addLink({ kind: "", loopback: true, name: "lo", mtu: 65536, mac: NO_MAC, peer: undefined });
   }
 
-  addLink(birth: Pick<FakeLink, "kind" | "loopback" | "name" | "mtu" | "mac" | "peer">): FakeLink {
-    const link: FakeLink = { ...birth, index: this.nextIndex(), up: false, master: 0, home: this };
+  addLink(birth: Pick<FakeLink, "kind" | "loopback" | "name" | "mtu" | "mac" | "peer" | "tunnel">): FakeLink {
+    const link: FakeLink = {
+      ...birth,
+      index: this.nextIndex(),
+      txChecksumOffload: true,
+      up: false,
+      master: 0,
+      home: this,
+    };
     this.links.set(link.index, link);
     this.sysctls.addLink(link.name);
     return link;
@@ -106,8 +116,9 @@ function standardRules(family: 4 | 6): Rule[] {
 
 /** As the kernel shows it. */
 export function linkView(link: FakeLink): Link {
-  const { index, name, kind, mtu, mac, up, loopback, master } = link;
-  return { index, name, kind, mtu, mac, up, running: hasCarrier(link), loopback, master, peerIndex: link.peer?.index };
+  const { index, name, kind, mtu, mac, up, loopback, master, tunnel } = link;
+  const peerIndex = link.peer?.index;
+  return { index, name, kind, mtu, mac, up, running: hasCarrier(link), loopback, master, peerIndex, tunnel };
 }
 
 function hasCarrier(link: FakeLink): boolean {
