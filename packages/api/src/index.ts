@@ -4,6 +4,7 @@ export { checkResource, type DocumentOptions, readDocument } from "./document.ts
 export * from "./ipam/index.ts";
 export { keyPrefix, knownKind, parseResourceKey, type ResourceKey, resourceKey } from "./keys.ts";
 export { type BGPConfiguration, type BGPConfigurationSpec, bgpConfiguration } from "./kinds/bgp-configuration.ts";
+export { type BGPPeer, type BGPPeerSpec, bgpPeer, type PeerEndpoint, parsePeerIP } from "./kinds/bgp-peer.ts";
 export {
   type BlockAffinityResource,
   type BlockAffinityResourceSpec,

@@ -1,5 +1,6 @@
 import type { Kind } from "./define-kind.ts";
 import { bgpConfiguration } from "./kinds/bgp-configuration.ts";
+import { bgpPeer } from "./kinds/bgp-peer.ts";
 import { blockAffinity } from "./kinds/block-affinity.ts";
 import { clusterInformation } from "./kinds/cluster-information.ts";
 import { felixConfiguration } from "./kinds/felix-configuration.ts";
@@ -12,6 +13,7 @@ import { workloadEndpoint } from "./kinds/workload-endpoint.ts";
 /** Every kind there is. Adding one: its file in kinds/, and a line here. */
 export const kinds: readonly Kind[] = Object.freeze([
   bgpConfiguration,
+  bgpPeer,
   blockAffinity,
   clusterInformation,
   felixConfiguration,

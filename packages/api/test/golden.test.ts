@@ -62,6 +62,7 @@ describe("what a real Calico stored", () => {
     expect(new Set(ours.map((row) => row.kind))).toEqual(
       new Set([
         "BGPConfiguration",
+        "BGPPeer",
         "BlockAffinity",
         "ClusterInformation",
         "FelixConfiguration",
@@ -104,6 +105,8 @@ describe("good input", () => {
   it("is there for each kind that the files hold", () => {
     expect(good.map(({ title }) => title)).toEqual([
       "BGPConfiguration default of bgp.yaml",
+      "BGPPeer rack-tor of bgp.yaml",
+      "BGPPeer node2-peer of bgp.yaml",
       "FelixConfiguration default of bgp.yaml",
       "FelixConfiguration node.node1 of bgp.yaml",
       "IPReservation resv of bgp.yaml",
@@ -171,6 +174,7 @@ describe("tables", () => {
     ["026-get-node-wide", "node", { wide: true }],
     ["028-get-wep-A", "workloadendpoints", { showNamespace: true }],
     ["032-get-wep-n", "wep", { showNamespace: true }],
+    ["046-get-bgppeer-wide", "bgppeer", { wide: true }],
     ["048-get-bgpconfig-wide", "bgpconfig", { wide: true }],
     ["052-get-felixconfig-wide", "felixconfig", { wide: true }],
     ["070-get-ipreservation", "ipreservation", {}],

@@ -30,7 +30,7 @@ describe("what is refused: exit code 1, one line that says what, where and how t
   afterAll(() => datastore.stop());
   const run = (line: string) => terminal({ env: { ETCD_ENDPOINTS: datastore.endpoint } })(...argsOf(line));
 
-  const KINDS = "use one of bgpconfigurations, blockaffinities, clusterinformations, felixconfigurations,";
+  const KINDS = "use one of bgpconfigurations, bgppeers, blockaffinities, clusterinformations, felixconfigurations,";
   const cases: readonly (readonly [line: string, ...parts: string[]])[] = [
     ["get all", '"all" is not a kind of resource', KINDS],
     ["get wibble", '"wibble" is not a kind of resource', KINDS],

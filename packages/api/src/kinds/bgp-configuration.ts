@@ -20,6 +20,7 @@ import {
   text,
 } from "../schema/index.ts";
 import { storedOnly } from "../without-effect.ts";
+import { bgpPassword } from "./bgp-password.ts";
 import { checkConfigurationName } from "./configuration-name.ts";
 
 const blocks = list(object({ cidr: required(network()) }));
@@ -39,9 +40,7 @@ const spec = object({
     [],
   ),
   listenPort: optional(port(), 0),
-  nodeMeshPassword: optional(
-    object({ secretKeyRef: optional(object({ name: optional(text(), ""), key: required(text()) })) }),
-  ),
+  nodeMeshPassword: optional(bgpPassword),
   nodeMeshMaxRestartTime: optional(duration()),
   bindMode: optional(choice("None", "NodeIP")),
   ignoredInterfaces: optional(

@@ -1,0 +1,147 @@
+import { type Address, familyOf, formatAddress, parseAddress } from "@ocicat/net";
+import { defineKind } from "../define-kind.ts";
+import type { Problem } from "../problem.ts";
+import type { Resource } from "../resource.ts";
+import {
+  accept,
+  address,
+  asNumber,
+  choice,
+  duration,
+  flag,
+  type Infer,
+  integer,
+  list,
+  nodeName,
+  object,
+  optional,
+  refuse,
+  type ScalarSchema,
+  text,
+} from "../schema/index.ts";
+import { selector } from "../selector/index.ts";
+import { storedOnly } from "../without-effect.ts";
+import { bgpPassword } from "./bgp-password.ts";
+
+const spec = object({
+  node: optional(nodeName(), ""),
+  nodeSelector: optional(selector(), ""),
+  peerIP: optional(peerAddress(), ""),
+  asNumber: optional(asNumber(), 0),
+  localASNumber: optional(asNumber(), 0),
+  peerSelector: optional(selector(), ""),
+  keepOriginalNextHop: optional(flag(), false),
+  nextHopMode: optional(choice("Auto", "Self", "Keep")),
+  password: optional(bgpPassword),
+  sourceAddress: optional(choice("UseNodeIP", "None")),
+  maxRestartTime: optional(duration()),
+  keepaliveTime: optional(duration()),
+  numAllowedLocalASNumbers: optional(integer(0, 0x7fff_ffff)),
+  ttlSecurity: optional(integer(0, 255)),
+  reachableBy: optional(address(), ""),
+  filters: optional(list(text()), []),
+  localWorkloadSelector: optional(selector(), ""),
+  reversePeering: optional(choice("Auto", "Manual")),
+});
+
+export interface BGPPeerSpec extends Infer<typeof spec> {}
+/** Whom which nodes speak BGP with, besides the mesh between nodes. */
+export type BGPPeer = Resource<BGPPeerSpec, unknown, "BGPPeer">;
+
+export const bgpPeer = defineKind<BGPPeer>({
+  kind: "BGPPeer",
+  plural: "bgppeers",
+  aliases: ["bgpp", "bgpps", "bp", "bps"],
+  namespaced: false,
+  spec,
+  rules: [checkNodes, checkPeer, checkWorkloads, checkNextHop, checkReachableBy],
+  withoutEffect: storedOnly<BGPPeerSpec>({
+    "filters of routes": { filters: [] },
+    "peers behind a gateway of their own": { reachableBy: null },
+    "peering with workloads": { localWorkloadSelector: null },
+    "protected sessions: the peering stays down": { password: null, ttlSecurity: null },
+  }),
+  columns: [
+    { heading: "NAME", cell: ({ metadata }) => metadata.name },
+    { heading: "PEERIP", cell: ({ spec }) => spec.peerIP ?? "" },
+    { heading: "NODE", cell: ({ spec }) => spec.node ?? spec.nodeSelector ?? "(global)" },
+    { heading: "ASN", cell: ({ spec }) => String(spec.asNumber ?? 0) },
+  ],
+});
+
+/** A peer's address, and its port if it is not the usual one. */
+export interface PeerEndpoint {
+  readonly address: Address;
+  readonly port: number | undefined;
+}
+
+/** `address`, `address:port` for IPv4, `[address]:port` for IPv6; undefined for anything else. */
+export function parsePeerIP(value: string): PeerEndpoint | undefined {
+  const [, six, four, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value) ?? [];
+  const port = digits === undefined ? undefined : Number(digits);
+  if (port !== undefined && (port < 1 || port > 65_535)) return undefined;
+  const host = attempt(six ?? four ?? value);
+  if (host === undefined || (six !== undefined && familyOf(host) !== 6)) return undefined;
+  return { address: host, port };
+}
+
+function peerAddress(): ScalarSchema<string> {
+  return text("an IP address, or one with a port: 10.0.0.1:179, [fd00::1]:179", (value) =>
+    parsePeerIP(value) === undefined ? refuse("peer-ip") : accept(value),
+  );
+}
+
+function attempt(value: string): Address | undefined {
+  try {
+    return parseAddress(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function* checkNodes({ spec }: BGPPeer): Iterable<Problem> {
+  if (spec.node === undefined || spec.nodeSelector === undefined) return;
+  const message = "cannot be set beside spec.nodeSelector: a peering is of one node, or of those selected";
+  yield { field: "spec.node", value: spec.node, rule: "node-selector", message };
+}
+
+function* checkPeer({ spec }: BGPPeer): Iterable<Problem> {
+  if (spec.peerSelector === undefined) return;
+  for (const name of ["peerIP", "asNumber"] as const) {
+    if (spec[name] === undefined) continue;
+    const message = "cannot be set beside spec.peerSelector: the nodes selected have their own";
+    yield { field: `spec.${name}`, value: spec[name], rule: "peer-selector", message };
+  }
+}
+
+function* checkWorkloads({ spec }: BGPPeer): Iterable<Problem> {
+  if (spec.localWorkloadSelector === undefined) return;
+  for (const name of ["peerIP", "peerSelector"] as const) {
+    if (spec[name] === undefined) continue;
+    const message = "cannot be set beside spec.localWorkloadSelector: the workloads selected are the peers";
+    yield { field: `spec.${name}`, value: spec[name], rule: "workload-selector", message };
+  }
+  if (spec.asNumber !== undefined) return;
+  const message = "is needed with spec.localWorkloadSelector: a workload has no AS number of its own";
+  yield { field: "spec.asNumber", value: undefined, rule: "required", message };
+}
+
+function* checkNextHop({ spec }: BGPPeer): Iterable<Problem> {
+  if (spec.keepOriginalNextHop !== true || spec.nextHopMode === undefined) return;
+  const message = "cannot be set beside spec.keepOriginalNextHop, its older form";
+  yield { field: "spec.nextHopMode", value: spec.nextHopMode, rule: "next-hop", message };
+}
+
+function* checkReachableBy({ spec }: BGPPeer): Iterable<Problem> {
+  const { reachableBy, peerIP } = spec;
+  if (reachableBy === undefined) return;
+  const peer = peerIP === undefined ? undefined : parsePeerIP(peerIP);
+  const field = "spec.reachableBy";
+  if (peer === undefined) {
+    const message = "cannot be set without spec.peerIP, whose gateway it is";
+    yield { field, value: reachableBy, rule: "reachable-by", message };
+  } else if (familyOf(parseAddress(reachableBy)) !== familyOf(peer.address)) {
+    const message = `is of another family than the peer, ${formatAddress(peer.address)}`;
+    yield { field, value: reachableBy, rule: "family", message };
+  }
+}
