@@ -10,6 +10,8 @@ uname -r >"$OCT_WORK/kernel"
 (
   set -e
   for module in veth bridge vxlan ipip nf_tables; do modprobe -d "$OCT_WORK" "$module"; done
+  # Else every new namespace has a tunl0 by itself.
+  echo 1 >/proc/sys/net/core/fb_tunnels_only_for_init_net
   ip link set lo up
   cd "$OCT_ROOT"
   vitest run --no-cache --test-timeout=60000 --reporter=json --outputFile="$OCT_WORK/report.json" \
