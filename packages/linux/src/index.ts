@@ -1,6 +1,15 @@
 export { type Capture, type CapturedFrame, type CaptureOptions, openCapture } from "./capture/capture.ts";
-export { type PcapFrame, pcapHeader, pcapRecord } from "./capture/pcap.ts";
+export {
+  type CookedFrame,
+  cookedFrame,
+  type LinkType,
+  linkTypeOf,
+  type PcapFrame,
+  pcapHeader,
+  pcapRecord,
+} from "./capture/pcap.ts";
 export { type OpenKernelOptions, openKernel } from "./host/kernel.ts";
 export * from "./kernel/index.ts";
 export * from "./namespace/index.ts";
+export { openPacketSender, type PacketSender, type PacketSenderOptions } from "./probe/sender.ts";
 export type { FdWatch, WatchFd } from "./socket/fd-watcher.ts";

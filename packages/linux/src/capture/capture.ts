@@ -7,6 +7,7 @@ import {
   getsockopt,
   if_nametoindex,
   ioctlBytes,
+  PACKET_OTHERHOST,
   PACKET_OUTGOING,
   PACKET_STATISTICS,
   recvfrom,
@@ -34,6 +35,12 @@ export interface CapturedFrame extends PcapFrame {
   readonly linkIndex: number;
   /** Sent by this namespace; else received. */
   readonly outgoing: boolean;
+  /** Received, and by its link-layer address meant for another machine: the kernel looks no further at it. */
+  readonly forOthers: boolean;
+  /** EtherType of what follows the link-layer header, where there is one. */
+  readonly etherType: number;
+  /** ARPHRD_*: what kind of interface it was seen on (see linkTypeOf). */
+  readonly hardwareType: number;
 }
 
 export interface CaptureOptions {
@@ -145,12 +152,17 @@ class PacketCapture implements Capture {
   #frame(seen: Uint8Array, length: number): CapturedFrame {
     check("reading a capture's time", ioctlBytes(this.#fd, SIOCGSTAMPNS, this.#time));
     const time = new DataView(this.#time.buffer);
+    const address = new DataView(this.#address.buffer);
+    const packetType = address.getUint8(10);
     return {
       timestamp: time.getBigInt64(0, true) * 1_000_000_000n + time.getBigInt64(8, true),
       bytes: seen.slice(0, this.#snapLength),
       length,
-      linkIndex: new DataView(this.#address.buffer).getInt32(4, true),
-      outgoing: this.#address[10] === PACKET_OUTGOING,
+      linkIndex: address.getInt32(4, true),
+      outgoing: packetType === PACKET_OUTGOING,
+      forOthers: packetType === PACKET_OTHERHOST,
+      etherType: address.getUint16(2),
+      hardwareType: address.getUint16(8, true),
     };
   }
 

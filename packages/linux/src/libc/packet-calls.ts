@@ -23,6 +23,8 @@ export const SOL_PACKET = 263;
 export const PACKET_STATISTICS = 6;
 /** Every protocol, sent and received. */
 export const ETH_P_ALL = 3;
+/** sockaddr_ll's packet type of what is for another machine. */
+export const PACKET_OTHERHOST = 3;
 /** sockaddr_ll's packet type of what this machine sends. */
 export const PACKET_OUTGOING = 4;
 /** When the last datagram read arrived: two 64-bit words, seconds and nanoseconds. */

@@ -12,6 +12,17 @@ export const setsockopt: (fd: number, level: number, name: number, value: Uint8A
 const sendCall = library.func("long send(int fd, const void *bytes, size_t length, int flags)");
 export const send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number = sendCall;
 
+export const sendto: (
+  fd: number,
+  bytes: Uint8Array,
+  length: number,
+  flags: number,
+  address: Uint8Array,
+  addressLength: number,
+) => number = library.func(
+  "long sendto(int fd, const void *bytes, size_t length, int flags, const void *address, unsigned int addressLength)",
+);
+
 /** As `send`, on a thread of the pool: for requests that keep the kernel busy. The bytes must stay as they are until then. */
 export function sendOnThread(fd: number, bytes: Uint8Array, length: number): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -2,7 +2,14 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { type CapturedFrame, type CaptureOptions, openCapture, pcapHeader, pcapRecord } from "../../src/index.ts";
+import {
+  type CapturedFrame,
+  type CaptureOptions,
+  cookedFrame,
+  openCapture,
+  pcapHeader,
+  pcapRecord,
+} from "../../src/index.ts";
 import { cleanup, run, testDirectory, testNetns } from "../helpers.ts";
 
 /** Two namespaces, 192.0.2.1 and .2, joined by a veth. */
@@ -119,10 +126,47 @@ describe("a capture", () => {
   });
 });
 
+describe("frames of all interfaces in one file", () => {
+  it("are told apart by tshark: by number, direction and what they carry", async () => {
+    const { left } = pair();
+    const { frames } = capture({ namespace: left.handle, filter: isIcmp });
+    run("ip", "netns", "exec", left.name, "ping", "-c", "1", "192.0.2.2");
+    while (frames.length < 2) await nextTurn();
+    // As a tunnel without link-layer header shows it: the packet itself.
+    const [first] = frames;
+    if (first === undefined) throw new Error("no frame");
+    const bare = {
+      ...first,
+      bytes: first.bytes.subarray(14),
+      length: first.length - 14,
+      hardwareType: 768,
+      linkIndex: 99,
+    };
+    const file = join(testDirectory(), "any.pcap");
+    const records = [...frames, bare].map((frame) => pcapRecord(cookedFrame(frame)));
+    writeFileSync(file, Buffer.concat([pcapHeader(65535, "cooked"), ...records]));
+    const fields = ["sll.ifindex", "sll.pkttype", "sll.hatype", "ip.src", "icmp.type"].flatMap((field) => [
+      "-e",
+      field,
+    ]);
+    const lines = run("tshark", "-r", file, "-T", "fields", ...fields)
+      .trim()
+      .split("\n");
+    const index = String(first.linkIndex);
+    expect(lines.map((line) => line.split("\t"))).toEqual([
+      [index, "4", "1", "192.0.2.1", "8"],
+      [index, "0", "1", "192.0.2.2", "0"],
+      ["99", "4", "768", "192.0.2.1", "8"],
+    ]);
+  });
+});
+
 describe("pcap", () => {
   it("has the nanosecond magic, Ethernet, and lengths of what was kept and what was there", () => {
     const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
     expect(hex(pcapHeader(65535))).toBe("4d3cb2a1" + "02000400" + "0000000000000000" + "ffff0000" + "01000000");
+    expect(hex(pcapHeader(65535, "ip")).slice(-8)).toBe("65000000");
+    expect(hex(pcapHeader(65535, "cooked")).slice(-8)).toBe("14010000");
     const record = pcapRecord({ timestamp: 1_000_000_002n, bytes: Uint8Array.of(0xab), length: 60 });
     expect(hex(record)).toBe("01000000" + "02000000" + "01000000" + "3c000000" + "ab");
   });
