@@ -49,6 +49,15 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         vitest: "the compliance suite",
       },
     },
+    walk: {
+      pure: true,
+      imports: {
+        net: "addresses, bytes",
+        kit: "errors",
+        nftables: "rules that could apply",
+        linux: "what a kernel holds, as types: the pure part",
+      },
+    },
     cni: {
       pure: false,
       imports: { net: "addresses", kit: "errors, logger", api: "names of endpoints and interfaces" },
