@@ -1,7 +1,7 @@
-import { type Address, compareAddresses } from "@ocicat/net";
+import { type Address, compareAddresses, type Prefix } from "@ocicat/net";
 import { asPathLength, neighbourAs } from "../wire/attributes/as-path.ts";
 import type { PathAttributes } from "../wire/attributes/types.ts";
-import type { Path, Selection } from "./path.ts";
+import type { Destination, Path, Selection } from "./path.ts";
 
 /** What the owner knows of a next hop. `metric`: the interior cost, lower is nearer. */
 export interface NextHopState {
@@ -9,7 +9,11 @@ export interface NextHopState {
   readonly metric: number;
 }
 
-export type NextHopResolver = (nextHop: Address) => NextHopState;
+/** What the owner makes of a next hop; of the prefix too, for what a tunnel reaches may be one network only. */
+export type NextHopResolver = (nextHop: Address, prefix: Prefix) => NextHopState;
+
+/** A prefix and the ways to it. */
+type Paths = Pick<Destination, "prefix" | "paths">;
 
 export const DEFAULT_LOCAL_PREF = 100;
 
@@ -46,15 +50,16 @@ const TIE_BREAKS: readonly Step[] = [
 ];
 
 const ONLY_PATH = "only path";
-const UNREACHABLE = "next hop is not reachable";
+export const UNREACHABLE = "next hop is not reachable";
 
 /** Chooses among the accepted paths to one prefix. Undefined: there is none that can be used (RFC 4271 §9.1.2). */
-export function select(paths: readonly Path[], resolve: NextHopResolver, multipath: boolean): Selection | undefined {
+export function select(destination: Paths, resolve: NextHopResolver, multipath: boolean): Selection | undefined {
+  const { paths } = destination;
   const [only, ...others] = paths;
   if (only === undefined) return undefined;
   if (others.length === 0)
-    return isUsable(only, resolve) ? { best: only, multipath: paths, step: ONLY_PATH } : undefined;
-  const candidates = usable(paths, resolve);
+    return isUsable(destination.prefix, only, resolve) ? { best: only, multipath: paths, step: ONLY_PATH } : undefined;
+  const candidates = usable(destination, resolve);
   const [first] = candidates;
   if (first === undefined) return undefined;
   if (candidates.length === 1) return { best: first.path, multipath: [first.path], step: ONLY_PATH };
@@ -65,11 +70,16 @@ export function select(paths: readonly Path[], resolve: NextHopResolver, multipa
   return { best, multipath: [best, ...ties], step: final.last ?? preferred.last ?? ONLY_PATH };
 }
 
+/** What would be best if every next hop could be reached: for a prefix of which no path can be used. */
+export function bestUnreachable(destination: Paths): Path | undefined {
+  return select(destination, () => OWN, false)?.best;
+}
+
 /** The step at which each path that was not chosen was dropped. */
-export function losses(paths: readonly Path[], resolve: NextHopResolver): ReadonlyMap<Path, string> {
+export function losses(destination: Paths, resolve: NextHopResolver): ReadonlyMap<Path, string> {
   const dropped = new Map<Path, string>();
-  const candidates = usable(paths, resolve);
-  for (const path of paths) {
+  const candidates = usable(destination, resolve);
+  for (const path of destination.paths) {
     const isCandidate = candidates.some((candidate) => candidate.path === path);
     if (path.accepted !== undefined && !isCandidate) dropped.set(path, UNREACHABLE);
   }
@@ -77,16 +87,16 @@ export function losses(paths: readonly Path[], resolve: NextHopResolver): Readon
   return dropped;
 }
 
-function isUsable({ source, accepted }: Path, resolve: NextHopResolver): boolean {
-  return accepted !== undefined && (source === undefined || resolve(accepted.attributes.nextHop).reachable);
+function isUsable(prefix: Prefix, { source, accepted }: Path, resolve: NextHopResolver): boolean {
+  return accepted !== undefined && (source === undefined || resolve(accepted.attributes.nextHop, prefix).reachable);
 }
 
-function usable(paths: readonly Path[], resolve: NextHopResolver): readonly Candidate[] {
+function usable({ prefix, paths }: Paths, resolve: NextHopResolver): readonly Candidate[] {
   const candidates: Candidate[] = [];
   for (const path of paths) {
     const attributes = path.accepted?.attributes;
     if (attributes === undefined) continue;
-    const hop = path.source === undefined ? OWN : resolve(attributes.nextHop);
+    const hop = path.source === undefined ? OWN : resolve(attributes.nextHop, prefix);
     if (hop.reachable) candidates.push({ path, attributes, hop });
   }
   return candidates;

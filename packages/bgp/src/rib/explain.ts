@@ -31,7 +31,7 @@ export function explainDestination(
   resolve: NextHopResolver,
 ): Explanation {
   if (destination === undefined) return { prefix, paths: [] };
-  const dropped = losses(destination.paths, resolve);
+  const dropped = losses(destination, resolve);
   const paths = destination.paths.map((path) => explainPath(path, destination, dropped));
   return { prefix, paths: paths.sort((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict)) };
 }

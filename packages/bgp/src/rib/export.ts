@@ -23,7 +23,9 @@ export type ExportVerdict = { readonly attributes: PathAttributes } | { readonly
 /** What a peer with this view is told of a path: the attributes, or why it is not told. */
 export function exportPath(prefix: Prefix, path: Path, view: ExportView): ExportVerdict {
   const allowed = permit(prefix, path, view);
-  return "refusal" in allowed ? allowed : shape(prefix.family, allowed.attributes, path.source === undefined, view);
+  return "refusal" in allowed
+    ? allowed
+    : shape(prefix.family, allowed.attributes, keepsMed(path, allowed.attributes), view);
 }
 
 /** Whether the path may be told at all, with the attributes that the policy leaves it. */
@@ -47,13 +49,18 @@ function forbiddenBy(attributes: PathAttributes, { source }: Path, peer: PolicyP
   return confined === undefined ? undefined : "community no-export";
 }
 
+/** RFC 4271 §5.1.4: a MED that was learned stays inside; one of our own, or set by the policy, is told. */
+export function keepsMed({ source, accepted }: Path, told: PathAttributes): boolean {
+  return source === undefined || told.med !== accepted?.attributes.med;
+}
+
 /** The form that attributes take towards peers with this view: depends on nothing but the arguments. */
-export function shape(family: Family, attributes: PathAttributes, isOwn: boolean, view: ExportView): ExportVerdict {
+export function shape(family: Family, attributes: PathAttributes, withMed: boolean, view: ExportView): ExportVerdict {
   const nextHop = nextHopFor(family, attributes, view);
   if (nextHop === undefined) return { refusal: `no IPv${family} address of this speaker to name as next hop` };
   const { linkLocalNextHop, ...rest } = attributes;
   const kept = nextHop === attributes.nextHop && linkLocalNextHop !== undefined ? { linkLocalNextHop } : {};
-  const shaped = view.peer.internal ? toInternal(rest) : toExternal(rest, isOwn, view.peer);
+  const shaped = view.peer.internal ? toInternal(rest) : toExternal(rest, withMed, view.peer);
   return { attributes: { ...shaped, nextHop, ...kept } };
 }
 
@@ -74,9 +81,8 @@ function toInternal(attributes: PathAttributes): PathAttributes {
   return { ...attributes, localPref: attributes.localPref ?? DEFAULT_LOCAL_PREF };
 }
 
-/** RFC 4271 §5.1.2, §5.1.4 (a MED that was learned stays inside), §5.1.5; RFC 4456 §8. */
-function toExternal(attributes: PathAttributes, isOwn: boolean, peer: PolicyPeer): PathAttributes {
+/** RFC 4271 §5.1.2, §5.1.4, §5.1.5; RFC 4456 §8. */
+function toExternal(attributes: PathAttributes, withMed: boolean, peer: PolicyPeer): PathAttributes {
   const { localPref: _pref, originatorId: _originator, clusterList: _clusters, med, ...rest } = attributes;
-  const keepsMed = isOwn && med !== undefined;
-  return { ...rest, ...(keepsMed && { med }), asPath: prependAs(attributes.asPath, peer.localAs) };
+  return { ...rest, ...(withMed && med !== undefined && { med }), asPath: prependAs(attributes.asPath, peer.localAs) };
 }

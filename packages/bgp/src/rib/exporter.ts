@@ -2,7 +2,7 @@ import type { Prefix } from "@ocicat/net";
 import type { CodecContext } from "../wire/context.ts";
 import { fits } from "../wire/pack.ts";
 import type { AttributeSet, AttributeStore } from "./attribute-store.ts";
-import { type ExportView, permit, shape } from "./export.ts";
+import { type ExportView, keepsMed, permit, shape } from "./export.ts";
 import type { Path } from "./path.ts";
 
 /** A shaped set, or undefined where it cannot be announced. */
@@ -16,11 +16,11 @@ export class Exporter {
   readonly #codec: CodecContext;
   readonly #store: AttributeStore;
   /**
-   * By the accepted set (whose next hop tells the family), for learned routes and for our own. Entries go with their keys;
-   * the sets in them are not held.
+   * By the accepted set (whose next hop tells the family), for those whose MED stays here and those whose MED is told.
+   * Entries go with their keys; the sets in them are not held.
    */
-  readonly #learned = new WeakMap<AttributeSet, Shaped>();
-  readonly #own = new WeakMap<AttributeSet, Shaped>();
+  readonly #withoutMed = new WeakMap<AttributeSet, Shaped>();
+  readonly #withMed = new WeakMap<AttributeSet, Shaped>();
 
   constructor(view: ExportView, codec: CodecContext, store: AttributeStore) {
     this.#view = view;
@@ -35,16 +35,16 @@ export class Exporter {
     const changed = permitted.attributes !== path.accepted.attributes;
     // A set that the policy has made is not in the cache, and would not be found there again.
     const input = changed ? this.#store.acquire(permitted.attributes) : path.accepted;
-    const shaped = this.#shape(prefix, input, path.source === undefined);
+    const shaped = this.#shape(prefix, input, keepsMed(path, permitted.attributes));
     if (changed) this.#store.release(input);
     return shaped;
   }
 
-  #shape(prefix: Prefix, input: AttributeSet, isOwn: boolean): AttributeSet | undefined {
-    const cache = isOwn ? this.#own : this.#learned;
+  #shape(prefix: Prefix, input: AttributeSet, withMed: boolean): AttributeSet | undefined {
+    const cache = withMed ? this.#withMed : this.#withoutMed;
     const known = cache.get(input);
     if (known !== undefined) return known.set === undefined ? undefined : this.#store.hold(known.set);
-    const verdict = shape(prefix.family, input.attributes, isOwn, this.#view);
+    const verdict = shape(prefix.family, input.attributes, withMed, this.#view);
     const announceable = "attributes" in verdict && fits(verdict.attributes, prefix.family, this.#codec);
     const set = announceable ? this.#store.acquire(verdict.attributes) : undefined;
     cache.set(input, { set });

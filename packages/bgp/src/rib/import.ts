@@ -1,6 +1,6 @@
 import { type Address, formatAddress, type Ipv4, type Prefix, parsePrefix } from "@ocicat/net";
 import type { Policy, PolicyPeer } from "../filter/policy.ts";
-import { asPathHas, neighbourAs } from "../wire/attributes/as-path.ts";
+import { asPathCount, neighbourAs } from "../wire/attributes/as-path.ts";
 import { isUnspecified } from "../wire/attributes/encode.ts";
 import type { PathAttributes } from "../wire/attributes/types.ts";
 import type { RibPeer } from "./path.ts";
@@ -8,6 +8,8 @@ import type { RibPeer } from "./path.ts";
 /** What this speaker must know of itself to judge a route. */
 export interface Self {
   readonly localAs: number;
+  /** How often it may be in an AS_PATH. */
+  readonly allowedOwnAs: number;
   readonly routerId: Ipv4;
   /** Addresses that are this speaker's on the session: a next hop that is one of them leads nowhere. */
   readonly addresses: readonly Address[];
@@ -19,7 +21,7 @@ export type ImportVerdict = { readonly attributes: PathAttributes } | { readonly
 export function refuseAttributes(attributes: PathAttributes, peer: RibPeer, self: Self): string | undefined {
   const { asPath, nextHop, originatorId, clusterList } = attributes;
   // RFC 4271 §9.1.2.
-  if (asPathHas(asPath, self.localAs)) return `AS ${self.localAs}, this speaker's, is in AS_PATH`;
+  if (asPathCount(asPath, self.localAs) > self.allowedOwnAs) return `AS ${self.localAs}, this speaker's, is in AS_PATH`;
   // RFC 4271 §6.3: an external peer puts itself first.
   if (!peer.internal && neighbourAs(asPath) !== peer.as) return `AS_PATH does not begin with the peer's AS ${peer.as}`;
   // RFC 4456 §8.

@@ -1,13 +1,15 @@
 import type { Address, Ipv4, Prefix } from "@ocicat/net";
-import { type NextHopResolver, select } from "./decision.ts";
+import { bestUnreachable, type NextHopResolver, select } from "./decision.ts";
 import { type Destination, type Path, type Selection, samePath } from "./path.ts";
 import { take } from "./take.ts";
 
-/** A prefix whose best path, or set of equally good paths, is not what it was. */
+/** A prefix whose best path, or set of equally good paths, or path that cannot be used, is not what it was. */
 export interface SelectionChange {
   readonly destination: Destination;
   readonly before: Selection | undefined;
   readonly after: Selection | undefined;
+  /** What was told of before as unreachable. */
+  readonly unreachableBefore: Path | undefined;
 }
 
 /**
@@ -44,7 +46,7 @@ export class LocRib {
     const key = keyOf(prefix);
     const known = this.#destinations.get(key);
     if (known !== undefined) return known;
-    const created = { prefix, paths: [], selected: undefined, holders: 0 };
+    const created = { prefix, paths: [], selected: undefined, unreachable: undefined, holders: 0 };
     this.#destinations.set(key, created);
     return created;
   }
@@ -77,10 +79,12 @@ export class LocRib {
   settle(limit: number): SelectionChange[] {
     const changes: SelectionChange[] = [];
     for (const destination of take(this.#dirty, limit)) {
-      const before = destination.selected;
-      const after = select(destination.paths, this.#resolve, this.#multipath);
+      const { selected: before, unreachable: unreachableBefore } = destination;
+      const after = select(destination, this.#resolve, this.#multipath);
       destination.selected = after;
-      if (!sameSelection(before, after)) changes.push({ destination, before, after });
+      destination.unreachable = after === undefined ? bestUnreachable(destination) : undefined;
+      if (!sameSelection(before, after) || !sameUnreachable(unreachableBefore, destination.unreachable))
+        changes.push({ destination, before, after, unreachableBefore });
       this.#collect(destination);
     }
     return changes;
@@ -114,6 +118,10 @@ function keyOf(prefix: Prefix): number | string {
 
 function isIpv4(address: Address): address is Ipv4 {
   return typeof address === "number";
+}
+
+function sameUnreachable(a: Path | undefined, b: Path | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : samePath(a, b);
 }
 
 function sameSelection(a: Selection | undefined, b: Selection | undefined): boolean {

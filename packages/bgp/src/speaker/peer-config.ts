@@ -20,6 +20,7 @@ export interface ResolvedPeer {
   readonly localAddress: Address | undefined;
   readonly ownNextHop: Readonly<Partial<Record<Family, Address>>>;
   readonly nextHopMode: NextHopMode;
+  readonly allowedOwnAs: number;
   readonly stalePathTimeS: number;
   readonly importPolicy: Policy;
   readonly exportPolicy: Policy;
@@ -54,7 +55,7 @@ function resolve(config: PeerConfig, self: { readonly localAs: number; readonly 
   const { name, remoteAddress, localAddress, security } = config;
   const restart = config.gracefulRestart;
   const session: SessionConfig = {
-    localAs: self.localAs,
+    localAs: config.localAs ?? self.localAs,
     routerId: self.routerId,
     remoteAs: config.remoteAs,
     passive: config.passive ?? false,
@@ -71,6 +72,7 @@ function resolve(config: PeerConfig, self: { readonly localAs: number; readonly 
     localAddress,
     ownNextHop: config.ownNextHop ?? {},
     nextHopMode: config.nextHopMode ?? "auto",
+    allowedOwnAs: config.allowedOwnAs ?? 0,
     stalePathTimeS: restart?.stalePathTimeS ?? DEFAULT_STALE_PATH_S,
     importPolicy: config.importPolicy ?? acceptAll,
     exportPolicy: config.exportPolicy ?? acceptAll,
@@ -93,8 +95,12 @@ function sessionKey(
 }
 
 function check(config: PeerConfig): void {
-  const { remoteAs, holdTimeS, keepaliveS, families, gracefulRestart, remotePort } = config;
+  const { remoteAs, localAs, allowedOwnAs, holdTimeS, keepaliveS, families, gracefulRestart, remotePort } = config;
   if (!isWhole(remoteAs, 1, MAX_AS)) throw invalid(config, `AS ${remoteAs} is not from 1 to ${MAX_AS}`, "set remoteAs");
+  if (localAs !== undefined && !isWhole(localAs, 1, MAX_AS))
+    throw invalid(config, `own AS ${localAs} is not from 1 to ${MAX_AS}`, "set localAs, or leave it out");
+  if (allowedOwnAs !== undefined && !isWhole(allowedOwnAs, 0, Number.MAX_SAFE_INTEGER))
+    throw invalid(config, `our own AS ${allowedOwnAs} times`, "set allowedOwnAs to 0 or more");
   if (remotePort !== undefined && !isWhole(remotePort, 1, 65_535))
     throw invalid(config, `port ${remotePort}`, "set a port from 1 to 65535");
   if (holdTimeS !== undefined && holdTimeS !== 0 && !isWhole(holdTimeS, 3, 65_535)) {

@@ -129,7 +129,8 @@ export class Peer implements Member {
   reconfigure(config: ResolvedPeer): void {
     const previous = this.#config;
     this.#config = config;
-    if (config.importPolicy !== previous.importPolicy) this.adjRibIn.reapply(config.importPolicy, this.#self());
+    const judgesAnew = config.importPolicy !== previous.importPolicy || config.allowedOwnAs !== previous.allowedOwnAs;
+    if (judgesAnew) this.adjRibIn.reapply(config.importPolicy, this.#self());
     this.#feed({ type: "reconfigured" });
   }
 
@@ -341,9 +342,9 @@ export class Peer implements Member {
   }
 
   #self(): Self {
-    const { session, ownNextHop } = this.#config;
+    const { session, ownNextHop, allowedOwnAs } = this.#config;
     const addresses = [this.localAddress, ownNextHop[4], ownNextHop[6]].filter((address) => address !== undefined);
-    return { localAs: session.localAs, routerId: session.routerId, addresses };
+    return { localAs: session.localAs, allowedOwnAs, routerId: session.routerId, addresses };
   }
 
   #establishedWire(): Wire | undefined {

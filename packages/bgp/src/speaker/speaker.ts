@@ -1,11 +1,11 @@
 import { OcicatError, type Timer } from "@ocicat/kit";
 import { type Address, compareAddresses, type Family, formatAddress, type Prefix } from "@ocicat/net";
 import { AttributeStore } from "../rib/attribute-store.ts";
-import type { NextHopResolver } from "../rib/decision.ts";
+import { type NextHopResolver, UNREACHABLE } from "../rib/decision.ts";
 import { type Explanation, explainDestination } from "../rib/explain.ts";
 import { LocRib, type SelectionChange } from "../rib/loc-rib.ts";
 import { type OriginatedRoute, OwnRoutes } from "../rib/own-routes.ts";
-import type { Destination, Selection } from "../rib/path.ts";
+import type { Destination, Path, Selection } from "../rib/path.ts";
 import type { StateName } from "../session/state.ts";
 import { encodeControl } from "../wire/codec.ts";
 import { notification } from "../wire/notification.ts";
@@ -285,30 +285,37 @@ class BgpSpeaker implements Speaker {
   }
 }
 
-/** What the owner hears of a change: nothing, if no learned route was or is best. */
-function changeOf({ destination, before, after }: SelectionChange): BestChange[] {
+/** What the owner hears of a change: nothing, if there was and is no learned route to tell of. */
+function changeOf({ destination, before, after, unreachableBefore }: SelectionChange): BestChange[] {
   const best = bestRoute(destination, after);
-  const was = before?.best.source !== undefined;
-  return best === undefined && !was ? [] : [{ prefix: destination.prefix, best }];
+  const unreachable = unreachableRoute(destination);
+  const was = before?.best.source ?? unreachableBefore;
+  if (best === undefined && unreachable === undefined && was === undefined) return [];
+  return [{ prefix: destination.prefix, best, unreachable }];
 }
 
 function bestRoute({ prefix }: Destination, selection: Selection | undefined): BestRoute | undefined {
-  const best = selection?.best;
-  if (best?.source === undefined || best.accepted === undefined) return undefined;
-  return {
-    prefix,
-    nextHops: nextHopsOf(selection),
-    attributes: best.accepted.attributes,
-    peer: best.source.name,
-    peerAddress: best.source.address,
-    why: selection?.step ?? "",
-  };
+  return selection && learnedRoute(prefix, selection.best, nextHopsOf(selection), selection.step);
 }
 
-function nextHopsOf(selection: Selection | undefined): readonly Address[] {
-  const hops = (selection?.multipath ?? []).flatMap(({ accepted }) =>
-    accepted === undefined ? [] : [accepted.attributes.nextHop],
-  );
+function unreachableRoute({ prefix, unreachable }: Destination): BestRoute | undefined {
+  const nextHop = unreachable?.accepted?.attributes.nextHop;
+  return unreachable && learnedRoute(prefix, unreachable, nextHop === undefined ? [] : [nextHop], UNREACHABLE);
+}
+
+function learnedRoute(
+  prefix: Prefix,
+  { source, accepted }: Path,
+  nextHops: readonly Address[],
+  why: string,
+): BestRoute | undefined {
+  if (source === undefined || accepted === undefined) return undefined;
+  const { attributes } = accepted;
+  return { prefix, nextHops, attributes, peer: source.name, peerAddress: source.address, why };
+}
+
+function nextHopsOf({ multipath }: Selection): readonly Address[] {
+  const hops = multipath.flatMap(({ accepted }) => (accepted === undefined ? [] : [accepted.attributes.nextHop]));
   return [...new Set(hops)].sort(compareAddresses);
 }
 

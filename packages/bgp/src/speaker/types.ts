@@ -20,6 +20,10 @@ export interface PeerConfig {
   /** Source of the connections we dial; the system's choice. */
   readonly localAddress?: Address | undefined;
   readonly remoteAs: number;
+  /** Our own AS number towards this peer; the speaker's. */
+  readonly localAs?: number | undefined;
+  /** How often our own AS number may be in the AS_PATH of what this peer tells; 0, for it may be a loop. */
+  readonly allowedOwnAs?: number | undefined;
   /** Wait for the peer to dial; false. See `isPassive` for Calico's rule. */
   readonly passive?: boolean | undefined;
   /** Unicast families to offer; [4]. */
@@ -66,6 +70,8 @@ export interface BestRoute {
 export interface BestChange {
   readonly prefix: Prefix;
   readonly best: BestRoute | undefined;
+  /** There are paths, and none whose next hop can be reached (RFC 4271 §9.1.2): the best of them, neither used nor passed on. */
+  readonly unreachable: BestRoute | undefined;
 }
 
 export interface SpeakerOptions {

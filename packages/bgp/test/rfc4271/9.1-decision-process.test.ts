@@ -170,6 +170,39 @@ describe("RFC 4271 §9.1.2: paths that cannot be used", () => {
     expect(lab.best(PREFIX)).toBe("peer 10.0.0.1: only path");
   });
 
+  it("a worse path whose next hop is reachable wins over a better one whose next hop is not", () => {
+    const far = address4("10.9.9.9");
+    expect(
+      decideBoth(
+        [
+          [ribPeer(A), path({ nextHop: far })],
+          [external(B, 64513), path({ asPath: through(64513, 64514), nextHop: address4(B) })],
+        ],
+        (hop) => ({ reachable: hop !== far, metric: 0 }),
+      ),
+    ).toBe("peer 10.0.0.2: only path");
+  });
+
+  it("reachable may be a next hop for one prefix and not for another", () => {
+    const tunnelled = parsePrefix("10.2.0.0/16");
+    const lab = new RibLab((_hop, prefix) => ({ reachable: prefix.equals(tunnelled), metric: 0 }));
+    lab.adjRibIn(ribPeer(A)).announce([PREFIX, tunnelled], path());
+    expect([lab.best(PREFIX), lab.best(tunnelled)]).toEqual(["none", "peer 10.0.0.1: only path"]);
+  });
+
+  it("the best of those that cannot be used is remembered, to be told of", () => {
+    let reachable = false;
+    const lab = new RibLab(() => ({ reachable, metric: 0 }));
+    lab.adjRibIn(ribPeer(A)).announce([PREFIX], path({ localPref: 1 }));
+    lab.adjRibIn(ribPeer(B)).announce([PREFIX], path());
+    expect(lab.best(PREFIX)).toBe("none");
+    expect(lab.locRib.find(PREFIX)?.unreachable?.source?.name).toBe("peer 10.0.0.2");
+    reachable = true;
+    lab.locRib.nextHopsChanged();
+    expect(lab.best(PREFIX)).toBe("peer 10.0.0.2: highest LOCAL_PREF");
+    expect(lab.locRib.find(PREFIX)?.unreachable).toBeUndefined();
+  });
+
   it.each([
     [
       "this speaker's AS in AS_PATH",

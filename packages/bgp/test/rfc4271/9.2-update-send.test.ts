@@ -138,6 +138,12 @@ describe("export policy", () => {
     ]);
   });
 
+  it("may set a MED towards external peers, also on what was learned (§5.1.4)", () => {
+    const policy: Policy = ({ attributes }) => ({ accept: true, attributes: { ...attributes, med: 100 } });
+    const learned = path({ asPath: [{ type: "sequence", asns: [64513] }], med: 4 });
+    expect(sent(EBGP_PEER, learned, towards(false, { policy }))).toMatchObject({ med: 100 });
+  });
+
   it("may refuse, with a reason", () => {
     const policy: Policy = () => ({ accept: false, reason: "pool has disableBGPExport" });
     expect(sent(undefined, OWN, towards(true, { policy }))).toBe("pool has disableBGPExport");

@@ -172,6 +172,83 @@ describe("policies", () => {
   });
 });
 
+describe("AS numbers", () => {
+  const PREFIX = parsePrefix("172.17.0.0/24");
+  const external = { remoteAs: 64513 };
+
+  it("of our own may be another towards a peer, and stands in the AS_PATH there", async () => {
+    const lab = createLab();
+    const [a, b] = [await lab.node(A), await lab.node(B)];
+    a.speaker.setOriginated([route("172.17.0.0/24")]);
+    a.speaker.setPeers([peerTo(A, B, { localAs: 64999 })]);
+    b.speaker.setPeers([peerTo(B, A, { remoteAs: 64999 })]);
+    lab.advance(1000);
+    const [path] = b.speaker.explain(PREFIX).paths;
+    expect(path?.attributes.asPath).toEqual([{ type: "sequence", asns: [64999] }]);
+  });
+
+  it("of our own in a peer's AS_PATH is a loop, but as often as is allowed", async () => {
+    const lab = createLab();
+    const [a, b] = [await lab.node(A), await lab.node(B, { localAs: 64513 })];
+    b.speaker.setOriginated([
+      route("172.17.0.0/24", { attributes: { asPath: [{ type: "sequence", asns: [64512] }] } }),
+    ]);
+    a.speaker.setPeers([peerTo(A, B, external)]);
+    b.speaker.setPeers([peerTo(B, A)]);
+    lab.advance(1000);
+    const verdict = () => a.speaker.explain(PREFIX).paths[0]?.verdict;
+    expect(verdict()).toBe("refused");
+    const established = since(a);
+    a.speaker.setPeers([peerTo(A, B, { ...external, allowedOwnAs: 1 })]);
+    lab.advance(1);
+    expect(verdict()).toBe("best");
+    expect(since(a)).toBe(established);
+  });
+
+  it.each([
+    [{ localAs: 0 }, "own AS 0 is not from 1"],
+    [{ allowedOwnAs: -1 }, "our own AS -1 times"],
+  ])("%j is refused", async (extra, what) => {
+    const lab = createLab();
+    const { speaker } = await lab.node(A);
+    expect(() => speaker.setPeers([peerTo(A, B, extra)])).toThrow(what);
+  });
+});
+
+describe("next hops that cannot be reached", () => {
+  it("the owner is told of the route that is not used, and it is passed on to nobody", async () => {
+    const lab = createLab();
+    let reachable = false;
+    const a = await lab.node(A, { localAs: 64513, resolveNextHop: () => ({ reachable, metric: 0 }) });
+    const [b, c] = [await lab.node(B), await lab.node("10.0.0.3", { localAs: 64514 })];
+    b.speaker.setOriginated([route("172.17.0.0/24")]);
+    a.speaker.setPeers([peerTo(A, B), peerTo(A, "10.0.0.3", { remoteAs: 64514 })]);
+    b.speaker.setPeers([peerTo(B, A, { remoteAs: 64513 })]);
+    c.speaker.setPeers([peerTo("10.0.0.3", A, { remoteAs: 64513 })]);
+    lab.advance(1000);
+    expect(a.changes).toMatchObject([
+      {
+        best: undefined,
+        unreachable: { peer: "Mesh_10_0_0_2", nextHops: [address4(B)], why: "next hop is not reachable" },
+      },
+    ]);
+    expect(c.routes()).toEqual([]);
+    reachable = true;
+    a.speaker.nextHopsChanged();
+    lab.advance(10);
+    expect(a.changes.at(-1)).toMatchObject({ best: { peer: "Mesh_10_0_0_2" }, unreachable: undefined });
+    expect(c.routes()).toEqual([`172.17.0.0/24 via ${A}`]);
+    reachable = false;
+    a.speaker.nextHopsChanged([address4(B)]);
+    lab.advance(10);
+    expect(a.changes.at(-1)).toMatchObject({ best: undefined, unreachable: { peer: "Mesh_10_0_0_2" } });
+    expect(c.routes()).toEqual([]);
+    b.speaker.withdraw(parsePrefix("172.17.0.0/24"));
+    lab.advance(10);
+    expect(a.changes.at(-1)).toMatchObject({ best: undefined, unreachable: undefined });
+  });
+});
+
 describe("status", () => {
   it("says who the peer is, since when, and how many routes go which way", async () => {
     const { a, lab } = await pair();

@@ -9,7 +9,12 @@ import type { RibPeer } from "../../src/rib/path.ts";
 import type { PathAttributes } from "../../src/wire/attributes/types.ts";
 import { address4 } from "./lab.ts";
 
-export const SELF = { localAs: 64512, routerId: address4("10.0.0.254"), addresses: [address4("10.0.0.254")] };
+export const SELF = {
+  localAs: 64512,
+  allowedOwnAs: 0,
+  routerId: address4("10.0.0.254"),
+  addresses: [address4("10.0.0.254")],
+};
 
 export function ribPeer(ip: string, extra: Partial<RibPeer> = {}): RibPeer {
   return { name: `peer ${ip}`, address: address4(ip), as: 64512, internal: true, routerId: address4(ip), ...extra };

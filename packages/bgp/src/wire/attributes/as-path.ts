@@ -62,8 +62,9 @@ export function asPathLength(path: AsPath): number {
   return path.reduce((sum, { type, asns }) => sum + (type === "sequence" ? asns.length : type === "set" ? 1 : 0), 0);
 }
 
-export function asPathHas(path: AsPath, as: number): boolean {
-  return path.some(({ asns }) => asns.includes(as));
+/** How often an AS number is in a path. */
+export function asPathCount(path: AsPath, as: number): number {
+  return path.reduce((sum, { asns }) => sum + asns.reduce((count, one) => (one === as ? count + 1 : count), 0), 0);
 }
 
 /** The neighbouring AS that the path came through: the first of a leading sequence (RFC 4271 §9.1.2.2 c). */
