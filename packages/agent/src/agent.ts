@@ -12,15 +12,16 @@ import {
   Scope,
 } from "@ocicat/kit";
 import { type Kernel, openKernel } from "@ocicat/linux";
-import { type Address, formatAddress } from "@ocicat/net";
+import type { Address } from "@ocicat/net";
 import { RouteProtocol, RoutingResolver } from "@ocicat/routing";
 import { MeshRunner } from "./bgp/mesh-runner.ts";
 import { tcpTransport } from "./bgp/tcp-transport.ts";
 import { serveCni } from "./cni/serve.ts";
-import { findNodeAddress, missingGatewayRoute, type NodeAddress } from "./node/address.ts";
+import { missingGatewayRoute } from "./node/address.ts";
 import { readFelix } from "./node/felix.ts";
 import { ipamSettings, mendIpam } from "./node/ipam.ts";
-import { registerCluster, registerNode } from "./node/register.ts";
+import { OwnAddresses, reportOwn } from "./node/own-addresses.ts";
+import { registerCluster } from "./node/register.ts";
 import type { AgentOptions } from "./options.ts";
 import { RouteReconciler } from "./program/route-reconciler.ts";
 import { RuleReconciler } from "./program/rule-reconciler.ts";
@@ -76,7 +77,6 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   processMetrics(metrics, options.lagResolutionMs, scope);
   const kernel = openKernel();
   scope.add("kernel", () => kernel.close());
-  const own = findNodeAddress(kernel, options.ip);
   if (kernel.readSysctl("net/ipv4/ip_forward") !== "1") kernel.writeSysctl("net/ipv4/ip_forward", "1");
 
   const progress = new Progress();
@@ -96,6 +96,17 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   const store = openEtcd({ endpoints: options.endpoints, logger: logger.child("datastore"), clock, random });
   scope.add("datastore", () => store.close());
   const client = new ResourceClient({ store, clock, random });
+  const own = new OwnAddresses({
+    ...options,
+    kernel,
+    client,
+    refreshMs: options.addressRefreshMs,
+    clock,
+    random,
+    logger: logger.child("addresses"),
+    scope,
+    defer: setImmediate,
+  });
   const tables = makeTables(options.nodeName, logger.child("tables"));
   const resolver = new RoutingResolver(options.nodeName);
   const status = statusRoutes({ ...options, tables, resolver, own });
@@ -106,9 +117,13 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     scope,
   );
 
-  await untilItAnswers(surroundings, scope, () => register(options, own, client, random));
+  await untilItAnswers(surroundings, scope, async () => {
+    await registerCluster(client, () => randomUid(random).replaceAll("-", ""));
+    await own.establish();
+  });
   await watchTables(tables, options.nodeName, { store, clock, random, logger: logger.child("watch"), scope });
   const felix = readFelix(tables, options.nodeName, logger);
+  own.watch(felix.interfacePrefix);
 
   const routes = new RouteReconciler({
     kernel,
@@ -187,7 +202,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   });
   progress.done();
   void mendIpam(ipam, logger.child("ipam"));
-  logger.info("ready", { node: options.nodeName, address: formatAddress(own.address), restarting });
+  logger.info("ready", { node: options.nodeName, ...reportOwn(own), restarting });
 }
 
 /** What start-up is waiting for, for /readyz. */
@@ -197,16 +212,6 @@ class Progress {
   done(): void {
     this.waitingFor = undefined;
   }
-}
-
-async function register(
-  options: AgentOptions,
-  own: NodeAddress,
-  client: ResourceClient,
-  random: Random,
-): Promise<void> {
-  await registerCluster(client, () => randomUid(random).replaceAll("-", ""));
-  await registerNode(client, options.nodeName, own);
 }
 
 /** Repeats `work` while the datastore does not answer: an agent that starts before its datastore waits for it, and says so. */

@@ -1,4 +1,7 @@
+import { durationMs, parseDuration } from "@ocicat/api";
 import { OcicatError } from "@ocicat/kit";
+import type { Family } from "@ocicat/net";
+import { type AddressSource, METHODS, parseMethod, parseSource } from "./node/detection-method.ts";
 
 /** Where an agent's things are on a node. Paths that Calico users know keep their names. */
 export interface AgentPaths {
@@ -13,8 +16,11 @@ export interface AgentPaths {
 export interface AgentOptions {
   readonly nodeName: string;
   readonly endpoints: readonly string[];
-  /** The node's own address: "autodetect", or address/length. */
-  readonly ip: string;
+  /** Where the node's own addresses come from. */
+  readonly ip: AddressSource;
+  readonly ip6: AddressSource;
+  /** How often the addresses are looked for again, milliseconds; 0: only when the host's links or addresses change. */
+  readonly addressRefreshMs: number;
   readonly bgpPort: number;
   readonly healthHost: string;
   readonly healthPort: number;
@@ -35,7 +41,7 @@ const NODE_NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
  * The agent's options from its environment, by the names that calico-node uses. Throws OcicatError AGENT_CONFIG, naming
  * the variable, its value and what would do.
  */
-export function agentOptionsFrom(env: Readonly<Record<string, string | undefined>>, hostname: string): AgentOptions {
+export function agentOptionsFrom(env: Environment, hostname: string): AgentOptions {
   const nodeName = (env.NODENAME ?? hostname).trim().toLowerCase();
   if (nodeName.length > 253 || !NODE_NAME.test(nodeName)) {
     throw bad("NODENAME", nodeName, "not a node name", "use lower-case letters, digits, '-' and '.', as in a DNS name");
@@ -43,7 +49,10 @@ export function agentOptionsFrom(env: Readonly<Record<string, string | undefined
   return {
     nodeName,
     endpoints: (env.ETCD_ENDPOINTS ?? "http://127.0.0.1:2379").split(",").map((text) => text.trim()),
-    ip: env.IP === undefined || env.IP === "" ? "autodetect" : env.IP,
+    ip: addressSourceFrom(env, "IP", 4, "autodetect"),
+    // As with Calico, IPv6 is for those who ask for it.
+    ip6: addressSourceFrom(env, "IP6", 6, "none"),
+    addressRefreshMs: durationFrom(env, "AUTODETECT_POLL_INTERVAL", "60s"),
     bgpPort: numberFrom(env, "OCICAT_BGP_PORT", 179, 0, 65535),
     healthHost: env.FELIX_HEALTHHOST ?? "127.0.0.1",
     healthPort: numberFrom(env, "FELIX_HEALTHPORT", 9099, 0, 65535),
@@ -56,13 +65,35 @@ export function agentOptionsFrom(env: Readonly<Record<string, string | undefined
   };
 }
 
-function numberFrom(
-  env: Readonly<Record<string, string | undefined>>,
-  name: string,
-  fallback: number,
-  min: number,
-  max: number,
-): number {
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function addressSourceFrom(env: Environment, name: "IP" | "IP6", family: Family, fallback: string): AddressSource {
+  const methodName = `${name}_AUTODETECTION_METHOD`;
+  const methodText = env[methodName] ?? "";
+  const method = parseMethod(methodText, family);
+  if ("unusable" in method)
+    throw bad(methodName, methodText, `not usable: ${method.unusable}`, `use one of ${METHODS}`);
+  const text = env[name] === undefined || env[name] === "" ? fallback : env[name];
+  const source = parseSource(text, family, method);
+  if ("unusable" in source)
+    throw bad(
+      name,
+      text,
+      `not usable: ${source.unusable}`,
+      "use an address of this node, address/length, autodetect or none",
+    );
+  return source;
+}
+
+function durationFrom(env: Environment, name: string, fallback: string): number {
+  const text = env[name] === undefined || env[name] === "" ? fallback : env[name];
+  const nanoseconds = parseDuration(text);
+  if (nanoseconds === undefined || nanoseconds < 0n)
+    throw bad(name, text, "not a duration", "write it like 60s or 1m30s; 0s switches it off");
+  return durationMs(text);
+}
+
+function numberFrom(env: Environment, name: string, fallback: number, min: number, max: number): number {
   const text = env[name];
   if (text === undefined || text === "") return fallback;
   const value = Number(text);

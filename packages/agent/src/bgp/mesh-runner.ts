@@ -1,6 +1,6 @@
 import { type BestChange, createSpeaker, type Speaker, type Transport } from "@ocicat/bgp";
 import { type Clock, type Logger, OcicatError, type Random, toError } from "@ocicat/kit";
-import { compareAddresses, type Ipv4 } from "@ocicat/net";
+import { compareAddresses, type Ipv4, type Prefix } from "@ocicat/net";
 import { type Announcement, type MeshPeer, meshPeers, type NodeRow, type RoutingChanges } from "@ocicat/routing";
 import type { BgpSettingsRow } from "../tables/rows.ts";
 import { announce, meshPeerName, originated, peerConfig, peerReport } from "./mesh.ts";
@@ -30,6 +30,8 @@ export class MeshRunner {
   #announcements: readonly Announcement[] = [];
   #declared = false;
   #restarting: boolean;
+  /** What speakers before this one had learned and this one has not, yet. */
+  readonly #left = new Map<string, Prefix>();
   #stopping: Promise<void> = Promise.resolve();
 
   constructor(options: MeshRunnerOptions) {
@@ -86,6 +88,9 @@ export class MeshRunner {
     const { clock, random, logger, transport, onChange, onReady, onFatal } = this.#options;
     const old = this.#speaker;
     this.#identity = identity;
+    // Its routes stay in the kernel until the next one has heard every peer: a speaker made anew is a restart (RFC 4724).
+    for (const { prefix } of old?.routes() ?? []) this.#left.set(prefix.toString(), prefix);
+    const left = this.#left;
     const speaker = createSpeaker({
       clock,
       random,
@@ -94,16 +99,24 @@ export class MeshRunner {
       localAs,
       routerId,
       listen: { port },
-      restarting: this.#restarting,
+      restarting: this.#restarting || left.size > 0,
       multipath: false,
-      onChange,
-      onReady,
+      onChange: (changes) => {
+        for (const { prefix } of changes) left.delete(prefix.toString());
+        onChange(changes);
+      },
+      onReady: () => {
+        const gone = [...left.values()].map((prefix) => ({ prefix, best: undefined, unreachable: undefined }));
+        if (gone.length > 0) onChange(gone);
+        left.clear();
+        onReady();
+      },
     });
     this.#restarting = false;
     this.#speaker = speaker;
     if (this.#declared) speaker.setOriginated(this.#announcements.map(originated));
     this.#stopping = (async () => {
-      await old?.stop();
+      await old?.stop({ graceful: left.size > 0 });
       await speaker.start();
     })().catch((error: unknown) => {
       onFatal(

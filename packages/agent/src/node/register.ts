@@ -1,26 +1,41 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { API_VERSION, type ClusterInformation, clusterInformation, type Node, node } from "@ocicat/api";
+import { API_VERSION, type ClusterInformation, clusterInformation, type Node } from "@ocicat/api";
 import { type ResourceClient, ResourceError } from "@ocicat/client";
 import { formatAddress } from "@ocicat/net";
-import type { NodeAddress } from "./address.ts";
+import type { OwnAddress } from "@ocicat/routing";
 
 /** Compatible with what this version of Calico stores. */
 const CALICO_VERSION = "v3.32.1";
 
-/** Makes the node's resource, or brings its address up to date; what others wrote there stays. */
-export async function registerNode(client: ResourceClient, name: string, own: NodeAddress): Promise<void> {
-  const ipv4Address = `${formatAddress(own.address)}/${own.subnet.length}`;
-  const present = await client.find(node, name);
-  if (present?.spec.bgp?.ipv4Address === ipv4Address) return;
-  const wanted: Node = {
+/**
+ * Makes the node's resource, or brings its addresses up to date: those of the families given, and nothing else of what
+ * stands there. `present` is the resource as it was read.
+ */
+export async function registerNode(
+  client: ResourceClient,
+  name: string,
+  present: Node | undefined,
+  own: { readonly ipv4: OwnAddress | undefined; readonly ipv6: OwnAddress | undefined },
+): Promise<void> {
+  const wanted = {
+    ...(own.ipv4 === undefined ? {} : { ipv4Address: formatOwn(own.ipv4) }),
+    ...(own.ipv6 === undefined ? {} : { ipv6Address: formatOwn(own.ipv6) }),
+  };
+  const bgp = { ...present?.spec.bgp, ...wanted };
+  const { ipv4Address, ipv6Address } = present?.spec.bgp ?? {};
+  if (present !== undefined && bgp.ipv4Address === ipv4Address && bgp.ipv6Address === ipv6Address) return;
+  await client.apply<Node>({
     kind: "Node",
     apiVersion: API_VERSION,
     metadata: present?.metadata ?? { name },
-    spec: { ...present?.spec, bgp: { ...present?.spec.bgp, ipv4Address } },
+    spec: { ...present?.spec, bgp },
     ...(present?.status === undefined ? {} : { status: present.status }),
-  };
-  await client.apply(wanted);
+  });
+}
+
+function formatOwn({ address, subnet }: OwnAddress): string {
+  return `${formatAddress(address)}/${subnet.length}`;
 }
 
 /** The first agent of a cluster makes its ClusterInformation; all later ones find it. */

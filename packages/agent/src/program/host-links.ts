@@ -38,6 +38,11 @@ export class HostLinks {
     this.#addresses.delete(addressKey(address));
   }
 
+  /** Whether the link still has an IPv4 address. */
+  hasIpv4(linkIndex: number): boolean {
+    return this.#addresses.values().some((entry) => entry.linkIndex === linkIndex && typeof entry.address === "number");
+  }
+
   byName(name: string): Link | undefined {
     return this.#links.get(this.#indexByName.get(name) ?? -1);
   }

@@ -17,7 +17,7 @@ import type {
   LinkAddress,
   Route,
 } from "@ocicat/linux/kernel";
-import { type Address, Prefix } from "@ocicat/net";
+import { type Address, type Family, Prefix } from "@ocicat/net";
 import { type DesiredRoute, RouteProtocol } from "@ocicat/routing";
 import { HostLinks } from "./host-links.ts";
 import { MAIN_TABLE, routeKey, sameKernelRoute, toKernelRoute } from "./kernel-route.ts";
@@ -286,7 +286,7 @@ export class RouteReconciler {
           subnetsChanged ||= !isHostAddress(event.address);
           break;
         case "address.gone":
-          this.#links.forgetAddress(event.address);
+          this.#forgetAddress(event.address);
           subnetsChanged ||= !isHostAddress(event.address);
           break;
         case "route":
@@ -343,8 +343,16 @@ export class RouteReconciler {
     this.#dropActualOn(link.index);
   }
 
-  #dropActualOn(linkIndex: number): void {
+  /** A link that loses its last IPv4 address loses its IPv4 routes, and the kernel sends no notification for them. */
+  #forgetAddress(address: LinkAddress): void {
+    this.#links.forgetAddress(address);
+    if (typeof address.address === "number" && !this.#links.hasIpv4(address.linkIndex))
+      this.#dropActualOn(address.linkIndex, 4);
+  }
+
+  #dropActualOn(linkIndex: number, family?: Family): void {
     for (const [key, route] of this.#delta.actual) {
+      if (family !== undefined && route.destination.family !== family) continue;
       if (route.nextHops.some((hop) => hop.linkIndex === linkIndex)) this.#delta.deleteActual(key);
     }
   }

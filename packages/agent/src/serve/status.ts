@@ -1,8 +1,7 @@
 import { OcicatError } from "@ocicat/kit";
-import { formatAddress } from "@ocicat/net";
 import type { RoutingResolver } from "@ocicat/routing";
 import type { MeshRunner } from "../bgp/mesh-runner.ts";
-import type { NodeAddress } from "../node/address.ts";
+import { type OwnAddresses, reportOwn } from "../node/own-addresses.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
 import type { Tables } from "../tables/tables.ts";
@@ -17,7 +16,7 @@ interface Running {
 
 interface StatusSources {
   readonly nodeName: string;
-  readonly own: NodeAddress;
+  readonly own: OwnAddresses;
   readonly tables: Tables;
   readonly resolver: RoutingResolver;
 }
@@ -41,7 +40,7 @@ export function statusRoutes(sources: StatusSources): { readonly routes: Routes;
       running = parts;
     },
     routes: {
-      "/node": () => json({ name: sources.nodeName, address: formatAddress(sources.own.address) }),
+      "/node": () => json({ name: sources.nodeName, ...reportOwn(sources.own) }),
       "/bgp": whenRunning(({ mesh }) => ({ peers: mesh.report() })),
       "/routes/why": whenRunning(({ routes }, query) => whyRoutes(query.get("target") ?? "", sources.resolver, routes)),
       "/routes/pending": whenRunning(({ routes }) =>

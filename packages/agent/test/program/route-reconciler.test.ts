@@ -97,6 +97,22 @@ describe("RouteReconciler", () => {
     expect(table(kernel)).toEqual(["blackhole 10.244.1.0/26 proto 12", "unicast 10.244.2.0/26 proto 12"]);
   });
 
+  it("writes again what went with a link's last IPv4 address, once it has another one", async () => {
+    const { kernel, reconciler, turn } = setUp();
+    want(reconciler, block, remote);
+    reconciler.start();
+    await turn();
+    const address = { linkIndex: index(kernel, "ens33"), prefixLength: 24, scope: 0 };
+    must(
+      kernel,
+      { op: "address.delete", address: { ...address, address: parseAddress("192.168.0.81") } },
+      { op: "address.add", address: { ...address, address: parseAddress("192.168.0.91") } },
+    );
+    expect(table(kernel)).toEqual(["blackhole 10.244.1.0/26 proto 12"]);
+    await turn();
+    expect(table(kernel)).toEqual(["blackhole 10.244.1.0/26 proto 12", "unicast 10.244.2.0/26 proto 12"]);
+  });
+
   it("rewrites nothing that is right: a restart over the same state costs no write", async () => {
     const first = setUp();
     want(first.reconciler, block, remote);

@@ -59,7 +59,7 @@ export async function startAgent(
     ...SMALL_HEAP,
     NODENAME: node.name,
     ETCD_ENDPOINTS: datastoreUrl(topology),
-    IP: formatAddress(node.interface.address),
+    IP: "autodetect",
   });
   await waitForAgent(places, agentName(node.name), AGENT_SOCKET, START_MS);
 }

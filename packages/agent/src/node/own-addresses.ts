@@ -1,0 +1,232 @@
+import { type Node, node } from "@ocicat/api";
+import type { ResourceClient } from "@ocicat/client";
+import {
+  type Backoff,
+  type Clock,
+  createBackoff,
+  isOcicatError,
+  type Logger,
+  OcicatError,
+  type Random,
+  type Scope,
+  type Timer,
+  toError,
+} from "@ocicat/kit";
+import type { Kernel, KernelEvent } from "@ocicat/linux/kernel";
+import { type Address, type Family, formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
+import { RouteProtocol } from "@ocicat/routing";
+import { findNodeAddress } from "./address.ts";
+import { ambiguity, type Detected, formatCandidate } from "./detection.ts";
+import type { AddressSource } from "./detection-method.ts";
+import { registerNode } from "./register.ts";
+
+export interface OwnAddressesOptions {
+  readonly kernel: Kernel;
+  readonly client: ResourceClient;
+  readonly nodeName: string;
+  readonly ip: AddressSource;
+  readonly ip6: AddressSource;
+  /** Looks again this often, milliseconds; 0: only after the host has changed. */
+  readonly refreshMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly scope: Scope;
+  /** Runs work in a later turn of the event loop. */
+  readonly defer: (work: () => void) => void;
+}
+
+interface Found {
+  readonly ipv4: Detected | undefined;
+  readonly ipv6: Detected | undefined;
+}
+
+/**
+ * The node's own addresses: found, written into its resource, and found again when the host changes. Everybody else (this
+ * agent's BGP, too) learns of them from that resource. An address that is gone is kept until another one is found: without
+ * any the other nodes would only lose their routes sooner.
+ */
+export class OwnAddresses {
+  readonly #options: OwnAddressesOptions;
+  readonly #backoff: Backoff;
+  #found: Found = { ipv4: undefined, ipv6: undefined };
+  #timer: Timer | undefined;
+  #busy = false;
+  #again = false;
+  #told = "";
+
+  constructor(options: OwnAddressesOptions) {
+    this.#options = options;
+    this.#backoff = createBackoff(options.random, { initialMs: 100, maxMs: 30_000 });
+  }
+
+  /** As last found; undefined for a family that is not looked for. */
+  get found(): Found {
+    return this.#found;
+  }
+
+  /** What a person should know of how they were found, one sentence a family; empty if there was no choice. */
+  get ambiguities(): readonly string[] {
+    const { ipv4, ipv6 } = this.#found;
+    return [
+      ipv4 === undefined ? undefined : ambiguity(ipv4, "IP_AUTODETECTION_METHOD"),
+      ipv6 === undefined ? undefined : ambiguity(ipv6, "IP6_AUTODETECTION_METHOD"),
+    ].filter((sentence) => sentence !== undefined);
+  }
+
+  /** Throws OcicatError NODE_ADDRESS if a family that is looked for is not found, or what the datastore throws. */
+  async establish(): Promise<void> {
+    const { client, nodeName } = this.#options;
+    const present = await client.find(node, nodeName);
+    const [ipv4, ipv6] = await Promise.all([this.#find(4, present), this.#find(6, present)]);
+    const bgp = present?.spec.bgp;
+    if (ipv4 === undefined && ipv6 === undefined && !bgp?.ipv4Address && !bgp?.ipv6Address) throw without(nodeName);
+    await this.#take(present, { ipv4, ipv6 });
+    for (const sentence of this.ambiguities) this.#options.logger.warning(sentence);
+  }
+
+  /** Looks again when the host's links, addresses or routes change, and at intervals. */
+  watch(interfacePrefix: string): void {
+    const { kernel, scope } = this.#options;
+    const monitor = kernel.monitor(["link", "address", "route"], (events) => {
+      if (events.some((event) => concerns(event, interfacePrefix))) this.#lookAgain();
+    });
+    scope.add("own addresses", () => {
+      monitor.close();
+      this.#timer?.cancel();
+    });
+    // What changed between finding and watching.
+    this.#lookAgain();
+  }
+
+  #lookAgain(): void {
+    this.#again = true;
+    if (this.#busy) return;
+    this.#busy = true;
+    this.#options.defer(() => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    const { scope, logger } = this.#options;
+    let wait = this.#options.refreshMs;
+    try {
+      while (this.#again && !scope.closed) {
+        this.#again = false;
+        await this.#review();
+      }
+      this.#backoff.reset();
+    } catch (error) {
+      logger.warning("own addresses cannot be brought up to date yet", { error: toError(error).message });
+      wait = this.#backoff.next();
+    }
+    this.#busy = false;
+    if (scope.closed) return;
+    this.#timer?.cancel();
+    this.#timer = wait > 0 ? this.#options.clock.after(wait, "own addresses", () => this.#lookAgain()) : undefined;
+  }
+
+  async #review(): Promise<void> {
+    const present = await this.#options.client.find(node, this.#options.nodeName);
+    const problems: string[] = [];
+    const keep = (kept: Detected | undefined) => (error: unknown) => {
+      if (!isOcicatError(error) || error.code !== "NODE_ADDRESS") throw error;
+      problems.push(error.message);
+      return kept;
+    };
+    const [ipv4, ipv6] = await Promise.all([
+      this.#find(4, present).catch(keep(this.#found.ipv4)),
+      this.#find(6, present).catch(keep(this.#found.ipv6)),
+    ]);
+    this.#tell(problems.join("; "));
+    await this.#take(present, { ipv4, ipv6 });
+  }
+
+  #find(family: Family, present: Node | undefined): Promise<Detected | undefined> {
+    const { kernel, ip, ip6 } = this.#options;
+    return findNodeAddress(kernel, family === 4 ? ip : ip6, family, {
+      internalIps: internalIpsOf(present),
+      held: heldBy(present, family),
+    });
+  }
+
+  async #take(present: Node | undefined, found: Found): Promise<void> {
+    const { client, nodeName, logger } = this.#options;
+    await registerNode(client, nodeName, present, { ipv4: found.ipv4?.chosen, ipv6: found.ipv6?.chosen });
+    const before = this.#found;
+    this.#found = found;
+    for (const family of ["ipv4", "ipv6"] as const) {
+      const [from, to] = [before[family]?.chosen, found[family]?.chosen];
+      if (to === undefined || from === undefined || formatCandidate(from) === formatCandidate(to)) continue;
+      logger.warning("own address changed", { from: formatCandidate(from), to: formatCandidate(to) });
+    }
+  }
+
+  /** Once, not at every look. */
+  #tell(problem: string): void {
+    if (problem !== "" && problem !== this.#told)
+      this.#options.logger.error("own address is gone; the last one is kept until another is found", { problem });
+    this.#told = problem;
+  }
+}
+
+const LINK_LOCAL = parsePrefix("fe80::/10");
+
+/** Pods' cables, their routes and what BGP learns say nothing of the host's own address. */
+function concerns(event: KernelEvent, interfacePrefix: string): boolean {
+  switch (event.type) {
+    case "resync":
+      return true;
+    case "link":
+    case "link.gone":
+      return !event.link.name.startsWith(interfacePrefix);
+    case "address":
+    case "address.gone":
+      return !LINK_LOCAL.has(event.address.address);
+    case "route":
+    case "route.gone":
+      return event.route.protocol !== RouteProtocol.bird && !event.route.destination.isHost;
+    case "neighbour":
+    case "neighbour.gone":
+      return false;
+  }
+}
+
+function internalIpsOf(present: Node | undefined): readonly Address[] {
+  return (present?.spec.addresses ?? [])
+    .filter(({ type }) => type === "InternalIP")
+    .map(({ address }) => addressOf(address));
+}
+
+function heldBy(present: Node | undefined, family: Family): Address | undefined {
+  const text = family === 4 ? present?.spec.bgp?.ipv4Address : present?.spec.bgp?.ipv6Address;
+  return text === undefined || text === "" ? undefined : addressOf(text);
+}
+
+function addressOf(text: string): Address {
+  return parseAddress(text.split("/")[0] ?? "");
+}
+
+function without(nodeName: string): OcicatError {
+  return new OcicatError({
+    code: "NODE_ADDRESS",
+    where: `node ${nodeName}`,
+    what: "it has neither an IPv4 nor an IPv6 address",
+    why: "IP and IP6 are both none, and the Node resource has none",
+    fix: "set IP or IP6 to autodetect or to an address",
+  });
+}
+
+/** As the command line and the doctor ask for it. */
+export function reportOwn({ found, ambiguities }: OwnAddresses) {
+  const of = (detected: Detected | undefined) =>
+    detected === undefined
+      ? undefined
+      : {
+          address: formatAddress(detected.chosen.address),
+          subnet: detected.chosen.subnet.toString(),
+          interface: detected.chosen.interfaceName,
+          why: detected.why,
+          others: detected.others.map(formatCandidate),
+        };
+  return { ipv4: of(found.ipv4), ipv6: of(found.ipv6), ambiguities };
+}
