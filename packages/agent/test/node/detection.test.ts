@@ -30,7 +30,7 @@ function host(
   return {
     links: interfaces.map(({ name, up = true }, at): Link => {
       const rest = { kind: "", mtu: 1500, mac: undefined, running: up, loopback: name === "lo", master: 0 };
-      return { index: at + 1, name, up, peerIndex: undefined, ...rest };
+      return { index: at + 1, name, up, peerIndex: undefined, tunnel: undefined, ...rest };
     }),
     addresses: interfaces.flatMap(({ name, addresses }) =>
       addresses.map((text): LinkAddress => {
