@@ -103,6 +103,8 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         ipam: "ipam show",
         agent: "the agent command and its socket",
         lab: "the lab commands",
+        linux: "captures, and the packet of walk",
+        walk: "what was captured, told",
         commander: "the command line",
         yaml: "manifests",
       },

@@ -13,6 +13,8 @@ export interface Surroundings {
   readonly lab: LabReach;
   /** What was asked for: standard output. Nothing else goes there. */
   readonly print: (text: string) => void;
+  /** The same, for what is no text. */
+  readonly printBytes: (bytes: Uint8Array) => void;
   /** What the user should know beside it: one line on standard error. */
   readonly tell: (line: string) => void;
   /** All of standard input. */
@@ -20,6 +22,8 @@ export interface Surroundings {
   readonly now: () => Date;
   /** Where times of day are told for, as an IANA name; undefined: the machine's zone. */
   readonly timeZone: string | undefined;
+  /** For a command that goes on until it is told to end (Ctrl-C, SIGTERM), or until nobody reads what it prints. */
+  readonly untilStopped: () => Promise<void>;
   /** For a command that has done what it was asked for and found that not all is well. */
   readonly setExitCode: (code: number) => void;
 }
@@ -41,10 +45,17 @@ export function processSurroundings(name: string, lab: LabReach): Surroundings {
     env: process.env,
     places: PLACES,
     print: (text) => void process.stdout.write(text),
+    printBytes: (bytes) => void process.stdout.write(bytes),
     tell: (line) => void process.stderr.write(`${name}: ${oneLine(line)}\n`),
     readInput: () => readFileSync(0),
     now: () => new Date(),
     timeZone: undefined,
+    untilStopped: () =>
+      new Promise((resolve) => {
+        process.once("SIGINT", () => resolve());
+        process.once("SIGTERM", () => resolve());
+        process.stdout.once("error", () => resolve());
+      }),
     setExitCode: (code) => {
       process.exitCode = code;
     },

@@ -1,10 +1,9 @@
 import type { ChildProcess, SpawnOptions } from "node:child_process";
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
-import { OcicatError } from "@ocicat/kit";
 import { openNamespace, spawnIn } from "@ocicat/linux";
+import { openNetwork } from "./place.ts";
 import { PodBook } from "./pods/pod-book.ts";
-import { openPodNamespace } from "./pods/pod-namespace.ts";
 import { markOf } from "./process/mark.ts";
 import { spawnInNode } from "./process/start.ts";
 import type { Topology } from "./topology/topology.ts";
@@ -20,25 +19,11 @@ export function spawnInLab(
   given: SpawnOptions,
 ): ChildProcess {
   const options = { ...given, env: { ...(given.env ?? process.env), ...markOf(places) } };
-  const pod = new PodBook(places).find(where);
-  if (pod !== undefined) {
-    using net = openPodNamespace(places, pod.node, pod.name);
-    using mount = openNamespace(places.mountns(pod.node));
-    return spawnIn({ net, mount }, command[0], command.slice(1), options);
-  }
   if (topology.nodes.some((node) => node.name === where)) return spawnInNode(places, where, command, options);
-  const others = [...topology.routers, ...topology.hosts].map((station) => station.name);
-  if (others.includes(where) || topology.segments.includes(where)) {
-    using net = openNamespace(places.netns(where));
-    return spawnIn({ net }, command[0], command.slice(1), options);
-  }
-  const pods = new PodBook(places).all().map((record) => record.name);
-  throw new OcicatError({
-    code: "LAB_NO_SUCH_PLACE",
-    what: `there is no "${where}"`,
-    where: `lab ${topology.name}`,
-    fix: `use one of ${[...topology.nodes.map((node) => node.name), ...others, ...pods].join(", ")}`,
-  });
+  using net = openNetwork(places, topology, where);
+  const node = new PodBook(places).find(where)?.node;
+  using mount = node === undefined ? undefined : openNamespace(places.mountns(node));
+  return spawnIn({ net, mount }, command[0], command.slice(1), options);
 }
 
 /**

@@ -1,11 +1,13 @@
 import type { ChildProcess, SpawnOptions } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { OcicatError } from "@ocicat/kit";
+import type { NamespaceHandle } from "@ocicat/linux";
 import { formatAddress } from "@ocicat/net";
 import { buildLab } from "./build.ts";
 import { anythingThere, clearLab } from "./clear.ts";
 import { execInLab, spawnInLab } from "./exec.ts";
 import { addNode, findNode, removeNode } from "./nodes.ts";
+import { openNetwork } from "./place.ts";
 import type { PodRecord } from "./pods/pod-book.ts";
 import { PodRunner } from "./pods/pod-runner.ts";
 import { ProcessBook } from "./process/book.ts";
@@ -137,6 +139,11 @@ export class Lab {
   /** child_process.spawn inside a node, pod, router or host. */
   spawn(where: string, command: readonly [string, ...string[]], options: SpawnOptions): ChildProcess {
     return spawnInLab(this.#places, this.topology(), where, command, options);
+  }
+
+  /** The network of a node, pod, router, host or segment. The caller closes it. Throws OcicatError LAB_NO_SUCH_PLACE. */
+  network(where: string): NamespaceHandle {
+    return openNetwork(this.#places, this.topology(), where);
   }
 
   status(): Promise<LabStatus> {

@@ -17,6 +17,11 @@ export interface RunOptions extends LabOptions {
   readonly port?: readonly string[];
 }
 
+export interface CaptureOptions extends LabOptions {
+  readonly write?: string;
+  readonly count?: string;
+}
+
 export interface AddNodeOptions extends LabOptions {
   readonly address: string;
   readonly segment?: string;
@@ -33,7 +38,8 @@ export function addLab(program: Command, surroundings: Surroundings): void {
       "A whole network on this machine: nodes, links and pods in namespaces, with the agents, the datastore and the CNI " +
         "plugin that real nodes run. Needs root. While a lab runs, the other commands work on it.",
     );
-  for (const add of [addUp, addDown, addStatus, addList, addRun, addRemove, addExec, addNodes]) add(lab, surroundings);
+  for (const add of [addUp, addDown, addStatus, addList, addRun, addRemove, addExec, addCapture, addNodes])
+    add(lab, surroundings);
 }
 
 function named(command: Command): Command {
@@ -121,6 +127,29 @@ function addExec(lab: Command, surroundings: Surroundings): void {
   withExamples(command, [
     ["lab exec node1 -- ip route", "a node's routes"],
     ["lab exec pod1 -- ping -c 1 10.244.104.0", "from a pod to another"],
+  ]);
+}
+
+function addCapture(lab: Command, surroundings: Surroundings): void {
+  const command = named(lab.command("capture"))
+    .summary("see what passes an interface")
+    .description(
+      "See what passes an interface of a node, pod, router, host or segment: a line for each packet, with what a tunnel " +
+        "carries behind a |, until Ctrl-C. At the end it says how many there were, and how many were dropped because " +
+        "they were not read fast enough.",
+    )
+    .argument("<where>", "node, pod, router, host or segment")
+    .argument("<interface>", "its name, or any")
+    .addOption(valueOption("-w, --write <file>", "write them to a file for Wireshark instead; - is standard output"))
+    .addOption(valueOption("-c, --count <number>", "end after so many packets"))
+    .action(async (where: string, iface: string, options: CaptureOptions) => {
+      const { capture } = await import("../actions/lab-capture.ts");
+      await capture(surroundings, where, iface, options);
+    });
+  withExamples(command, [
+    ["lab capture node1 ens33", "what node1 sends and receives"],
+    ["lab capture pod1 any -c 10 -w pod1.pcap", "ten packets of a pod, for Wireshark"],
+    ["lab capture node2 tunl0 -w - | tshark -r -", "read by another program"],
   ]);
 }
 

@@ -44,6 +44,10 @@ export function surroundings(options: TerminalOptions, outcome = { code: 0, stdo
     print: (text) => {
       outcome.stdout += text;
     },
+    printBytes: (bytes) => {
+      outcome.stdout += new TextDecoder("latin1").decode(bytes);
+    },
+    untilStopped: () => Promise.resolve(),
     tell: (line) => {
       outcome.stderr += `${name}: ${oneLine(line)}\n`;
     },
