@@ -234,15 +234,15 @@ async function untilItAnswers(
 
 function hostAddresses(tables: Tables): ReadonlyMap<Address, string> {
   return new Map(
-    [...tables.nodes.rows()].flatMap((node) =>
-      node.ipv4 === undefined ? [] : [[node.ipv4.address, node.name] as const],
+    [...tables.nodes.rows()].flatMap(({ name, ipv4, ipv6 }) =>
+      [ipv4, ipv6].flatMap((own) => (own === undefined ? [] : [[own.address, name] as const])),
     ),
   );
 }
 
 /** Routes through neighbours that an earlier run of ours left in the kernel: peers are then asked to bear with us. */
 function hasLearnedRoutes(kernel: Kernel): boolean {
-  return kernel
-    .routes(4, MAIN_TABLE)
-    .some((route) => route.protocol === RouteProtocol.bird && route.kind === "unicast");
+  return [...kernel.routes(4, MAIN_TABLE), ...kernel.routes(6, MAIN_TABLE)].some(
+    (route) => route.protocol === RouteProtocol.bird && route.kind === "unicast",
+  );
 }

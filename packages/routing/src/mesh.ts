@@ -28,28 +28,37 @@ export function isPassive(local: Address, remote: Address): boolean {
   return formatAddress(remote) > formatAddress(local);
 }
 
-/** The full mesh as seen from `self`: every other node with an address; none if the mesh is off or `self` is a reflector. */
+/**
+ * The full mesh as seen from `self`: every other node, by each family of which both have an address; none if the mesh is off
+ * or `self` is a reflector. As with Calico's two daemons, a session carries the routes of the family that it runs over.
+ */
 export function meshPeers(self: NodeRow, nodes: Iterable<NodeRow>, settings: MeshSettings): MeshPeer[] {
-  const local = self.ipv4;
-  if (!settings.enabled || local === undefined || self.routeReflectorClusterId !== undefined) return [];
+  if (!settings.enabled || self.routeReflectorClusterId !== undefined) return [];
   const peers: MeshPeer[] = [];
   for (const node of nodes) {
-    if (node.name === self.name || node.ipv4 === undefined || node.routeReflectorClusterId !== undefined) continue;
-    peers.push({
-      node: node.name,
-      localAddress: local.address,
-      remoteAddress: node.ipv4.address,
-      localAs: self.asNumber ?? settings.asNumber,
-      remoteAs: node.asNumber ?? settings.asNumber,
-      passive: isPassive(local.address, node.ipv4.address),
-      origin: {
-        reason: `node-to-node mesh with ${node.name}`,
-        resources: [
-          { kind: "Node", name: node.name },
-          { kind: "BGPConfiguration", name: "default" },
-        ],
-      },
-    });
+    if (node.name === self.name || node.routeReflectorClusterId !== undefined) continue;
+    for (const family of ["ipv4", "ipv6"] as const) {
+      const [local, remote] = [self[family]?.address, node[family]?.address];
+      if (local !== undefined && remote !== undefined) peers.push(meshPeer(self, local, node, remote, settings));
+    }
   }
   return peers;
+}
+
+function meshPeer(self: NodeRow, local: Address, node: NodeRow, remote: Address, settings: MeshSettings): MeshPeer {
+  return {
+    node: node.name,
+    localAddress: local,
+    remoteAddress: remote,
+    localAs: self.asNumber ?? settings.asNumber,
+    remoteAs: node.asNumber ?? settings.asNumber,
+    passive: isPassive(local, remote),
+    origin: {
+      reason: `node-to-node mesh with ${node.name}`,
+      resources: [
+        { kind: "Node", name: node.name },
+        { kind: "BGPConfiguration", name: "default" },
+      ],
+    },
+  };
 }

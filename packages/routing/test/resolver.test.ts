@@ -1,5 +1,5 @@
 import { describeOrigin, seededRandom } from "@ocicat/kit";
-import { parseAddress, parsePrefix } from "@ocicat/net";
+import { formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
 import { isPassive, meshPeers, type NodeRow, type PoolRow, RoutingResolver } from "../src/index.ts";
 
@@ -192,6 +192,24 @@ describe("meshPeers", () => {
   it("uses a node's own AS number where it has one", () => {
     const peers = meshPeers(nodes[0] as NodeRow, nodes, { enabled: true, asNumber: 64512 });
     expect(peers.map((peer) => peer.remoteAs)).toEqual([64512, 65001]);
+  });
+
+  it("peers by each family of which both have an address, and its reason names the node", () => {
+    const ipv6 = (address: string) => ({ address: parseAddress(address), subnet: parsePrefix("fd00::/64") });
+    const dual = [node("a", "10.0.0.9", { ipv6: ipv6("fd00::9") }), node("b", "10.0.0.10", { ipv6: ipv6("fd00::10") })];
+    const only6 = node("c", "10.0.0.80", { ipv4: undefined, ipv6: ipv6("fd00::80") });
+    const sessions = (self: NodeRow) =>
+      meshPeers(self, [...dual, only6, ...nodes.slice(2)], { enabled: true, asNumber: 64512 }).map(
+        (peer) =>
+          `${formatAddress(peer.localAddress)} ${peer.passive ? "<" : ">"} ${formatAddress(peer.remoteAddress)}`,
+      );
+    expect(sessions(dual[0] as NodeRow)).toEqual([
+      "10.0.0.9 > 10.0.0.10",
+      "fd00::9 > fd00::10",
+      "fd00::9 > fd00::80",
+      "10.0.0.9 > 10.0.0.80",
+    ]);
+    expect(sessions(only6)).toEqual(["fd00::80 < fd00::9", "fd00::80 > fd00::10"]);
   });
 
   it("has no peers with the mesh off, for a reflector, and not with one", () => {

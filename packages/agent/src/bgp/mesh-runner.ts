@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { type BestChange, createSpeaker, type Speaker, type Transport } from "@ocicat/bgp";
 import { type Clock, type Logger, OcicatError, type Random, toError } from "@ocicat/kit";
-import { compareAddresses, type Ipv4, type Prefix } from "@ocicat/net";
+import { compareAddresses, type Ipv4, ipv4, type Prefix } from "@ocicat/net";
 import { type Announcement, type MeshPeer, meshPeers, type NodeRow, type RoutingChanges } from "@ocicat/routing";
 import type { BgpSettingsRow } from "../tables/rows.ts";
 import { announce, meshPeerName, originated, peerConfig, peerReport } from "./mesh.ts";
@@ -41,8 +42,7 @@ export class MeshRunner {
 
   /** The mesh as the tables say it is now. Without an address of its own the node has no sessions. */
   update(self: NodeRow | undefined, nodes: Iterable<NodeRow>, settings: BgpSettingsRow): void {
-    const address = self?.ipv4?.address;
-    if (self === undefined || typeof address !== "number") {
+    if (self === undefined || (self.ipv4 === undefined && self.ipv6 === undefined)) {
       this.#peers.clear();
       this.#speaker?.setPeers([]);
       return;
@@ -51,8 +51,9 @@ export class MeshRunner {
     this.#peers = new Map(peers.map((peer) => [meshPeerName(peer), peer]));
     const localAs = self.asNumber ?? settings.asNumber;
     const port = this.#options.port ?? settings.listenPort;
-    const identity = `${localAs} ${address} ${port}`;
-    if (identity !== this.#identity) this.#replace(identity, localAs, address, port);
+    const routerId = routerIdOf(self);
+    const identity = `${localAs} ${routerId} ${port}`;
+    if (identity !== this.#identity) this.#replace(identity, localAs, routerId, port);
     this.#speaker?.setPeers(peers.map((peer) => ({ ...peerConfig(peer), remotePort: port })));
   }
 
@@ -126,4 +127,16 @@ export class MeshRunner {
       );
     });
   }
+}
+
+/**
+ * The BGP identifier: the node's IPv4 address, as with Calico; a node of IPv6 alone has one made from its name, as Calico's
+ * CALICO_ROUTER_ID=hash does (the first four bytes of the SHA-256; the first below 224, where addresses are unicast).
+ */
+function routerIdOf(self: NodeRow): Ipv4 {
+  const own = self.ipv4?.address;
+  if (typeof own === "number") return own;
+  const [first = 0, ...rest] = createHash("sha256").update(self.name).digest().subarray(0, 4);
+  const value = [first > 223 ? first - 32 : first, ...rest].reduce((value, byte) => value * 256 + byte, 0);
+  return ipv4(value);
 }

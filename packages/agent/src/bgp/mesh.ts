@@ -1,6 +1,6 @@
 import type { BestChange, PeerConfig, PeerStatus, Speaker } from "@ocicat/bgp";
 import { describeOrigin } from "@ocicat/kit";
-import { formatAddress } from "@ocicat/net";
+import { familyOf, formatAddress } from "@ocicat/net";
 import type { Announcement, LearnedRow, MeshPeer, RoutingChanges } from "@ocicat/routing";
 
 /** Calico's name for a mesh session: `Mesh_192_168_0_82`. */
@@ -15,7 +15,7 @@ export function peerConfig(peer: MeshPeer): PeerConfig {
     localAddress: peer.localAddress,
     remoteAs: peer.remoteAs,
     passive: peer.passive,
-    families: [4],
+    families: [familyOf(peer.remoteAddress)],
     gracefulRestart: { mode: "full", restartTimeS: 120 },
   };
 }

@@ -24,7 +24,7 @@ export function toKernelRoute(desired: DesiredRoute, links: HostLinks): Route | 
       const link = usable(desired.device, links.byName(desired.device));
       return typeof link === "string"
         ? link
-        : { ...base, kind: "unicast", scope: SCOPE_LINK, nextHops: [hop(undefined, link, false)] };
+        : { ...base, kind: "unicast", scope: linkScope(desired), nextHops: [hop(undefined, link, false)] };
     }
     case "via": {
       const link = linkTowards(desired, links);
@@ -33,6 +33,11 @@ export function toKernelRoute(desired: DesiredRoute, links: HostLinks): Route | 
         : { ...base, kind: "unicast", scope: SCOPE_UNIVERSE, nextHops: [hop(desired.via, link, desired.onlink)] };
     }
   }
+}
+
+/** IPv6 routes have no scope but the universe. */
+function linkScope({ destination }: DesiredRoute): number {
+  return destination.family === 4 ? SCOPE_LINK : SCOPE_UNIVERSE;
 }
 
 function linkTowards(desired: DesiredRoute & { readonly kind: "via" }, links: HostLinks): Link | string {

@@ -98,8 +98,11 @@ export class Engine {
   }
 
   #indexNode(node: NodeRow | undefined, previous: NodeRow | undefined): void {
-    if (previous?.ipv4 !== undefined) this.#nodeByAddress.delete(formatAddress(previous.ipv4.address));
-    if (node?.ipv4 !== undefined) this.#nodeByAddress.set(formatAddress(node.ipv4.address), node.name);
+    for (const family of ["ipv4", "ipv6"] as const) {
+      const [before, now] = [previous?.[family], node?.[family]];
+      if (before !== undefined) this.#nodeByAddress.delete(formatAddress(before.address));
+      if (node !== undefined && now !== undefined) this.#nodeByAddress.set(formatAddress(now.address), node.name);
+    }
   }
 
   #touchMesh(): void {
