@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import type { AnyResource } from "@ocicat/api";
-import { formatAddress } from "@ocicat/net";
+import { type Family, formatAddress } from "@ocicat/net";
 import { equipNode } from "./equip.ts";
 import type { LabOptions } from "./lab.ts";
 import { PodRunner } from "./pods/pod-runner.ts";
@@ -65,8 +65,15 @@ function makeStations(places: LabPlaces, topology: Topology): void {
 /** Its files, then its view of them: what is put into the layers before they are mounted is there from the start. */
 async function furnishNode(places: LabPlaces, topology: Topology, node: LabNode): Promise<void> {
   makeNodeLayers(places, node.name);
-  await equipNode(places, node.name, datastoreUrl(topology));
+  await equipNode(places, node.name, { datastore: datastoreUrl(topology), families: podFamilies(topology, node) });
   makeNodeMounts(places, node.name);
+}
+
+/** A pod has an IPv4 address, unless all pools are IPv6, and an IPv6 one where there is a pool and its node speaks it. */
+function podFamilies({ pools }: Topology, node: LabNode): Family[] {
+  const pooled = (family: Family) => pools.some(({ cidr }) => String(cidr).includes(":") === (family === 6));
+  if (node.interface6 === undefined || !pooled(6)) return [4];
+  return pooled(4) ? [4, 6] : [6];
 }
 
 function count(things: readonly unknown[], name: string): string {

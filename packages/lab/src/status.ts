@@ -4,7 +4,7 @@ import { PodBook } from "./pods/pod-book.ts";
 import { ProcessBook } from "./process/book.ts";
 import { AGENT_SOCKET, agentName, DATASTORE } from "./process/programs.ts";
 import { askNode, pathInNode } from "./process/ready.ts";
-import type { Topology } from "./topology/topology.ts";
+import type { LabPlug, Topology } from "./topology/topology.ts";
 import type { LabPlaces } from "./world/places.ts";
 
 export interface LabStatus {
@@ -53,22 +53,28 @@ export function inventory(places: LabPlaces, topology: Topology): InventoryRow[]
       name: node.name,
       what: "node",
       where: node.segment,
-      address: formatAddress(node.interface.address),
+      address: addressesOf(node),
     })),
     ...topology.routers.map((router) => ({
       name: router.name,
       what: "router",
       where: router.interfaces.map((port) => port.segment).join(","),
-      address: router.interfaces.map((port) => formatAddress(port.interface.address)).join(","),
+      address: router.interfaces.map(addressesOf).join(","),
     })),
     ...topology.hosts.map((host) => ({
       name: host.name,
       what: "host",
       where: host.segment,
-      address: formatAddress(host.interface.address),
+      address: addressesOf(host),
     })),
     ...new PodBook(places)
       .all()
       .map((pod) => ({ name: pod.name, what: "pod", where: pod.node, address: pod.addresses.join(",") })),
   ];
+}
+
+function addressesOf(plug: LabPlug): string {
+  return [plug.interface, plug.interface6]
+    .flatMap((entry) => (entry === undefined ? [] : [formatAddress(entry.address)]))
+    .join(",");
 }

@@ -5,10 +5,11 @@ import { askNode, pathInNode, waitFor } from "./ready.ts";
 
 const MESH_MS = 30_000;
 
-/** Waits until every agent has a session with every other node. */
+/** Waits until every agent has a session with every other node, in each family that both have. */
 export async function waitForMesh(places: LabPlaces, topology: Topology): Promise<void> {
-  const wanted = topology.nodes.length - 1;
+  const dual = topology.nodes.filter((node) => node.interface6 !== undefined).length;
   for (const node of topology.nodes) {
+    const wanted = topology.nodes.length - 1 + (node.interface6 === undefined ? 0 : dual - 1);
     const process = agentName(node.name);
     await waitFor(places, process, MESH_MS, async () => {
       const answer = await askNode(pathInNode(places, process, AGENT_SOCKET), "/bgp");

@@ -60,6 +60,7 @@ export async function startAgent(
     NODENAME: node.name,
     ETCD_ENDPOINTS: datastoreUrl(topology),
     IP: "autodetect",
+    ...(node.interface6 === undefined ? {} : { IP6: "autodetect" }),
   });
   await waitForAgent(places, agentName(node.name), AGENT_SOCKET, START_MS);
 }

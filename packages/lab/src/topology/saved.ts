@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { OcicatError } from "@ocicat/kit";
-import { formatAddress } from "@ocicat/net";
+import { type Address, formatAddress } from "@ocicat/net";
 import { writeWhole } from "../world/files.ts";
 import type { LabPlaces } from "../world/places.ts";
 import { formatPortMapping } from "./capabilities.ts";
-import { type InterfaceAddress, type LabHost, type LabNode, parseTopology, type Topology } from "./topology.ts";
+import { type InterfaceAddress, type LabPlug, type LabStation, parseTopology, type Topology } from "./topology.ts";
 
 /** Keeps the topology of a running lab, in the form it is written in by hand: there is one reader for both. */
 export function saveTopology(places: LabPlaces, topology: Topology): void {
@@ -35,6 +35,8 @@ export interface PlainStation {
   /** address/length */
   readonly address: string;
   readonly gateway?: string;
+  readonly address6?: string;
+  readonly gateway6?: string;
 }
 
 /** The topology with one node more, held against all rules of a topology. Throws TopologyError. */
@@ -58,21 +60,29 @@ function plainTopology(topology: Topology) {
     hosts: topology.hosts.map(plainStation),
     routers: topology.routers.map((router) => ({
       name: router.name,
-      interfaces: router.interfaces.map((port) => ({ segment: port.segment, address: addressText(port.interface) })),
+      interfaces: router.interfaces.map(plainPlug),
     })),
     pods: topology.pods.map((pod) => ({ ...pod, ports: pod.ports.map(formatPortMapping) })),
   };
 }
 
-function plainStation(station: LabNode | LabHost): PlainStation {
+function plainStation(station: LabStation): PlainStation {
   return {
     name: station.name,
-    segment: station.segment,
-    address: addressText(station.interface),
+    ...plainPlug(station),
     ...(station.gateway === undefined ? {} : { gateway: formatAddress(station.gateway) }),
+    ...(station.gateway6 === undefined ? {} : { gateway6: formatAddress(station.gateway6) }),
   };
 }
 
-function addressText({ address, prefixLength }: InterfaceAddress): string {
+function plainPlug(plug: LabPlug) {
+  return {
+    segment: plug.segment,
+    address: addressText(plug.interface),
+    ...(plug.interface6 === undefined ? {} : { address6: addressText(plug.interface6) }),
+  };
+}
+
+function addressText({ address, prefixLength }: InterfaceAddress<Address>): string {
   return `${formatAddress(address)}/${prefixLength}`;
 }

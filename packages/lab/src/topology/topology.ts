@@ -1,33 +1,37 @@
 import { OcicatError } from "@ocicat/kit";
-import { AddressError, formatAddress, type Ipv4, Prefix, parseAddress } from "@ocicat/net";
+import { type Address, AddressError, formatAddress, type Ipv4, type Ipv6, Prefix, parseAddress } from "@ocicat/net";
 import { LineCounter, parseDocument } from "yaml";
 import { type Bandwidth, isRate, type PortMapping, parsePortMapping } from "./capabilities.ts";
 import { isName, NAME_RULE } from "./names.ts";
 
-/** An address on a segment, with the segment's prefix length. Segments are IPv4 alone: nodes and BGP sessions are. */
-export interface InterfaceAddress {
-  readonly address: Ipv4;
+/** An address on a segment, with the segment's prefix length. */
+export interface InterfaceAddress<A extends Address = Ipv4> {
+  readonly address: A;
   readonly prefixLength: number;
 }
 
-export interface LabNode {
-  readonly name: string;
+/** Where something is plugged in. Every plug has an IPv4 address; one with an IPv6 address as well is dual-stack. */
+export interface LabPlug {
   readonly segment: string;
   readonly interface: InterfaceAddress;
-  /** Undefined: the node has no default route. */
-  readonly gateway: Ipv4 | undefined;
+  readonly interface6: InterfaceAddress<Ipv6> | undefined;
 }
+
+/** A machine with one plug. */
+export interface LabStation extends LabPlug {
+  readonly name: string;
+  /** Undefined: it has no default route. */
+  readonly gateway: Ipv4 | undefined;
+  readonly gateway6: Ipv6 | undefined;
+}
+
+export interface LabNode extends LabStation {}
+
+export interface LabHost extends LabStation {}
 
 export interface LabRouter {
   readonly name: string;
-  readonly interfaces: readonly { readonly segment: string; readonly interface: InterfaceAddress }[];
-}
-
-export interface LabHost {
-  readonly name: string;
-  readonly segment: string;
-  readonly interface: InterfaceAddress;
-  readonly gateway: Ipv4 | undefined;
+  readonly interfaces: readonly LabPlug[];
 }
 
 export interface LabPod {
@@ -134,12 +138,13 @@ class TopologyReader {
     }
     const seen = new Map<string, string>();
     const stations = [
-      ...topology.nodes.map((node) => [node.name, node.interface.address] as const),
-      ...topology.hosts.map((host) => [host.name, host.interface.address] as const),
-      ...topology.routers.flatMap((router) =>
-        router.interfaces.map((port) => [router.name, port.interface.address] as const),
+      ...[...topology.nodes, ...topology.hosts].map((station) => [station.name, station] as const),
+      ...topology.routers.flatMap((router) => router.interfaces.map((port) => [router.name, port] as const)),
+    ].flatMap(([name, plug]) =>
+      [plug.interface, plug.interface6].flatMap((entry) =>
+        entry === undefined ? [] : [[name, entry.address] as const],
       ),
-    ];
+    );
     for (const [name, address] of stations) {
       const other = seen.get(formatAddress(address));
       if (other !== undefined)
@@ -154,28 +159,42 @@ class TopologyReader {
       name: this.#name(fields["name"], `${path}.name`),
       interfaces: this.#list(fields["interfaces"], `${path}.interfaces`).map((item, index) => {
         const at = `${path}.interfaces[${index}]`;
-        const port = this.#object(item, at, ["segment", "address"]);
-        return {
-          segment: this.#oneOf(port["segment"], `${at}.segment`, segments),
-          interface: this.#interface(port["address"], `${at}.address`),
-        };
+        return this.#plug(this.#object(item, at, ["segment", "address", "address6"]), at, segments);
       }),
     };
   }
 
-  #station(value: unknown, path: string, segments: readonly string[]): LabNode {
-    const fields = this.#object(value, path, ["name", "segment", "address", "gateway"]);
-    const station = this.#interface(fields["address"], `${path}.address`);
-    const gateway = fields["gateway"] === undefined ? undefined : this.#address(fields["gateway"], `${path}.gateway`);
-    if (gateway !== undefined && !Prefix.of(station.address, station.prefixLength).has(gateway)) {
-      throw this.#bad(`${path}.gateway`, `${formatAddress(gateway)} is not on the subnet of its address`);
-    }
+  #station(value: unknown, path: string, segments: readonly string[]): LabStation {
+    const fields = this.#object(value, path, ["name", "segment", "address", "gateway", "address6", "gateway6"]);
+    const plug = this.#plug(fields, path, segments);
     return {
       name: this.#name(fields["name"], `${path}.name`),
-      segment: this.#oneOf(fields["segment"], `${path}.segment`, segments),
-      interface: station,
-      gateway,
+      ...plug,
+      gateway: this.#gateway(fields["gateway"], `${path}.gateway`, plug.interface, IPV4),
+      gateway6: this.#gateway(fields["gateway6"], `${path}.gateway6`, plug.interface6, IPV6),
     };
+  }
+
+  #plug(fields: Readonly<Record<string, unknown>>, path: string, segments: readonly string[]): LabPlug {
+    return {
+      segment: this.#oneOf(fields["segment"], `${path}.segment`, segments),
+      interface: this.#interface(fields["address"], `${path}.address`, IPV4),
+      interface6:
+        fields["address6"] === undefined ? undefined : this.#interface(fields["address6"], `${path}.address6`, IPV6),
+    };
+  }
+
+  #gateway<A extends Address>(
+    value: unknown,
+    path: string,
+    plug: InterfaceAddress<A> | undefined,
+    family: AddressFamily<A>,
+  ): A | undefined {
+    if (value === undefined) return undefined;
+    const gateway = this.#address(value, path, family);
+    if (plug === undefined || !Prefix.of(plug.address, plug.prefixLength).has(gateway))
+      throw this.#bad(path, `${formatAddress(gateway)} is not on the subnet of its address`);
+    return gateway;
   }
 
   #pod(value: unknown, path: string): LabPod {
@@ -260,18 +279,18 @@ class TopologyReader {
     return text;
   }
 
-  #address(value: unknown, path: string): Ipv4 {
+  #address<A extends Address>(value: unknown, path: string, family: AddressFamily<A>): A {
     const text = this.#string(value, path);
     const address = this.#net(path, () => parseAddress(text));
-    if (typeof address !== "number") throw this.#bad(path, `"${text}" is not an IPv4 address`);
+    if (!family.is(address)) throw this.#bad(path, `"${text}" is not an ${family.name} address`);
     return address;
   }
 
-  #interface(value: unknown, path: string): InterfaceAddress {
+  #interface<A extends Address>(value: unknown, path: string, family: AddressFamily<A>): InterfaceAddress<A> {
     const [text, length, ...rest] = this.#string(value, path).split("/");
-    if (length === undefined || rest.length > 0 || !/^\d{1,2}$/.test(length))
-      throw this.#bad(path, `"${String(value)}" is not address/length`, "write it like 192.168.0.80/24");
-    const address = this.#address(text, path);
+    if (length === undefined || rest.length > 0 || !/^\d{1,3}$/.test(length))
+      throw this.#bad(path, `"${String(value)}" is not address/length`, `write it like ${family.example}`);
+    const address = this.#address(text, path, family);
     const subnet = this.#net(path, () => Prefix.of(address, Number(length)));
     return { address, prefixLength: subnet.length };
   }
@@ -289,3 +308,20 @@ class TopologyReader {
     return new TopologyError(this.#file, field === "" ? what : `${field}: ${what}`, fix);
   }
 }
+
+interface AddressFamily<A extends Address> {
+  readonly name: string;
+  readonly example: string;
+  readonly is: (address: Address) => address is A;
+}
+
+const IPV4: AddressFamily<Ipv4> = {
+  name: "IPv4",
+  example: "192.168.0.80/24",
+  is: (address) => typeof address === "number",
+};
+const IPV6: AddressFamily<Ipv6> = {
+  name: "IPv6",
+  example: "fd00:192::80/64",
+  is: (address) => typeof address === "bigint",
+};

@@ -8,8 +8,8 @@ import {
   openNamespace,
   withNetns,
 } from "@ocicat/linux";
-import { type Ipv4, parsePrefix } from "@ocicat/net";
-import type { InterfaceAddress, Topology } from "../topology/topology.ts";
+import { type Address, parsePrefix } from "@ocicat/net";
+import type { InterfaceAddress, LabPlug, LabStation, Topology } from "../topology/topology.ts";
 import { BRIDGE, type LabPlaces, NODE_INTERFACE } from "./places.ts";
 
 const MAIN_TABLE = 254;
@@ -20,37 +20,38 @@ export interface Plug {
   readonly station: string;
   readonly interfaceName: string;
   readonly segment: string;
-  readonly address: InterfaceAddress;
-  readonly gateway: Ipv4 | undefined;
+  readonly addresses: readonly InterfaceAddress<Address>[];
+  /** Default routes, at most one a family. */
+  readonly gateways: readonly Address[];
 }
 
 /** Every plug of a topology. A router's interfaces are eth0, eth1, …; a node's is ens33. */
 export function plugsOf(topology: Topology): Plug[] {
+  const stationPlug = (station: LabStation, interfaceName: string): Plug => ({
+    ...plug(station.name, interfaceName, station),
+    gateways: present<Address>(station.gateway, station.gateway6),
+  });
   return [
     ...topology.routers.flatMap((router) =>
-      router.interfaces.map((port, index) => ({
-        station: router.name,
-        interfaceName: `eth${index}`,
-        segment: port.segment,
-        address: port.interface,
-        gateway: undefined,
-      })),
+      router.interfaces.map((port, index) => plug(router.name, `eth${index}`, port)),
     ),
-    ...topology.hosts.map((host) => ({
-      station: host.name,
-      interfaceName: "eth0",
-      segment: host.segment,
-      address: host.interface,
-      gateway: host.gateway,
-    })),
-    ...topology.nodes.map((node) => ({
-      station: node.name,
-      interfaceName: NODE_INTERFACE,
-      segment: node.segment,
-      address: node.interface,
-      gateway: node.gateway,
-    })),
+    ...topology.hosts.map((host) => stationPlug(host, "eth0")),
+    ...topology.nodes.map((node) => stationPlug(node, NODE_INTERFACE)),
   ];
+}
+
+function plug(station: string, interfaceName: string, { segment, interface: own, interface6 }: LabPlug): Plug {
+  return {
+    station,
+    interfaceName,
+    segment,
+    addresses: present<InterfaceAddress<Address>>(own, interface6),
+    gateways: [],
+  };
+}
+
+function present<T>(...values: readonly (T | undefined)[]): T[] {
+  return values.filter((value) => value !== undefined);
 }
 
 /** A namespace with its loopback up, as a machine has it. */
@@ -96,13 +97,17 @@ export function plugIn(places: LabPlaces, plug: Plug): void {
   });
   inNamespace(places, plug.station, (kernel) => {
     const index = linkIndex(kernel, plug.interfaceName);
-    const { address, prefixLength } = plug.address;
+    const ipv6 = plug.addresses.some(({ address }) => typeof address === "bigint");
+    // Its link-local address is nobody else's: looking for one who has it would take the first second of every lab.
+    if (ipv6) kernel.writeSysctl(`net/ipv6/conf/${plug.interfaceName}/accept_dad`, "0");
     must(
       kernel,
       [
         { op: "link.set", index, change: { up: true } },
-        { op: "address.add", address: { linkIndex: index, address, prefixLength, scope: 0 } },
-        ...(plug.gateway === undefined ? [] : [defaultRoute(index, plug.gateway)]),
+        ...plug.addresses.map(({ address, prefixLength }): KernelOperation => {
+          return { op: "address.add", address: { linkIndex: index, address, prefixLength, scope: 0 } };
+        }),
+        ...plug.gateways.map((gateway) => defaultRoute(index, gateway)),
       ],
       `${plug.station}: setting ${plug.interfaceName} up`,
     );
@@ -121,7 +126,10 @@ export function portName(station: string, interfaceName: string): string {
 
 /** Lets a station forward, as a router does. */
 export function makeRouter(places: LabPlaces, name: string): void {
-  inNamespace(places, name, (kernel) => kernel.writeSysctl("net/ipv4/ip_forward", "1"));
+  inNamespace(places, name, (kernel) => {
+    kernel.writeSysctl("net/ipv4/ip_forward", "1");
+    kernel.writeSysctl("net/ipv6/conf/all/forwarding", "1");
+  });
 }
 
 export function inNamespace<T>(places: LabPlaces, part: string, work: (kernel: Kernel) => T): T {
@@ -134,12 +142,12 @@ export function inNamespace<T>(places: LabPlaces, part: string, work: (kernel: K
   }
 }
 
-function defaultRoute(linkIndex: number, via: Ipv4): KernelOperation {
+function defaultRoute(linkIndex: number, via: Address): KernelOperation {
   return {
     op: "route.replace",
     route: {
       kind: "unicast",
-      destination: parsePrefix("0.0.0.0/0"),
+      destination: parsePrefix(typeof via === "number" ? "0.0.0.0/0" : "::/0"),
       table: MAIN_TABLE,
       protocol: PROTOCOL_STATIC,
       scope: 0,

@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import { OcicatError } from "@ocicat/kit";
 import { parseAddress } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
+import { topologyText } from "../../src/topology/saved.ts";
 import { parseTopology } from "../../src/topology/topology.ts";
 
 const FIRST_LIGHT = readFileSync(new URL("../../topologies/first-light.yaml", import.meta.url), "utf8");
+const DUAL_STACK = readFileSync(new URL("../../topologies/dual-stack.yaml", import.meta.url), "utf8");
 
 const SMALL = {
   segments: ["lan"],
@@ -56,6 +58,14 @@ describe("a topology", () => {
     expect(topology.nodes[0]?.gateway).toBeUndefined();
   });
 
+  it("of two families has an address and a gateway of each", () => {
+    const topology = parseTopology(DUAL_STACK, "dual-stack.yaml");
+    expect(topology.nodes[1]?.interface6).toEqual({ address: parseAddress("fd00:192:168::81"), prefixLength: 64 });
+    expect(topology.nodes[1]?.gateway6).toBe(parseAddress("fd00:192:168::1"));
+    expect(topology.routers[0]?.interfaces.map((port) => port.interface6?.prefixLength)).toEqual([64, 64]);
+    expect(parseTopology(topologyText(topology), "saved")).toEqual(topology);
+  });
+
   it("gives a pod ports and limits", () => {
     const topology = read(pod({ ports: ["8080:80", "53:5353/udp"], bandwidth: { ingress: 1_000_000 } }));
     expect(topology.pods[0]?.ports).toEqual([
@@ -93,6 +103,16 @@ describe("a topology that cannot be used says where and what", () => {
       "an IPv6 address",
       node({ address: "2001:db8::1/64" }),
       /nodes\[0\]\.address: "2001:db8::1\/64" is not address|is not an IPv4 address/,
+    ],
+    ["an IPv4 address for IPv6", node({ address6: "10.0.0.1/24" }), /address6: "10\.0\.0\.1" is not an IPv6 address/],
+    ["a gateway of IPv6 without an address", node({ gateway6: "fd00::1" }), /gateway6: fd00::1 is not on the subnet/],
+    [
+      "an IPv6 address that is taken",
+      {
+        ...node({ address6: "fd00::1/64" }),
+        routers: [{ name: "gateway", interfaces: [{ ...SMALL.routers[0]?.interfaces[0], address6: "fd00::1/64" }] }],
+      },
+      /fd00::1 is also/,
     ],
     ["a gateway elsewhere", node({ gateway: "10.0.0.1" }), /nodes\[0\]\.gateway: 10\.0\.0\.1 is not on the subnet/],
     ["an address twice", node({ address: "192.168.0.1/24" }), /192\.168\.0\.1 is also /],
