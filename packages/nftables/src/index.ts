@@ -37,13 +37,15 @@ export {
 } from "./ir/table.ts";
 export * from "./ir/value.ts";
 export * from "./ir/verdict.ts";
+export { type Drop, dropsAt } from "./judge/drops.ts";
+export type { PacketFacts } from "./judge/packet.ts";
 export { errnoOf, type NftKernel } from "./kernel.ts";
 export type { Counters } from "./netlink/decode-expression.ts";
 export { type Batch, encodeBatch } from "./plan/batch.ts";
 export type { Operation } from "./plan/operation.ts";
 export { type PlanOptions, plan } from "./plan/plan.ts";
 export type { ActualTable, RuleState } from "./read/actual.ts";
-export { readTables } from "./read/read.ts";
+export { readAllTables, readTables } from "./read/read.ts";
 export { kernelOwnsTables } from "./reconcile/ownership.ts";
 export { NftReconciler } from "./reconcile/reconciler.ts";
 export {

@@ -47,6 +47,7 @@ export const NFTA_RULE_POSITION = 6;
 export const NFTA_RULE_USERDATA = 7;
 
 export const NFT_SET_ANONYMOUS = 0x1;
+export const NFT_SET_CONSTANT = 0x2;
 export const NFT_SET_INTERVAL = 0x4;
 export const NFT_SET_MAP = 0x8;
 

@@ -58,7 +58,9 @@ export function elementsOf(shape: SetShape, raw: readonly RawElement[]): readonl
 function decodeShape(name: string, flags: number, attributes: Attributes): SetShape | undefined {
   const key = decodeKey(attributes.u32be(nft.NFTA_SET_KEY_TYPE) ?? 0);
   const isMap = (flags & nft.NFT_SET_MAP) !== 0;
-  const known = nft.NFT_SET_INTERVAL | nft.NFT_SET_MAP;
+  // What stands inside a rule never changes.
+  const inRule = (flags & nft.NFT_SET_ANONYMOUS) === 0 ? 0 : nft.NFT_SET_ANONYMOUS | nft.NFT_SET_CONSTANT;
+  const known = nft.NFT_SET_INTERVAL | nft.NFT_SET_MAP | inRule;
   if (key === undefined || (flags & ~known) !== 0 || attributes.u32be(nft.NFTA_SET_KEY_LEN) !== keyBytes(key)) {
     return undefined;
   }

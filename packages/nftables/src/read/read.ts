@@ -23,24 +23,36 @@ const ATTEMPTS = 10;
  * not stop changing the ruleset, and whatever `query` throws.
  */
 export function readTables(query: Query, wanted: readonly TableRef[]): readonly ActualTable[] {
-  return consistently(query, () => {
-    const keys = new Set(wanted.map(tableKey));
-    const heads = query(listTables()).flatMap(({ payload }) => decodeTable(payload) ?? []);
-    const ours = heads.filter((head) => keys.has(tableKey(head)));
-    const chains = new Map(
-      [...new Set(ours.map((head) => head.family))].map((family) => [
-        family,
-        query(listChains(family)).map(({ payload }) => decodeChain(payload)),
-      ]),
-    );
-    return ours.map((head) =>
-      readTable(
-        query,
-        head,
-        (chains.get(head.family) ?? []).filter((chain) => chain.table === head.name),
-      ),
-    );
-  });
+  const keys = new Set(wanted.map(tableKey));
+  return consistently(query, () => readWhere(query, "named sets", (head) => keys.has(tableKey(head))));
+}
+
+/** Everybody's tables, with the sets that stand inside rules: to see what others' rules do to a packet. Throws as readTables. */
+export function readAllTables(query: Query): readonly ActualTable[] {
+  return consistently(query, () => readWhere(query, "all sets", () => true));
+}
+
+/** Sets without a name go with the rule that holds them, and no rule of ours does. */
+type Depth = "named sets" | "all sets";
+
+function readWhere(query: Query, depth: Depth, wanted: (head: TableHead) => boolean): readonly ActualTable[] {
+  const heads = query(listTables())
+    .flatMap(({ payload }) => decodeTable(payload) ?? [])
+    .filter(wanted);
+  const chains = new Map(
+    [...new Set(heads.map((head) => head.family))].map((family) => [
+      family,
+      query(listChains(family)).map(({ payload }) => decodeChain(payload)),
+    ]),
+  );
+  return heads.map((head) =>
+    readTable(
+      query,
+      head,
+      (chains.get(head.family) ?? []).filter((chain) => chain.table === head.name),
+      depth,
+    ),
+  );
 }
 
 /** The rules of one chain: for the handles of those added since. */
@@ -48,7 +60,7 @@ export function readChainRules(query: Query, at: TableRef, chain: string): reado
   return consistently(query, () => rulesOf(query, at, chain));
 }
 
-function readTable(query: Query, head: TableHead, chainHeads: readonly ChainHead[]): ActualTable {
+function readTable(query: Query, head: TableHead, chainHeads: readonly ChainHead[], depth: Depth): ActualTable {
   const unknown: string[] = [];
   const rules = Map.groupBy(rulesOf(query, head), (read) => read.chain);
   const ruleStates = new Map<string, readonly RuleState[]>();
@@ -65,8 +77,7 @@ function readTable(query: Query, head: TableHead, chainHeads: readonly ChainHead
   const sets: NamedSet[] = [];
   for (const { payload } of query(listSets(head))) {
     const setHead = decodeSet(payload);
-    // Sets without a name go with the rule that holds them, and no rule of ours does.
-    if (setHead.anonymous) continue;
+    if (setHead.anonymous && depth === "named sets") continue;
     const set = readSet(query, head, setHead);
     if (set === undefined) unknown.push(`set ${setHead.name}`);
     else sets.push(set);

@@ -1,0 +1,49 @@
+import type { Address } from "@ocicat/net";
+import type { Operand } from "../ir/operand.ts";
+
+/** What is known of a packet at a hook. What is not known is left out: then both a match and a miss are possible. */
+export interface PacketFacts {
+  readonly source: Address;
+  readonly destination: Address;
+  /** IP protocol number. */
+  readonly protocol: number;
+  readonly sourcePort?: number | undefined;
+  readonly destinationPort?: number | undefined;
+  /** "" where the packet has none, as `iifname` of what the host itself sends. */
+  readonly incoming?: string | undefined;
+  readonly outgoing?: string | undefined;
+  /** One of CT_STATES. */
+  readonly state?: number | undefined;
+}
+
+/** `none`: the packet has no such field, and whatever looks at it does not match. */
+export type FieldValue = string | number | Address | "none" | undefined;
+
+/** NFPROTO_*. */
+const NFPROTO = { 4: 2, 6: 10 } as const;
+
+export function fieldOf(operand: Operand, packet: PacketFacts): FieldValue {
+  const family = typeof packet.source === "number" ? 4 : 6;
+  switch (operand.kind) {
+    case "ct":
+      return operand.key === "state" ? packet.state : undefined;
+    case "meta":
+      return {
+        iifname: packet.incoming,
+        oifname: packet.outgoing,
+        nfproto: NFPROTO[family],
+        l4proto: packet.protocol,
+        mark: undefined,
+      }[operand.key];
+    case "payload":
+      // A rule asks for the family first. Bytes that no one asked it of are another field of this family's header.
+      return {
+        "ip saddr": family === 4 ? packet.source : undefined,
+        "ip daddr": family === 4 ? packet.destination : undefined,
+        "ip6 saddr": family === 6 ? packet.source : undefined,
+        "ip6 daddr": family === 6 ? packet.destination : undefined,
+        "th sport": packet.sourcePort ?? "none",
+        "th dport": packet.destinationPort ?? "none",
+      }[operand.field];
+  }
+}
