@@ -39,6 +39,13 @@ need /usr/sbin/bird bird2
 need linux.uml user-mode-linux
 need mkfs.ext4 e2fsprogs
 need modprobe kmod
+# Of these the user-mode kernel is built.
+need /usr/src/linux-source-6.12.tar.xz linux-source-6.12
+need make make
+need flex flex
+need bison bison
+need bc bc
+need xz xz-utils
 if [ -n "$missing" ]; then
   if ! command -v apt-get >/dev/null 2>&1; then
     say "missing:$missing; this is not Debian, install them by hand" >&2
@@ -64,6 +71,9 @@ if [ -n "$missing" ]; then
   [ -z "$made_policy" ] || rm -f "$policy"
   [ "$status" = 0 ] || exit "$status"
 fi
+
+# The user-mode kernel: built once for its configuration, kept outside the checkout.
+sh tools/uml/build.sh
 
 # The build: incremental, silent when nothing changed.
 PATH="$PWD/node_modules/.bin:$PATH"
