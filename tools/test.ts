@@ -33,6 +33,12 @@ const STAGES: readonly Stage[] = [
   ]),
   suite("unit", "unit, property, compliance, interoperation, dependency direction", []),
   suite("e2e", "the lab on this machine's kernel", ["--config", "e2e/vitest.config.ts"]),
+  suite(
+    "uml",
+    "the lab on a kernel with IPIP, in user mode",
+    ["--config", "e2e/uml/vitest.config.ts"],
+    ["node", "e2e/support/in-uml.ts", "--share", scratch],
+  ),
   step("demo", "npm run demo, and what it leaves behind", [["node", "tools/demo.ts", "--check"]]),
 ];
 
@@ -48,20 +54,15 @@ function step(name: string, what: string, commands: readonly (readonly [string, 
   };
 }
 
-function suite(name: string, what: string, flags: readonly string[]): Stage {
+/** `where`: the command that runs it somewhere else, if not here. */
+function suite(name: string, what: string, flags: readonly string[], where: readonly string[] = []): Stage {
   return {
     name,
     what,
     async run() {
       const file = join(scratch, `${name}.json`);
-      const code = await execute([
-        "vitest",
-        "run",
-        "--reporter=default",
-        "--reporter=json",
-        `--outputFile.json=${file}`,
-        ...flags,
-      ]);
+      const report = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+      const code = await execute([...where, "vitest", "run", ...report, ...flags]);
       const counts = countsIn(file);
       // A runner that fails without a failed test (a crash, an unhandled rejection) is a failure all the same.
       return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
@@ -83,12 +84,12 @@ function countsIn(file: string): Counts {
   }
 }
 
-function execute(command: readonly [string, ...string[]]): Promise<number> {
-  process.stdout.write(`\n$ ${command.join(" ")}\n`);
+function execute([program = "", ...args]: readonly string[]): Promise<number> {
+  process.stdout.write(`\n$ ${[program, ...args].join(" ")}\n`);
   return new Promise((resolve) => {
-    const child = spawn(command[0], command.slice(1), { stdio: "inherit", env: { ...process.env, NO_COLOR: "1" } });
+    const child = spawn(program, args, { stdio: "inherit", env: { ...process.env, NO_COLOR: "1" } });
     child.on("error", (error) => {
-      process.stderr.write(`${command[0]}: ${error.message}\n`);
+      process.stderr.write(`${program}: ${error.message}\n`);
       resolve(1);
     });
     child.on("exit", (code) => resolve(code ?? 1));

@@ -51,7 +51,7 @@ export class TestLab {
     const pids = this.pids();
     await this.lab.down();
     return [
-      ...readdirSync("/run/netns").filter((name) => name.startsWith(`${this.name}.`)),
+      ...(existsSync("/run/netns") ? readdirSync("/run/netns") : []).filter((name) => name.startsWith(`${this.name}.`)),
       ...[this.places.run, this.places.disk].filter((path) => existsSync(path)),
       ...readFileSync("/proc/self/mounts", "utf8")
         .split("\n")

@@ -10,4 +10,6 @@ export {
 export type { PodRecord } from "./pods/pod-book.ts";
 export { type Bandwidth, type PortMapping, parsePortMapping } from "./topology/capabilities.ts";
 export { parseTopology, type Topology, TopologyError } from "./topology/topology.ts";
+export { bootUml, cutPower, type UmlBoot } from "./uml/boot.ts";
+export { findUmlKernel } from "./uml/kernel.ts";
 export { LabPlaces } from "./world/places.ts";
