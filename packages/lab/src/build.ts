@@ -33,7 +33,7 @@ export async function buildLab(options: LabOptions, topology: Topology, pools: r
 
   progress(`agents on ${nodes.map((node) => node.name).join(", ")}`);
   await Promise.all(nodes.map((node) => startAgent(places, command, topology, node)));
-  progress("waiting for the BGP mesh");
+  if (topology.backend === "bird") progress("waiting for the BGP mesh");
   await waitForMesh(places, topology);
 
   const runner = new PodRunner(places);

@@ -18,7 +18,7 @@ import { agentName, DATASTORE, startAgent, startDatastore } from "./process/prog
 import { readPools } from "./seed.ts";
 import { type InventoryRow, inventory, type LabStatus, labStatus } from "./status.ts";
 import type { Bandwidth, PortMapping } from "./topology/capabilities.ts";
-import { checkName } from "./topology/names.ts";
+import { checkPartName } from "./topology/names.ts";
 import { readTopology, topologyText } from "./topology/saved.ts";
 import { checkNamespace, type Topology } from "./topology/topology.ts";
 import type { LabPlaces } from "./world/places.ts";
@@ -97,7 +97,7 @@ export class Lab {
   ): Promise<void> {
     return withLock(this.#places, async () => {
       const topology = this.topology();
-      this.#mustBeFree(topology, checkName(name));
+      this.#mustBeFree(topology, checkPartName(name));
       const model = findNode(topology, topology.datastore);
       const via = gateway ?? (model.gateway === undefined ? undefined : formatAddress(model.gateway));
       const plain = {
@@ -127,7 +127,7 @@ export class Lab {
     { ports = [], bandwidth }: { readonly ports?: readonly PortMapping[]; readonly bandwidth?: Bandwidth } = {},
   ): Promise<PodRecord> {
     const topology = this.topology();
-    this.#mustBeFree(topology, checkName(name));
+    this.#mustBeFree(topology, checkPartName(name));
     const chosen = node === undefined ? this.#emptiest(topology) : findNode(topology, node).name;
     return await this.pods().run({ name, namespace: checkNamespace(namespace), node: chosen, ports, bandwidth });
   }

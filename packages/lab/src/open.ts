@@ -5,7 +5,7 @@ import { OcicatError, toError } from "@ocicat/kit";
 import { Lab } from "./lab.ts";
 import { ProcessBook } from "./process/book.ts";
 import { AGENT_SOCKET, agentName, DATASTORE, DATASTORE_SOCKET } from "./process/programs.ts";
-import { isName } from "./topology/names.ts";
+import { isLabName } from "./topology/names.ts";
 import { readTopology } from "./topology/saved.ts";
 import { parseTopology, type Topology } from "./topology/topology.ts";
 import { DEFAULT_ROOT, LabPlaces } from "./world/places.ts";
@@ -42,7 +42,7 @@ export function topologyLabName(topology: Topology): string {
 /** The lab on this machine: the first whose datastore runs. */
 export function runningLabName(): string | undefined {
   if (!existsSync(DEFAULT_ROOT.run)) return undefined;
-  const names = readdirSync(DEFAULT_ROOT.run).filter(isName).sort();
+  const names = readdirSync(DEFAULT_ROOT.run).filter(isLabName).sort();
   return names.find((name) => new ProcessBook(new LabPlaces(name)).alive(DATASTORE) !== undefined) ?? names[0];
 }
 

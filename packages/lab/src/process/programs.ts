@@ -61,6 +61,7 @@ export async function startAgent(
     ETCD_ENDPOINTS: datastoreUrl(topology),
     IP: "autodetect",
     ...(node.interface6 === undefined ? {} : { IP6: "autodetect" }),
+    CALICO_NETWORKING_BACKEND: topology.backend,
   });
   await waitForAgent(places, agentName(node.name), AGENT_SOCKET, START_MS);
 }

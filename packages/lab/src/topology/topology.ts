@@ -2,7 +2,7 @@ import { OcicatError } from "@ocicat/kit";
 import { type Address, AddressError, formatAddress, type Ipv4, type Ipv6, Prefix, parseAddress } from "@ocicat/net";
 import { LineCounter, parseDocument } from "yaml";
 import { type Bandwidth, isRate, type PortMapping, parsePortMapping } from "./capabilities.ts";
-import { isName, NAME_RULE } from "./names.ts";
+import { isLabName, isPartName, LAB_NAME_RULE, PART_NAME_RULE } from "./names.ts";
 
 /** An address on a segment, with the segment's prefix length. */
 export interface InterfaceAddress<A extends Address = Ipv4> {
@@ -42,9 +42,16 @@ export interface LabPod {
   readonly bandwidth: Bandwidth | undefined;
 }
 
+/** What brings nodes each other's routes: CALICO_NETWORKING_BACKEND of their agents. */
+export const BACKENDS = ["bird", "vxlan", "none"] as const;
+export type Backend = (typeof BACKENDS)[number];
+
 /** What a lab consists of. Pools are handed on as they are written: their meaning is the API's. */
 export interface Topology {
   readonly name: string;
+  /** What nodes call their interface on the segment. */
+  readonly nodeInterface: string;
+  readonly backend: Backend;
   readonly segments: readonly string[];
   readonly routers: readonly LabRouter[];
   readonly hosts: readonly LabHost[];
@@ -100,6 +107,8 @@ class TopologyReader {
   read(value: unknown): Topology {
     const root = this.#object(value, "", [
       "name",
+      "nodeInterface",
+      "backend",
       "segments",
       "routers",
       "hosts",
@@ -112,7 +121,9 @@ class TopologyReader {
       this.#name(item, `segments[${index}]`),
     );
     const topology: Topology = {
-      name: root["name"] === undefined ? "ocicat" : this.#name(root["name"], "name"),
+      name: root["name"] === undefined ? "ocicat" : this.#labName(root["name"]),
+      nodeInterface: root["nodeInterface"] === undefined ? "ens33" : this.#nodeInterface(root["nodeInterface"]),
+      backend: root["backend"] === undefined ? "bird" : this.#oneOf(root["backend"], "backend", BACKENDS),
       segments,
       routers: this.#list(root["routers"], "routers").map((item, index) =>
         this.#router(item, `routers[${index}]`, segments),
@@ -260,10 +271,26 @@ class TopologyReader {
 
   #name(value: unknown, path: string): string {
     const name = this.#string(value, path);
-    if (!isName(name)) throw this.#bad(path, `"${name}" is not a name`, NAME_RULE);
-    if (path !== "name" && this.#names.has(name))
-      throw this.#bad(path, `"${name}" is used twice`, "names are unique in a lab");
+    if (!isPartName(name)) throw this.#bad(path, `"${name}" is not a name`, PART_NAME_RULE);
+    if (this.#names.has(name)) throw this.#bad(path, `"${name}" is used twice`, "names are unique in a lab");
     this.#names.add(name);
+    return name;
+  }
+
+  #labName(value: unknown): string {
+    const name = this.#string(value, "name");
+    if (!isLabName(name)) throw this.#bad("name", `"${name}" is not a lab's name`, LAB_NAME_RULE);
+    return name;
+  }
+
+  #nodeInterface(value: unknown): string {
+    const name = this.#string(value, "nodeInterface");
+    if (!/^[a-z][a-z0-9]{0,14}$/.test(name) || /^(lo|cali|tunl|vxlan)/.test(name))
+      throw this.#bad(
+        "nodeInterface",
+        `"${name}" is not a name for nodes' own interface`,
+        "use up to 15 lower-case letters and digits, beginning with a letter, and no name of the agent's: cali…, tunl…, vxlan…",
+      );
     return name;
   }
 
@@ -273,10 +300,11 @@ class TopologyReader {
     return name;
   }
 
-  #oneOf(value: unknown, path: string, choices: readonly string[]): string {
+  #oneOf<T extends string>(value: unknown, path: string, choices: readonly T[]): T {
     const text = this.#string(value, path);
-    if (!choices.includes(text)) throw this.#bad(path, `"${text}" is not among ${choices.join(", ")}`);
-    return text;
+    const choice = choices.find((candidate) => candidate === text);
+    if (choice === undefined) throw this.#bad(path, `"${text}" is not among ${choices.join(", ")}`);
+    return choice;
   }
 
   #address<A extends Address>(value: unknown, path: string, family: AddressFamily<A>): A {

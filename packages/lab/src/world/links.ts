@@ -10,7 +10,7 @@ import {
 } from "@ocicat/linux";
 import { type Address, parsePrefix } from "@ocicat/net";
 import type { InterfaceAddress, LabPlug, LabStation, Topology } from "../topology/topology.ts";
-import { BRIDGE, type LabPlaces, NODE_INTERFACE } from "./places.ts";
+import { BRIDGE, type LabPlaces } from "./places.ts";
 
 const MAIN_TABLE = 254;
 const PROTOCOL_STATIC = 4;
@@ -25,7 +25,7 @@ export interface Plug {
   readonly gateways: readonly Address[];
 }
 
-/** Every plug of a topology. A router's interfaces are eth0, eth1, …; a node's is ens33. */
+/** Every plug of a topology. A router's interfaces are eth0, eth1, …; a node's is as the topology says. */
 export function plugsOf(topology: Topology): Plug[] {
   const stationPlug = (station: LabStation, interfaceName: string): Plug => ({
     ...plug(station.name, interfaceName, station),
@@ -36,7 +36,7 @@ export function plugsOf(topology: Topology): Plug[] {
       router.interfaces.map((port, index) => plug(router.name, `eth${index}`, port)),
     ),
     ...topology.hosts.map((host) => stationPlug(host, "eth0")),
-    ...topology.nodes.map((node) => stationPlug(node, NODE_INTERFACE)),
+    ...topology.nodes.map((node) => stationPlug(node, topology.nodeInterface)),
   ];
 }
 

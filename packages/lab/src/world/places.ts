@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { checkName } from "../topology/names.ts";
+import { checkLabName } from "../topology/names.ts";
 
 /**
  * Where a lab's things are on the machine. All of it is gone after `down`.
@@ -16,7 +16,7 @@ export class LabPlaces {
 
   /** Throws OcicatError LAB_NAME: a name becomes part of paths that `down` removes. */
   constructor(lab: string, root: { readonly run: string; readonly disk: string } = DEFAULT_ROOT) {
-    this.lab = checkName(lab);
+    this.lab = checkLabName(lab);
     this.run = join(root.run, lab);
     this.disk = join(root.disk, lab);
   }
@@ -67,6 +67,5 @@ export class LabPlaces {
 export const NETNS_DIR = "/run/netns";
 export const DEFAULT_ROOT = { run: "/run/ocicat-lab", disk: "/var/tmp/ocicat-lab" } as const;
 
-/** Segment bridges and the two ends of its cables. Interface names have at most 15 characters. */
-export const NODE_INTERFACE = "ens33";
+/** A segment's bridge. */
 export const BRIDGE = "br0";

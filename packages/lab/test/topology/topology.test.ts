@@ -66,6 +66,15 @@ describe("a topology", () => {
     expect(parseTopology(topologyText(topology), "saved")).toEqual(topology);
   });
 
+  it("is called as real hosts and their interfaces are", () => {
+    const topology = read({
+      ...node({ name: "node1.whale.com" }),
+      datastore: "node1.whale.com",
+      nodeInterface: "ens3",
+    });
+    expect(topology).toMatchObject({ nodeInterface: "ens3", backend: "bird", datastore: "node1.whale.com" });
+  });
+
   it("gives a pod ports and limits", () => {
     const topology = read(pod({ ports: ["8080:80", "53:5353/udp"], bandwidth: { ingress: 1_000_000 } }));
     expect(topology.pods[0]?.ports).toEqual([
@@ -78,7 +87,11 @@ describe("a topology", () => {
 
 describe("a topology that cannot be used says where and what", () => {
   it.each<[string, Readonly<Record<string, unknown>>, RegExp]>([
-    ["an unknown field", { colour: "red" }, /^t\.yaml: colour: is not a field here; use name, segments/],
+    [
+      "an unknown field",
+      { colour: "red" },
+      /^t\.yaml: colour: is not a field here; use name, nodeInterface, backend, segments/,
+    ],
     ["an unknown field of a node", node({ role: "worker" }), /nodes\[0\]\.role: is not a field here/],
     ["no nodes", { nodes: [] }, /nodes: there is none/],
     ["a list that is none", { segments: "lan" }, /segments: must be a list/],
@@ -86,10 +99,14 @@ describe("a topology that cannot be used says where and what", () => {
     [
       "a node name that is not one",
       node({ name: "Bad_Name" }),
-      /nodes\[0\]\.name: "Bad_Name" is not a name; use up to 32/,
+      /nodes\[0\]\.name: "Bad_Name" is not a name; use up to 63/,
     ],
-    ["a lab name that leads elsewhere", { name: "../etc" }, /name: "\.\.\/etc" is not a name/],
-    ["a name too long", node({ name: "a".repeat(33) }), /is not a name/],
+    ["a lab name that leads elsewhere", { name: "../etc" }, /name: "\.\.\/etc" is not a lab's name/],
+    ["a lab name with a dot", { name: "a.b" }, /name: "a\.b" is not a lab's name; use up to 32/],
+    ["a name too long", node({ name: "a".repeat(64) }), /is not a name/],
+    ["a name that leads elsewhere", node({ name: "a..b" }), /is not a name/],
+    ["a backend that is none", { backend: "quagga" }, /backend: "quagga" is not among bird, vxlan, none/],
+    ["an interface of the agent's", { nodeInterface: "cali0" }, /nodeInterface: "cali0" is not a name for nodes' own/],
     ["a name twice", { segments: ["lan", "lan"] }, /segments\[1\]: "lan" is used twice/],
     ["a pod named as a node", pod({ name: "node1" }), /pods\[0\]\.name: "node1" is used twice/],
     [

@@ -10,7 +10,7 @@ describe("a lab's places", () => {
   it.each(["", ".", "..", "../x", "a/b", "a.b", "A", "-a", "a-", "1a", "a".repeat(33), "a b", "a\n"])(
     "are not made for the name %j: `down` removes them",
     (name) => {
-      expect(() => new LabPlaces(name)).toThrow(/is not a name; use up to 32 lower-case letters/);
+      expect(() => new LabPlaces(name)).toThrow(/is not a lab's name; use up to 32 lower-case letters/);
     },
   );
 
