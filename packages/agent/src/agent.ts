@@ -25,12 +25,14 @@ import { registerCluster } from "./node/register.ts";
 import type { AgentOptions } from "./options.ts";
 import { RouteReconciler } from "./program/route-reconciler.ts";
 import { RuleReconciler } from "./program/rule-reconciler.ts";
+import { VtepReconciler } from "./program/vtep-reconciler.ts";
 import { Engine } from "./resolve/engine.ts";
 import { type Conditions, healthRoutes, processMetrics } from "./serve/health.ts";
 import { serveLocally } from "./serve/local-http.ts";
 import { agentMetrics } from "./serve/metrics.ts";
 import { statusRoutes } from "./serve/status.ts";
-import { makeTables, type Tables, watchTables } from "./tables/tables.ts";
+import { BlocksWatch, makeTables, type Tables, watchTables } from "./tables/tables.ts";
+import { TunnelRunner } from "./tunnels/runner.ts";
 
 const MAIN_TABLE = 254;
 
@@ -108,7 +110,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     defer: setImmediate,
   });
   const tables = makeTables(options.nodeName, logger.child("tables"));
-  const resolver = new RoutingResolver(options.nodeName);
+  const resolver = new RoutingResolver(options.nodeName, options.backend);
   const status = statusRoutes({ ...options, tables, resolver, own });
   await serveLocally(
     { path: options.paths.apiSocket },
@@ -122,6 +124,8 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     await own.establish();
   });
   await watchTables(tables, options.nodeName, { store, clock, random, logger: logger.child("watch"), scope });
+  const blocks = new BlocksWatch(tables, { store, clock, random, logger: logger.child("watch"), scope });
+  await blocks.ifNeeded();
   const felix = readFelix(tables, options.nodeName, logger);
   own.watch(felix.interfacePrefix);
 
@@ -133,6 +137,15 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     scope,
     interfacePrefix: felix.interfacePrefix,
     inPools: (destination) => resolver.poolOf(destination.address) !== undefined,
+    refreshMs: durationMs(felix.routeRefreshInterval),
+    onSettled: () => tunnels.routesSettled(),
+    defer: setImmediate,
+  });
+  const vteps = new VtepReconciler({
+    kernel,
+    clock,
+    logger: logger.child("vteps"),
+    scope,
     refreshMs: durationMs(felix.routeRefreshInterval),
     defer: setImmediate,
   });
@@ -147,7 +160,8 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     refreshMs: durationMs(felix.nftablesRefreshInterval),
     defer: setImmediate,
   });
-  const restarting = hasLearnedRoutes(kernel);
+  const byBgp = options.backend === "bird";
+  const restarting = byBgp && hasLearnedRoutes(kernel);
   const mesh = new MeshRunner({
     clock,
     random,
@@ -162,21 +176,16 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     },
     onFatal,
   });
-  const engine = new Engine({ self: options.nodeName, tables, resolver, routes, rules, mesh, defer: setImmediate });
-  scope.add("bgp", () => mesh.stop(true));
-  status.attach({ routes, rules, mesh });
-  agentMetrics(metrics, { routes, rules, mesh, tables });
-
-  // The guard stands before the first route leads anywhere.
-  rules.start();
-  engine.start();
-  rules.flush();
-  routes.start();
-  // Nothing to wait for: what an earlier run left and nobody wants may go.
-  if (!restarting) routes.releaseLearned();
-  mesh.declare(resolver.announcements.values());
-  await routes.settled();
-
+  const engine = new Engine({
+    self: options.nodeName,
+    tables,
+    resolver,
+    routes,
+    rules,
+    vteps,
+    mesh: byBgp ? mesh : undefined,
+    defer: setImmediate,
+  });
   const ipam = createIpam({
     store,
     clock,
@@ -185,6 +194,42 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     settings: () => ipamSettings(tables, options.nodeName),
     logger: logger.child("ipam"),
   });
+  const tunnels = new TunnelRunner({
+    self: options.nodeName,
+    backend: options.backend,
+    kernel,
+    client,
+    ipam,
+    tables,
+    resolver,
+    felix,
+    clock,
+    random,
+    logger: logger.child("tunnels"),
+    scope,
+    linkAt: (index) => routes.linkAt(index),
+    hasRoutesThrough: (device) => routes.hasRoutesThrough(device),
+    onChange: () => engine.changed(),
+    refreshMs: durationMs(felix.routeRefreshInterval),
+    defer: setImmediate,
+  });
+  scope.add("bgp", () => mesh.stop(true));
+  status.attach({ routes, rules, mesh, tunnels });
+  agentMetrics(metrics, { routes, rules, mesh, tables });
+
+  // The guard stands before the first route leads anywhere.
+  rules.start();
+  tunnels.adopt();
+  vteps.start();
+  engine.start();
+  rules.flush();
+  routes.start();
+  // Nothing to wait for: what an earlier run left and nobody wants may go.
+  if (!restarting) routes.releaseLearned();
+  mesh.declare(resolver.announcements.values());
+  await routes.settled();
+  tunnels.start();
+
   await serveCni({
     options,
     kernel,
@@ -198,7 +243,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     random,
     logger,
     scope,
-    interfacePrefix: felix.interfacePrefix,
+    felix,
   });
   progress.done();
   void mendIpam(ipam, logger.child("ipam"));

@@ -1,6 +1,7 @@
 import { durationMs, parseDuration } from "@ocicat/api";
 import { OcicatError } from "@ocicat/kit";
 import type { Family } from "@ocicat/net";
+import { BACKENDS, type Backend } from "@ocicat/routing";
 import { type AddressSource, METHODS, parseMethod, parseSource } from "./node/detection-method.ts";
 
 /** Where an agent's things are on a node. Paths that Calico users know keep their names. */
@@ -21,6 +22,8 @@ export interface AgentOptions {
   readonly ip6: AddressSource;
   /** How often the addresses are looked for again, milliseconds; 0: only when the host's links or addresses change. */
   readonly addressRefreshMs: number;
+  /** What carries packets between nodes. */
+  readonly backend: Backend;
   readonly bgpPort: number;
   readonly healthHost: string;
   readonly healthPort: number;
@@ -53,6 +56,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
     // As with Calico, IPv6 is for those who ask for it.
     ip6: addressSourceFrom(env, "IP6", 6, "none"),
     addressRefreshMs: durationFrom(env, "AUTODETECT_POLL_INTERVAL", "60s"),
+    backend: backendFrom(env),
     bgpPort: numberFrom(env, "OCICAT_BGP_PORT", 179, 0, 65535),
     healthHost: env.FELIX_HEALTHHOST ?? "127.0.0.1",
     healthPort: numberFrom(env, "FELIX_HEALTHPORT", 9099, 0, 65535),
@@ -91,6 +95,13 @@ function durationFrom(env: Environment, name: string, fallback: string): number 
   if (nanoseconds === undefined || nanoseconds < 0n)
     throw bad(name, text, "not a duration", "write it like 60s or 1m30s; 0s switches it off");
   return durationMs(text);
+}
+
+function backendFrom(env: Environment): Backend {
+  const text = env.CALICO_NETWORKING_BACKEND ?? "";
+  const backend = text === "" ? "bird" : BACKENDS.find((each) => each === text);
+  if (backend !== undefined) return backend;
+  throw bad("CALICO_NETWORKING_BACKEND", text, "not a networking backend", `use one of ${BACKENDS.join(", ")}`);
 }
 
 function numberFrom(env: Environment, name: string, fallback: number, min: number, max: number): number {

@@ -8,9 +8,10 @@ function document(kind: string, spec: object) {
 const withoutEffect = (resource: AnyResource) => knownKind(resource.kind).withoutEffect(resource);
 
 describe("what a resource sets that changes nothing yet", () => {
-  it("is a pool's encapsulation", () => {
-    expect(withoutEffect(document("IPPool", { cidr: "10.1.0.0/16", ipipMode: "CrossSubnet" }))).toEqual([
-      { field: "spec.ipipMode", value: "CrossSubnet", section: "encapsulation" },
+  it("is a pool's selector of namespaces", () => {
+    const spec = { cidr: "10.1.0.0/16", ipipMode: "CrossSubnet", namespaceSelector: "has(team)" };
+    expect(withoutEffect(document("IPPool", spec))).toEqual([
+      { field: "spec.namespaceSelector", value: "has(team)", section: "allocation" },
     ]);
   });
 

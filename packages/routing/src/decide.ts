@@ -1,28 +1,41 @@
 import type { Origin, ResourceRef } from "@ocicat/kit";
-import { formatAddress, type Prefix, type PrefixTrie } from "@ocicat/net";
+import type { Prefix, PrefixTrie } from "@ocicat/net";
 import { type Announcement, type DesiredRoute, RouteProtocol } from "./desired.ts";
-import type { AffinityRow, EndpointRow, LearnedRow, PoolRow } from "./inputs.ts";
+import type { AffinityRow, EndpointRow, PoolRow } from "./inputs.ts";
+import { decideRemote, poolOf, type RemoteIndexes } from "./remote.ts";
+import { type Backend, TUNNELS, type TunnelKind } from "./tunnels.ts";
 
 /** What a decision may look at. Read-only here; the resolver keeps it. */
-export interface Indexes {
-  readonly self: string;
-  /** Enabled or not: a disabled pool still owns what it gave out. */
-  readonly pools: PrefixTrie<PoolRow>;
+export interface Indexes extends RemoteIndexes {
+  readonly backend: Backend;
   /** Confirmed affinities of this node. */
   readonly ownBlocks: PrefixTrie<AffinityRow>;
   /** This node's endpoints by host prefix. */
   readonly endpoints: ReadonlyMap<string, EndpointRow>;
-  readonly learned: ReadonlyMap<string, LearnedRow>;
+  /** This node's tunnel addresses by host prefix. */
+  readonly tunnelAddresses: ReadonlyMap<string, TunnelKind>;
 }
 
-/** The route this node should have for exactly `prefix`, or undefined. */
-export function decideRoute(prefix: Prefix, indexes: Indexes): DesiredRoute | undefined {
-  return localEndpointRoute(prefix, indexes) ?? ownBlockRoute(prefix, indexes) ?? learnedRoute(prefix, indexes);
+export interface RouteDecision {
+  readonly route: DesiredRoute | undefined;
+  /** Why a way that is known is not taken. */
+  readonly refused?: string;
+}
+
+/** The route this node should have for exactly `prefix`, if any. */
+export function decideRoute(prefix: Prefix, indexes: Indexes): RouteDecision {
+  const local = localEndpointRoute(prefix, indexes);
+  if (local !== undefined || indexes.backend === "none") return { route: local };
+  const own = ownBlockRoute(prefix, indexes);
+  if (own !== undefined) return { route: own };
+  const remote = decideRemote(prefix, indexes);
+  if (remote === undefined) return { route: undefined };
+  return "route" in remote ? remote : { route: undefined, refused: remote.refused };
 }
 
 /** Whether this node announces exactly `prefix`, and why. */
 export function decideAnnouncement(prefix: Prefix, indexes: Indexes): Announcement | undefined {
-  const pool = poolOf(prefix, indexes);
+  const pool = poolOf(prefix, indexes.pools);
   if (pool === undefined || pool.disableBgpExport) return undefined;
   const block = indexes.ownBlocks.matches(prefix).next().value;
   if (block !== undefined) {
@@ -30,19 +43,17 @@ export function decideAnnouncement(prefix: Prefix, indexes: Indexes): Announceme
     if (!block.prefix.equals(prefix)) return undefined;
     return { prefix, origin: blockOrigin(`block of ${indexes.self}, announced to its peers`, block.value, pool) };
   }
+  const tunnel = indexes.tunnelAddresses.get(prefix.toString());
+  if (tunnel !== undefined) {
+    const reason = `${indexes.self}'s ${TUNNELS[tunnel].title} address, borrowed from a block that is not its own`;
+    return { prefix, origin: { reason, resources: [{ kind: "Node", name: indexes.self }, ...poolRef(pool)] } };
+  }
   const endpoint = indexes.endpoints.get(prefix.toString());
   if (endpoint === undefined) return undefined;
   return {
     prefix,
     origin: endpointOrigin(`address borrowed from a block that is not ${indexes.self}'s`, endpoint, pool),
   };
-}
-
-/** Why a learned prefix is not programmed; undefined if it may be. */
-export function whyNotLearned(prefix: Prefix, indexes: Indexes): string | undefined {
-  if (poolOf(prefix, indexes) === undefined)
-    return `${prefix} lies in no IPPool: only routes inside pools are ours to program`;
-  return undefined;
 }
 
 function localEndpointRoute(prefix: Prefix, indexes: Indexes): DesiredRoute | undefined {
@@ -56,7 +67,7 @@ function localEndpointRoute(prefix: Prefix, indexes: Indexes): DesiredRoute | un
     origin: endpointOrigin(
       `${endpoint.workload} runs here, behind ${endpoint.interfaceName}`,
       endpoint,
-      poolOf(prefix, indexes),
+      poolOf(prefix, indexes.pools),
     ),
   };
 }
@@ -65,39 +76,18 @@ function ownBlockRoute(prefix: Prefix, indexes: Indexes): DesiredRoute | undefin
   const affinity = indexes.ownBlocks.get(prefix);
   // A host-sized block is wholly covered by its one endpoint's route; Calico installs no blackhole for it either.
   if (affinity === undefined || prefix.isHost) return undefined;
+  const pool = poolOf(prefix, indexes.pools);
+  const byBgp = pool === undefined || pool.vxlanMode === "Never";
   return {
     kind: "blackhole",
     destination: prefix,
-    protocol: RouteProtocol.bird,
+    protocol: byBgp ? RouteProtocol.bird : RouteProtocol.felix,
     origin: blockOrigin(
       `block of ${indexes.self}: its addresses without a pod go nowhere, instead of looping through the default route`,
       affinity,
-      poolOf(prefix, indexes),
+      pool,
     ),
   };
-}
-
-function learnedRoute(prefix: Prefix, indexes: Indexes): DesiredRoute | undefined {
-  const learned = indexes.learned.get(prefix.toString());
-  if (learned === undefined || whyNotLearned(prefix, indexes) !== undefined) return undefined;
-  const pool = poolOf(prefix, indexes);
-  const node: ResourceRef[] = learned.fromNode === undefined ? [] : [{ kind: "Node", name: learned.fromNode }];
-  return {
-    kind: "via",
-    destination: prefix,
-    via: learned.nextHop,
-    device: undefined,
-    onlink: false,
-    protocol: RouteProtocol.bird,
-    origin: {
-      reason: `learned by BGP from ${learned.from}, next hop ${formatAddress(learned.nextHop)}, un-encapsulated`,
-      resources: [...node, ...poolRef(pool)],
-    },
-  };
-}
-
-function poolOf(prefix: Prefix, indexes: Indexes): PoolRow | undefined {
-  return indexes.pools.matches(prefix).next().value?.value;
 }
 
 function endpointOrigin(reason: string, endpoint: EndpointRow, pool: PoolRow | undefined): Origin {

@@ -1,12 +1,15 @@
 import type { Origin } from "@ocicat/kit";
-import { type Address, compareAddresses, type Prefix } from "@ocicat/net";
+import { type Address, compareAddresses, type Mac, type Prefix } from "@ocicat/net";
+import type { TunnelKind } from "./tunnels.ts";
 
 /** Route protocol numbers (/etc/iproute2/rt_protos): how `ip route` shows who owns a route. */
 export const RouteProtocol = {
-  /** What the CNI plugin's routes carry, in Calico as here; `ip route` does not print it. */
+  /** What the CNI plugin's routes and those through VXLAN carry; `ip route` does not print it. */
   boot: 3,
-  /** Shown as `proto bird`: cluster routes. */
+  /** Shown as `proto bird`: what BGP carries between nodes. */
   bird: 12,
+  /** Felix's own: routes of VXLAN pools that need no tunnel. */
+  felix: 80,
 } as const;
 
 /** A route this node should have. The device is by name: indexes belong to the kernel's side. */
@@ -17,6 +20,27 @@ export type DesiredRoute = { readonly destination: Prefix; readonly protocol: nu
   /** Through a neighbour. Without a device, the one whose subnet holds `via`. */
   | { readonly kind: "via"; readonly via: Address; readonly device: string | undefined; readonly onlink: boolean }
 );
+
+/** The far end of a VXLAN, as this node's device is to know it: neighbour (address → mac) and forwarding entry (mac → node). */
+export interface Vtep {
+  readonly tunnel: TunnelKind;
+  readonly node: string;
+  /** The far device's address. */
+  readonly address: Address;
+  readonly mac: Mac;
+  /** The node's own address: where the outer packets go. */
+  readonly nodeAddress: Address;
+  readonly origin: Origin;
+}
+
+export function sameVtep(a: Vtep, b: Vtep): boolean {
+  return (
+    a.tunnel === b.tunnel &&
+    a.mac === b.mac &&
+    compareAddresses(a.address, b.address) === 0 &&
+    compareAddresses(a.nodeAddress, b.nodeAddress) === 0
+  );
+}
 
 /** A prefix this node announces, with itself as next hop. */
 export interface Announcement {

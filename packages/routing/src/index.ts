@@ -1,7 +1,16 @@
-export { type Announcement, type DesiredRoute, RouteProtocol, sameAnnouncement, sameRoute } from "./desired.ts";
+export {
+  type Announcement,
+  type DesiredRoute,
+  RouteProtocol,
+  sameAnnouncement,
+  sameRoute,
+  sameVtep,
+  type Vtep,
+} from "./desired.ts";
 export {
   type AffinityRow,
   affinityKey,
+  type BlockRow,
   type EndpointRow,
   type LearnedRow,
   type NodeRow,
@@ -10,3 +19,17 @@ export {
 } from "./inputs.ts";
 export { isPassive, type MeshPeer, type MeshSettings, meshPeers } from "./mesh.ts";
 export { type RoutingChanges, RoutingResolver, type WhyRoute } from "./resolver.ts";
+export {
+  BACKENDS,
+  type Backend,
+  NO_TUNNELS,
+  type NodeTunnels,
+  type PoolPath,
+  poolPath,
+  TUNNEL_KINDS,
+  TUNNELS,
+  type TunnelDevice,
+  type TunnelKind,
+  type VxlanEnd,
+  wantedTunnels,
+} from "./tunnels.ts";

@@ -1,4 +1,5 @@
 import type { Address, Prefix } from "@ocicat/net";
+import type { NodeTunnels } from "./tunnels.ts";
 
 /** What routing needs of an IPPool. Modes as in the resource. */
 export interface PoolRow {
@@ -27,6 +28,16 @@ export interface NodeRow {
   readonly asNumber: number | undefined;
   /** Set: the node is a route reflector and takes no part in the mesh. */
   readonly routeReflectorClusterId: string | undefined;
+  readonly tunnels: NodeTunnels;
+}
+
+/** Where a block's addresses are, by IPAM: what is routed without BGP. */
+export interface BlockRow {
+  readonly prefix: Prefix;
+  /** The node that allocates from it first; undefined: none does. */
+  readonly node: string | undefined;
+  /** Addresses that other nodes took from it, as host prefixes, with the node that has each. */
+  readonly borrowed: readonly { readonly prefix: Prefix; readonly node: string }[];
 }
 
 /** A node's claim on a block. Only "confirmed" counts; the others are claims being made or given up. */

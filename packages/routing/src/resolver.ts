@@ -1,7 +1,9 @@
-import { type Address, Prefix, PrefixTrie } from "@ocicat/net";
-import { decideAnnouncement, decideRoute, whyNotLearned } from "./decide.ts";
-import { type Announcement, type DesiredRoute, sameRoute } from "./desired.ts";
-import type { AffinityRow, EndpointRow, LearnedRow, PoolRow } from "./inputs.ts";
+import { type Address, formatAddress, Prefix, PrefixTrie } from "@ocicat/net";
+import { decideAnnouncement, decideRoute, type Indexes } from "./decide.ts";
+import { type Announcement, type DesiredRoute, sameRoute, sameVtep, type Vtep } from "./desired.ts";
+import type { AffinityRow, BlockRow, EndpointRow, LearnedRow, NodeRow, PoolRow } from "./inputs.ts";
+import { type Backend, TUNNELS, type TunnelKind } from "./tunnels.ts";
+import { vtepsOf } from "./vteps.ts";
 
 /** What changed since the last flush; undefined means: no longer wanted. */
 export interface RoutingChanges {
@@ -10,6 +12,8 @@ export interface RoutingChanges {
     string,
     { readonly prefix: Prefix; readonly announcement: Announcement | undefined }
   >;
+  /** By tunnel and node. */
+  readonly vteps: ReadonlyMap<string, Vtep | undefined>;
 }
 
 /** One answer to "why is this route there", or "why is it not". */
@@ -17,28 +21,42 @@ export interface WhyRoute {
   readonly prefix: Prefix;
   readonly route: DesiredRoute | undefined;
   readonly announcement: Announcement | undefined;
-  /** Set if BGP offers the prefix and it is not used. */
+  /** Set if a way to the prefix is known and it is not used. */
   readonly refused: string | undefined;
 }
 
 /** Keeps the indexes, knows what a change touches, and decides again just that. */
 export class RoutingResolver {
   readonly #self: string;
+  readonly #backend: Backend;
   readonly #pools = new PrefixTrie<PoolRow>();
   readonly #poolPrefix = new Map<string, Prefix>();
   readonly #ownBlocks = new PrefixTrie<AffinityRow>();
   readonly #endpointsByPrefix = new Map<string, EndpointRow>();
   readonly #endpoints = new Map<string, { readonly row: EndpointRow; readonly prefixes: readonly Prefix[] }>();
   readonly #learned = new Map<string, LearnedRow>();
+  readonly #nodes = new Map<string, NodeRow>();
+  readonly #nodesByAddress = new Map<string, NodeRow>();
+  readonly #blocks = new Map<string, BlockRow>();
+  readonly #placed = new Map<string, string>();
+  readonly #usable = new Set<TunnelKind>();
+  readonly #tunnelAddresses = new Map<string, TunnelKind>();
+  /** What a node's change touches: prefixes placed on it, and those learned with a next hop of its. */
+  readonly #prefixesByNode = new KeyedSets();
+  readonly #prefixesByHop = new KeyedSets();
   /** Every prefix that an input names, so that a pool's change finds what lies under it. */
   readonly #known = new Map<string, Prefix>();
 
   readonly #dirty = new Map<string, Prefix>();
+  readonly #dirtyNodes = new Set<string>();
   readonly #routes = new Map<string, DesiredRoute>();
+  readonly #refused = new Map<string, string>();
   readonly #announcements = new Map<string, Announcement>();
+  readonly #vteps = new Map<string, Vtep>();
 
-  constructor(self: string) {
+  constructor(self: string, backend: Backend = "bird") {
     this.#self = self;
+    this.#backend = backend;
   }
 
   setPool(name: string, pool: PoolRow | undefined): void {
@@ -54,6 +72,36 @@ export class RoutingResolver {
     this.#touchBelow(pool.cidr);
   }
 
+  /** Every node, this one too. */
+  setNode(name: string, node: NodeRow | undefined): void {
+    const before = this.#nodes.get(name);
+    for (const own of [before?.ipv4, before?.ipv6]) {
+      if (own === undefined) continue;
+      const address = formatAddress(own.address);
+      // Another node may have taken the address over meanwhile.
+      if (this.#nodesByAddress.get(address) === before) this.#nodesByAddress.delete(address);
+      this.#touchAll(this.#prefixesByHop.of(address));
+    }
+    setOrDelete(this.#nodes, name, node);
+    for (const own of [node?.ipv4, node?.ipv6]) {
+      if (node === undefined || own === undefined) continue;
+      const address = formatAddress(own.address);
+      this.#nodesByAddress.set(address, node);
+      this.#touchAll(this.#prefixesByHop.of(address));
+    }
+    this.#touchAll(this.#prefixesByNode.of(name));
+    this.#dirtyNodes.add(name);
+    if (name === this.#self && !sameSubnets(before, node)) this.#touchAll(this.#known.keys());
+  }
+
+  /** Where IPAM places a block and what was borrowed of it. Of use for VXLAN pools only: others need not be told. */
+  setBlock(key: string, block: BlockRow | undefined): void {
+    const before = this.#blocks.get(key);
+    for (const { prefix } of placesOf(before)) this.#place(prefix, undefined);
+    setOrDelete(this.#blocks, key, block);
+    for (const { prefix, node } of placesOf(block)) if (node !== this.#self) this.#place(prefix, node);
+  }
+
   /** Only this node's affinities matter; others are accepted and ignored, so that callers need not filter. */
   setAffinity(node: string, block: Prefix, affinity: AffinityRow | undefined): void {
     if (node !== this.#self) return;
@@ -64,6 +112,7 @@ export class RoutingResolver {
     for (const { prefixes } of this.#endpoints.values()) {
       for (const prefix of prefixes) if (block.covers(prefix)) this.#touch(prefix);
     }
+    this.#touchAll(this.#tunnelAddresses.keys());
   }
 
   setEndpoint(id: string, endpoint: EndpointRow | undefined): void {
@@ -85,9 +134,34 @@ export class RoutingResolver {
   }
 
   setLearned(prefix: Prefix, learned: LearnedRow | undefined): void {
-    if (learned === undefined) this.#learned.delete(prefix.toString());
-    else this.#learned.set(prefix.toString(), learned);
+    const key = prefix.toString();
+    const before = this.#learned.get(key);
+    if (before !== undefined) this.#prefixesByHop.delete(formatAddress(before.nextHop), key);
+    setOrDelete(this.#learned, key, learned);
+    if (learned !== undefined) this.#prefixesByHop.add(formatAddress(learned.nextHop), key);
     this.#touch(prefix);
+  }
+
+  /** Whether this node's device of a kind works and every node can know that we send by it. */
+  setUsable(kind: TunnelKind, usable: boolean): void {
+    if (this.#usable.has(kind) === usable) return;
+    if (usable) this.#usable.add(kind);
+    else this.#usable.delete(kind);
+    this.#touchAll(this.#known.keys());
+    for (const name of this.#nodes.keys()) this.#dirtyNodes.add(name);
+  }
+
+  /** The address of this node's own device of a kind. */
+  setTunnelAddress(kind: TunnelKind, address: Address | undefined): void {
+    const wanted = address === undefined ? undefined : Prefix.host(address);
+    for (const [key, of] of this.#tunnelAddresses) {
+      if (of !== kind || key === wanted?.toString()) continue;
+      this.#tunnelAddresses.delete(key);
+      this.#touchAll([key]);
+    }
+    if (wanted === undefined) return;
+    this.#tunnelAddresses.set(wanted.toString(), kind);
+    this.#touch(wanted);
   }
 
   /** Decides what was touched and reports what differs. Empty maps if nothing does. */
@@ -96,7 +170,7 @@ export class RoutingResolver {
     const announcements = new Map<string, { prefix: Prefix; announcement: Announcement | undefined }>();
     const indexes = this.#indexes();
     for (const [key, prefix] of this.#dirty) {
-      const route = decideRoute(prefix, indexes);
+      const { route, refused } = decideRoute(prefix, indexes);
       const routeBefore = this.#routes.get(key);
       if (
         route === undefined ? routeBefore !== undefined : routeBefore === undefined || !sameRoute(route, routeBefore)
@@ -104,6 +178,7 @@ export class RoutingResolver {
         routes.set(key, { prefix, route });
       }
       setOrDelete(this.#routes, key, route);
+      setOrDelete(this.#refused, key, refused);
 
       const announcement = decideAnnouncement(prefix, indexes);
       if ((announcement === undefined) !== !this.#announcements.has(key))
@@ -113,7 +188,7 @@ export class RoutingResolver {
       if (!this.#named(key, prefix)) this.#known.delete(key);
     }
     this.#dirty.clear();
-    return { routes, announcements };
+    return { routes, announcements, vteps: this.#flushVteps() };
   }
 
   get routes(): ReadonlyMap<string, DesiredRoute> {
@@ -124,8 +199,16 @@ export class RoutingResolver {
     return this.#announcements;
   }
 
+  get vteps(): ReadonlyMap<string, Vtep> {
+    return this.#vteps;
+  }
+
   get pools(): Iterable<PoolRow> {
     return Array.from(this.#pools.entries(), (entry) => entry.value);
+  }
+
+  get usable(): ReadonlySet<TunnelKind> {
+    return this.#usable;
   }
 
   /** The pool an address belongs to. */
@@ -133,9 +216,14 @@ export class RoutingResolver {
     return this.#pools.longestMatch(address)?.value;
   }
 
+  /** Whether a route wanted now leads through a tunnel. */
+  sendsBy(kind: TunnelKind): boolean {
+    const { device } = TUNNELS[kind];
+    return [...this.#routes.values()].some((route) => route.kind === "via" && route.device === device);
+  }
+
   /** Everything known about routes that match an address, or lie below or above a prefix; most specific first. */
   why(target: Prefix): WhyRoute[] {
-    const indexes = this.#indexes();
     return [...this.#known.values()]
       .filter((prefix) => prefix.covers(target) || target.covers(prefix))
       .sort((a, b) => b.length - a.length || Prefix.compare(a, b))
@@ -143,18 +231,48 @@ export class RoutingResolver {
         prefix,
         route: this.#routes.get(prefix.toString()),
         announcement: this.#announcements.get(prefix.toString()),
-        refused: this.#learned.has(prefix.toString()) ? whyNotLearned(prefix, indexes) : undefined,
+        refused: this.#refused.get(prefix.toString()),
       }));
   }
 
-  #indexes() {
+  #flushVteps(): ReadonlyMap<string, Vtep | undefined> {
+    const changes = new Map<string, Vtep | undefined>();
+    for (const name of this.#dirtyNodes) {
+      const node = name === this.#self ? undefined : this.#nodes.get(name);
+      for (const [key, vtep] of vtepsOf(name, node, this.#usable)) {
+        const before = this.#vteps.get(key);
+        const same = vtep === undefined ? before === undefined : before !== undefined && sameVtep(vtep, before);
+        if (!same) changes.set(key, vtep);
+        setOrDelete(this.#vteps, key, vtep);
+      }
+    }
+    this.#dirtyNodes.clear();
+    return changes;
+  }
+
+  #indexes(): Indexes {
     return {
       self: this.#self,
+      backend: this.#backend,
       pools: this.#pools,
+      nodes: this.#nodes,
+      nodesByAddress: this.#nodesByAddress,
+      placed: this.#placed,
       ownBlocks: this.#ownBlocks,
       endpoints: this.#endpointsByPrefix,
       learned: this.#learned,
+      usable: this.#usable,
+      tunnelAddresses: this.#tunnelAddresses,
     };
+  }
+
+  #place(prefix: Prefix, node: string | undefined): void {
+    const key = prefix.toString();
+    const before = this.#placed.get(key);
+    if (before !== undefined) this.#prefixesByNode.delete(before, key);
+    setOrDelete(this.#placed, key, node);
+    if (node !== undefined) this.#prefixesByNode.add(node, key);
+    this.#touch(prefix);
   }
 
   #touch(prefix: Prefix): void {
@@ -162,13 +280,56 @@ export class RoutingResolver {
     this.#known.set(prefix.toString(), prefix);
   }
 
+  #touchAll(keys: Iterable<string>): void {
+    for (const key of keys) {
+      const prefix = this.#known.get(key);
+      if (prefix !== undefined) this.#dirty.set(key, prefix);
+    }
+  }
+
   #touchBelow(cidr: Prefix): void {
     for (const prefix of this.#known.values()) if (cidr.covers(prefix)) this.#touch(prefix);
   }
 
   #named(key: string, prefix: Prefix): boolean {
-    return this.#learned.has(key) || this.#endpointsByPrefix.has(key) || this.#ownBlocks.get(prefix) !== undefined;
+    return (
+      this.#learned.has(key) ||
+      this.#placed.has(key) ||
+      this.#endpointsByPrefix.has(key) ||
+      this.#tunnelAddresses.has(key) ||
+      this.#ownBlocks.get(prefix) !== undefined
+    );
   }
+}
+
+/** Sets by key, without empty ones. */
+class KeyedSets {
+  readonly #sets = new Map<string, Set<string>>();
+
+  of(key: string): Iterable<string> {
+    return this.#sets.get(key) ?? [];
+  }
+
+  add(key: string, member: string): void {
+    this.#sets.set(key, (this.#sets.get(key) ?? new Set()).add(member));
+  }
+
+  delete(key: string, member: string): void {
+    const set = this.#sets.get(key);
+    set?.delete(member);
+    if (set?.size === 0) this.#sets.delete(key);
+  }
+}
+
+function placesOf(block: BlockRow | undefined): readonly { readonly prefix: Prefix; readonly node: string }[] {
+  if (block === undefined) return [];
+  return block.node === undefined ? block.borrowed : [{ prefix: block.prefix, node: block.node }, ...block.borrowed];
+}
+
+/** What of this node's own row decides about others: which of them are near. */
+function sameSubnets(a: NodeRow | undefined, b: NodeRow | undefined): boolean {
+  const text = (node: NodeRow | undefined) => `${node?.ipv4?.subnet} ${node?.ipv6?.subnet}`;
+  return text(a) === text(b);
 }
 
 function setOrDelete<V>(map: Map<string, V>, key: string, value: V | undefined): void {

@@ -1,7 +1,7 @@
 import { describeOrigin, seededRandom } from "@ocicat/kit";
 import { formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
-import { isPassive, meshPeers, type NodeRow, type PoolRow, RoutingResolver } from "../src/index.ts";
+import { isPassive, meshPeers, NO_TUNNELS, type NodeRow, type PoolRow, RoutingResolver } from "../src/index.ts";
 
 const pool: PoolRow = {
   name: "default-ipv4-ippool",
@@ -168,6 +168,7 @@ describe("meshPeers", () => {
     ipv6: undefined,
     asNumber: undefined,
     routeReflectorClusterId: undefined,
+    tunnels: NO_TUNNELS,
     ...extra,
   });
   const nodes = [node("a", "10.0.0.9"), node("b", "10.0.0.10"), node("c", "10.0.0.80", { asNumber: 65001 })];

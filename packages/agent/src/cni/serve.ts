@@ -1,9 +1,11 @@
+import type { FelixSettings } from "@ocicat/api";
 import { createCniServer } from "@ocicat/cni";
 import type { Datastore } from "@ocicat/datastore";
 import type { Ipam } from "@ocicat/ipam";
 import { type Clock, type Logger, OcicatError, type Random, type Scope } from "@ocicat/kit";
 import type { Kernel } from "@ocicat/linux";
-import { hostMtu } from "../node/mtu.ts";
+import { wantedTunnels } from "@ocicat/routing";
+import { podMtu } from "../node/mtu.ts";
 import { writeNodenameFile } from "../node/register.ts";
 import type { AgentOptions } from "../options.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
@@ -27,12 +29,12 @@ export interface CniParts {
   readonly random: Random;
   readonly logger: Logger;
   readonly scope: Scope;
-  readonly interfacePrefix: string;
+  readonly felix: FelixSettings;
 }
 
 /** Opens the plugin's socket, over everything that an ADD needs. From here on pods may come. */
 export async function serveCni(parts: CniParts): Promise<void> {
-  const { options, kernel, store, tables, engine, routes, rules, ipam, clock, random, logger, scope } = parts;
+  const { options, kernel, store, tables, engine, routes, rules, ipam, clock, random, logger, scope, felix } = parts;
   const unprogrammed = (endpoint: AgentEndpointRow) => [
     ...(rules.knows(endpoint.interfaceName) ? [] : [`the guard does not know ${endpoint.interfaceName}`]),
     ...routes.missing(endpoint.addresses),
@@ -51,7 +53,7 @@ export async function serveCni(parts: CniParts): Promise<void> {
     kernel,
     endpoints,
     logger: logger.child("cni"),
-    defaultMtu: hostMtu(kernel, parts.interfacePrefix, scope),
+    defaultMtu: podMtu(kernel, felix, () => wantedTunnels(tables.pools.rows(), options.backend), scope),
     program: (endpoint, link) => {
       routes.linkMade(link);
       engine.flush();

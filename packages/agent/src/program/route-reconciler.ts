@@ -18,7 +18,7 @@ import type {
   Route,
 } from "@ocicat/linux/kernel";
 import { type Address, type Family, Prefix } from "@ocicat/net";
-import { type DesiredRoute, RouteProtocol } from "@ocicat/routing";
+import { type DesiredRoute, RouteProtocol, TUNNELS } from "@ocicat/routing";
 import { HostLinks } from "./host-links.ts";
 import { MAIN_TABLE, routeKey, sameKernelRoute, toKernelRoute } from "./kernel-route.ts";
 
@@ -37,9 +37,15 @@ export interface RouteReconcilerOptions {
   readonly inPools: (destination: Prefix) => boolean;
   /** Full comparison with the kernel, milliseconds; 0 switches it off. */
   readonly refreshMs: number;
+  /** Called when all that was due has been written. */
+  readonly onSettled?: () => void;
   /** Runs work in a later turn of the event loop. */
   readonly defer: (work: () => void) => void;
 }
+
+/** What nobody but this agent routes by. */
+const OWN_DEVICES: ReadonlySet<string> = new Set([TUNNELS.vxlan.device, TUNNELS.vxlan6.device]);
+const OWN_PROTOCOLS: ReadonlySet<number> = new Set([RouteProtocol.bird, RouteProtocol.felix]);
 
 /** Why a desired route is not in the kernel. */
 export interface PendingRoute {
@@ -50,8 +56,8 @@ export interface PendingRoute {
 /**
  * Makes the main table hold what is desired, and nothing of ours besides.
  *
- * Ours is: protocol bird inside our pools, or a boot-protocol host route onto one of our interfaces. All else is
- * somebody's. Nothing is written before `start()`, which is called once the datastore is in sync. The actual state comes
+ * Ours is: protocol bird or Felix's inside our pools, a boot-protocol host route onto one of our interfaces, and whatever
+ * leads through a VXLAN device of ours. All else is somebody's. Nothing is written before `start()`, which is called once the datastore is in sync. The actual state comes
  * from a dump, is kept by notifications and is read again after an overflow and at every refresh.
  */
 export class RouteReconciler {
@@ -179,6 +185,16 @@ export class RouteReconciler {
     return this.#links.byIndex(index)?.name ?? `if${index}`;
   }
 
+  linkAt(index: number): Link | undefined {
+    return this.#links.byIndex(index);
+  }
+
+  /** Whether a route of ours in the kernel leads through the device. */
+  hasRoutesThrough(device: string): boolean {
+    const index = this.#links.byName(device)?.index;
+    return [...this.#delta.actual.values()].some((route) => route.nextHops.some((hop) => hop.linkIndex === index));
+  }
+
   #schedule(): void {
     if (!this.#started || this.#scheduled || this.#options.scope.closed) return;
     this.#scheduled = true;
@@ -260,6 +276,7 @@ export class RouteReconciler {
   }
 
   #tellIdle(): void {
+    this.#options.onSettled?.();
     const waiting = this.#idle;
     this.#idle = [];
     for (const resolve of waiting) resolve();
@@ -370,11 +387,12 @@ export class RouteReconciler {
 
   #owns(route: Route): boolean {
     if (route.table !== MAIN_TABLE || route.metric !== 0) return false;
-    if (route.protocol === RouteProtocol.bird)
+    if (OWN_PROTOCOLS.has(route.protocol))
       return this.#options.inPools(route.destination) || this.#desired.has(routeKey(route));
-    if (route.protocol !== RouteProtocol.boot || !route.destination.isHost) return false;
-    const link = this.#links.byIndex(route.nextHops[0]?.linkIndex ?? -1);
-    return link?.name.startsWith(this.#options.interfacePrefix) === true;
+    if (route.protocol !== RouteProtocol.boot) return false;
+    const name = this.#links.byIndex(route.nextHops[0]?.linkIndex ?? -1)?.name ?? "";
+    if (OWN_DEVICES.has(name)) return true;
+    return route.destination.isHost && name.startsWith(this.#options.interfacePrefix);
   }
 }
 

@@ -5,6 +5,7 @@ import { learnedRow } from "../bgp/mesh.ts";
 import type { MeshRunner } from "../bgp/mesh-runner.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
+import type { VtepReconciler } from "../program/vtep-reconciler.ts";
 import { type BgpSettingsRow, DEFAULT_BGP_SETTINGS } from "../tables/rows.ts";
 import type { Tables } from "../tables/tables.ts";
 
@@ -14,7 +15,9 @@ export interface EngineParts {
   readonly resolver: RoutingResolver;
   readonly routes: RouteReconciler;
   readonly rules: RuleReconciler;
-  readonly mesh: MeshRunner;
+  readonly vteps: VtepReconciler;
+  /** Undefined where BGP has no part. */
+  readonly mesh: MeshRunner | undefined;
   /** Runs work in a later turn of the event loop. */
   readonly defer: (work: () => void) => void;
 }
@@ -38,6 +41,10 @@ export class Engine {
       rules.setPool(key, pool);
       this.#schedule();
     });
+    tables.blocks.subscribe((key, block) => {
+      resolver.setBlock(key, block);
+      this.#schedule();
+    });
     tables.affinities.subscribe((_key, row, previous) => {
       const affinity = row ?? previous;
       if (affinity !== undefined) resolver.setAffinity(affinity.node, affinity.block, row);
@@ -50,6 +57,8 @@ export class Engine {
     });
     tables.nodes.subscribe((_key, node, previous) => {
       this.#indexNode(node, previous);
+      const name = (node ?? previous)?.name;
+      if (name !== undefined) resolver.setNode(name, node);
       rules.hostsChanged();
       this.#touchMesh();
     });
@@ -60,6 +69,11 @@ export class Engine {
   start(): void {
     this.#running = true;
     this.flush();
+  }
+
+  /** Something that the resolver was told by others has changed. */
+  changed(): void {
+    this.#schedule();
   }
 
   /** Best routes as BGP reports them. */
@@ -76,14 +90,17 @@ export class Engine {
   /** Resolves what has changed now and hands it on. The plugin's path calls this and then writes; all else is deferred. */
   flush(): void {
     if (!this.#running) return;
-    const { resolver, routes, rules, mesh } = this.#parts;
+    const { resolver, routes, rules, vteps, mesh } = this.#parts;
     if (this.#meshChanged) {
       this.#meshChanged = false;
-      mesh.update(this.#selfRow(), this.#parts.tables.nodes.rows(), this.bgpSettings());
+      mesh?.update(this.#selfRow(), this.#parts.tables.nodes.rows(), this.bgpSettings());
     }
     const changes = resolver.flush();
+    for (const [key, vtep] of changes.vteps) vteps.setDesired(key, vtep);
+    // A route through a VXLAN device must find its far end known.
+    if (changes.vteps.size > 0) vteps.flush();
     for (const { prefix, route } of changes.routes.values()) routes.setDesired(prefix, route);
-    if (changes.announcements.size > 0) mesh.announce(changes.announcements, resolver.announcements.values());
+    if (changes.announcements.size > 0) mesh?.announce(changes.announcements, resolver.announcements.values());
     rules.schedule();
   }
 

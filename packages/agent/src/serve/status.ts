@@ -5,6 +5,7 @@ import { type OwnAddresses, reportOwn } from "../node/own-addresses.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
 import type { Tables } from "../tables/tables.ts";
+import type { TunnelRunner } from "../tunnels/runner.ts";
 import { type Answer, json, type Routes } from "./local-http.ts";
 import { whyRoutes } from "./routes-why.ts";
 
@@ -12,6 +13,7 @@ interface Running {
   readonly routes: RouteReconciler;
   readonly rules: RuleReconciler;
   readonly mesh: MeshRunner;
+  readonly tunnels: TunnelRunner;
 }
 
 interface StatusSources {
@@ -42,6 +44,7 @@ export function statusRoutes(sources: StatusSources): { readonly routes: Routes;
     routes: {
       "/node": () => json({ name: sources.nodeName, ...reportOwn(sources.own) }),
       "/bgp": whenRunning(({ mesh }) => ({ peers: mesh.report() })),
+      "/tunnels": whenRunning(({ tunnels }) => tunnels.report()),
       "/routes/why": whenRunning(({ routes }, query) => whyRoutes(query.get("target") ?? "", sources.resolver, routes)),
       "/routes/pending": whenRunning(({ routes }) =>
         routes.pending().map(({ desired, reason }) => ({ destination: desired.destination.toString(), reason })),

@@ -1,7 +1,25 @@
-import { type BGPConfiguration, compileSelector, type IPPool, type Node, type WorkloadEndpoint } from "@ocicat/api";
+import {
+  type BGPConfiguration,
+  blockOwner,
+  compileSelector,
+  decodeBlock,
+  type IPPool,
+  type Node,
+  type WorkloadEndpoint,
+} from "@ocicat/api";
 import type { IpamPool } from "@ocicat/ipam";
-import { Prefix, parseAddress, parsePrefix } from "@ocicat/net";
-import type { EndpointRow, NodeRow, OwnAddress, PoolRow } from "@ocicat/routing";
+import { type Ipv4, type Ipv6, Prefix, parseAddress, parseMac, parsePrefix } from "@ocicat/net";
+import {
+  type BlockRow,
+  type EndpointRow,
+  type NodeRow,
+  type NodeTunnels,
+  type OwnAddress,
+  type PoolRow,
+  TUNNEL_KINDS,
+  type TunnelKind,
+  type VxlanEnd,
+} from "@ocicat/routing";
 
 /** The forms that resolvers work with, made from resources: addresses are numbers here, and only what is needed is kept. */
 
@@ -37,7 +55,15 @@ export function poolRow(pool: IPPool): AgentPoolRow {
 
 export interface AgentNodeRow extends NodeRow {
   readonly labels: Readonly<Record<string, string>>;
+  /** The tunnels that the node says it sends by; undefined: it says nothing of it, as Calico's nodes. */
+  readonly sendsBy: ReadonlySet<TunnelKind> | undefined;
+  readonly backend: string | undefined;
 }
+
+/** By which tunnels a node sends, comma-separated: said before the first packet and until after the last. */
+export const SENDS_BY = "ocicat.io/sends-by";
+/** The node's networking backend, for those who look from outside. */
+export const BACKEND = "ocicat.io/backend";
 
 export function nodeRow(node: Node): AgentNodeRow {
   const { ipv4Address, ipv6Address } = node.spec.bgp ?? {};
@@ -48,7 +74,54 @@ export function nodeRow(node: Node): AgentNodeRow {
     ipv6: ownAddress(ipv6Address),
     asNumber: node.spec.bgp?.asNumber,
     routeReflectorClusterId: node.spec.bgp?.routeReflectorClusterID || undefined,
+    tunnels: nodeTunnels(node),
+    sendsBy: sendsBy(node.metadata.annotations?.[SENDS_BY]),
+    backend: node.metadata.annotations?.[BACKEND],
   };
+}
+
+function nodeTunnels({ spec }: Node): NodeTunnels {
+  return {
+    ipip: ipv4(spec.bgp?.ipv4IPIPTunnelAddr),
+    vxlan: vxlanEnd(ipv4(spec.ipv4VXLANTunnelAddr), spec.vxlanTunnelMACAddr),
+    vxlan6: vxlanEnd(ipv6(spec.ipv6VXLANTunnelAddr), spec.vxlanTunnelMACAddrV6),
+  };
+}
+
+function ipv4(text: string | undefined): Ipv4 | undefined {
+  const address = text ? parseAddress(text) : undefined;
+  return typeof address === "number" ? address : undefined;
+}
+
+function ipv6(text: string | undefined): Ipv6 | undefined {
+  const address = text ? parseAddress(text) : undefined;
+  return typeof address === "bigint" ? address : undefined;
+}
+
+function vxlanEnd(address: Ipv4 | Ipv6 | undefined, mac: string | undefined): VxlanEnd | undefined {
+  return address === undefined || !mac ? undefined : { address, mac: parseMac(mac) };
+}
+
+function sendsBy(text: string | undefined): ReadonlySet<TunnelKind> | undefined {
+  if (text === undefined) return undefined;
+  const said = new Set(text.split(","));
+  return new Set(TUNNEL_KINDS.filter((kind) => said.has(kind)));
+}
+
+/** Where a block's addresses are; undefined for a block that is being deleted. */
+export function blockRow(key: string, value: string): BlockRow | undefined {
+  const block = decodeBlock(key, value);
+  if (block.deleted) return undefined;
+  const affinity = blockOwner(block);
+  const owner = affinity?.type === "host" ? affinity.name : undefined;
+  const elsewhere = (block.attributes ?? []).map(({ secondary }) =>
+    secondary["node"] === undefined || secondary["node"] === owner ? undefined : secondary["node"],
+  );
+  const borrowed = block.allocations.flatMap((index, ordinal) => {
+    const node = index === null ? undefined : elsewhere[index];
+    return node === undefined ? [] : [{ prefix: Prefix.host(block.prefix.nth(ordinal)), node }];
+  });
+  return { prefix: block.prefix, node: owner, borrowed };
 }
 
 /** An endpoint as the agent keeps it: what routing wants, and what the plugin's verbs ask for. */

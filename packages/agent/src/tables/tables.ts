@@ -1,5 +1,6 @@
 import {
   bgpConfiguration,
+  blocksPrefix,
   type ClusterInformation,
   clusterInformation,
   decodeAffinity,
@@ -20,7 +21,7 @@ import {
 import type { Datastore, KeyValue } from "@ocicat/datastore";
 import type { Clock, Logger, Random, Scope } from "@ocicat/kit";
 import { type Prefix, parsePrefix } from "@ocicat/net";
-import type { AffinityRow } from "@ocicat/routing";
+import type { AffinityRow, BlockRow } from "@ocicat/routing";
 import { Reflector } from "../watch/reflector.ts";
 import {
   type AgentEndpointRow,
@@ -28,6 +29,7 @@ import {
   type AgentPoolRow,
   type BgpSettingsRow,
   bgpSettingsRow,
+  blockRow,
   endpointRow,
   nodeRow,
   poolRow,
@@ -40,6 +42,8 @@ export interface Tables {
   readonly nodes: Table<AgentNodeRow>;
   /** This node's affinities. */
   readonly affinities: Table<AffinityRow>;
+  /** Every node's blocks, by where their addresses are. Empty until `BlocksWatch` begins: only VXLAN pools are routed by them. */
+  readonly blocks: Table<BlockRow>;
   /** This node's endpoints; others' are not kept. */
   readonly endpoints: Table<AgentEndpointRow>;
   readonly bgp: Table<BgpSettingsRow>;
@@ -55,6 +59,7 @@ export function makeTables(self: string, logger: Logger): Tables {
     pools: new Table("pools", (item) => poolRow(decodeStored(ippool, item)), logger),
     nodes: new Table("nodes", (item) => nodeRow(decodeStored(node, item)), logger),
     affinities: new Table("affinities", (item) => affinityRow(item.key, item.value), logger),
+    blocks: new Table("blocks", (item) => blockRow(item.key, item.value), logger),
     endpoints: new Table(
       "endpoints",
       // Another node's endpoint can be told by its key, without reading it: there are many of them.
@@ -69,12 +74,16 @@ export function makeTables(self: string, logger: Logger): Tables {
   };
 }
 
-/** Starts watching. Resolves when every table has been filled once. */
-export async function watchTables(
-  tables: Tables,
-  self: string,
-  options: { store: Datastore; clock: Clock; random: Random; logger: Logger; scope: Scope },
-): Promise<void> {
+export interface WatchOptions {
+  readonly store: Datastore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly scope: Scope;
+}
+
+/** Starts watching. Resolves when every table but the blocks' has been filled once. */
+export async function watchTables(tables: Tables, self: string, options: WatchOptions): Promise<void> {
   const sources = [
     [ippool.storage.prefix(), tables.pools],
     [node.storage.prefix(), tables.nodes],
@@ -87,6 +96,27 @@ export async function watchTables(
     [IPAM_CONFIG_KEY, tables.ipam],
   ] as const;
   await Promise.all(sources.map(([prefix, sink]) => new Reflector({ ...options, prefix, sink }).inSync));
+}
+
+/** Watches the blocks from the first VXLAN pool on. There are many, and a cluster without one need not read them. */
+export class BlocksWatch {
+  readonly #tables: Tables;
+  readonly #options: WatchOptions;
+  #inSync: Promise<void> | undefined;
+
+  constructor(tables: Tables, options: WatchOptions) {
+    this.#tables = tables;
+    this.#options = options;
+    tables.pools.subscribe(() => void this.ifNeeded());
+  }
+
+  /** Resolves when the blocks have been read once, or at once if no pool needs them. */
+  async ifNeeded(): Promise<void> {
+    const { pools, blocks: sink } = this.#tables;
+    const needed = [...pools.rows()].some((pool) => pool.vxlanMode !== "Never");
+    if (needed) this.#inSync ??= new Reflector({ ...this.#options, prefix: blocksPrefix(), sink }).inSync;
+    await this.#inSync;
+  }
 }
 
 function affinityRow(key: string, value: string): AffinityRow | undefined {

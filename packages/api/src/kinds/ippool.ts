@@ -59,10 +59,7 @@ export const ippool = defineKind<IPPool>({
   namespaced: false,
   spec,
   status,
-  withoutEffect: storedOnly<IPPoolSpec>({
-    encapsulation: { ipipMode: "Never", vxlanMode: "Never" },
-    allocation: { namespaceSelector: null },
-  }),
+  withoutEffect: storedOnly<IPPoolSpec>({ allocation: { namespaceSelector: null } }),
   rules: [checkBlockSize, checkRange, checkEncapsulation, checkUses, checkUnchanged, checkOverlap],
   columns: [
     { heading: "NAME", cell: ({ metadata }) => metadata.name },

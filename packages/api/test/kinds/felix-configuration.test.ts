@@ -144,11 +144,13 @@ describe("what has no effect yet", () => {
     const effective = Object.entries(felixParameters).filter(([, { effect }]) => effect);
     expect(effective.map(([name]) => name).sort()).toEqual([
       "deviceRouteProtocol",
+      "featureDetectOverride",
       "healthEnabled",
       "healthHost",
       "healthPort",
       "interfacePrefix",
       "ipForwarding",
+      "ipipMTU",
       "logSeverityScreen",
       "natOutgoingExclusions",
       "nftablesRefreshInterval",
@@ -156,6 +158,10 @@ describe("what has no effect yet", () => {
       "prometheusMetricsHost",
       "prometheusMetricsPort",
       "routeRefreshInterval",
+      "vxlanMTU",
+      "vxlanMTUV6",
+      "vxlanPort",
+      "vxlanVNI",
     ]);
   });
 });

@@ -1,0 +1,219 @@
+import { type Clock, DeltaTracker, type Logger, type Scope, type Timer } from "@ocicat/kit";
+import type { ForwardingEntry, Kernel, KernelOperation, Link, Neighbour } from "@ocicat/linux/kernel";
+import { type Address, compareAddresses, formatAddress } from "@ocicat/net";
+import { TUNNELS, type TunnelKind, type Vtep } from "@ocicat/routing";
+
+/** Entries a turn: about two milliseconds of kernel time. */
+const SLICE = 400;
+const RETRY_MS = 1_000;
+const PERMANENT = 0x80;
+const NO_MAC = "00:00:00:00:00:00";
+
+export interface VtepReconcilerOptions {
+  readonly kernel: Kernel;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly scope: Scope;
+  /** Full comparison with the kernel, milliseconds; 0 switches it off. */
+  readonly refreshMs: number;
+  readonly defer: (work: () => void) => void;
+}
+
+/** One entry of the kernel's, of either table. */
+type Entry =
+  | { readonly table: "neighbour"; readonly neighbour: Neighbour }
+  | { readonly table: "forwarding"; readonly entry: ForwardingEntry };
+
+/**
+ * Makes a VXLAN device know the far ends. Each is two entries, permanent, since nothing is learnt:
+ *
+ *      neighbour    10.244.103.64 → 66:aa:99:2f:dc:24      which MAC the inner Ethernet header carries
+ *      forwarding   66:aa:99:2f:dc:24 → 192.168.0.82       which node the outer packet goes to
+ *
+ * Ours are all permanent neighbours and all forwarding entries of our devices, whoever put them there.
+ */
+export class VtepReconciler {
+  readonly #options: VtepReconcilerOptions;
+  readonly #desired = new Map<string, Vtep>();
+  readonly #delta = new DeltaTracker<string, Entry>(sameEntry);
+  readonly #devices = new Map<TunnelKind, number>();
+  #retry: Timer | undefined;
+  #refresh: Timer | undefined;
+  #started = false;
+  #scheduled = false;
+  #writes = 0;
+
+  constructor(options: VtepReconcilerOptions) {
+    this.#options = options;
+    const monitor = options.kernel.monitor(["link", "neighbour"], (events) => {
+      if (events.some((event) => event.type === "resync" || ("link" in event && this.#isDevice(event.link))))
+        this.resync();
+      else if (events.some((event) => event.type === "neighbour.gone" && this.#isOurs(event.neighbour))) this.resync();
+    });
+    options.scope.add("vtep monitor", () => {
+      monitor.close();
+      this.#retry?.cancel();
+      this.#refresh?.cancel();
+    });
+  }
+
+  /** Netlink writes asked of the kernel so far. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  get desired(): ReadonlyMap<string, Vtep> {
+    return this.#desired;
+  }
+
+  setDesired(key: string, vtep: Vtep | undefined): void {
+    const before = this.#desired.get(key);
+    if (before !== undefined) this.#want(before, false);
+    if (vtep === undefined) this.#desired.delete(key);
+    else {
+      this.#desired.set(key, vtep);
+      this.#want(vtep, true);
+    }
+    this.#schedule();
+  }
+
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.resync();
+    this.flush();
+    this.#armRefresh();
+  }
+
+  /** Reads the kernel again and compares. */
+  resync(): void {
+    if (!this.#started) return;
+    const { kernel } = this.#options;
+    const devices = Object.entries(TUNNELS).flatMap(([kind, { device }]) => {
+      const link = kernel.link(device);
+      return link?.kind === "vxlan" ? [[kind, link.index] as const] : [];
+    });
+    this.#devices.clear();
+    for (const [kind, index] of devices) this.#devices.set(kind as TunnelKind, index);
+    const ours = new Set(this.#devices.values());
+    const neighbours = ours.size === 0 ? [] : kernel.neighbours().filter((each) => this.#isOurs(each));
+    const forwarding = ours.size === 0 ? [] : kernel.forwardingEntries().filter((each) => ours.has(each.linkIndex));
+    this.#delta.replaceActual([
+      ...neighbours.map((neighbour) => [neighbourKey(neighbour), { table: "neighbour", neighbour }] as const),
+      ...forwarding.map((entry) => [forwardingKey(entry), { table: "forwarding", entry }] as const),
+    ]);
+    for (const key of this.#delta.desired.keys()) this.#delta.deleteDesired(key);
+    for (const vtep of this.#desired.values()) this.#want(vtep, true);
+    this.#schedule();
+  }
+
+  /** Writes what is due now: a route through the device must not be there before its far end is known. */
+  flush(): void {
+    while (this.#started && this.#apply());
+  }
+
+  #schedule(): void {
+    const { defer, scope } = this.#options;
+    if (!this.#started || this.#scheduled || scope.closed || this.#delta.pending === 0) return;
+    this.#scheduled = true;
+    defer(() => {
+      this.#scheduled = false;
+      if (!scope.closed && this.#apply()) this.#schedule();
+    });
+  }
+
+  /** Writes one slice; true if more is due and worth trying at once. */
+  #apply(): boolean {
+    const due: { readonly key: string; readonly entry: Entry; readonly isWanted: boolean }[] = [];
+    for (const { key, desired } of this.#delta.updates()) due.push({ key, entry: desired, isWanted: true });
+    for (const { key, actual } of this.#delta.deletions()) due.push({ key, entry: actual, isWanted: false });
+    const slice = due.slice(0, SLICE);
+    if (slice.length === 0) return false;
+    this.#writes += slice.length;
+    const outcomes = this.#options.kernel.apply(slice.map(({ entry, isWanted }) => operation(entry, isWanted)));
+    let failed = false;
+    for (const [index, { key, entry, isWanted }] of slice.entries()) {
+      const failure = outcomes[index];
+      if (failure === undefined || (!isWanted && failure.errno === "ENOENT")) {
+        if (isWanted) this.#delta.setActual(key, entry);
+        else this.#delta.deleteActual(key);
+        continue;
+      }
+      failed = true;
+      const why = `${failure.errno} ${failure.message}`.trim();
+      this.#options.logger.warning("the kernel refused a far end, trying again later", { entry: key, why });
+    }
+    if (failed) this.#armRetry();
+    return !failed && due.length > SLICE;
+  }
+
+  #want(vtep: Vtep, isWanted: boolean): void {
+    const linkIndex = this.#devices.get(vtep.tunnel);
+    // The device comes first; its link event brings everything here again.
+    if (linkIndex === undefined) return;
+    for (const [key, entry] of entriesOf(vtep, linkIndex)) {
+      if (isWanted) this.#delta.setDesired(key, entry);
+      else this.#delta.deleteDesired(key);
+    }
+  }
+
+  #isDevice(link: Link): boolean {
+    return Object.values(TUNNELS).some(({ device }) => device === link.name);
+  }
+
+  #isOurs({ linkIndex, state }: Neighbour): boolean {
+    return (state & PERMANENT) !== 0 && [...this.#devices.values()].includes(linkIndex);
+  }
+
+  #armRetry(): void {
+    this.#retry?.cancel();
+    this.#retry = this.#options.clock.after(RETRY_MS, "vtep retry", () => this.resync());
+  }
+
+  #armRefresh(): void {
+    if (this.#options.refreshMs <= 0) return;
+    this.#refresh = this.#options.clock.after(this.#options.refreshMs, "vtep refresh", () => {
+      this.resync();
+      this.#armRefresh();
+    });
+  }
+}
+
+function entriesOf(vtep: Vtep, linkIndex: number): readonly (readonly [string, Entry])[] {
+  const neighbour = { linkIndex, address: vtep.address, mac: vtep.mac, state: PERMANENT };
+  const entry = { linkIndex, mac: vtep.mac, destination: vtep.nodeAddress };
+  return [
+    [neighbourKey(neighbour), { table: "neighbour", neighbour }],
+    [forwardingKey(entry), { table: "forwarding", entry }],
+  ];
+}
+
+function neighbourKey({ linkIndex, address }: Neighbour): string {
+  return `${linkIndex} ${formatAddress(address)}`;
+}
+
+/** The flooding entry may have several destinations; any other MAC has one. */
+function forwardingKey({ linkIndex, mac, destination }: ForwardingEntry): string {
+  const which = mac === NO_MAC && destination !== undefined ? ` ${formatAddress(destination)}` : "";
+  return `${linkIndex} ${mac}${which}`;
+}
+
+function sameEntry(a: Entry, b: Entry): boolean {
+  if (a.table === "neighbour" && b.table === "neighbour") return a.neighbour.mac === b.neighbour.mac;
+  if (a.table === "forwarding" && b.table === "forwarding") {
+    const [left, right] = [a.entry.destination, b.entry.destination];
+    return left === undefined || right === undefined ? left === right : sameAddress(left, right);
+  }
+  return false;
+}
+
+function sameAddress(a: Address, b: Address): boolean {
+  return compareAddresses(a, b) === 0;
+}
+
+function operation(entry: Entry, isWanted: boolean): KernelOperation {
+  if (entry.table === "neighbour") {
+    return { op: isWanted ? "neighbour.replace" : "neighbour.delete", neighbour: entry.neighbour };
+  }
+  return { op: isWanted ? "fdb.replace" : "fdb.delete", entry: entry.entry };
+}

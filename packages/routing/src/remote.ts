@@ -1,0 +1,153 @@
+import type { Origin, ResourceRef } from "@ocicat/kit";
+import { type Address, formatAddress, type Prefix, type PrefixTrie } from "@ocicat/net";
+import { type DesiredRoute, RouteProtocol } from "./desired.ts";
+import type { LearnedRow, NodeRow, OwnAddress, PoolRow } from "./inputs.ts";
+import { type PoolPath, poolPath, TUNNEL_KINDS, TUNNELS, type TunnelKind } from "./tunnels.ts";
+
+/** What the way to another node's addresses is decided by. */
+export interface RemoteIndexes {
+  readonly self: string;
+  /** Enabled or not: a disabled pool still owns what it gave out. */
+  readonly pools: PrefixTrie<PoolRow>;
+  readonly nodes: ReadonlyMap<string, NodeRow>;
+  /** Nodes by their own addresses, as text. */
+  readonly nodesByAddress: ReadonlyMap<string, NodeRow>;
+  /** The node that IPAM places a prefix on, for prefixes on other nodes. */
+  readonly placed: ReadonlyMap<string, string>;
+  readonly learned: ReadonlyMap<string, LearnedRow>;
+  /** Tunnels whose device works here, after every node could know that we send by them. */
+  readonly usable: ReadonlySet<TunnelKind>;
+}
+
+/** The route, or why there is none. */
+export type RemoteDecision = { readonly route: DesiredRoute } | { readonly refused: string };
+
+/** Where a prefix is: through which next hop, and on which node if it is one of ours. */
+interface Place {
+  readonly nextHop: Address;
+  readonly node: NodeRow | undefined;
+  readonly told: string;
+  readonly byIpam: boolean;
+}
+
+/**
+ * The way to a prefix of another node; undefined if nothing says that it is there.
+ *
+ * The pool says which way is wanted. It is taken once both ends are ready: this node's device works, and the other has
+ * published its own. Until then the packets go the way they can go, so that a switch of modes loses none: by another tunnel
+ * that both still have, or without one inside a subnet.
+ */
+export function decideRemote(prefix: Prefix, indexes: RemoteIndexes): RemoteDecision | undefined {
+  const pool = poolOf(prefix, indexes.pools);
+  const key = prefix.toString();
+  const learned = indexes.learned.get(key);
+  if (pool === undefined) {
+    if (learned === undefined) return undefined;
+    return { refused: `${prefix} lies in no IPPool: only routes inside pools are ours to program` };
+  }
+  const path = poolPath(pool);
+  const place = placeOf(key, path, learned, indexes);
+  if (place === undefined) return undefined;
+  const self = indexes.nodes.get(indexes.self);
+  const own = prefix.family === 4 ? self?.ipv4 : self?.ipv6;
+  return choose({ prefix, pool, path, place, own, indexes });
+}
+
+export function poolOf(prefix: Prefix, pools: PrefixTrie<PoolRow>): PoolRow | undefined {
+  return pools.matches(prefix).next().value?.value;
+}
+
+/** VXLAN pools go by IPAM, with BGP for what IPAM does not place (yet); all others by BGP alone. */
+function placeOf(
+  key: string,
+  path: PoolPath,
+  learned: LearnedRow | undefined,
+  { nodes, nodesByAddress, placed }: RemoteIndexes,
+): Place | undefined {
+  const name = path.tunnel === "vxlan" || path.tunnel === "vxlan6" ? placed.get(key) : undefined;
+  if (name !== undefined) {
+    const node = nodes.get(name);
+    const own = path.tunnel === "vxlan" ? node?.ipv4 : node?.ipv6;
+    if (own !== undefined) return { nextHop: own.address, node, told: `on ${name} by IPAM`, byIpam: true };
+  }
+  if (learned === undefined) return undefined;
+  return {
+    nextHop: learned.nextHop,
+    node: nodesByAddress.get(formatAddress(learned.nextHop)),
+    told: `learned by BGP from ${learned.from}, next hop ${formatAddress(learned.nextHop)}`,
+    byIpam: false,
+  };
+}
+
+interface Choice {
+  readonly prefix: Prefix;
+  readonly pool: PoolRow;
+  readonly path: PoolPath;
+  readonly place: Place;
+  readonly own: OwnAddress | undefined;
+  readonly indexes: RemoteIndexes;
+}
+
+function choose(choice: Choice): RemoteDecision {
+  const { path, place, own, indexes } = choice;
+  const near = own?.subnet.has(place.nextHop) === true;
+  if (path.tunnel === undefined) return { route: direct(choice, "un-encapsulated") };
+  if (path.onlyAcrossSubnets && near) return { route: direct(choice, "in the same subnet, un-encapsulated") };
+  // A router that is no node of ours has no tunnel's end.
+  if (place.node === undefined) return { route: direct(choice, "the next hop is no node of ours, un-encapsulated") };
+
+  const missing = missingFor(path.tunnel, place.node, indexes);
+  if (missing === undefined) return { route: tunnelled(choice, path.tunnel, place.node, "") };
+  const other = TUNNEL_KINDS.find(
+    (kind) =>
+      kind !== path.tunnel &&
+      TUNNELS[kind].family === choice.prefix.family &&
+      missingFor(kind, place.node, indexes) === undefined,
+  );
+  if (other !== undefined) return { route: tunnelled(choice, other, place.node, `, until ${missing}`) };
+  if (near) return { route: direct(choice, `un-encapsulated until ${missing}`) };
+  return { refused: `it waits until ${missing}: ${formatAddress(place.nextHop)} is in another subnet` };
+}
+
+/** What a tunnel to a node waits for, in words; undefined if it can be used. */
+function missingFor(kind: TunnelKind, node: NodeRow | undefined, { self, usable }: RemoteIndexes): string | undefined {
+  const { title } = TUNNELS[kind];
+  if (!usable.has(kind)) return `${self}'s ${title} device is in use`;
+  if (node?.tunnels[kind] === undefined) return `${node?.name ?? "the node"} has published its ${title} address`;
+  return undefined;
+}
+
+function direct(choice: Choice, how: string): DesiredRoute {
+  const { prefix, place, path } = choice;
+  const vxlanPool = path.tunnel === "vxlan" || path.tunnel === "vxlan6";
+  return {
+    kind: "via",
+    destination: prefix,
+    via: place.nextHop,
+    device: undefined,
+    onlink: false,
+    protocol: vxlanPool ? RouteProtocol.felix : RouteProtocol.bird,
+    origin: originOf(choice, how),
+  };
+}
+
+/** Through VXLAN to the far device's address; through IPIP to the node's own, which the device puts into the outer header. */
+function tunnelled(choice: Choice, kind: TunnelKind, node: NodeRow, note: string): DesiredRoute {
+  const { prefix, place } = choice;
+  const { device, title } = TUNNELS[kind];
+  const end = kind === "ipip" ? undefined : node.tunnels[kind];
+  return {
+    kind: "via",
+    destination: prefix,
+    via: end?.address ?? place.nextHop,
+    device,
+    onlink: true,
+    protocol: end === undefined ? RouteProtocol.bird : RouteProtocol.boot,
+    origin: originOf(choice, `through ${title}${note}`),
+  };
+}
+
+function originOf({ place, pool }: Choice, how: string): Origin {
+  const node: ResourceRef[] = place.node === undefined ? [] : [{ kind: "Node", name: place.node.name }];
+  return { reason: `${place.told}, ${how}`, resources: [...node, { kind: "IPPool", name: pool.name }] };
+}
