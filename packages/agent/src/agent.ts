@@ -19,6 +19,7 @@ import { tcpTransport } from "./bgp/tcp-transport.ts";
 import { serveCni } from "./cni/serve.ts";
 import { missingGatewayRoute } from "./node/address.ts";
 import { readFelix } from "./node/felix.ts";
+import { forwardIpv4, forwardIpv6WhenNeeded } from "./node/forwarding.ts";
 import { ipamSettings, mendIpam } from "./node/ipam.ts";
 import { OwnAddresses, reportOwn } from "./node/own-addresses.ts";
 import { registerCluster } from "./node/register.ts";
@@ -79,7 +80,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   processMetrics(metrics, options.lagResolutionMs, scope);
   const kernel = openKernel();
   scope.add("kernel", () => kernel.close());
-  if (kernel.readSysctl("net/ipv4/ip_forward") !== "1") kernel.writeSysctl("net/ipv4/ip_forward", "1");
+  forwardIpv4(kernel);
 
   const progress = new Progress();
   const conditions: Conditions = {
@@ -128,6 +129,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   await blocks.ifNeeded();
   const felix = readFelix(tables, options.nodeName, logger);
   own.watch(felix.interfacePrefix);
+  forwardIpv6WhenNeeded(kernel, tables, { nodeName: options.nodeName, interfacePrefix: felix.interfacePrefix, logger });
 
   const routes = new RouteReconciler({
     kernel,

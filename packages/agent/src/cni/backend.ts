@@ -13,10 +13,10 @@ import type {
 import { CniCode, CniError, podResult } from "@ocicat/cni";
 import type { Logger } from "@ocicat/kit";
 import type { Kernel, Link, NamespaceHandle } from "@ocicat/linux";
-import { formatAddress, formatMac, type Mac, parseMac } from "@ocicat/net";
+import { familyOf, formatAddress, formatMac, type Mac, parseMac } from "@ocicat/net";
 import type { AgentEndpointRow } from "../tables/rows.ts";
 import type { Endpoints } from "./endpoints.ts";
-import { cutCable, dressPod, HOST_MAC, inspectPod, layCable, openPodNamespace } from "./plumbing.ts";
+import { cutCable, dressPod, HOST_MAC, inspectHostEnd, inspectPod, layCable, openPodNamespace } from "./plumbing.ts";
 
 /** What the plugin's backend needs of the agent around it. */
 export interface BackendContext {
@@ -61,7 +61,8 @@ async function add(context: BackendContext, request: AddRequest): Promise<AddRes
   using pod = openPodNamespace(request.netns);
   const present = context.endpoints.find(endpoint, request.containerId);
   const podMac = present?.mac === undefined ? randomMac() : parseMac(present.mac);
-  const cable = { hostInterface: endpoint.hostInterface, podInterface: ifname, podMac, mtu };
+  const ipv6 = wantsIpv6(request);
+  const cable = { hostInterface: endpoint.hostInterface, podInterface: ifname, podMac, mtu, ipv6 };
 
   const whole = present === undefined ? undefined : wholeLink(context, pod, ifname, present);
   if (present !== undefined && whole !== undefined) {
@@ -86,6 +87,12 @@ async function add(context: BackendContext, request: AddRequest): Promise<AddRes
     await undo(context, request, claiming);
     throw error;
   }
+}
+
+/** What will be claimed is not known yet when the cable is laid, but its families are. */
+function wantsIpv6({ options }: AddRequest): boolean {
+  if (options.addresses.length === 0) return options.families.includes(6);
+  return options.addresses.some((address) => familyOf(address) === 6);
 }
 
 function turn(): Promise<void> {
@@ -130,15 +137,7 @@ async function check(context: BackendContext, request: CheckRequest): Promise<re
     if (!told.has(formatAddress(address)))
       problems.push(`${formatAddress(address)} is the endpoint's and not in prevResult`);
   }
-  const link = context.kernel.link(endpoint.hostInterface);
-  if (link === undefined) problems.push(`${endpoint.hostInterface} is not on this node`);
-  else {
-    if (!link.up) problems.push(`${endpoint.hostInterface} is down`);
-    if (context.kernel.readSysctl(`net/ipv4/conf/${link.name}/proxy_arp`) !== "1")
-      problems.push(`${link.name} has proxy_arp off`);
-    if (context.kernel.readSysctl(`net/ipv4/conf/${link.name}/forwarding`) !== "1")
-      problems.push(`${link.name} does not forward`);
-  }
+  problems.push(...inspectHostEnd(context.kernel, endpoint.hostInterface, row.addresses));
   using pod = openPodNamespace(request.netns);
   problems.push(...inspectPod(pod, ifname, row.addresses));
   problems.push(...context.endpoints.unprogrammed(row));

@@ -130,27 +130,26 @@ export class Endpoints {
     }
   }
 
-  /** The addresses asked for by value, or any. */
+  /** The addresses asked for by value, or any; all of them or none. */
   async #assign(
     request: AddRequest | IpamAddRequest,
     extra: ((addresses: readonly AssignedAddress[]) => Extra) | undefined,
-  ) {
+  ): Promise<readonly AssignedAddress[]> {
     const { ipam } = this.#options;
-    const common = {
-      handleId: request.endpoint.handleId,
-      attributes: attributesOf(request),
-      ...(extra === undefined ? {} : { extra }),
-    };
-    const [wanted, ...more] = request.options.addresses;
-    if (wanted === undefined) return await ipam.autoAssign({ ...common, wants: wantsOf(request) });
-    if (more.length > 0) {
-      throw new OcicatError({
-        code: "CNI_ADDRESSES",
-        what: "more than one address was asked for",
-        fix: "ask for one; dual stack comes with a later version",
-      });
+    const common = { handleId: request.endpoint.handleId, attributes: attributesOf(request) };
+    const withExtra = extra === undefined ? {} : { extra };
+    const [wanted, second] = request.options.addresses;
+    if (wanted === undefined) return await ipam.autoAssign({ ...common, ...withExtra, wants: wantsOf(request) });
+    if (second === undefined) return [await ipam.assignIp({ ...common, ...withExtra, address: wanted })];
+    // One of each family. The endpoint is written with the second; a crash before that leaves what DEL finds by the handle.
+    const first = await ipam.assignIp({ ...common, address: wanted });
+    try {
+      const both = extra === undefined ? {} : { extra: (more: readonly AssignedAddress[]) => extra([first, ...more]) };
+      return [first, await ipam.assignIp({ ...common, ...both, address: second })];
+    } catch (error) {
+      if (!first.reused) await ipam.release({ addresses: [{ ...first, handleId: common.handleId }] });
+      throw error;
     }
-    return [await ipam.assignIp({ ...common, address: wanted })];
   }
 
   /**

@@ -1,14 +1,17 @@
+import { IPV4_NEXT_HOP, IPV6_NEXT_HOP } from "@ocicat/cni";
 import { type ErrorDetails, OcicatError } from "@ocicat/kit";
 import {
   type Kernel,
   type KernelOperation,
   type KernelOutcome,
   type Link,
+  type LinkAddress,
   type NamespaceHandle,
   openKernel,
   openNamespace,
+  type Route,
 } from "@ocicat/linux";
-import { type Address, formatAddress, type Mac, parseAddress, parseMac, parsePrefix } from "@ocicat/net";
+import { type Address, type Family, familyOf, formatAddress, type Mac, parseMac, parsePrefix } from "@ocicat/net";
 
 /**
  * The two ends of a pod's cable, as Calico lays it:
@@ -22,9 +25,17 @@ import { type Address, formatAddress, type Mac, parseAddress, parseMac, parsePre
  *
  * 169.254.1.1 is on no interface anywhere: the node answers the ARP question because of proxy_arp, with the MAC of its
  * own end. All host ends may share one MAC because each cable has just two ends.
+ *
+ * A pod with IPv6 has besides:
+ *
+ *     │ eth0  fd00:10:244::1/128      │        │ fe80::ecee:eeff:feee:eeee/64 │
+ *     │ default via fe80::ecee:…:eeee │        │ made from its MAC (EUI-64)   │
+ *
+ * The gateway is the host end's real link-local address here, which answers neighbour solicitations by itself.
  */
 export const HOST_MAC: Mac = parseMac("ee:ee:ee:ee:ee:ee");
-export const GATEWAY: Address = parseAddress("169.254.1.1");
+export const GATEWAY: Address = IPV4_NEXT_HOP;
+export const GATEWAY6: Address = IPV6_NEXT_HOP;
 
 /** The loopback device is the first of every network namespace. */
 const LOOPBACK = 1;
@@ -38,6 +49,8 @@ export interface Cable {
   readonly podInterface: string;
   readonly podMac: Mac;
   readonly mtu: number;
+  /** The pod gets an IPv6 address. */
+  readonly ipv6: boolean;
 }
 
 /** Refusals of the kernel on the pod's side, with what was being done. */
@@ -88,19 +101,27 @@ export function layCable(node: Kernel, pod: NamespaceHandle, cable: Cable): Link
   );
   const link = node.link(cable.hostInterface);
   if (link === undefined) throw refused(`finding ${cable.hostInterface} just made`, "it is gone");
-  for (const [path, value] of hostSwitches(cable.hostInterface)) {
-    node.writeSysctl(path, value);
-  }
-  check(node.apply([{ op: "link.set", index: link.index, change: { up: true } }]), [`setting ${link.name} up`]);
+  for (const [path, value] of hostSwitches(cable.hostInterface, cable.ipv6)) node.writeSysctl(path, value);
+  const operations: KernelOperation[] = [{ op: "link.set", index: link.index, change: { up: true } }];
+  if (cable.ipv6) operations.push({ op: "address.add", address: hostLinkLocal(link.index) });
+  check(node.apply(operations), [`setting ${link.name} up`, `giving ${link.name} its link-local address`]);
   return { ...link, up: true };
 }
 
+/** The kernel would make the same one, but only when the pod's end is up and it has been told of that. */
+function hostLinkLocal(linkIndex: number): LinkAddress {
+  return { linkIndex, address: GATEWAY6, prefixLength: 64, scope: SCOPE_LINK };
+}
+
+type Switch = readonly [path: string, value: string];
+
 /**
- * The host end's switches before it comes up, with their reasons. IPv6 keeps the kernel's own: forwarding on a link joins
- * it to the all-routers group, and leaving that makes the pod's DEL take half as long again (23 ms for 15, measured).
+ * The host end's switches before it comes up, with their reasons. Without an IPv6 address in the pod the kernel's own are
+ * kept for IPv6: forwarding on a link joins it to the all-routers group, and leaving that makes the pod's DEL take half as
+ * long again (23 ms for 15, measured).
  */
-export function hostSwitches(name: string): readonly (readonly [path: string, value: string])[] {
-  return [
+export function hostSwitches(name: string, ipv6: boolean): readonly Switch[] {
+  const ipv4: readonly Switch[] = [
     // Answer ARP for 169.254.1.1 and everything else the node has a route to …
     [`net/ipv4/conf/${name}/proxy_arp`, "1"],
     // … at once: the default waits up to 0.8 s to let a real owner answer first.
@@ -111,14 +132,75 @@ export function hostSwitches(name: string): readonly (readonly [path: string, va
     // A pod may send only from addresses that are routed back to it.
     [`net/ipv4/conf/${name}/rp_filter`, "1"],
   ];
+  if (!ipv6) return ipv4;
+  return [
+    ...ipv4,
+    [`net/ipv6/conf/${name}/disable_ipv6`, "0"],
+    // All host ends have one link-local address, each on a link of its own: nobody else can have it there.
+    [`net/ipv6/conf/${name}/accept_dad`, "0"],
+    [`net/ipv6/conf/${name}/proxy_ndp`, "1"],
+    [`net/ipv6/conf/${name}/forwarding`, "1"],
+    // A pod is nobody's router: what it advertises must not become a route of the node.
+    [`net/ipv6/conf/${name}/accept_ra`, "0"],
+  ];
 }
 
-/** Gives the pod's end its addresses and the two routes of every pod. */
+/** What is wrong with the host end of a pod's cable, in words; empty if nothing. For CHECK. */
+export function inspectHostEnd(node: Kernel, name: string, addresses: readonly Address[]): string[] {
+  const link = node.link(name);
+  if (link === undefined) return [`${name} is not on this node`];
+  const problems = link.up ? [] : [`${name} is down`];
+  for (const [path, value] of hostSwitches(name, addresses.some(isIpv6))) {
+    const found = node.readSysctl(path);
+    if (found !== value && VITAL.test(path)) problems.push(`${path} is ${found ?? "not there"}, not ${value}`);
+  }
+  return problems;
+}
+
+/** The switches without which no packet passes. */
+const VITAL = /\/(proxy_arp|forwarding|disable_ipv6)$/;
+
+function isIpv6(address: Address): boolean {
+  return typeof address === "bigint";
+}
+
+/** What a namespace may have inherited against IPv6, and no time lost on looking for others with the pod's addresses. */
+function podSwitches(name: string): readonly Switch[] {
+  return [
+    ...["all", "default", "lo", name].map((each): Switch => [`net/ipv6/conf/${each}/disable_ipv6`, "0"]),
+    [`net/ipv6/conf/${name}/accept_dad`, "0"],
+  ];
+}
+
+interface PodRoute {
+  readonly destination: string;
+  readonly via: Address | undefined;
+  /** For people. */
+  readonly what: string;
+}
+
+/** The routes of every pod, by the family of its address. */
+const POD_ROUTES: Readonly<Record<Family, readonly PodRoute[]>> = {
+  4: [
+    { destination: "169.254.1.1/32", via: undefined, what: "the route to 169.254.1.1" },
+    { destination: "0.0.0.0/0", via: GATEWAY, what: "the default route via 169.254.1.1" },
+  ],
+  6: [{ destination: "::/0", via: GATEWAY6, what: `the default route via ${formatAddress(GATEWAY6)}` }],
+};
+
+function routesFor(addresses: readonly Address[]): readonly PodRoute[] {
+  return ([4, 6] as const).flatMap((family) =>
+    addresses.some((address) => familyOf(address) === family) ? POD_ROUTES[family] : [],
+  );
+}
+
+/** Gives the pod's end its addresses and the routes of every pod. */
 export function dressPod(pod: NamespaceHandle, podInterface: string, addresses: readonly Address[]): void {
   const kernel = openKernel({ namespace: pod });
   try {
     const eth = kernel.link(podInterface);
     if (eth === undefined) throw refused(`finding ${podInterface} in the pod`, "it is gone");
+    if (addresses.some(isIpv6)) for (const [path, value] of podSwitches(podInterface)) kernel.writeSysctl(path, value);
     const operations: KernelOperation[] = [];
     const names: string[] = [];
     const push = (name: string, operation: KernelOperation) => {
@@ -138,11 +220,9 @@ export function dressPod(pod: NamespaceHandle, podInterface: string, addresses: 
         },
       });
     }
-    push("adding the route to 169.254.1.1", {
-      op: "route.replace",
-      route: podRoute(eth.index, "169.254.1.1/32", undefined),
-    });
-    push("adding the default route", { op: "route.replace", route: podRoute(eth.index, "0.0.0.0/0", GATEWAY) });
+    for (const route of routesFor(addresses)) {
+      push(`adding ${route.what}`, { op: "route.replace", route: kernelRoute(eth.index, route) });
+    }
     check(kernel.apply(operations), names);
   } finally {
     kernel.close();
@@ -167,13 +247,13 @@ export function inspectPod(pod: NamespaceHandle, podInterface: string, addresses
       if (!present.has(formatAddress(address)))
         problems.push(`${podInterface} in the pod lacks ${formatAddress(address)}`);
     }
-    const routes = kernel.routes(4, MAIN_TABLE);
-    const through = (destination: string) =>
-      routes.some(
-        (route) => route.destination.toString() === destination && route.nextHops[0]?.linkIndex === link.index,
-      );
-    if (!through("169.254.1.1/32")) problems.push(`the pod lacks the route to 169.254.1.1 on ${podInterface}`);
-    if (!through("0.0.0.0/0")) problems.push(`the pod lacks the default route via 169.254.1.1 on ${podInterface}`);
+    for (const { destination, what } of routesFor(addresses)) {
+      const prefix = parsePrefix(destination);
+      const found = kernel.routes(prefix.family, MAIN_TABLE).some((route) => {
+        return route.destination.equals(prefix) && route.nextHops[0]?.linkIndex === link.index;
+      });
+      if (!found) problems.push(`the pod lacks ${what} on ${podInterface}`);
+    }
     return problems;
   } finally {
     kernel.close();
@@ -190,9 +270,9 @@ export async function cutCable(node: Kernel, hostInterface: string): Promise<boo
   return true;
 }
 
-function podRoute(linkIndex: number, destination: string, via: Address | undefined) {
+function kernelRoute(linkIndex: number, { destination, via }: PodRoute): Route {
   return {
-    kind: "unicast" as const,
+    kind: "unicast",
     destination: parsePrefix(destination),
     table: MAIN_TABLE,
     protocol: PROTOCOL_BOOT,
