@@ -58,6 +58,10 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         linux: "what a kernel holds, as types: the pure part",
       },
     },
+    doctor: {
+      pure: true,
+      imports: { net: "addresses", kit: "errors", nftables: "what a ruleset does to a packet" },
+    },
     cni: {
       pure: false,
       imports: { net: "addresses", kit: "errors, logger", api: "names of endpoints and interfaces" },
@@ -77,6 +81,7 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         nftables: "guard and NAT tables",
         linux: "the kernel",
         cni: "the plugin's server side",
+        doctor: "what the facts it gathers mean",
       },
     },
     lab: {
@@ -102,6 +107,7 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         client: "reading and writing resources",
         ipam: "ipam show",
         agent: "the agent command and its socket",
+        doctor: "findings, and the list of checks",
         lab: "the lab commands",
         linux: "captures, and the packet of walk",
         walk: "what was captured, told",

@@ -10,6 +10,7 @@ import {
   MetricsRegistry,
   type Random,
   Scope,
+  silentLogger,
 } from "@ocicat/kit";
 import { type Kernel, openKernel } from "@ocicat/linux";
 import type { Address } from "@ocicat/net";
@@ -17,6 +18,8 @@ import { RouteProtocol, RoutingResolver } from "@ocicat/routing";
 import { MeshRunner } from "./bgp/mesh-runner.ts";
 import { tcpTransport } from "./bgp/tcp-transport.ts";
 import { serveCni } from "./cni/serve.ts";
+import { agentFacts } from "./doctor/agent-facts.ts";
+import { type Examination, examine } from "./doctor/examine.ts";
 import { missingGatewayRoute } from "./node/address.ts";
 import { readFelix } from "./node/felix.ts";
 import { forwardIpv4, forwardIpv6WhenNeeded } from "./node/forwarding.ts";
@@ -28,7 +31,8 @@ import { RouteReconciler } from "./program/route-reconciler.ts";
 import { RuleReconciler } from "./program/rule-reconciler.ts";
 import { VtepReconciler } from "./program/vtep-reconciler.ts";
 import { Engine } from "./resolve/engine.ts";
-import { type Conditions, healthRoutes, processMetrics } from "./serve/health.ts";
+import { doctorRoutes } from "./serve/doctor.ts";
+import { type Conditions, healthRoutes, processMetrics, unmet } from "./serve/health.ts";
 import { serveLocally } from "./serve/local-http.ts";
 import { agentMetrics } from "./serve/metrics.ts";
 import { statusRoutes } from "./serve/status.ts";
@@ -113,9 +117,19 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   const tables = makeTables(options.nodeName, logger.child("tables"));
   const resolver = new RoutingResolver(options.nodeName, options.backend);
   const status = statusRoutes({ ...options, tables, resolver, own });
+  const patient: Examination = {
+    node: options.nodeName,
+    kernel,
+    clock,
+    store,
+    client,
+    interfacePrefix: () => readFelix(tables, options.nodeName, silentLogger).interfacePrefix,
+    pods: () => new Map([...tables.endpoints.rows()].map((row) => [row.interfaceName, row.workload])),
+    agent: () => ({ ok: true, value: agentFacts(status.running(), own.found, unmet(conditions)) }),
+  };
   await serveLocally(
     { path: options.paths.apiSocket },
-    { ...healthRoutes(conditions, metrics), ...status.routes },
+    { ...healthRoutes(conditions, metrics), ...status.routes, ...doctorRoutes(() => examine(patient)) },
     logger.child("api"),
     scope,
   );

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { addAgent } from "./commands/agent.ts";
 import { addDatastore } from "./commands/datastore.ts";
 import { addDelete } from "./commands/delete.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addGet } from "./commands/get.ts";
 import { addIpam } from "./commands/ipam.ts";
 import { addLab } from "./commands/lab.ts";
@@ -30,6 +31,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addNode(program, surroundings);
   addIpam(program, surroundings);
   addRoutes(program, surroundings);
+  addDoctor(program, surroundings);
   addLab(program, surroundings);
   addAgent(program, surroundings);
   addDatastore(program);

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { LabReach } from "./connect/lab.ts";
+import { readStandardInput } from "./input/standard-input.ts";
 import { oneLine } from "./output/line.ts";
 
 /**
@@ -33,9 +33,15 @@ export interface Places {
   readonly config: string;
   /** This host's agent. */
   readonly agentSocket: string;
+  /** Where its agent wrote the node's name. */
+  readonly nodename: string;
 }
 
-export const PLACES: Places = { config: "/etc/calico/calicoctl.cfg", agentSocket: "/run/ocicat/agent.sock" };
+export const PLACES: Places = {
+  config: "/etc/calico/calicoctl.cfg",
+  agentSocket: "/run/ocicat/agent.sock",
+  nodename: "/var/lib/calico/nodename",
+};
 
 /** The real ones. */
 export function processSurroundings(name: string, lab: LabReach): Surroundings {
@@ -47,7 +53,7 @@ export function processSurroundings(name: string, lab: LabReach): Surroundings {
     print: (text) => void process.stdout.write(text),
     printBytes: (bytes) => void process.stdout.write(bytes),
     tell: (line) => void process.stderr.write(`${name}: ${oneLine(line)}\n`),
-    readInput: () => readFileSync(0),
+    readInput: readStandardInput,
     now: () => new Date(),
     timeZone: undefined,
     untilStopped: () =>

@@ -96,6 +96,24 @@ describe("the command as a process", () => {
     );
   });
 
+  it("waits for a slow writer, as at the end of a pipe", async () => {
+    const slow = "apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: slow}\nspec: {cidr: 10.51.0.0/16}\n";
+    const line = `${process.execPath} ${join(directory, "ocicat")}`;
+    const child = spawn(
+      "sh",
+      ["-c", `(${line} get nodes > /dev/null; printf '${slow.replaceAll("\n", "\\n")}') | ${line} apply -f -`],
+      {
+        env: { ...process.env, ETCD_ENDPOINTS: datastore.endpoint },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+    const chunks: string[] = [];
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => chunks.push(text));
+    await once(child, "close");
+    expect(chunks.join("")).toBe("Successfully applied 1 'IPPool' resource(s)\n");
+  });
+
   it("ends quietly when its reader has seen enough", async () => {
     // `true` is long gone when the first byte is written.
     const line = '{ "$@"; echo "ended with $?" >&2; } | true';

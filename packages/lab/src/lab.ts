@@ -20,7 +20,7 @@ import { type InventoryRow, inventory, type LabStatus, labStatus } from "./statu
 import type { Bandwidth, PortMapping } from "./topology/capabilities.ts";
 import { checkPartName } from "./topology/names.ts";
 import { readTopology, topologyText } from "./topology/saved.ts";
-import { checkNamespace, type Topology } from "./topology/topology.ts";
+import { checkNamespace, parseTopology, type Topology } from "./topology/topology.ts";
 import type { LabPlaces } from "./world/places.ts";
 
 export interface LabOptions {
@@ -54,6 +54,11 @@ export class Lab {
 
   topology(): Topology {
     return readTopology(this.#places);
+  }
+
+  /** What `up` was given, without what was added since. */
+  givenTopology(): Topology {
+    return parseTopology(readFileSync(this.#places.readyFile, "utf8"), this.#places.readyFile);
   }
 
   /**

@@ -24,7 +24,12 @@ interface StatusSources {
 }
 
 /** What the command line asks an agent for. Served from the start; what runs later is attached when it runs. */
-export function statusRoutes(sources: StatusSources): { readonly routes: Routes; attach(running: Running): void } {
+export function statusRoutes(sources: StatusSources): {
+  readonly routes: Routes;
+  attach(running: Running): void;
+  /** Undefined until then. */
+  running(): Running | undefined;
+} {
   let running: Running | undefined;
   const whenRunning = (answer: (parts: Running, query: URLSearchParams) => unknown) => {
     return (query: URLSearchParams): Answer => {
@@ -41,6 +46,7 @@ export function statusRoutes(sources: StatusSources): { readonly routes: Routes;
     attach(parts) {
       running = parts;
     },
+    running: () => running,
     routes: {
       "/node": () => json({ name: sources.nodeName, ...reportOwn(sources.own) }),
       "/bgp": whenRunning(({ mesh }) => ({ peers: mesh.report() })),

@@ -20,9 +20,12 @@ export async function remove(
   const skipMissing = options.skipNotExists === true;
   const outcomes = await withDatastore(surroundings, options.config, async (opened) => {
     const found = await located(manifests, opened.client.checkDeletions(deletions, { skipMissing }));
-    const present = deletions.filter((_, index) => found[index] === "present");
     const prepared = new Set<Deletion>();
-    for (const deletion of present) if (await sayFarewell(surroundings, opened, deletion)) prepared.add(deletion);
+    for (const [index, deletion] of deletions.entries()) {
+      // A node that is gone already may have left something all the same.
+      const concerns = found[index] === "present" || deletion.kind.kind === "Node";
+      if (concerns && (await sayFarewell(surroundings, opened, deletion))) prepared.add(deletion);
+    }
     // What was prepared has been written to, and is at another revision than the one that was compared.
     const rest = deletions.map((deletion) =>
       prepared.has(deletion) ? { ...deletion, resourceVersion: undefined } : deletion,

@@ -1,4 +1,12 @@
-import { type Lab, loadTopology, openLab, parsePortMapping, runningLabName, topologyLabName } from "@ocicat/lab";
+import {
+  type Lab,
+  loadTopology,
+  openLab,
+  parsePortMapping,
+  runningLabName,
+  type Topology,
+  topologyLabName,
+} from "@ocicat/lab";
 import type { AddNodeOptions, LabOptions, RunOptions, UpOptions } from "../commands/lab.ts";
 import { plainTable } from "../output/table.ts";
 import type { Surroundings } from "../surroundings.ts";
@@ -10,9 +18,16 @@ const UP = {
 } as const;
 
 export async function up({ print, tell }: Surroundings, options: UpOptions): Promise<void> {
-  const topology = loadTopology(options.filename);
+  const topology = wantedTopology(options);
   const outcome = await openLab(options.name ?? topologyLabName(topology), tell).up(topology);
   print(`${UP[outcome]}\n`);
+}
+
+/** A lab that is named and there, and of which no file is given, is meant as it is: what has ended of it runs again. */
+function wantedTopology({ name, filename }: UpOptions): Topology {
+  if (name === undefined || filename !== undefined) return loadTopology(filename);
+  const lab = openLab(name, () => undefined);
+  return lab.state() === "impaired" ? lab.givenTopology() : loadTopology(filename);
 }
 
 export async function down(surroundings: Surroundings, options: LabOptions): Promise<void> {

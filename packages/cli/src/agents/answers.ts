@@ -65,18 +65,18 @@ export function readRouteWhys(body: unknown): readonly RouteWhy[] {
   });
 }
 
-function list(value: unknown, where: string): readonly unknown[] {
+export function list(value: unknown, where: string): readonly unknown[] {
   if (Array.isArray(value)) return value;
   throw unexpected(where, "a list");
 }
 
-function fieldsOf(value: unknown, where: string): (name: string) => unknown {
+export function fieldsOf(value: unknown, where: string): (name: string) => unknown {
   if (typeof value !== "object" || value === null) throw unexpected(where, "an object");
   const fields = new Map<string, unknown>(Object.entries(value));
   return (name) => fields.get(name);
 }
 
-function texts(value: unknown, where: string): (name: string) => string {
+export function texts(value: unknown, where: string): (name: string) => string {
   const field = fieldsOf(value, where);
   return (name) => {
     const text = field(name);
@@ -85,7 +85,7 @@ function texts(value: unknown, where: string): (name: string) => string {
   };
 }
 
-function unexpected(where: string, wanted: string): OcicatError {
+export function unexpected(where: string, wanted: string): OcicatError {
   return new OcicatError({
     code: "AGENT_ANSWER",
     where: `the agent's ${where}`,

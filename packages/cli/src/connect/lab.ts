@@ -8,6 +8,16 @@ export interface LabReach {
   readonly datastore: () => string | undefined;
   /** Its agents' sockets, by node. Throws OcicatError. */
   readonly agents: () => readonly LabAgent[];
+  /** Its nodes, also those whose agent has ended. Throws OcicatError. */
+  readonly nodes: () => readonly LabNode[];
+}
+
+export interface LabNode {
+  readonly name: string;
+  /** The lab it is of. */
+  readonly lab: string;
+  /** Its agent's; undefined if that has ended. */
+  readonly socket: string | undefined;
 }
 
 export interface LabAgent {
@@ -32,7 +42,8 @@ export interface LabRoots {
  * A process that has ended, or a stranger by its number, shows no such socket.
  */
 export function labReach(roots: LabRoots = { run: "/run/ocicat-lab", proc: "/proc" }): LabReach {
-  const socketOf = ({ pid }: LabProcess, name: string) => join(roots.proc, String(pid), "root/run/ocicat", name);
+  const socketOf = ({ pid }: Pick<LabProcess, "pid">, name: string) =>
+    join(roots.proc, String(pid), "root/run/ocicat", name);
   return {
     datastore() {
       const sockets = processesIn(roots.run)
@@ -47,6 +58,14 @@ export function labReach(roots: LabRoots = { run: "/run/ocicat-lab", proc: "/pro
         .map((process) => ({ name: process.name.slice("agent-".length), socket: socketOf(process, "agent.sock") }))
         .filter(({ socket }) => isThere(socket));
     },
+    nodes() {
+      return processesIn(roots.run)
+        .filter(({ name }) => name.startsWith("agent-"))
+        .map(({ name, pid, lab }) => {
+          const socket = socketOf({ pid }, "agent.sock");
+          return { name: name.slice("agent-".length), lab, socket: isThere(socket) ? socket : undefined };
+        });
+    },
   };
 }
 
@@ -55,12 +74,13 @@ interface LabProcess {
   readonly pid: number;
 }
 
-function processesIn(run: string): readonly LabProcess[] {
+function processesIn(run: string): readonly (LabProcess & { readonly lab: string })[] {
   if (!existsSync(run)) return [];
   const labs = readdirSync(run).sort();
   return labs.flatMap((lab) => {
     const file = join(run, lab, "processes.json");
-    return existsSync(file) ? parse(readFileSync(file, "utf8"), file) : [];
+    const processes = existsSync(file) ? parse(readFileSync(file, "utf8"), file) : [];
+    return processes.map((process) => ({ ...process, lab }));
   });
 }
 

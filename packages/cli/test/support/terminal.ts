@@ -1,4 +1,4 @@
-import type { LabAgent } from "../../src/connect/lab.ts";
+import type { LabAgent, LabNode } from "../../src/connect/lab.ts";
 import { run, type Surroundings } from "../../src/index.ts";
 import { oneLine } from "../../src/output/line.ts";
 
@@ -20,6 +20,7 @@ export interface TerminalOptions {
   readonly agentSocket?: string;
   readonly labDatastore?: string;
   readonly labAgents?: readonly LabAgent[];
+  readonly labNodes?: readonly LabNode[];
 }
 
 /** Runs commands in this process, with nothing of the machine in reach but what is given. */
@@ -37,8 +38,12 @@ export function surroundings(options: TerminalOptions, outcome = { code: 0, stdo
   return {
     name,
     env: options.env ?? {},
-    places: { config: options.config ?? NOWHERE, agentSocket: options.agentSocket ?? NOWHERE },
-    lab: { datastore: () => options.labDatastore, agents: () => options.labAgents ?? [] },
+    places: { config: options.config ?? NOWHERE, agentSocket: options.agentSocket ?? NOWHERE, nodename: NOWHERE },
+    lab: {
+      datastore: () => options.labDatastore,
+      agents: () => options.labAgents ?? [],
+      nodes: () => options.labNodes ?? [],
+    },
     now: () => options.now ?? new Date("2026-11-21T03:00:00Z"),
     timeZone: options.timeZone ?? "UTC",
     print: (text) => {

@@ -1,0 +1,224 @@
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Diagnosis, Finding } from "@ocicat/doctor";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventually, OCICAT, type Output, TestLab } from "./support/lab.ts";
+
+/** Names that no other lab on this machine has: the doctor reaches all of them. */
+const mark = randomBytes(3).toString("hex");
+const [one, two] = [`one${mark}`, `two${mark}`];
+
+const lab = new TestLab(`
+segments: [lan]
+nodes:
+  - { name: ${one}, segment: lan, address: 192.168.0.80/24, gateway: 192.168.0.1 }
+  - { name: ${two}, segment: lan, address: 192.168.0.81/24, gateway: 192.168.0.1 }
+datastore: ${one}
+pools:
+  - { name: pods, cidr: 10.244.0.0/16, blockSize: 26, ipipMode: Never, vxlanMode: Never, natOutgoing: true }
+pods:
+  - { name: pod1, node: ${one} }
+  - { name: pod2, node: ${two} }
+`);
+/** Where `ocicat` is found by the commands that findings print. */
+const bin = mkdtempSync(join(tmpdir(), "oct-doctor-"));
+
+beforeAll(async () => {
+  symlinkSync(OCICAT, join(bin, "ocicat"));
+  await lab.up();
+});
+afterAll(async () => {
+  rmSync(bin, { recursive: true });
+  expect(await lab.down()).toEqual([]);
+});
+
+/** A line as a person types it outside the lab. */
+function shell(line: string): Output {
+  const datastore = `unix:///proc/${lab.pid("datastore")}/root/run/ocicat/datastore.sock`;
+  const { status, stdout, stderr } = spawnSync("sh", ["-c", line], {
+    encoding: "utf8",
+    env: { PATH: `${bin}:${process.env["PATH"] ?? ""}`, ETCD_ENDPOINTS: datastore },
+  });
+  return { code: status ?? 128, stdout, stderr };
+}
+
+function typed(line: string): string {
+  const { code, stdout, stderr } = shell(line);
+  if (code !== 0) throw new Error(`${line}: exit ${code}\n${stdout}${stderr}`);
+  return stdout;
+}
+
+/** What the doctor says of a node of the lab. */
+function examined(node: string): readonly Finding[] {
+  const { code, stdout, stderr } = shell(`ocicat doctor --node ${node} -o json`);
+  if (stdout === "") throw new Error(`exit ${code}: ${stderr}`);
+  const [diagnosis] = JSON.parse(stdout) as readonly Diagnosis[];
+  const findings = diagnosis?.findings ?? [];
+  expect(code).toBe(findings.length === 0 ? 0 : 1);
+  return findings;
+}
+
+/** Until nothing is found: what was provoked has consequences that take their time to pass. */
+function well(node = one): Promise<readonly Finding[]> {
+  return eventually(
+    () => examined(node),
+    (findings) => findings.length === 0,
+  );
+}
+
+async function restartAgent(node: string): Promise<void> {
+  await lab.lab.kill(`agent-${node}`);
+  await lab.lab.restartAgent(node);
+}
+
+interface Case {
+  readonly code: string;
+  /** What brings it about, typed outside the lab; `in` stands for a command inside the node. */
+  readonly provoke: readonly string[];
+  readonly where: string | RegExp;
+  /** What mending alone does not put back. */
+  readonly after?: readonly string[];
+  /** Sessions that it ended are dialled again at once by an agent that starts. */
+  readonly redial?: true;
+  /** Mends by other means: the command tells where to look on. */
+  readonly instead?: readonly string[];
+}
+
+const inside = (command: string) => `ocicat lab exec --name ${lab.name} ${one} -- sh -c '${command}'`;
+const stored = (key: string, value: string) =>
+  inside(`ETCDCTL_API=3 etcdctl --endpoints http://192.168.0.80:2379 put ${key} "${value}"`);
+const edit = (kind: string, sed: string) => `ocicat get ${kind} -o yaml | sed '${sed}' | ocicat apply -f -`;
+const cali = "$(ls /sys/class/net | grep ^cali)";
+
+const CASES: readonly Case[] = [
+  { code: "FORWARDING_OFF", where: "sysctl net/ipv4/ip_forward", provoke: [inside("sysctl -w net.ipv4.ip_forward=0")] },
+  {
+    code: "FORWARDING_OFF_INTERFACE",
+    where: "sysctl net/ipv4/conf/ens33/forwarding",
+    provoke: [inside("sysctl -w net/ipv4/conf/ens33/forwarding=0")],
+  },
+  {
+    code: "FORWARDING6_OFF",
+    where: "sysctl net/ipv6/conf/all/forwarding",
+    provoke: [
+      "echo '{apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {name: six}, spec: {cidr: \"fd00:10::/48\"}}' | ocicat apply -f -",
+      // The agent switches it on for the pool.
+      inside("until grep -q 1 /proc/sys/net/ipv6/conf/all/forwarding; do sleep 0.02; done"),
+      inside("sysctl -w net/ipv6/conf/all/forwarding=0"),
+    ],
+    after: ["ocicat delete ippool six"],
+  },
+  {
+    code: "PROXY_ARP_OFF",
+    where: /^sysctl net\/ipv4\/conf\/cali[0-9a-f]+\/proxy_arp$/,
+    provoke: [inside(`sysctl -w net/ipv4/conf/${cali}/proxy_arp=0`)],
+  },
+  {
+    code: "NO_GATEWAY_ROUTE",
+    where: "main routing table",
+    provoke: [inside("ip route delete default")],
+    after: [inside("ip route add default via 192.168.0.1")],
+  },
+  {
+    code: "MTU_POD",
+    where: /^pod default\/pod1 \(cali[0-9a-f]+\)$/,
+    provoke: [inside("ip link set ens33 mtu 1400")],
+    after: [inside("ip link set ens33 mtu 1500")],
+  },
+  {
+    code: "ROUTE_PENDING",
+    where: /^route 10\.244\.\d+\.\d+\/32$/,
+    provoke: [inside(`ip link set ${cali} down`)],
+  },
+  {
+    code: "BLOCK_OF_NOBODY",
+    where: "block 10.244.200.0/26",
+    provoke: [stored("/calico/ipam/v2/host/ghost/ipv4/block/10.244.200.0-26", '{\\"state\\":\\"confirmed\\"}')],
+  },
+  {
+    code: "VALUE_UNREADABLE",
+    where: "/calico/resources/v3/projectcalico.org/ippools/broken",
+    provoke: [stored("/calico/resources/v3/projectcalico.org/ippools/broken", "{")],
+  },
+  { code: "LEFTOVER_INTERFACE", where: "interface cni0", provoke: [inside("ip link add cni0 type bridge")] },
+  {
+    code: "LEFTOVER_CNI_FILE",
+    where: "/etc/cni/net.d/05-flannel.conflist",
+    provoke: [
+      inside(
+        'echo "{\\"name\\":\\"cbr0\\",\\"plugins\\":[{\\"type\\":\\"flannel\\"}]}" > /etc/cni/net.d/05-flannel.conflist',
+      ),
+    ],
+  },
+  {
+    code: "POOL_OVERLAPS_ROUTE",
+    where: "route 10.244.77.0/24 dev ens33",
+    provoke: [inside("ip route add 10.244.77.0/24 via 192.168.0.1")],
+  },
+  {
+    code: "POOL_OVERLAPS_ROUTE",
+    where: "route 10.244.88.0/24 dev docker0",
+    provoke: [
+      inside("ip link add docker0 type bridge; ip link set docker0 up; ip address add 10.244.88.1/24 dev docker0"),
+    ],
+  },
+  {
+    code: "POOL_OVERLAPS_NODES",
+    where: "IPPool lan",
+    provoke: [
+      "echo '{apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {name: lan}, spec: {cidr: 192.168.0.0/25, nodeSelector: has(nothing)}}' | ocicat apply -f -",
+    ],
+  },
+  {
+    code: "ADDRESS_SHARED",
+    where: `Node ${one}`,
+    provoke: [
+      "echo '{apiVersion: projectcalico.org/v3, kind: Node, metadata: {name: old}, spec: {bgp: {ipv4Address: 192.168.0.80/24}}}' | ocicat apply -f -",
+    ],
+    redial: true,
+  },
+  {
+    code: "NODE_WITHOUT_ADDRESS",
+    where: `Node ${one}`,
+    provoke: [edit(`node ${one}`, "/ipv4Address/d; s/  bgp:/  addresses: []/")],
+    redial: true,
+  },
+];
+
+describe("a healthy lab", () => {
+  it("has no finding, on any node", async () => {
+    expect(await well(one)).toEqual([]);
+    expect(await well(two)).toEqual([]);
+  });
+});
+
+describe("what is provoked is found, and gone after its command:", () => {
+  it.each(CASES)("$code at $where", async ({ code, provoke, where, after = [], instead, redial }) => {
+    for (const line of provoke) typed(line);
+    const match = (findings: readonly Finding[]) =>
+      findings.find(
+        (finding) =>
+          finding.code === code && (typeof where === "string" ? finding.where === where : where.test(finding.where)),
+      );
+    const found = match(
+      await eventually(
+        () => examined(one),
+        (findings) => match(findings) !== undefined,
+        5_000,
+      ),
+    );
+    if (found === undefined) throw new Error("nothing was found");
+    for (const line of instead ?? [found.mend.command]) typed(line);
+    await eventually(
+      () => examined(one),
+      (findings) => match(findings) === undefined,
+      10_000,
+    );
+    for (const line of after) typed(line);
+    if (redial === true) await restartAgent(two);
+    expect(await well(), "nothing else is left").toEqual([]);
+  });
+});

@@ -1,0 +1,1 @@
+export { examineHere, type HereOptions } from "./here.ts";

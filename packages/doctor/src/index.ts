@@ -1,0 +1,7 @@
+export { type Check, check } from "./check.ts";
+export { settingsOf } from "./checks/switches.ts";
+export { CHECKS } from "./checks.ts";
+export { type Diagnosis, diagnose } from "./diagnose.ts";
+export * from "./facts.ts";
+export type { Finding, Found, Mend, Severity, Sureness } from "./finding.ts";
+export { relate } from "./relate.ts";
