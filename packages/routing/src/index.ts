@@ -18,6 +18,15 @@ export {
   type PoolRow,
 } from "./inputs.ts";
 export { isPassive, type MeshPeer, type MeshSettings, meshPeers } from "./mesh.ts";
+export {
+  type LabelMatch,
+  type PeerNode,
+  type PeerRow,
+  type PeerScope,
+  type PeerSession,
+  type PeerSettings,
+  peerSessions,
+} from "./peers.ts";
 export { type RoutingChanges, RoutingResolver, type WhyRoute } from "./resolver.ts";
 export {
   BACKENDS,

@@ -1,0 +1,208 @@
+import type { Origin } from "@ocicat/kit";
+import { type Address, compareAddresses, type Family, familyOf, formatAddress } from "@ocicat/net";
+import type { NodeRow } from "./inputs.ts";
+import { isPassive } from "./mesh.ts";
+
+/** What routing needs of a BGPPeer. */
+export interface PeerRow {
+  readonly name: string;
+  /** The nodes that have the peering: all of them, one by its name, or those whose labels match. */
+  readonly nodes: "all" | { readonly name: string } | { readonly match: LabelMatch };
+  /** Whom with: an address, or the nodes whose labels match. */
+  readonly peer:
+    | { readonly address: Address; readonly port: number | undefined; readonly asNumber: number | undefined }
+    | { readonly match: LabelMatch };
+  /** This end's AS number, where it is not the node's. */
+  readonly localAsNumber: number | undefined;
+  readonly nextHop: "auto" | "self" | "keep";
+  /** Dial from the node's own address, and from no other. */
+  readonly fromNodeAddress: boolean;
+  /** How often the own AS number may be in an AS_PATH. */
+  readonly allowedOwnAs: number;
+  /** Seconds; undefined: the speaker's. */
+  readonly keepaliveS: number | undefined;
+  readonly restartTimeS: number | undefined;
+  /** Nodes that are named as peers have the session as well, without a BGPPeer of their own. */
+  readonly reversed: boolean;
+  /** Asked for and not to be had: a session without it would be less than was asked for. */
+  readonly missing: string | undefined;
+}
+
+export type LabelMatch = (labels: Readonly<Record<string, string>>) => boolean;
+
+export interface PeerNode extends NodeRow {
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface PeerSettings {
+  /** BGPConfiguration default: asNumber. */
+  readonly asNumber: number;
+  /** Where a node listens. */
+  readonly portOf: (node: string) => number;
+}
+
+export type PeerScope = "global" | "node specific";
+
+/** One session that a BGPPeer calls for on this node. */
+export interface PeerSession {
+  /** Calico's: `Global_10_0_0_1`, `Node_10_0_0_1`. */
+  readonly name: string;
+  readonly scope: PeerScope;
+  /** The peer's name, if it is a node of ours. */
+  readonly node: string | undefined;
+  /** Source of what we dial; undefined: the system's choice. */
+  readonly localAddress: Address | undefined;
+  readonly remoteAddress: Address;
+  readonly remotePort: number;
+  readonly localAs: number;
+  readonly remoteAs: number;
+  /** Listen for this peer, do not dial it. */
+  readonly passive: boolean;
+  readonly nextHop: PeerRow["nextHop"];
+  readonly allowedOwnAs: number;
+  readonly keepaliveS: number | undefined;
+  readonly restartTimeS: number | undefined;
+  /** Why the session must not be held; undefined: it may. */
+  readonly refused: string | undefined;
+  readonly origin: Origin;
+}
+
+/** A far end, before it is known what this end is. */
+interface Far {
+  readonly row: PeerRow;
+  readonly scope: PeerScope;
+  readonly node: PeerNode | undefined;
+  readonly address: Address;
+  readonly port: number;
+  readonly asNumber: number;
+  readonly localAsNumber: number | undefined;
+  readonly reason: string;
+}
+
+/**
+ * The sessions that BGPPeers call for on `self`, as Calico has them: those of all nodes first, then those of nodes by name
+ * or label, then those by which a node that is named as a peer answers. Of several to one address the first holds.
+ */
+export function peerSessions(
+  self: PeerNode,
+  nodes: Iterable<PeerNode>,
+  peers: Iterable<PeerRow>,
+  settings: PeerSettings,
+): PeerSession[] {
+  const cluster = { self, nodes: [...nodes], settings };
+  const rows = [...peers].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const ours = rows.filter((row) => has(row, self)).flatMap((row) => farEnds(row, cluster));
+  const answers = rows.filter((row) => row.reversed).flatMap((row) => callers(row, cluster));
+  const ordered = [...ours.filter(isGlobal), ...ours.filter((far) => !isGlobal(far)), ...answers];
+  const sessions = new Map<string, PeerSession>();
+  for (const far of ordered) {
+    const key = formatAddress(far.address);
+    if (!sessions.has(key) && !isOwn(far.address, self)) sessions.set(key, session(far, cluster));
+  }
+  return [...sessions.values()];
+}
+
+interface Cluster {
+  readonly self: PeerNode;
+  readonly nodes: readonly PeerNode[];
+  readonly settings: PeerSettings;
+}
+
+const isGlobal = ({ scope }: Far) => scope === "global";
+
+function has({ nodes }: PeerRow, node: PeerNode): boolean {
+  if (nodes === "all") return true;
+  return "name" in nodes ? nodes.name === node.name : nodes.match(node.labels);
+}
+
+/** Whom a BGPPeer that this node has names. */
+function farEnds(row: PeerRow, { nodes, settings }: Cluster): Far[] {
+  const scope = row.nodes === "all" ? "global" : "node specific";
+  const reason = `BGPPeer ${row.name}`;
+  const { localAsNumber, peer } = row;
+  if ("match" in peer) {
+    return nodes
+      .filter(({ labels }) => peer.match(labels))
+      .flatMap((node) => addressesOf(node).map((address) => ({ ...nodeEnd(node, settings), address })))
+      .map((end) => ({ ...end, row, scope, localAsNumber, reason }));
+  }
+  const node = nodes.find((candidate) => isOwn(peer.address, candidate));
+  const end = node === undefined ? { node, port: 179, asNumber: settings.asNumber } : nodeEnd(node, settings);
+  const asNumber = peer.asNumber ?? end.asNumber;
+  return [{ ...end, address: peer.address, port: peer.port ?? end.port, asNumber, row, scope, localAsNumber, reason }];
+}
+
+/** The nodes that name this one as a peer. */
+function callers(row: PeerRow, { self, nodes, settings }: Cluster): Far[] {
+  const families = familiesOn(row, self, settings);
+  if (families.length === 0) return [];
+  return nodes
+    .filter((node) => has(row, node))
+    .flatMap((node) =>
+      addressesOf(node)
+        .filter((address) => families.includes(familyOf(address)))
+        .map((address) => ({
+          ...nodeEnd(node, settings),
+          address,
+          asNumber: row.localAsNumber ?? node.asNumber ?? settings.asNumber,
+          row,
+          scope: "node specific" as const,
+          localAsNumber: undefined,
+          reason: `BGPPeer ${row.name}, by which ${node.name} peers with this node`,
+        })),
+    );
+}
+
+/** The families in which a BGPPeer names `self` as the peer. */
+function familiesOn({ peer }: PeerRow, self: PeerNode, settings: PeerSettings): Family[] {
+  if ("match" in peer) return peer.match(self.labels) ? [4, 6] : [];
+  const fits =
+    isOwn(peer.address, self) &&
+    (peer.asNumber ?? settings.asNumber) === (self.asNumber ?? settings.asNumber) &&
+    (peer.port ?? settings.portOf(self.name)) === settings.portOf(self.name);
+  return fits ? [familyOf(peer.address)] : [];
+}
+
+function nodeEnd(node: PeerNode, settings: PeerSettings) {
+  return { node, port: settings.portOf(node.name), asNumber: node.asNumber ?? settings.asNumber };
+}
+
+function session(far: Far, { self, settings }: Cluster): PeerSession {
+  const { row, scope, node, address } = far;
+  const family = familyOf(address);
+  const own = (family === 4 ? self.ipv4 : self.ipv6)?.address;
+  const localAs = far.localAsNumber ?? self.asNumber ?? settings.asNumber;
+  const prefix = scope === "global" ? "Global" : "Node";
+  return {
+    name: `${prefix}_${formatAddress(address).replaceAll(/[.:]/g, "_")}`,
+    scope,
+    node: node?.name,
+    localAddress: row.fromNodeAddress ? own : undefined,
+    remoteAddress: address,
+    remotePort: far.port,
+    localAs,
+    remoteAs: far.asNumber,
+    // Of two nodes of ours one dials; who is named for single nodes, or is none of ours, may be waiting for us.
+    passive: scope === "global" && node !== undefined && own !== undefined && isPassive(own, address),
+    nextHop: row.nextHop,
+    allowedOwnAs: row.allowedOwnAs,
+    keepaliveS: row.keepaliveS,
+    restartTimeS: row.restartTimeS,
+    refused: row.missing ?? (own === undefined ? `${self.name} has no IPv${family} address` : undefined),
+    origin: {
+      reason: far.reason,
+      resources: [
+        { kind: "BGPPeer", name: row.name },
+        ...(node === undefined ? [] : [{ kind: "Node", name: node.name }]),
+      ],
+    },
+  };
+}
+
+function addressesOf({ ipv4, ipv6 }: NodeRow): Address[] {
+  return [ipv4, ipv6].flatMap((own) => (own === undefined ? [] : [own.address]));
+}
+
+function isOwn(address: Address, node: NodeRow): boolean {
+  return addressesOf(node).some((own) => compareAddresses(own, address) === 0);
+}
