@@ -16,6 +16,7 @@ import { type Kernel, openKernel } from "@ocicat/linux";
 import type { Address } from "@ocicat/net";
 import { RouteProtocol, RoutingResolver } from "@ocicat/routing";
 import { MeshRunner } from "./bgp/mesh-runner.ts";
+import { NextHops } from "./bgp/next-hops.ts";
 import { tcpTransport } from "./bgp/tcp-transport.ts";
 import { serveCni } from "./cni/serve.ts";
 import { agentFacts } from "./doctor/agent-facts.ts";
@@ -178,6 +179,12 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   });
   const byBgp = options.backend === "bird";
   const restarting = byBgp && hasLearnedRoutes(kernel);
+  const nextHops = new NextHops({
+    kernel,
+    scope,
+    interfacePrefix: felix.interfacePrefix,
+    onChange: () => mesh.nextHopsChanged(),
+  });
   const mesh = new MeshRunner({
     clock,
     random,
@@ -185,6 +192,10 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     transport: tcpTransport(),
     port: options.bgpPort,
     restarting,
+    resolveNextHop: (nextHop, prefix) => ({
+      reachable: nextHops.onSubnet(nextHop) || resolver.tunnelReaches(nextHop, prefix),
+      metric: 0,
+    }),
     onChange: (changes) => engine.learn(changes),
     onReady: () => {
       engine.flush();

@@ -24,7 +24,8 @@ export interface AgentOptions {
   readonly addressRefreshMs: number;
   /** What carries packets between nodes. */
   readonly backend: Backend;
-  readonly bgpPort: number;
+  /** Instead of what BGPConfiguration says; undefined: that. */
+  readonly bgpPort: number | undefined;
   readonly healthHost: string;
   readonly healthPort: number;
   readonly paths: AgentPaths;
@@ -57,7 +58,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
     ip6: addressSourceFrom(env, "IP6", 6, "none"),
     addressRefreshMs: durationFrom(env, "AUTODETECT_POLL_INTERVAL", "60s"),
     backend: backendFrom(env),
-    bgpPort: numberFrom(env, "OCICAT_BGP_PORT", 179, 0, 65535),
+    bgpPort: env.OCICAT_BGP_PORT ? numberFrom(env, "OCICAT_BGP_PORT", 179, 0, 65535) : undefined,
     healthHost: env.FELIX_HEALTHHOST ?? "127.0.0.1",
     healthPort: numberFrom(env, "FELIX_HEALTHPORT", 9099, 0, 65535),
     paths: {

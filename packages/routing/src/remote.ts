@@ -109,6 +109,19 @@ function choose(choice: Choice): RemoteDecision {
   return { refused: `it waits until ${missing}: ${formatAddress(place.nextHop)} is in another subnet` };
 }
 
+/**
+ * Whether a packet for a prefix gets to a next hop by a tunnel that both ends have ready: what `decideRemote` would take,
+ * or fall back on.
+ */
+export function tunnelReaches(nextHop: Address, prefix: Prefix, indexes: RemoteIndexes): boolean {
+  const pool = poolOf(prefix, indexes.pools);
+  const node = indexes.nodesByAddress.get(formatAddress(nextHop));
+  if (pool === undefined || node === undefined || poolPath(pool).tunnel === undefined) return false;
+  return TUNNEL_KINDS.some(
+    (kind) => TUNNELS[kind].family === prefix.family && missingFor(kind, node, indexes) === undefined,
+  );
+}
+
 /** What a tunnel to a node waits for, in words; undefined if it can be used. */
 function missingFor(kind: TunnelKind, node: NodeRow | undefined, { self, usable }: RemoteIndexes): string | undefined {
   const { title } = TUNNELS[kind];

@@ -2,6 +2,7 @@ import { type Address, formatAddress, Prefix, PrefixTrie } from "@ocicat/net";
 import { decideAnnouncement, decideRoute, type Indexes } from "./decide.ts";
 import { type Announcement, type DesiredRoute, sameRoute, sameVtep, type Vtep } from "./desired.ts";
 import type { AffinityRow, BlockRow, EndpointRow, LearnedRow, NodeRow, PoolRow } from "./inputs.ts";
+import { tunnelReaches } from "./remote.ts";
 import { type Backend, TUNNELS, type TunnelKind } from "./tunnels.ts";
 import { vtepsOf } from "./vteps.ts";
 
@@ -214,6 +215,11 @@ export class RoutingResolver {
   /** The pool an address belongs to. */
   poolOf(address: Address): PoolRow | undefined {
     return this.#pools.longestMatch(address)?.value;
+  }
+
+  /** Whether packets for a prefix get to a next hop by a tunnel that is ready at both ends, if its pool travels by one. */
+  tunnelReaches(nextHop: Address, prefix: Prefix): boolean {
+    return tunnelReaches(nextHop, prefix, this.#indexes());
   }
 
   /** Whether a route wanted now leads through a tunnel. */

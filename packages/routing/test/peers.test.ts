@@ -1,6 +1,6 @@
 import { Prefix, parseAddress } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
-import { type PeerNode, type PeerRow, type PeerSettings, peerSessions } from "../src/index.ts";
+import { NO_TUNNELS, type PeerNode, type PeerRow, type PeerSettings, peerSessions } from "../src/index.ts";
 
 function own(text: string | undefined, length: number) {
   if (text === undefined) return undefined;
@@ -17,6 +17,7 @@ function node(name: string, ipv4: string | undefined, extra: Partial<PeerNode> &
     asNumber: undefined,
     routeReflectorClusterId: undefined,
     labels: {},
+    tunnels: NO_TUNNELS,
     ...rest,
   };
 }

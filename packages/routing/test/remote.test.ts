@@ -221,3 +221,26 @@ describe("what a change touches", () => {
     expect([...resolver.announcements.keys()]).toEqual(["192.168.49.64/26"]);
   });
 });
+
+describe("a tunnel reaches a next hop", () => {
+  const reaches = (world: Partial<World>, hop = "172.18.0.40") =>
+    resolverOf({ modes: { ipipMode: "Always" }, near: false, ...ready, ...world }).tunnelReaches(
+      parseAddress(hop),
+      block,
+    );
+
+  it("that is a node with its end ready, if the pool travels by one", () => {
+    expect(reaches({})).toBe(true);
+    expect(reaches({ modes: {} })).toBe(false);
+    expect(reaches({ usable: [] })).toBe(false);
+    expect(reaches({ published: [] })).toBe(false);
+  });
+
+  it("also by another kind, while modes are switched", () => {
+    expect(reaches({ usable: ["vxlan"] })).toBe(true);
+  });
+
+  it("never one that is no node of ours: a router has no tunnel's end", () => {
+    expect(reaches({}, "172.18.0.1")).toBe(false);
+  });
+});

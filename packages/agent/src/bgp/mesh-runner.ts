@@ -1,10 +1,28 @@
 import { createHash } from "node:crypto";
-import { type BestChange, createSpeaker, type Speaker, type Transport } from "@ocicat/bgp";
+import {
+  type BestChange,
+  type BestRoute,
+  createSpeaker,
+  type NextHopResolver,
+  type Policy,
+  type Speaker,
+  type Transport,
+} from "@ocicat/bgp";
 import { type Clock, type Logger, OcicatError, type Random, toError } from "@ocicat/kit";
-import { compareAddresses, type Ipv4, ipv4, type Prefix } from "@ocicat/net";
-import { type Announcement, type MeshPeer, meshPeers, type NodeRow, type RoutingChanges } from "@ocicat/routing";
-import type { BgpSettingsRow } from "../tables/rows.ts";
-import { announce, meshPeerName, originated, peerConfig, peerReport } from "./mesh.ts";
+import { compareAddresses, formatAddress, type Ipv4, ipv4, type Prefix } from "@ocicat/net";
+import {
+  type Announcement,
+  type LearnedRow,
+  meshPeers,
+  type NodeRow,
+  type PeerNode,
+  type PeerRow,
+  peerSessions,
+  type RoutingChanges,
+} from "@ocicat/routing";
+import type { BgpSettingsRow } from "../tables/bgp-rows.ts";
+import { announce, originated } from "./mesh.ts";
+import { describeSession, refusedReport, type Session, sessionReport, sessionsOf } from "./sessions.ts";
 
 export interface MeshRunnerOptions {
   readonly clock: Clock;
@@ -15,6 +33,8 @@ export interface MeshRunnerOptions {
   readonly port: number | undefined;
   /** Routes of an earlier run are in the kernel: ask the peers to bear with us (RFC 4724). */
   readonly restarting: boolean;
+  /** Which next hops can be reached; `nextHopsChanged` says when another is. */
+  readonly resolveNextHop: NextHopResolver;
   readonly onChange: (changes: readonly BestChange[]) => void;
   /** Every peer has sent what it has, or has been waited for long enough. */
   readonly onReady: () => void;
@@ -22,12 +42,27 @@ export interface MeshRunnerOptions {
   readonly onFatal: (error: Error) => void;
 }
 
-/** Keeps one speaker running for the mesh, made anew when what it is (AS number, router id, port) changes. */
+/** What decides about a node's sessions. */
+export interface BgpPicture {
+  /** Undefined: the node's resource is not there. */
+  readonly self: PeerNode | undefined;
+  readonly nodes: Iterable<PeerNode>;
+  readonly peers: Iterable<PeerRow>;
+  readonly settings: BgpSettingsRow;
+  /** Where a node listens by its configuration. */
+  readonly portOf: (node: string) => number;
+  /** What peers are told of learned routes; another function only where it decides otherwise. */
+  readonly exportPolicy: Policy;
+}
+
+/** Keeps one speaker running for the mesh and the BGPPeers, made anew when what it is (AS number, router id, port) changes. */
 export class MeshRunner {
   readonly #options: MeshRunnerOptions;
   #speaker: Speaker | undefined;
   #identity = "";
-  #peers = new Map<string, MeshPeer>();
+  #sessions = new Map<string, Session>();
+  /** Sessions that are not held, since when. */
+  #refused = new Map<string, number>();
   #announcements: readonly Announcement[] = [];
   #declared = false;
   #restarting: boolean;
@@ -40,21 +75,32 @@ export class MeshRunner {
     this.#restarting = options.restarting;
   }
 
-  /** The mesh as the tables say it is now. Without an address of its own the node has no sessions. */
-  update(self: NodeRow | undefined, nodes: Iterable<NodeRow>, settings: BgpSettingsRow): void {
+  /** The sessions as the tables say they are now. Without an address of its own the node has none. */
+  update(picture: BgpPicture): void {
+    const { self, settings } = picture;
     if (self === undefined || (self.ipv4 === undefined && self.ipv6 === undefined)) {
-      this.#peers.clear();
-      this.#speaker?.setPeers([]);
+      this.#declareSessions([]);
       return;
     }
-    const peers = meshPeers(self, nodes, { enabled: settings.meshEnabled, asNumber: settings.asNumber });
-    this.#peers = new Map(peers.map((peer) => [meshPeerName(peer), peer]));
     const localAs = self.asNumber ?? settings.asNumber;
-    const port = this.#options.port ?? settings.listenPort;
+    const port = this.#options.port ?? picture.portOf(self.name);
     const routerId = routerIdOf(self);
     const identity = `${localAs} ${routerId} ${port}`;
     if (identity !== this.#identity) this.#replace(identity, localAs, routerId, port);
-    this.#speaker?.setPeers(peers.map((peer) => ({ ...peerConfig(peer), remotePort: port })));
+    this.#declareSessions(this.#sessionsOf(self, picture));
+  }
+
+  /** Subnets or tunnels have come or gone: the paths are weighed again. In a mesh alone there is one to each prefix. */
+  nextHopsChanged(): void {
+    const alone = this.#sessions.values().every(({ type }) => type === "node-to-node mesh");
+    if (!alone) this.#speaker?.nextHopsChanged();
+  }
+
+  /** Whom a route was learned from. */
+  learnedFrom({ peer, peerAddress }: BestRoute): Pick<LearnedRow, "from" | "fromNode"> {
+    const session = this.#sessions.get(peer);
+    if (session === undefined) return { from: formatAddress(peerAddress), fromNode: undefined };
+    return { from: describeSession(session), fromNode: session.node };
   }
 
   announce(changes: RoutingChanges["announcements"], all: Iterable<Announcement>): void {
@@ -72,7 +118,15 @@ export class MeshRunner {
   report() {
     const statuses = [...(this.#speaker?.status() ?? [])];
     statuses.sort((a, b) => compareAddresses(a.remoteAddress, b.remoteAddress));
-    return statuses.map((status) => peerReport(status, this.#peers.get(status.name)));
+    const held = statuses.flatMap((status) => {
+      const session = this.#sessions.get(status.name);
+      return session === undefined ? [] : [sessionReport(session, status)];
+    });
+    const refused = [...this.#refused].flatMap(([name, since]) => {
+      const session = this.#sessions.get(name);
+      return session === undefined ? [] : [refusedReport(session, since)];
+    });
+    return [...held, ...refused];
   }
 
   get speaker(): Speaker | undefined {
@@ -85,8 +139,30 @@ export class MeshRunner {
     await this.#speaker?.stop({ graceful });
   }
 
+  #sessionsOf(self: PeerNode, { nodes, peers, settings, portOf, exportPolicy }: BgpPicture): Session[] {
+    const all = [...nodes];
+    const { asNumber, meshEnabled: enabled } = settings;
+    // In a lab of one's own every node listens where this one was told to.
+    const port = (node: string) => this.#options.port ?? portOf(node);
+    const mesh = meshPeers(self, all, { enabled, asNumber });
+    return sessionsOf(mesh, port, peerSessions(self, all, peers, { asNumber, portOf: port }), exportPolicy);
+  }
+
+  #declareSessions(sessions: readonly Session[]): void {
+    const { clock, logger } = this.#options;
+    this.#sessions = new Map(sessions.map((session) => [session.name, session]));
+    const before = this.#refused;
+    this.#refused = new Map();
+    for (const { name, refused } of sessions) {
+      if (refused === undefined) continue;
+      if (!before.has(name)) logger.warning("a BGP session is not held", { peer: name, reason: refused });
+      this.#refused.set(name, before.get(name) ?? clock.now());
+    }
+    this.#speaker?.setPeers(sessions.flatMap(({ refused, config }) => (refused === undefined ? [config] : [])));
+  }
+
   #replace(identity: string, localAs: number, routerId: Ipv4, port: number): void {
-    const { clock, random, logger, transport, onChange, onReady, onFatal } = this.#options;
+    const { clock, random, logger, transport, resolveNextHop, onChange, onReady, onFatal } = this.#options;
     const old = this.#speaker;
     this.#identity = identity;
     // Its routes stay in the kernel until the next one has heard every peer: a speaker made anew is a restart (RFC 4724).
@@ -102,6 +178,7 @@ export class MeshRunner {
       listen: { port },
       restarting: this.#restarting || left.size > 0,
       multipath: false,
+      resolveNextHop,
       onChange: (changes) => {
         for (const { prefix } of changes) left.delete(prefix.toString());
         onChange(changes);

@@ -1,4 +1,4 @@
-import type { BestChange, PeerConfig, PeerStatus, Speaker } from "@ocicat/bgp";
+import type { BestChange, BestRoute, PeerConfig, Speaker } from "@ocicat/bgp";
 import { describeOrigin } from "@ocicat/kit";
 import { familyOf, formatAddress } from "@ocicat/net";
 import type { Announcement, LearnedRow, MeshPeer, RoutingChanges } from "@ocicat/routing";
@@ -32,35 +32,15 @@ export function originated(announcement: Announcement) {
   return { prefix: announcement.prefix, origin: describeOrigin(announcement.origin) };
 }
 
-/** A best route as the routing resolver wants it; `nodeOf` names the node behind a peer's address. */
+/**
+ * The route as the routing resolver wants it. One whose next hop cannot be reached as well: the resolver may know a tunnel,
+ * and if not, the route is where people look for why it is not in the kernel.
+ */
 export function learnedRow(
-  change: BestChange,
-  nodeOf: (address: string) => string | undefined,
+  { best, unreachable }: BestChange,
+  from: (route: BestRoute) => Pick<LearnedRow, "from" | "fromNode">,
 ): LearnedRow | undefined {
-  const { best } = change;
-  const nextHop = best?.nextHops[0];
-  if (best === undefined || nextHop === undefined) return undefined;
-  const address = formatAddress(best.peerAddress);
-  const node = nodeOf(address);
-  return { prefix: best.prefix, nextHop, from: node === undefined ? address : `${node} (${address})`, fromNode: node };
-}
-
-/** What `ocicat node status` and the lab ask for. */
-export function peerReport(status: PeerStatus, peer: MeshPeer | undefined) {
-  return {
-    name: status.name,
-    address: formatAddress(status.remoteAddress),
-    as: status.remoteAs,
-    type: "node-to-node mesh",
-    node: peer?.node,
-    state: status.state,
-    since: new Date(status.since).toISOString(),
-    info: status.info,
-    lastError: status.lastError,
-    received: status.received,
-    advertised: status.advertised,
-    stale: status.stale,
-    updatesIn: status.updatesIn,
-    updatesOut: status.updatesOut,
-  };
+  const route = best ?? unreachable;
+  const nextHop = route?.nextHops[0];
+  return route === undefined || nextHop === undefined ? undefined : { prefix: route.prefix, nextHop, ...from(route) };
 }

@@ -51,6 +51,13 @@ export class HostLinks {
     return this.#links.get(index);
   }
 
+  /** The subnets of links that are up. */
+  subnets(): Prefix[] {
+    return [...this.#addresses.values()]
+      .filter(({ linkIndex }) => this.#links.get(linkIndex)?.up === true)
+      .map(({ address, prefixLength }) => Prefix.of(address, prefixLength));
+  }
+
   /** The link on whose subnet the address is. A /32 leads to no neighbour. */
   towards(address: Address): Link | undefined {
     for (const entry of this.#addresses.values()) {

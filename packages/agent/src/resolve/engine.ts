@@ -1,12 +1,12 @@
 import type { BestChange } from "@ocicat/bgp";
-import { formatAddress } from "@ocicat/net";
-import type { NodeRow, RoutingResolver } from "@ocicat/routing";
+import type { RoutingResolver } from "@ocicat/routing";
+import { exportPolicy } from "../bgp/export-policy.ts";
 import { learnedRow } from "../bgp/mesh.ts";
 import type { MeshRunner } from "../bgp/mesh-runner.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
 import type { VtepReconciler } from "../program/vtep-reconciler.ts";
-import { type BgpSettingsRow, DEFAULT_BGP_SETTINGS } from "../tables/rows.ts";
+import { bgpSettings } from "../tables/bgp-rows.ts";
 import type { Tables } from "../tables/tables.ts";
 
 export interface EngineParts {
@@ -28,7 +28,7 @@ export interface EngineParts {
  */
 export class Engine {
   readonly #parts: EngineParts;
-  readonly #nodeByAddress = new Map<string, string>();
+  #exportPolicy = exportPolicy([]);
   #scheduled = false;
   #meshChanged = true;
   #running = false;
@@ -39,7 +39,8 @@ export class Engine {
     tables.pools.subscribe((key, pool) => {
       resolver.setPool(key, pool);
       rules.setPool(key, pool);
-      this.#schedule();
+      this.#exportPolicy = exportPolicy(tables.pools.rows());
+      this.#touchMesh();
     });
     tables.blocks.subscribe((key, block) => {
       resolver.setBlock(key, block);
@@ -56,13 +57,13 @@ export class Engine {
       this.#schedule();
     });
     tables.nodes.subscribe((_key, node, previous) => {
-      this.#indexNode(node, previous);
       const name = (node ?? previous)?.name;
       if (name !== undefined) resolver.setNode(name, node);
       rules.hostsChanged();
       this.#touchMesh();
     });
     tables.bgp.subscribe(() => this.#touchMesh());
+    tables.peers.subscribe(() => this.#touchMesh());
   }
 
   /** From the first complete picture on: everything before was only collected. */
@@ -73,15 +74,17 @@ export class Engine {
 
   /** Something that the resolver was told by others has changed. */
   changed(): void {
-    this.#schedule();
+    this.#touchMesh();
   }
 
   /** Best routes as BGP reports them. */
   learn(changes: readonly BestChange[]): void {
+    const { resolver, mesh } = this.#parts;
+    if (mesh === undefined) return;
     for (const change of changes) {
-      this.#parts.resolver.setLearned(
+      resolver.setLearned(
         change.prefix,
-        learnedRow(change, (address) => this.#nodeByAddress.get(address)),
+        learnedRow(change, (route) => mesh.learnedFrom(route)),
       );
     }
     this.#schedule();
@@ -93,7 +96,7 @@ export class Engine {
     const { resolver, routes, rules, vteps, mesh } = this.#parts;
     if (this.#meshChanged) {
       this.#meshChanged = false;
-      mesh?.update(this.#selfRow(), this.#parts.tables.nodes.rows(), this.bgpSettings());
+      if (mesh !== undefined) this.#updateMesh(mesh);
     }
     const changes = resolver.flush();
     for (const [key, vtep] of changes.vteps) vteps.setDesired(key, vtep);
@@ -104,22 +107,19 @@ export class Engine {
     rules.schedule();
   }
 
-  /** "default" with "node.<self>" over it. */
-  bgpSettings(): BgpSettingsRow {
+  #updateMesh(mesh: MeshRunner): void {
     const { tables, self } = this.#parts;
-    return tables.bgp.named(`node.${self}`) ?? tables.bgp.named("default") ?? DEFAULT_BGP_SETTINGS;
-  }
-
-  #selfRow(): NodeRow | undefined {
-    return this.#parts.tables.nodes.named(this.#parts.self);
-  }
-
-  #indexNode(node: NodeRow | undefined, previous: NodeRow | undefined): void {
-    for (const family of ["ipv4", "ipv6"] as const) {
-      const [before, now] = [previous?.[family], node?.[family]];
-      if (before !== undefined) this.#nodeByAddress.delete(formatAddress(before.address));
-      if (node !== undefined && now !== undefined) this.#nodeByAddress.set(formatAddress(now.address), node.name);
-    }
+    const all = tables.bgp.named("default");
+    const settingsOf = (node: string) => bgpSettings(all, tables.bgp.named(`node.${node}`));
+    mesh.update({
+      self: tables.nodes.named(self),
+      nodes: tables.nodes.rows(),
+      peers: tables.peers.rows(),
+      settings: settingsOf(self),
+      portOf: (node) => settingsOf(node).listenPort,
+      exportPolicy: this.#exportPolicy,
+    });
+    mesh.nextHopsChanged();
   }
 
   #touchMesh(): void {

@@ -1,12 +1,4 @@
-import {
-  type BGPConfiguration,
-  blockOwner,
-  compileSelector,
-  decodeBlock,
-  type IPPool,
-  type Node,
-  type WorkloadEndpoint,
-} from "@ocicat/api";
+import { blockOwner, compileSelector, decodeBlock, type IPPool, type Node, type WorkloadEndpoint } from "@ocicat/api";
 import type { IpamPool } from "@ocicat/ipam";
 import { type Ipv4, type Ipv6, Prefix, parseAddress, parseMac, parsePrefix } from "@ocicat/net";
 import {
@@ -144,23 +136,6 @@ export function endpointRow(key: string, endpoint: WorkloadEndpoint): AgentEndpo
     addresses: (spec.ipNetworks ?? []).map((network) => parsePrefix(network).address),
     containerId: spec.containerID,
     mac: spec.mac,
-  };
-}
-
-/** The settings of the mesh and of the cluster's AS, with Calico's defaults for what is not set. */
-export interface BgpSettingsRow {
-  readonly meshEnabled: boolean;
-  readonly asNumber: number;
-  readonly listenPort: number;
-}
-
-export const DEFAULT_BGP_SETTINGS: BgpSettingsRow = { meshEnabled: true, asNumber: 64512, listenPort: 179 };
-
-export function bgpSettingsRow(configuration: BGPConfiguration): BgpSettingsRow {
-  return {
-    meshEnabled: configuration.spec.nodeToNodeMeshEnabled ?? DEFAULT_BGP_SETTINGS.meshEnabled,
-    asNumber: configuration.spec.asNumber ?? DEFAULT_BGP_SETTINGS.asNumber,
-    listenPort: configuration.spec.listenPort ?? DEFAULT_BGP_SETTINGS.listenPort,
   };
 }
 

@@ -1,5 +1,6 @@
 import {
   bgpConfiguration,
+  bgpPeer,
   blocksPrefix,
   type ClusterInformation,
   clusterInformation,
@@ -21,14 +22,13 @@ import {
 import type { Datastore, KeyValue } from "@ocicat/datastore";
 import type { Clock, Logger, Random, Scope } from "@ocicat/kit";
 import { type Prefix, parsePrefix } from "@ocicat/net";
-import type { AffinityRow, BlockRow } from "@ocicat/routing";
+import type { AffinityRow, BlockRow, PeerRow } from "@ocicat/routing";
 import { Reflector } from "../watch/reflector.ts";
+import { type BgpSettingsRow, bgpSettingsRow, peerRow } from "./bgp-rows.ts";
 import {
   type AgentEndpointRow,
   type AgentNodeRow,
   type AgentPoolRow,
-  type BgpSettingsRow,
-  bgpSettingsRow,
   blockRow,
   endpointRow,
   nodeRow,
@@ -46,7 +46,8 @@ export interface Tables {
   readonly blocks: Table<BlockRow>;
   /** This node's endpoints; others' are not kept. */
   readonly endpoints: Table<AgentEndpointRow>;
-  readonly bgp: Table<BgpSettingsRow>;
+  readonly bgp: Table<Partial<BgpSettingsRow>>;
+  readonly peers: Table<PeerRow>;
   readonly felix: Table<FelixConfiguration>;
   readonly cluster: Table<ClusterInformation>;
   /** Networks whose addresses are not given away. */
@@ -67,6 +68,7 @@ export function makeTables(self: string, logger: Logger): Tables {
       logger,
     ),
     bgp: new Table("bgp configurations", (item) => bgpSettingsRow(decodeStored(bgpConfiguration, item)), logger),
+    peers: new Table("BGP peers", (item) => peerRow(decodeStored(bgpPeer, item)), logger),
     felix: new Table("felix configurations", (item) => decodeStored(felixConfiguration, item), logger),
     cluster: new Table("cluster information", (item) => decodeStored(clusterInformation, item), logger),
     reservations: new Table("reservations", (item) => reservedBy(decodeStored(ipReservation, item)), logger),
@@ -90,6 +92,7 @@ export async function watchTables(tables: Tables, self: string, options: WatchOp
     [`${HOSTS_PREFIX}${self}/`, tables.affinities],
     [workloadEndpoint.storage.prefix(), tables.endpoints],
     [bgpConfiguration.storage.prefix(), tables.bgp],
+    [bgpPeer.storage.prefix(), tables.peers],
     [felixConfiguration.storage.prefix(), tables.felix],
     [clusterInformation.storage.prefix(), tables.cluster],
     [ipReservation.storage.prefix(), tables.reservations],
