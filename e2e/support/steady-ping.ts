@@ -1,4 +1,4 @@
-import type { TestLab } from "./lab.ts";
+import { eventually, type TestLab } from "./lab.ts";
 
 export interface PingReport {
   readonly received: number;
@@ -6,12 +6,25 @@ export interface PingReport {
   readonly missing: readonly number[];
 }
 
-/** A ping that goes on, a hundred a second, until it is stopped. */
+/** A ping that goes on, a hundred a second unless told, until it is stopped. */
 export class SteadyPing {
   readonly #running: ReturnType<TestLab["start"]>;
+  #answers = 0;
 
-  constructor(lab: TestLab, from: string, to: string) {
-    this.#running = lab.start(from, "ping", "-n", "-i", "0.01", "-W", "1", to);
+  constructor(lab: TestLab, from: string, to: string, intervalS = 0.01) {
+    this.#running = lab.start(from, "ping", "-n", "-i", String(intervalS), "-W", "1", to);
+    this.#running.child.stdout?.on("data", (chunk: Buffer) => {
+      this.#answers += chunk.toString().split("\n").length - 1;
+    });
+  }
+
+  /** Resolves when this many more have been answered: packets are under way. */
+  async answered(more: number): Promise<void> {
+    const goal = this.#answers + more;
+    await eventually(
+      () => this.#answers,
+      (answers) => answers >= goal,
+    );
   }
 
   async stop(): Promise<PingReport> {
@@ -20,7 +33,8 @@ export class SteadyPing {
     const answered = new Set(
       [...stdout.matchAll(/bytes from .* icmp_seq=(\d+) ttl=/g)].map((match) => Number(match[1])),
     );
-    const last = Math.max(0, ...answered);
+    let last = 0;
+    for (const sequence of answered) last = Math.max(last, sequence);
     const missing = Array.from({ length: last }, (_, index) => index + 1).filter((sequence) => !answered.has(sequence));
     return { received: answered.size, missing };
   }

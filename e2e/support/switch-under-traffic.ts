@@ -1,0 +1,60 @@
+import { expect } from "vitest";
+import type { Mode, ModeLab } from "./modes.ts";
+import { SteadyPing } from "./steady-ping.ts";
+import { TcpStream } from "./tcp-stream.ts";
+
+/** Pairs of pods between which packets flow: in one subnet, and across the router. */
+const NEAR = [
+  ["pod1", "pod2"],
+  ["pod2", "pod1"],
+] as const;
+const FAR = [
+  ["pod1", "pod3"],
+  ["pod3", "pod1"],
+] as const;
+
+/** Switches the pool while pings of 1 ms flow in both directions, and counts what is lost: nothing. */
+export async function switchUnderPings(lab: ModeLab, from: Mode, to: Mode): Promise<void> {
+  // Across the router nothing passes un-encapsulated.
+  const pairs = from === "never" || to === "never" ? NEAR : [...NEAR, ...FAR];
+  const pings = pairs.map(([source, target]) => new SteadyPing(lab, source, lab.address(target), 0.001));
+  try {
+    for (const ping of pings) await ping.answered(50);
+    expect(lab.apply(to)).toBe("Successfully applied 1 'IPPool' resource(s)\n");
+    await lab.settled(to);
+    for (const ping of pings) await ping.answered(50);
+  } finally {
+    for (const ping of pings) {
+      const { missing, received } = await ping.stop();
+      expect({ switch: `${from} → ${to}`, missing }).toEqual({ switch: `${from} → ${to}`, missing: [] });
+      expect(received).toBeGreaterThan(100);
+    }
+  }
+}
+
+/** Switches through `modes` while TCP streams flow: the same bytes arrive, and none of them waits long. */
+export async function switchUnderStreams(
+  lab: ModeLab,
+  modes: readonly Mode[],
+  limits: { readonly gapMs: number },
+): Promise<void> {
+  const pairs = modes.includes("never") ? NEAR.slice(0, 1) : [NEAR[0], FAR[0]];
+  const streams: TcpStream[] = [];
+  try {
+    for (const [source, target] of pairs) streams.push(await TcpStream.open(lab, source, target));
+    for (const mode of modes) {
+      expect(lab.apply(mode)).toBe("Successfully applied 1 'IPPool' resource(s)\n");
+      await lab.settled(mode);
+    }
+    for (const stream of streams) {
+      const { sent, received } = await stream.stop();
+      expect(sent.error ?? received.error).toBeUndefined();
+      expect(received.digest).toBe(sent.digest);
+      expect(received.bytes).toBe(sent.bytes);
+      expect(received.bytes).toBeGreaterThan(1_000_000);
+      expect(received.longestGapMs).toBeLessThan(limits.gapMs);
+    }
+  } finally {
+    for (const stream of streams) stream.kill();
+  }
+}

@@ -1,0 +1,40 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { allSwitches, MODES, type Mode, ModeLab } from "../support/modes.ts";
+import { switchUnderPings, switchUnderStreams } from "../support/switch-under-traffic.ts";
+
+const ALL = Object.keys(MODES) as Mode[];
+
+const lab = new ModeLab("never");
+beforeAll(() => lab.up());
+afterAll(async () => {
+  expect(await lab.down()).toEqual([]);
+});
+
+describe("a pool's mode, changed while packets flow", () => {
+  const switches = allSwitches(ALL);
+
+  it("is switched from each to each other", () => {
+    expect(new Set(switches.slice(1).map((to, index) => `${switches[index]} ${to}`)).size).toBe(20);
+  });
+
+  it.each(switches.slice(1).map((to, index) => [switches[index] ?? to, to] as const))(
+    "%s → %s loses no ping, at one a millisecond, in either direction",
+    (from, to) => switchUnderPings(lab, from, to),
+  );
+
+  it("cuts no TCP stream, changes no byte of it, and holds none up", async () => {
+    lab.apply("ipip-always");
+    await lab.settled("ipip-always");
+    await switchUnderStreams(lab, ["vxlan-always", "ipip-cross", "vxlan-cross", "ipip-always"], { gapMs: 200 });
+  });
+
+  it("leaves neither device nor address behind once no pool calls for them", async () => {
+    lab.apply("never");
+    await lab.settled("never");
+    await lab.tidied("never");
+    for (const name of ["node1", "node2", "node3"]) {
+      expect(lab.node(name).spec.bgp?.ipv4IPIPTunnelAddr ?? "").toBe("");
+      expect(lab.node(name).spec.ipv4VXLANTunnelAddr ?? "").toBe("");
+    }
+  });
+});
