@@ -165,6 +165,18 @@ describe("a dual-stack pod", () => {
     outside.forget();
   });
 
+  it("cannot send with another pod's address", async () => {
+    const foreign = address6("pod3");
+    await lab.out("pod1", "ip", "address", "add", `${foreign}/128`, "dev", "eth0", "nodad");
+    const capture = await lab.capture("node2", "ens33", "icmp6 and ip6[40] == 128");
+    expect(await ping("pod1", address6("pod2"), "-I", foreign)).toEqual({ sent: 2, received: 0 });
+    await lab.out("pod1", "ip", "address", "del", `${foreign}/128`, "dev", "eth0");
+    expect(await ping("pod1", address6("pod2"))).toEqual({ sent: 2, received: 2 });
+    await capture.stop();
+    expect(new Set(await capture.read("icmpv6.type == 128", "ipv6.src"))).toEqual(new Set([address6("pod1")]));
+    capture.forget();
+  });
+
   it("passes CHECK, which names what is wrong of IPv6", async () => {
     await lab.lab.pods().check("pod1");
     await lab.out("pod1", "ip", "-6", "route", "del", "default");

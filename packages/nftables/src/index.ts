@@ -58,9 +58,13 @@ export {
 } from "./tables/nat-outgoing.ts";
 export {
   GUARD_TABLE,
+  IPV6_SOURCES,
+  ipv6Source,
+  ipv6SourceKey,
   KNOWN_INTERFACES,
   knownInterface,
   type WorkloadGuardOptions,
+  type WorkloadSource,
   workloadGuard,
 } from "./tables/workload-guard.ts";
 export { renderBody, renderExpression } from "./text/expression.ts";

@@ -3,12 +3,16 @@ import type { Kernel } from "@ocicat/linux";
 import type { Address } from "@ocicat/net";
 import {
   GUARD_TABLE,
+  IPV6_SOURCES,
   interfaceName,
+  ipv6Source,
+  ipv6SourceKey,
   KNOWN_INTERFACES,
   knownInterface,
   NAT_TABLES,
   NftReconciler,
   natOutgoing,
+  type WorkloadSource,
   workloadGuard,
 } from "@ocicat/nftables";
 import type { PoolRow } from "@ocicat/routing";
@@ -77,6 +81,7 @@ export class RuleReconciler {
 
   setEndpoint(_key: string, endpoint: AgentEndpointRow | undefined, previous: AgentEndpointRow | undefined): void {
     if (previous !== undefined && previous.interfaceName !== endpoint?.interfaceName) this.#forget(previous);
+    else if (previous !== undefined) this.#forgetSources(previous, endpoint);
     if (endpoint !== undefined && endpoint.interfaceName !== "") this.#know(endpoint);
     this.#dirty = true;
   }
@@ -137,18 +142,29 @@ export class RuleReconciler {
     this.#known.set(endpoint.interfaceName, endpoint);
     if (this.#tablesChanged) return;
     this.#nft.putElement(KNOWN_INTERFACES, knownInterface(endpoint.interfaceName, endpointOrigin(endpoint)));
+    for (const source of sourcesOf(endpoint)) this.#nft.putElement(IPV6_SOURCES, ipv6Source(source));
   }
 
   #forget(endpoint: AgentEndpointRow): void {
     // Another endpoint may have the interface by now: a pod made again under the same name.
     if (this.#known.get(endpoint.interfaceName)?.key !== endpoint.key) return;
     this.#known.delete(endpoint.interfaceName);
+    this.#forgetSources(endpoint, undefined);
     if (!this.#tablesChanged) this.#nft.deleteElement(KNOWN_INTERFACES, interfaceName(endpoint.interfaceName));
+  }
+
+  /** Addresses that an interface had, but for those it has now. */
+  #forgetSources(before: AgentEndpointRow, now: AgentEndpointRow | undefined): void {
+    if (this.#tablesChanged) return;
+    const kept = new Set(now?.addresses);
+    for (const { interfaceName: name, address } of sourcesOf(before))
+      if (!kept.has(address)) this.#nft.deleteElement(IPV6_SOURCES, ipv6SourceKey(name, address));
   }
 
   #guard() {
     const knownInterfaces = new Map([...this.#known].map(([name, endpoint]) => [name, endpointOrigin(endpoint)]));
-    return workloadGuard({ knownInterfaces, interfacePrefix: this.#options.interfacePrefix });
+    const sources6 = [...this.#known.values()].flatMap(sourcesOf);
+    return workloadGuard({ knownInterfaces, sources6, interfacePrefix: this.#options.interfacePrefix });
   }
 
   #nat() {
@@ -184,6 +200,13 @@ export class RuleReconciler {
       this.#armRefresh();
     });
   }
+}
+
+function sourcesOf(endpoint: AgentEndpointRow): WorkloadSource[] {
+  const { interfaceName: name, addresses } = endpoint;
+  return addresses.flatMap((address) =>
+    typeof address === "bigint" ? [{ interfaceName: name, address, origin: endpointOrigin(endpoint) }] : [],
+  );
 }
 
 function endpointOrigin(endpoint: AgentEndpointRow) {

@@ -1,11 +1,12 @@
 import { type Origin, origin, type ResourceRef } from "@ocicat/kit";
+import { type Ipv6, Prefix, parsePrefix } from "@ocicat/net";
 import { baseChain } from "../ir/chain.ts";
-import { COUNTER, type Expression, equal, notInSet, verdict } from "../ir/expression.ts";
-import { meta, type Operand } from "../ir/operand.ts";
-import { rule } from "../ir/rule.ts";
+import { COUNTER, equal, notEqual, notInSet, verdict } from "../ir/expression.ts";
+import { meta, type Operand, payload } from "../ir/operand.ts";
+import { type Rule, rule } from "../ir/rule.ts";
 import { element, type SetElement, set } from "../ir/set.ts";
 import { type SetRef, type Table, type TableRef, table } from "../ir/table.ts";
-import { interfaceName, interfacePrefix } from "../ir/value.ts";
+import { interfaceName, interfacePrefix, number, prefixValue, type Value } from "../ir/value.ts";
 import { DROP } from "../ir/verdict.ts";
 import { workloadPrefixes } from "./interface-prefix.ts";
 
@@ -14,7 +15,18 @@ export const GUARD_TABLE: TableRef = Object.freeze({ family: "inet", name: "ocic
 /** The set of interfaces with a workload behind them. */
 export const KNOWN_INTERFACES: SetRef = Object.freeze({ table: GUARD_TABLE, set: "known" });
 
+/** The IPv6 addresses that may be sent from, each with the interface behind which it is. */
+export const IPV6_SOURCES: SetRef = Object.freeze({ table: GUARD_TABLE, set: "sources6" });
+
+export interface WorkloadSource {
+  readonly interfaceName: string;
+  readonly address: Ipv6;
+  readonly origin: Origin;
+}
+
 export interface WorkloadGuardOptions {
+  /** The IPv6 addresses of this node's workload endpoints. */
+  readonly sources6: Iterable<WorkloadSource>;
   /** Interfaces of this node's workload endpoints, each with the endpoint it belongs to. */
   readonly knownInterfaces: ReadonlyMap<string, Origin>;
   /** FelixConfiguration's interfacePrefix: "cali", or several separated by commas. */
@@ -26,12 +38,21 @@ export interface WorkloadGuardOptions {
 /** NF_IP_PRI_RAW: before connection tracking. */
 const RAW_PRIORITY = -300;
 
+const NFPROTO_IPV6 = 10;
+const LINK_LOCAL = parsePrefix("fe80::/10");
+
 /**
  * Fail closed: an interface that looks like a workload's and is nobody's neither sends nor receives. Other interfaces are not
  * looked at twice.
  *
  *     prerouting    iifname "cali*" iifname != @known drop     for the host and to be forwarded alike
  *     postrouting   oifname "cali*" oifname != @known drop     forwarded and the host's own alike
+ *
+ * And nobody sends with another's address. For IPv4 rp_filter on the interface sees to it; IPv6 has none, so that the guard does:
+ *
+ *     prerouting    iifname "cali*" ip6 saddr != fe80::/10 iifname . ip6 saddr != @sources6 drop
+ *
+ * Link-local addresses lead no further than the link, and neighbour discovery needs them.
  *
  * Both are where every packet of that direction passes, whatever other tables do between them, and no other table can
  * undo a drop. Knowing one interface more is one element in a hash set.
@@ -49,20 +70,21 @@ export function workloadGuard(options: WorkloadGuardOptions): Table {
         origin: origin("interfaces with a workload endpoint"),
         elements: [...options.knownInterfaces].map(([name, why]) => knownInterface(name, why)),
       }),
+      set({
+        name: IPV6_SOURCES.set,
+        key: ["ifname", "ipv6_addr"],
+        origin: origin("IPv6 addresses of workload endpoints"),
+        elements: [...options.sources6].map(ipv6Source),
+      }),
     ],
     chains: [
-      guardChain(
-        "prerouting",
-        meta("iifname"),
-        prefixes,
-        origin("from a workload interface without an endpoint", ...from),
-      ),
-      guardChain(
-        "postrouting",
-        meta("oifname"),
-        prefixes,
-        origin("to a workload interface without an endpoint", ...from),
-      ),
+      guardChain("prerouting", origin("from a workload interface", ...from), [
+        ...unknown(meta("iifname"), prefixes, origin("from a workload interface without an endpoint", ...from)),
+        ...foreignSource(prefixes, origin("with an address that is not the workload's own", ...from)),
+      ]),
+      guardChain("postrouting", origin("to a workload interface", ...from), [
+        ...unknown(meta("oifname"), prefixes, origin("to a workload interface without an endpoint", ...from)),
+      ]),
     ],
   });
 }
@@ -72,20 +94,36 @@ export function knownInterface(name: string, why: Origin): SetElement {
   return element(why, interfaceName(name));
 }
 
-function guardChain(hook: "prerouting" | "postrouting", device: Operand, prefixes: readonly string[], why: Origin) {
-  const unknown = (prefix: string): readonly Expression[] => [
-    equal(device, interfacePrefix(prefix)),
-    notInSet(device, KNOWN_INTERFACES.set),
-    COUNTER,
-    verdict(DROP),
-  ];
-  return baseChain({
-    name: hook,
-    type: "filter",
-    hook,
-    priority: RAW_PRIORITY,
-    policy: "accept",
-    origin: why,
-    rules: prefixes.map((prefix) => rule(why, ...unknown(prefix))),
-  });
+/** For NftReconciler.putElement(IPV6_SOURCES, …): one address more. */
+export function ipv6Source({ interfaceName: name, address, origin: why }: WorkloadSource): SetElement {
+  return element(why, ipv6SourceKey(name, address));
+}
+
+/** For NftReconciler.deleteElement(IPV6_SOURCES, …). */
+export function ipv6SourceKey(name: string, address: Ipv6): readonly Value[] {
+  return [interfaceName(name), prefixValue(Prefix.host(address))];
+}
+
+function guardChain(hook: "prerouting" | "postrouting", why: Origin, rules: readonly Rule[]) {
+  return baseChain({ name: hook, type: "filter", hook, priority: RAW_PRIORITY, policy: "accept", origin: why, rules });
+}
+
+function unknown(device: Operand, prefixes: readonly string[], why: Origin): readonly Rule[] {
+  return prefixes.map((prefix) =>
+    rule(why, equal(device, interfacePrefix(prefix)), notInSet(device, KNOWN_INTERFACES.set), COUNTER, verdict(DROP)),
+  );
+}
+
+function foreignSource(prefixes: readonly string[], why: Origin): readonly Rule[] {
+  return prefixes.map((prefix) =>
+    rule(
+      why,
+      equal(meta("iifname"), interfacePrefix(prefix)),
+      equal(meta("nfproto"), number(NFPROTO_IPV6)),
+      notEqual(payload("ip6 saddr"), prefixValue(LINK_LOCAL)),
+      notInSet([meta("iifname"), payload("ip6 saddr")], IPV6_SOURCES.set),
+      COUNTER,
+      verdict(DROP),
+    ),
+  );
 }

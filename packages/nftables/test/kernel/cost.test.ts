@@ -41,7 +41,7 @@ interface Cost {
 function costBeside(size: number): Cost {
   const reconciler = new NftReconciler(kernel);
   const knownInterfaces = new Map(Array.from({ length: size }, (_, index) => [`cali${index}`, pod]));
-  reconciler.setTables([GUARD_TABLE], [workloadGuard({ knownInterfaces, interfacePrefix: "cali" })]);
+  reconciler.setTables([GUARD_TABLE], [workloadGuard({ knownInterfaces, sources6: [], interfacePrefix: "cali" })]);
   reconciler.apply();
   const one = knownInterface("cali-one", pod);
   const add = encodeBatch([
@@ -91,7 +91,7 @@ describe("one interface more", () => {
 
 it("10,000 interfaces are one transaction of a handful of messages", () => {
   const knownInterfaces = new Map(Array.from({ length: 10_000 }, (_, index) => [`cali${index}`, pod]));
-  const table = workloadGuard({ knownInterfaces, interfacePrefix: "cali" });
+  const table = workloadGuard({ knownInterfaces, sources6: [], interfacePrefix: "cali" });
   const batch = encodeBatch(plan([table], [], { ownership: true }));
   let messages = 0;
   while (batch.operationAt(messages + 1) !== undefined) messages += 1;

@@ -1,5 +1,5 @@
 import { origin } from "@ocicat/kit";
-import type { Address } from "@ocicat/net";
+import { type Address, formatAddress, type Ipv6, parseAddress } from "@ocicat/net";
 import {
   baseChain,
   COUNTER,
@@ -7,7 +7,10 @@ import {
   encodeBatch,
   equal,
   GUARD_TABLE,
+  IPV6_SOURCES,
   interfaceName,
+  ipv6Source,
+  ipv6SourceKey,
   KNOWN_INTERFACES,
   knownInterface,
   meta,
@@ -17,6 +20,7 @@ import {
   plan,
   rule,
   table,
+  type WorkloadSource,
   workloadGuard,
 } from "@ocicat/nftables";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -51,9 +55,17 @@ beforeEach(() => {
   reconciler.apply();
   const pod1 = origin("an endpoint of this node", { kind: "WorkloadEndpoint", name: "default/pod1" });
   const knownInterfaces = new Map([[POD_INTERFACES.pod1 as string, pod1]]);
-  reconciler.setTables([GUARD_TABLE], [workloadGuard({ knownInterfaces, interfacePrefix: "cali" })]);
+  reconciler.setTables(
+    [GUARD_TABLE],
+    [workloadGuard({ knownInterfaces, sources6: [source("pod1")], interfacePrefix: "cali" })],
+  );
   reconciler.apply();
 });
+
+function source(who: "pod1" | "pod2"): WorkloadSource {
+  const address = ADDRESSES[who].ipv6 as Ipv6;
+  return { interfaceName: POD_INTERFACES[who], address, origin: origin("an endpoint's address") };
+}
 
 const witnessed = origin("counts the packets of this test");
 
@@ -156,11 +168,54 @@ describe.each(["ipv4", "ipv6"] as const)("%s", (family) => {
   it("passes as soon as the interface is known, and is dropped as soon as it is not", () => {
     const { outside, pods } = network;
     reconciler.putElement(KNOWN_INTERFACES, knownInterface(POD_INTERFACES.pod2, origin("it was added")));
+    reconciler.putElement(IPV6_SOURCES, ipv6Source(source("pod2")));
     reconciler.apply();
     expect(send(pods.pod2, at("pod2"), outside, at("outside"))).toEqual(PASSED);
     reconciler.deleteElement(KNOWN_INTERFACES, interfaceName(POD_INTERFACES.pod2));
     reconciler.apply();
     expect(send(pods.pod2, at("pod2"), outside, at("outside"))).toEqual(DROPPED_FROM);
+  });
+});
+
+describe("an IPv6 packet with another's address", () => {
+  const { pod1, pod2, outside } = ADDRESSES;
+
+  it("is dropped, forwarded and to the router itself, also if the address is another workload's of this node", () => {
+    const { pods, router } = network;
+    for (const address of [parseAddress("2001:db8::bad"), pod2.ipv6]) {
+      const text = formatAddress(address);
+      pods.pod1.ip(`address add ${text}/128 dev eth0 nodad`);
+      try {
+        expect(send(pods.pod1, address, network.outside, outside.ipv6), text).toEqual(DROPPED_FROM);
+        expect(send(pods.pod1, address, router, ADDRESSES.router.ipv6), text).toEqual(DROPPED_FROM);
+      } finally {
+        pods.pod1.ip(`address del ${text}/128 dev eth0`);
+      }
+    }
+    expect(send(pods.pod1, pod1.ipv6, network.outside, outside.ipv6)).toEqual(PASSED);
+  });
+
+  it("passes once the address is the workload's, and no longer once it is not", () => {
+    const { pods } = network;
+    const address = parseAddress("fd00:244::77") as Ipv6;
+    pods.pod1.ip("address add fd00:244::77/128 dev eth0 nodad");
+    try {
+      const more = { ...source("pod1"), address };
+      reconciler.putElement(IPV6_SOURCES, ipv6Source(more));
+      reconciler.apply();
+      expect(send(pods.pod1, address, network.outside, outside.ipv6)).toEqual(PASSED);
+      reconciler.deleteElement(IPV6_SOURCES, ipv6SourceKey(more.interfaceName, address));
+      reconciler.apply();
+      expect(send(pods.pod1, address, network.outside, outside.ipv6)).toEqual(DROPPED_FROM);
+    } finally {
+      pods.pod1.ip("address del fd00:244::77/128 dev eth0");
+    }
+  });
+
+  it("leaves neighbour discovery alone: a workload that has forgotten its gateway finds it again", () => {
+    const { pods } = network;
+    pods.pod1.ip("neighbour flush dev eth0");
+    expect(send(pods.pod1, pod1.ipv6, network.outside, outside.ipv6)).toEqual(PASSED);
   });
 });
 

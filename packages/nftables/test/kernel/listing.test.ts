@@ -1,5 +1,5 @@
 import { origin } from "@ocicat/kit";
-import { parseAddress, parsePrefix } from "@ocicat/net";
+import { type Ipv6, parseAddress, parsePrefix } from "@ocicat/net";
 import {
   baseChain,
   COUNTER,
@@ -57,7 +57,8 @@ describe("nft, who knows nothing of us, lists", () => {
   it("the guard as it is meant", () => {
     const reconciler = new NftReconciler(kernel);
     const knownInterfaces = new Map([["cali1234", pod]]);
-    reconciler.setTables([GUARD_TABLE], [workloadGuard({ knownInterfaces, interfacePrefix: "cali" })]);
+    const sources6 = [{ interfaceName: "cali1234", address: parseAddress("fd00:244::1") as Ipv6, origin: pod }];
+    reconciler.setTables([GUARD_TABLE], [workloadGuard({ knownInterfaces, sources6, interfacePrefix: "cali" })]);
     reconciler.apply();
     expect(listing("inet", "ocicat-guard").slice(1)).toEqual([
       "flags owner",
@@ -66,12 +67,17 @@ describe("nft, who knows nothing of us, lists", () => {
       "type ifname",
       'comment "interfaces with a workload endpoint"',
       'elements = { "cali1234" comment "an endpoint of this node [WorkloadEndpoint default/pod1]" }',
+      "set sources6 {",
+      "type ifname . ipv6_addr",
+      'comment "IPv6 addresses of workload endpoints"',
+      'elements = { "cali1234" . fd00:244::1 comment "an endpoint of this node [WorkloadEndpoint default/pod1]" }',
       "chain prerouting {",
-      'comment "from a workload interface without an endpoint"',
+      'comment "from a workload interface"',
       "type filter hook prerouting priority raw; policy accept;",
       'iifname "cali*" iifname != @known counter packets 0 bytes 0 drop comment "cali:HASH from a workload interface without an endpoint"',
+      'iifname "cali*" ip6 saddr != fe80::/10 iifname . ip6 saddr != @sources6 counter packets 0 bytes 0 drop comment "cali:HASH with an address that is not the workload\'s own"',
       "chain postrouting {",
-      'comment "to a workload interface without an endpoint"',
+      'comment "to a workload interface"',
       "type filter hook postrouting priority raw; policy accept;",
       'oifname "cali*" oifname != @known counter packets 0 bytes 0 drop comment "cali:HASH to a workload interface without an endpoint"',
     ]);
