@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Datastore } from "@ocicat/datastore";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startBird } from "./support/bird.ts";
 import { allocations, openLabDatastore } from "./support/datastore.ts";
 import { eventually, OCICAT, pingCounts, TestLab } from "./support/lab.ts";
 import { CONF, NodeCni } from "./support/node-cni.ts";
@@ -337,5 +338,59 @@ describe("what somebody else does to the kernel", () => {
     );
     expect(await ping("pod1", address6("pod2"))).toEqual({ sent: 2, received: 2 });
     expect(await ping("pod2", address6("pod1"))).toEqual({ sent: 2, received: 2 });
+  }, 60_000);
+});
+
+/** The gateway advertises itself as a router, and no prefix. */
+const ADVERTISE = `
+router id 192.168.0.1;
+protocol device {}
+protocol radv {
+  interface "eth0" {
+    min ra interval 3;
+    max ra interval 4;
+    default lifetime 600;
+    prefix ::/0 { skip; };
+  };
+}
+`;
+
+describe("a node that has learnt its way out from a router's advertisements", () => {
+  const byRouter = async () => (await routes("node2")).filter((line) => /^default .* proto ra /.test(line));
+  const set = (path: string, value: string) =>
+    lab.out("node2", "sh", "-c", `echo ${value} > /proc/sys/net/ipv6/conf/${path}`);
+
+  it("keeps it when its agent lets it forward, and learns it again", async () => {
+    await lab.lab.kill("agent-node2");
+    // As a host boots that forwards nothing yet.
+    await lab.out("node2", "ip", "-6", "route", "del", "default");
+    await set("all/forwarding", "0");
+    await set("ens33/accept_ra", "1");
+    const router = await startBird(lab, "gateway", ADVERTISE);
+    try {
+      await eventually(byRouter, (all) => all.length === 1);
+      const monitor = lab.start("node2", "ip", "-6", "-o", "monitor", "route");
+      let seen = "";
+      monitor.child.stdout?.on("data", (chunk: Buffer) => {
+        seen += chunk.toString();
+      });
+      const probe = async () => {
+        await lab.out("node2", "ip", "-6", "route", "replace", "blackhole", "2001:db8:99::1", "table", "4242");
+        await lab.out("node2", "ip", "-6", "route", "del", "2001:db8:99::1", "table", "4242");
+        return seen;
+      };
+      await eventually(probe, (text) => text.includes("Deleted blackhole 2001:db8:99::1"));
+      await lab.lab.restartAgent("node2");
+      expect(await lab.out("node2", "cat", "/proc/sys/net/ipv6/conf/all/forwarding")).toBe("1\n");
+      monitor.child.kill("SIGINT");
+      await monitor.ended;
+      expect(seen).not.toMatch(/Deleted default/);
+      expect(await byRouter()).toHaveLength(1);
+      expect(await ping("pod2", OUTSIDE)).toEqual({ sent: 2, received: 2 });
+      await lab.out("node2", "ip", "-6", "route", "del", "default");
+      await eventually(byRouter, (all) => all.length === 1);
+    } finally {
+      await router.stop();
+    }
   }, 60_000);
 });

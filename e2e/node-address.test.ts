@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { eventually, pingCounts, TestLab } from "./support/lab.ts";
+import { collect, eventually, OCICAT, pingCounts, TestLab } from "./support/lab.ts";
 
 const lab = new TestLab();
 beforeAll(() => lab.up());
@@ -30,6 +30,38 @@ async function reaches(from: string, to: string): Promise<void> {
   const result = await lab.exec(from, "ping", "-c", "3", "-i", "0.2", "-W", "2", lab.address(to));
   expect(pingCounts(result.stdout), `${from} to ${to}`).toEqual({ sent: 3, received: 3 });
 }
+
+describe("an agent whose address cannot be found", () => {
+  it.each([
+    [{ IP_AUTODETECTION_METHOD: "kubernetes-internal-ip" }, /no IPv4 address of type InternalIP.*spec\.addresses/],
+    [
+      { IP_AUTODETECTION_METHOD: "interface=wlan.*" },
+      /ens33 192\.168\.0\.81\/24: the method does not name its interface/,
+    ],
+    [{ IP: "192.168.0.99" }, /192\.168\.0\.99 is on no interface of this node.*ens33 192\.168\.0\.81\/24/],
+    [{ IP: "none" }, /IP and IP6 are both none/],
+    [{ IP_AUTODETECTION_METHOD: "nearest" }, /there is no method "nearest"; use one of first-found/],
+  ] as const)("%j ends, and says what was looked at", async (variables, said) => {
+    const places = ["/tmp/oct-other.sock", "/tmp/oct-other-cni.sock", "/tmp/oct-other-name"] as const;
+    const child = lab.lab.spawn("node1", [process.execPath, OCICAT, "agent"], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        PATH: process.env["PATH"],
+        NODENAME: "node9",
+        ETCD_ENDPOINTS: "http://192.168.0.80:2379",
+        FELIX_HEALTHPORT: "0",
+        OCICAT_AGENT_SOCKET: places[0],
+        OCICAT_CNI_SOCKET: places[1],
+        OCICAT_NODENAME_FILE: places[2],
+        ...variables,
+      },
+    });
+    const { code, stdout, stderr } = await collect(child);
+    expect(code).not.toBe(0);
+    expect(stdout + stderr).toMatch(said);
+    expect(lab.ocicat("get", "nodes").stdout).not.toContain("node9");
+  });
+});
 
 describe("a node's own address", () => {
   it("is detected and registered with its subnet", async () => {
