@@ -317,6 +317,28 @@ describe("an agent that starts again", () => {
   }, 120_000);
 });
 
+describe("a node more", () => {
+  it("joins by both families, and gives its blocks of both back when it leaves", async () => {
+    const before = await routes("node1");
+    await lab.lab.addNodeNamed("node3", { address: "192.168.0.83/24", address6: "fd00:192:168::83/64" });
+    const pod = await lab.lab.run("pod9", "default", "node3");
+    const [ipv4 = "", ipv6 = ""] = pod.addresses;
+    for (const address of [ipv4, ipv6])
+      await eventually(
+        () => lab.exec("pod1", "ping", "-n", "-c", "1", "-W", "1", address),
+        ({ stdout }) => pingCounts(stdout).received === 1,
+      );
+    expect((await blocks("node1")).remote.filter((line) => line.includes("via fd00:192:168::83"))).toHaveLength(1);
+    await lab.lab.removeNode("node3");
+    await eventually(
+      () => routes("node1"),
+      (all) => all.join() === before.join(),
+    );
+    const keys = (await store.list("/calico/ipam/")).items.map(({ key }) => key);
+    expect(keys.filter((key) => key.includes("node3"))).toEqual([]);
+  });
+});
+
 describe("what somebody else does to the kernel", () => {
   it("a route of ours that is deleted comes back", async () => {
     const remote = (await blocks("node1")).remote[0] ?? "";

@@ -56,7 +56,7 @@ function makeStations(places: LabPlaces, topology: Topology): void {
   for (const segment of topology.segments) makeSegment(places, segment);
   for (const router of topology.routers) {
     makeStation(places, router.name);
-    makeRouter(places, router.name);
+    makeRouter(places, router);
   }
   for (const station of [...topology.hosts, ...topology.nodes]) makeStation(places, station.name);
   for (const plug of plugsOf(topology)) plugIn(places, plug);

@@ -19,7 +19,7 @@ import { readPools } from "./seed.ts";
 import { type InventoryRow, inventory, type LabStatus, labStatus } from "./status.ts";
 import type { Bandwidth, PortMapping } from "./topology/capabilities.ts";
 import { checkPartName } from "./topology/names.ts";
-import { readTopology, topologyText } from "./topology/saved.ts";
+import { type PlainStation, readTopology, topologyText } from "./topology/saved.ts";
 import { checkNamespace, parseTopology, type Topology } from "./topology/topology.ts";
 import type { LabPlaces } from "./world/places.ts";
 
@@ -95,23 +95,22 @@ export class Lab {
     return withLock(this.#places, () => clearLab(this.#places));
   }
 
-  /** Adds a node, on the datastore node's segment and with its gateway unless told otherwise; it joins by itself. */
+  /** Adds a node, on the datastore node's segment and with its gateways unless told otherwise; it joins by itself. */
   addNodeNamed(
     name: string,
-    { address, segment, gateway }: { readonly address: string; readonly segment?: string; readonly gateway?: string },
+    told: Omit<PlainStation, "name" | "segment"> & { readonly segment?: string },
   ): Promise<void> {
     return withLock(this.#places, async () => {
       const topology = this.topology();
       this.#mustBeFree(topology, checkPartName(name));
-      const model = findNode(topology, topology.datastore);
-      const via = gateway ?? (model.gateway === undefined ? undefined : formatAddress(model.gateway));
-      const plain = {
+      const { segment, gateway, gateway6 } = findNode(topology, topology.datastore);
+      await addNode(this.#options, topology, {
         name,
-        address,
-        segment: segment ?? model.segment,
-        ...(via === undefined ? {} : { gateway: via }),
-      };
-      await addNode(this.#options, topology, plain);
+        segment,
+        ...(gateway === undefined ? {} : { gateway: formatAddress(gateway) }),
+        ...(gateway6 === undefined || told.address6 === undefined ? {} : { gateway6: formatAddress(gateway6) }),
+        ...told,
+      });
     });
   }
 

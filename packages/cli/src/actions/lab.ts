@@ -71,11 +71,13 @@ export async function exec(
 }
 
 export async function addNode(surroundings: Surroundings, node: string, options: AddNodeOptions): Promise<void> {
-  const { address, segment, gateway } = options;
+  const { address, segment, gateway, address6, gateway6 } = options;
   await theLab(surroundings, options).addNodeNamed(node, {
     address,
     ...(segment === undefined ? {} : { segment }),
     ...(gateway === undefined ? {} : { gateway }),
+    ...(address6 === undefined ? {} : { address6 }),
+    ...(gateway6 === undefined ? {} : { gateway6 }),
   });
   surroundings.print(`Node ${node} has joined.\n`);
 }

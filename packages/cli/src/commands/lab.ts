@@ -26,6 +26,8 @@ export interface AddNodeOptions extends LabOptions {
   readonly address: string;
   readonly segment?: string;
   readonly gateway?: string;
+  readonly address6?: string;
+  readonly gateway6?: string;
 }
 
 const load = () => import("../actions/lab.ts");
@@ -171,6 +173,8 @@ function addNodes(lab: Command, surroundings: Surroundings): void {
     .requiredOption("--address <address/length>", "its address on the segment")
     .option("--segment <segment>", "the segment (default: that of the node with the datastore)")
     .option("--gateway <address>", "its default route (default: that of the node with the datastore)")
+    .option("--address6 <address/length>", "its IPv6 address, for a dual-stack node")
+    .option("--gateway6 <address>", "its IPv6 default route (default: that of the node with the datastore)")
     .action(async (name: string, options: AddNodeOptions) => (await load()).addNode(surroundings, name, options));
   withExamples(add, [["lab node add node3 --address 192.168.0.83/24", "a fourth node on the segment"]]);
   const remove = named(node.command("rm"))

@@ -9,7 +9,7 @@ import {
   withNetns,
 } from "@ocicat/linux";
 import { type Address, parsePrefix } from "@ocicat/net";
-import type { InterfaceAddress, LabPlug, LabStation, Topology } from "../topology/topology.ts";
+import type { InterfaceAddress, LabPlug, LabRouter, LabStation, Topology } from "../topology/topology.ts";
 import { BRIDGE, type LabPlaces } from "./places.ts";
 
 const MAIN_TABLE = 254;
@@ -125,10 +125,12 @@ export function portName(station: string, interfaceName: string): string {
 }
 
 /** Lets a station forward, as a router does. */
-export function makeRouter(places: LabPlaces, name: string): void {
+export function makeRouter(places: LabPlaces, { name, interfaces }: LabRouter): void {
   inNamespace(places, name, (kernel) => {
     kernel.writeSysctl("net/ipv4/ip_forward", "1");
-    kernel.writeSysctl("net/ipv6/conf/all/forwarding", "1");
+    // Not on a kernel without IPv6.
+    if (interfaces.some((port) => port.interface6 !== undefined))
+      kernel.writeSysctl("net/ipv6/conf/all/forwarding", "1");
   });
 }
 
