@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually, TestLab } from "./lab.ts";
@@ -73,7 +73,29 @@ export class ModeLab extends TestLab {
       .replace(/ipipMode: \w+/, `ipipMode: ${ipip}`)
       .replace(/vxlanMode: \w+/, `vxlanMode: ${vxlan}`);
     writeFileSync(file, text);
-    return this.ocicat("apply", "-f", file).stdout;
+    const { stdout } = this.ocicat("apply", "-f", file);
+    rmSync(file);
+    return stdout;
+  }
+
+  /** Restarts the agents with another interval of full comparison. */
+  async refreshing(seconds: number): Promise<void> {
+    const file = join(tmpdir(), `${this.name}-felix.yaml`);
+    const spec = { routeRefreshInterval: `${seconds}s`, nftablesRefreshInterval: `${seconds}s` };
+    const resource = {
+      apiVersion: "projectcalico.org/v3",
+      kind: "FelixConfiguration",
+      metadata: { name: "default" },
+      spec,
+    };
+    writeFileSync(file, JSON.stringify(resource));
+    const { code, stderr } = this.ocicat("apply", "-f", file);
+    rmSync(file);
+    if (code !== 0) throw new Error(stderr);
+    for (const name of NODES) {
+      await this.lab.kill(`agent-${name}`);
+      await this.lab.restartAgent(name);
+    }
   }
 
   node(name: string): NodeResource {

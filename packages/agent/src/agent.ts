@@ -247,8 +247,8 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   // The guard stands before the first route leads anywhere.
   rules.start();
   tunnels.adopt();
-  vteps.start();
   engine.start();
+  vteps.start();
   rules.flush();
   routes.start();
   // Nothing to wait for: what an earlier run left and nobody wants may go.

@@ -1,5 +1,5 @@
 import { type Clock, DeltaTracker, type Logger, type Scope, type Timer } from "@ocicat/kit";
-import type { ForwardingEntry, Kernel, KernelOperation, Link, Neighbour } from "@ocicat/linux/kernel";
+import type { ForwardingEntry, Kernel, KernelEvent, KernelOperation, Link, Neighbour } from "@ocicat/linux/kernel";
 import { type Address, compareAddresses, formatAddress } from "@ocicat/net";
 import { TUNNELS, type TunnelKind, type Vtep } from "@ocicat/routing";
 
@@ -45,11 +45,7 @@ export class VtepReconciler {
 
   constructor(options: VtepReconcilerOptions) {
     this.#options = options;
-    const monitor = options.kernel.monitor(["link", "neighbour"], (events) => {
-      if (events.some((event) => event.type === "resync" || ("link" in event && this.#isDevice(event.link))))
-        this.resync();
-      else if (events.some((event) => event.type === "neighbour.gone" && this.#isOurs(event.neighbour))) this.resync();
-    });
+    const monitor = options.kernel.monitor(["link", "neighbour"], (events) => this.#onEvents(events));
     options.scope.add("vtep monitor", () => {
       monitor.close();
       this.#retry?.cancel();
@@ -147,6 +143,24 @@ export class VtepReconciler {
     return !failed && due.length > SLICE;
   }
 
+  #onEvents(events: readonly KernelEvent[]): void {
+    if (!this.#started) return;
+    if (events.some((event) => event.type === "resync" || ("link" in event && isDevice(event.link)))) {
+      this.resync();
+      return;
+    }
+    const devices = new Set(this.#devices.values());
+    for (const event of events) {
+      if (!("neighbour" in event) || !devices.has(event.neighbour.linkIndex)) continue;
+      const { neighbour } = event;
+      const key = neighbourKey(neighbour);
+      // One that is flushed is told as failed first.
+      if (event.type === "neighbour.gone" || (neighbour.state & PERMANENT) === 0) this.#delta.deleteActual(key);
+      else this.#delta.setActual(key, { table: "neighbour", neighbour });
+    }
+    this.#schedule();
+  }
+
   #want(vtep: Vtep, isWanted: boolean): void {
     const linkIndex = this.#devices.get(vtep.tunnel);
     // The device comes first; its link event brings everything here again.
@@ -155,10 +169,6 @@ export class VtepReconciler {
       if (isWanted) this.#delta.setDesired(key, entry);
       else this.#delta.deleteDesired(key);
     }
-  }
-
-  #isDevice(link: Link): boolean {
-    return Object.values(TUNNELS).some(({ device }) => device === link.name);
   }
 
   #isOurs({ linkIndex, state }: Neighbour): boolean {
@@ -177,6 +187,10 @@ export class VtepReconciler {
       this.#armRefresh();
     });
   }
+}
+
+function isDevice(link: Link): boolean {
+  return Object.values(TUNNELS).some(({ device }) => device === link.name);
 }
 
 function entriesOf(vtep: Vtep, linkIndex: number): readonly (readonly [string, Entry])[] {
