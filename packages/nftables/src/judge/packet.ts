@@ -16,8 +16,8 @@ export interface PacketFacts {
   readonly state?: number | undefined;
 }
 
-/** `none`: the packet has no such field, and whatever looks at it does not match. */
-export type FieldValue = string | number | Address | "none" | undefined;
+/** The text "none": the packet has no such field, and whatever looks at it does not match. */
+export type FieldValue = string | number | Address | undefined;
 
 /** NFPROTO_*. */
 const NFPROTO = { 4: 2, 6: 10 } as const;
