@@ -105,6 +105,7 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         api: "resources, columns",
         datastore: "the connection",
         client: "reading and writing resources",
+        routing: "what a change of a pool would do",
         ipam: "ipam show",
         agent: "the agent command and its socket",
         doctor: "findings, and the list of checks",

@@ -7,6 +7,7 @@ import { addGet } from "./commands/get.ts";
 import { addIpam } from "./commands/ipam.ts";
 import { addLab } from "./commands/lab.ts";
 import { addNode } from "./commands/node.ts";
+import { addPool } from "./commands/pool.ts";
 import { addRoutes } from "./commands/routes.ts";
 import { addVersion } from "./commands/version.ts";
 import { addWriters } from "./commands/write.ts";
@@ -30,6 +31,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addDelete(program, surroundings);
   addNode(program, surroundings);
   addIpam(program, surroundings);
+  addPool(program, surroundings);
   addRoutes(program, surroundings);
   addDoctor(program, surroundings);
   addLab(program, surroundings);

@@ -43,6 +43,22 @@ export function readPeers(body: unknown): readonly Peer[] {
   });
 }
 
+/** Interfaces of a node's own addresses, by family, as an agent reports them at /node. */
+export interface OwnInterfaces {
+  readonly node: string;
+  readonly 4: string | undefined;
+  readonly 6: string | undefined;
+}
+
+export function readOwnInterfaces(body: unknown): OwnInterfaces {
+  const field = fieldsOf(body, "/node");
+  const of = (family: string) => {
+    const own = field(family);
+    return own === undefined ? undefined : texts(own, "/node")("interface");
+  };
+  return { node: texts(body, "/node")("name"), 4: of("ipv4"), 6: of("ipv6") };
+}
+
 export function readConsequences(body: unknown): readonly Consequence[] {
   return list(body, "/consequences").map((entry) => {
     const field = texts(entry, "/consequences");

@@ -38,6 +38,13 @@ export async function askAgents<T>(
   return answers;
 }
 
+/** What agents in reach answer, for what is good to know and not needed: of those that do not, nothing is said. */
+export async function tryAgents<T>(surroundings: Surroundings, path: string, read: Reader<T>): Promise<readonly T[]> {
+  const ask = async ({ socket }: LabAgent) => read(await askAgent(socket, path));
+  const outcomes = await Promise.allSettled(inReach(surroundings).map(ask));
+  return outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+}
+
 /** Asks one agent: the one of `node` in the lab; without one this host's, or where none runs here the lab's first. */
 export async function askOneAgent<T>(
   surroundings: Surroundings,
@@ -54,11 +61,14 @@ export async function askOneAgent<T>(
   return { node: agent.name, body: read(await askAgent(agent.socket, path)) };
 }
 
-function agentsInReach(surroundings: Surroundings, node: string | undefined): readonly LabAgent[] {
-  const { env, places, lab } = surroundings;
+/** This host's agent; where none runs here, the lab's. */
+function inReach({ env, places, lab }: Surroundings): readonly LabAgent[] {
   const own = env.OCICAT_AGENT_SOCKET || places.agentSocket;
-  if (node === undefined && existsSync(own)) return [{ name: "this one", socket: own }];
-  const agents = lab.agents();
+  return existsSync(own) ? [{ name: "this one", socket: own }] : lab.agents();
+}
+
+function agentsInReach(surroundings: Surroundings, node: string | undefined): readonly LabAgent[] {
+  const agents = node === undefined ? inReach(surroundings) : surroundings.lab.agents();
   const wanted = agents.filter((agent) => node === undefined || agent.name === node);
   if (wanted.length === 0) throw noAgent(node, agents);
   return wanted;
