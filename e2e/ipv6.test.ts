@@ -263,6 +263,18 @@ describe("ADD", () => {
     expect(await held()).toEqual(nothing);
   });
 
+  it("refuses a pod an MTU that IPv6 cannot have, and says so", async () => {
+    const before = [await held(), await cali()];
+    const netns = await node1.namespace();
+    const small = { containerId: "small", netns, args: "K8S_POD_NAMESPACE=default;K8S_POD_NAME=small" };
+    const conf = { ...CONF, mtu: 1279, ipam: { type: "ocicat-ipam", assign_ipv6: "true" } };
+    const refused = await node1.exec("ADD", small, conf);
+    expect(refused.stdout).toMatch(/MTU of 1279 is too small.*1280/);
+    expect((await node1.exec("ADD", small, { ...conf, mtu: 1280 })).code).toBe(0);
+    expect((await node1.exec("DEL", small, conf)).code).toBe(0);
+    expect([await held(), await cali()]).toEqual(before);
+  });
+
   it("gives IPv4 alone where that is asked for, and IPv6 alone", async () => {
     for (const [families, count] of [
       [{ assign_ipv4: "true", assign_ipv6: "false" }, 4],

@@ -40,6 +40,7 @@ describe("an agent whose address cannot be found", () => {
     ],
     [{ IP: "192.168.0.99" }, /192\.168\.0\.99 is on no interface of this node.*ens33 192\.168\.0\.81\/24/],
     [{ IP: "none" }, /IP and IP6 are both none/],
+    [{}, /its address ens33 192\.168\.0\.81\/24 is node node1's already.*ocicat delete node node1/],
     [{ IP_AUTODETECTION_METHOD: "nearest" }, /there is no method "nearest"; use one of first-found/],
   ] as const)("%j ends, and says what was looked at", async (variables, said) => {
     const places = ["/tmp/oct-other.sock", "/tmp/oct-other-cni.sock", "/tmp/oct-other-name"] as const;

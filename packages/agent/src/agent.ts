@@ -88,11 +88,13 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   forwardIpv4(kernel);
 
   const progress = new Progress();
+  // Pods' gateway of IPv4; that of IPv6 is on the cable itself.
+  const gatewayProblem = () => (options.ip.kind === "none" ? undefined : missingGatewayRoute(kernel, options.nodeName));
   const conditions: Conditions = {
     datastore: () => progress.waitingFor,
-    gateway: () => missingGatewayRoute(kernel, options.nodeName),
+    gateway: gatewayProblem,
   };
-  const noGateway = missingGatewayRoute(kernel, options.nodeName);
+  const noGateway = gatewayProblem();
   if (noGateway !== undefined) logger.warning(noGateway);
   await serveLocally(
     { host: options.healthHost, port: options.healthPort },

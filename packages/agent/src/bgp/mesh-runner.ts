@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   type BestChange,
   type BestRoute,
@@ -9,12 +8,11 @@ import {
   type Transport,
 } from "@ocicat/bgp";
 import { type Clock, type Logger, OcicatError, type Random, toError } from "@ocicat/kit";
-import { compareAddresses, formatAddress, type Ipv4, ipv4, type Prefix } from "@ocicat/net";
+import { compareAddresses, formatAddress, type Ipv4, type Prefix } from "@ocicat/net";
 import {
   type Announcement,
   type LearnedRow,
   meshPeers,
-  type NodeRow,
   type PeerNode,
   type PeerRow,
   peerSessions,
@@ -22,6 +20,7 @@ import {
 } from "@ocicat/routing";
 import type { BgpSettingsRow } from "../tables/bgp-rows.ts";
 import { announce, originated } from "./mesh.ts";
+import { routerIdOf } from "./router-id.ts";
 import { describeSession, refusedReport, type Session, sessionReport, sessionsOf } from "./sessions.ts";
 
 export interface MeshRunnerOptions {
@@ -204,16 +203,4 @@ export class MeshRunner {
       );
     });
   }
-}
-
-/**
- * The BGP identifier: the node's IPv4 address, as with Calico; a node of IPv6 alone has one made from its name, as Calico's
- * CALICO_ROUTER_ID=hash does (the first four bytes of the SHA-256; the first below 224, where addresses are unicast).
- */
-function routerIdOf(self: NodeRow): Ipv4 {
-  const own = self.ipv4?.address;
-  if (typeof own === "number") return own;
-  const [first = 0, ...rest] = createHash("sha256").update(self.name).digest().subarray(0, 4);
-  const value = [first > 223 ? first - 32 : first, ...rest].reduce((value, byte) => value * 256 + byte, 0);
-  return ipv4(value);
 }

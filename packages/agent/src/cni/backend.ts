@@ -62,6 +62,7 @@ async function add(context: BackendContext, request: AddRequest): Promise<AddRes
   const present = context.endpoints.find(endpoint, request.containerId);
   const podMac = present?.mac === undefined ? randomMac() : parseMac(present.mac);
   const ipv6 = wantsIpv6(request);
+  if (ipv6 && mtu < MIN_IPV6_MTU) throw tooSmall(mtu);
   const cable = { hostInterface: endpoint.hostInterface, podInterface: ifname, podMac, mtu, ipv6 };
 
   const whole = present === undefined ? undefined : wholeLink(context, pod, ifname, present);
@@ -87,6 +88,18 @@ async function add(context: BackendContext, request: AddRequest): Promise<AddRes
     await undo(context, request, claiming);
     throw error;
   }
+}
+
+/** RFC 8200 §5. The kernel switches IPv6 off on a link with less, and then refuses the address with no word on why. */
+const MIN_IPV6_MTU = 1280;
+
+function tooSmall(mtu: number): CniError {
+  return new CniError(CniCode.invalidConfig, {
+    code: "CNI_MTU",
+    what: `an MTU of ${mtu} is too small for a pod with an IPv6 address`,
+    why: `IPv6 needs ${MIN_IPV6_MTU}`,
+    fix: "set mtu in the network configuration, or assign_ipv6 to false there",
+  });
 }
 
 /** What will be claimed is not known yet when the cable is laid, but its families are. */

@@ -13,10 +13,10 @@ import {
   toError,
 } from "@ocicat/kit";
 import type { Kernel, KernelEvent } from "@ocicat/linux/kernel";
-import { type Address, type Family, formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
+import { type Address, type Family, familyOf, formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
 import { RouteProtocol } from "@ocicat/routing";
 import { findNodeAddress } from "./address.ts";
-import { ambiguity, type Detected, formatCandidate } from "./detection.ts";
+import { ambiguity, type Candidate, type Detected, formatCandidate } from "./detection.ts";
 import type { AddressSource } from "./detection-method.ts";
 import { registerNode } from "./register.ts";
 
@@ -128,17 +128,19 @@ export class OwnAddresses {
   async #review(): Promise<void> {
     const present = await this.#options.client.find(node, this.#options.nodeName);
     const problems: string[] = [];
-    const keep = (kept: Detected | undefined) => (error: unknown) => {
-      if (!isOcicatError(error) || error.code !== "NODE_ADDRESS") throw error;
-      problems.push(error.message);
-      return kept;
-    };
+    const keep =
+      <T>(kept: T) =>
+      (error: unknown) => {
+        if (!isOcicatError(error) || error.code !== "NODE_ADDRESS") throw error;
+        problems.push(error.message);
+        return kept;
+      };
     const [ipv4, ipv6] = await Promise.all([
       this.#find(4, present).catch(keep(this.#found.ipv4)),
       this.#find(6, present).catch(keep(this.#found.ipv6)),
     ]);
+    await this.#take(present, { ipv4, ipv6 }).catch(keep(undefined));
     this.#tell(problems.join("; "));
-    await this.#take(present, { ipv4, ipv6 });
   }
 
   #find(family: Family, present: Node | undefined): Promise<Detected | undefined> {
@@ -151,6 +153,7 @@ export class OwnAddresses {
 
   async #take(present: Node | undefined, found: Found): Promise<void> {
     const { client, nodeName, logger } = this.#options;
+    await this.#mustBeFree(present, found);
     await registerNode(client, nodeName, present, { ipv4: found.ipv4?.chosen, ipv6: found.ipv6?.chosen });
     const before = this.#found;
     this.#found = found;
@@ -158,6 +161,21 @@ export class OwnAddresses {
       const [from, to] = [before[family]?.chosen, found[family]?.chosen];
       if (to === undefined || from === undefined || formatCandidate(from) === formatCandidate(to)) continue;
       logger.warning("own address changed", { from: formatCandidate(from), to: formatCandidate(to) });
+    }
+  }
+
+  /** Two nodes with one address would lose each other's packets: seen where all machines have one and the same NAT'ed one. */
+  async #mustBeFree(present: Node | undefined, { ipv4, ipv6 }: Found): Promise<void> {
+    const { client, nodeName } = this.#options;
+    const fresh = [ipv4, ipv6].flatMap((detected, index) => {
+      const held = heldBy(present, index === 0 ? 4 : 6);
+      return detected === undefined || detected.chosen.address === held ? [] : [detected.chosen];
+    });
+    if (fresh.length === 0) return;
+    for (const other of (await client.list(node)).items) {
+      if (other.metadata.name === nodeName) continue;
+      const taken = fresh.find(({ address }) => address === heldBy(other, familyOf(address)));
+      if (taken !== undefined) throw addressTaken(nodeName, taken, other.metadata.name);
     }
   }
 
@@ -204,6 +222,17 @@ function heldBy(present: Node | undefined, family: Family): Address | undefined 
 
 function addressOf(text: string): Address {
   return parseAddress(text.split("/")[0] ?? "");
+}
+
+function addressTaken(nodeName: string, taken: Candidate, other: string): OcicatError {
+  const family = familyOf(taken.address) === 4 ? "IP" : "IP6";
+  return new OcicatError({
+    code: "NODE_ADDRESS",
+    where: `node ${nodeName}`,
+    what: `its address ${formatCandidate(taken)} is node ${other}'s already`,
+    why: "the detection took an interface that is the same on all machines, or this machine was another node before",
+    fix: `set ${family}_AUTODETECTION_METHOD, or ocicat delete node ${other} if there is no such node any more`,
+  });
 }
 
 function without(nodeName: string): OcicatError {
