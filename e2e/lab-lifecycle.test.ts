@@ -269,8 +269,8 @@ describe("two labs on one machine", () => {
 
 describe("a name or place that is none", () => {
   it.each<[string, readonly string[], RegExp]>([
-    ["a lab above its directory, to make", ["up", "--name", "../etc"], /"\.\.\/etc" is not a name; use up to 32/],
-    ["a lab above its directory, to remove", ["down", "--name", ".."], /"\.\." is not a name; use up to 32/],
+    ["a lab above its directory, to make", ["up", "--name", "../etc"], /"\.\.\/etc" is not a lab's name; use up to 32/],
+    ["a lab above its directory, to remove", ["down", "--name", ".."], /"\.\." is not a lab's name; use up to 32/],
     ["a lab that is not up", ["status", "--name", "nope"], /no lab "nope" runs on this machine; start one/],
     ["a pod where no lab is", ["run", "web"], /no lab "ocicat" runs on this machine/],
     ["a topology that is not there", ["up", "-f", "/nowhere.yaml"], /\/nowhere\.yaml: cannot be read \(ENOENT/],
@@ -285,7 +285,7 @@ describe("a name or place that is none", () => {
     await lab("up", "-f", small);
     const before = await machine.snapshot();
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
-      [["run", "Bad_Name"], /"Bad_Name" is not a name; use up to 32/],
+      [["run", "Bad_Name"], /"Bad_Name" is not a name; use up to 63/],
       [["run", "node1"], /there is a "node1" already/],
       [["run", "pod1"], /there is a "pod1" already/],
       [["run", "web", "--node", "node9"], /there is no node node9; use one of node1, node2/],
