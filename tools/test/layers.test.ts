@@ -60,7 +60,7 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
     },
     doctor: {
       pure: true,
-      imports: { net: "addresses", kit: "errors", nftables: "what a ruleset does to a packet" },
+      imports: { net: "addresses", kit: "errors", nftables: "what a ruleset does to a packet", routing: "tunnels" },
     },
     cni: {
       pure: false,

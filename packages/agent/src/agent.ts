@@ -124,6 +124,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     node: options.nodeName,
     kernel,
     clock,
+    random,
     store,
     client,
     interfacePrefix: () => readFelix(tables, options.nodeName, silentLogger).interfacePrefix,

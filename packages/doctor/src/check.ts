@@ -42,7 +42,7 @@ export function check<const K extends FactName>({ code, severity, looksFor, need
   });
 }
 
-function completed({ where, what, why, mend, mendOn, sure = "certain" }: Found, node: string) {
+function completed({ where, what, why, mend, mendOn, sure = "certain", about }: Found, node: string) {
   const on = mendOn === "anywhere" ? undefined : (mendOn?.node ?? node);
-  return { where, what, why, mend: { command: mend, node: on }, sure };
+  return { where, what, why, mend: { command: mend, node: on }, sure, ...(about === undefined ? {} : { about }) };
 }

@@ -1,4 +1,5 @@
-import type { Address, Family, Prefix } from "@ocicat/net";
+import type { Address, Prefix } from "@ocicat/net";
+import { type Backend, TUNNEL_KINDS, TUNNELS, type TunnelKind } from "@ocicat/routing";
 
 /** Facts that were looked for: there, or why they are not. */
 export type Looked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
@@ -8,6 +9,8 @@ export interface Facts {
   readonly host: HostFacts;
   readonly cluster: ClusterFacts;
   readonly agent: AgentFacts;
+  /** What the other nodes answered. */
+  readonly peers: readonly PeerFact[];
 }
 
 export type FactName = keyof Facts;
@@ -82,6 +85,12 @@ export interface ClusterFacts {
   readonly nodes: readonly ClusterNode[];
   /** Claims on blocks, of all nodes. */
   readonly affinities: readonly { readonly node: string; readonly block: Prefix }[];
+  /** FelixConfigurations that say a tunnel's MTU, and by which field. */
+  readonly tunnelMtus: readonly {
+    readonly configuration: string;
+    readonly tunnel: TunnelName;
+    readonly field: string;
+  }[];
   readonly bgpPort: number;
   /** Stored values that cannot be read. */
   readonly unreadable: readonly {
@@ -104,7 +113,7 @@ export interface ClusterNode {
   readonly name: string;
   readonly ipv4: NodeAddressFact | undefined;
   readonly ipv6: NodeAddressFact | undefined;
-  readonly backend: "bird" | "vxlan" | "none";
+  readonly backend: Backend;
   /** Addresses of its tunnels' own ends, published once they work. */
   readonly tunnels: { readonly [K in TunnelName]: Address | undefined };
   /** By which tunnels it says it sends; undefined if it says nothing of it. */
@@ -144,18 +153,13 @@ export interface SessionFact {
   readonly info: string;
 }
 
-/** Tunnel devices, by Calico's names. */
-export const TUNNELS = {
-  ipip: { device: "tunl0", overhead: 20, family: 4, carrier: "IP protocol 4" },
-  vxlan: { device: "vxlan.calico", overhead: 50, family: 4, carrier: "UDP port 4789" },
-  vxlan6: { device: "vxlan-v6.calico", overhead: 70, family: 6, carrier: "UDP port 4789 over IPv6" },
-} as const satisfies Readonly<
-  Record<
-    string,
-    { readonly device: string; readonly overhead: number; readonly family: Family; readonly carrier: string }
-  >
->;
-export type TunnelName = keyof typeof TUNNELS;
+/** What a tunnel's packets are on the wire: what a firewall between must let by. */
+export const CARRIERS: Readonly<Record<TunnelName, string>> = {
+  ipip: "IP protocol 4",
+  vxlan: "UDP port 4789",
+  vxlan6: "UDP port 4789 over IPv6",
+};
+export type TunnelName = TunnelKind;
 
 /** The tunnel that a pool's packets may take; undefined: none. */
 export function tunnelOf(pool: PoolFact): TunnelName | undefined {
@@ -174,10 +178,8 @@ export function linkOf(host: HostFacts, index: number): LinkFact | undefined {
 
 /** Tunnel devices that are up on the node. */
 export function tunnelsUp(host: HostFacts): readonly TunnelName[] {
-  return TUNNEL_NAMES.filter((name) => linkNamed(host, TUNNELS[name].device)?.up === true);
+  return TUNNEL_KINDS.filter((name) => linkNamed(host, TUNNELS[name].device)?.up === true);
 }
-
-export const TUNNEL_NAMES: readonly TunnelName[] = ["ipip", "vxlan", "vxlan6"];
 
 /** Interfaces of pods. */
 export function podLinks(host: HostFacts): readonly LinkFact[] {
@@ -224,4 +226,46 @@ export function withMode({ name, ipipMode, vxlanMode }: PoolFact, mode: Encapsul
     `s/vxlanMode: ${vxlanMode}/vxlanMode: ${mode}/`,
   ];
   return `ocicat get ippool ${name} -o yaml | sed '${edits.join("; ")}' | ocicat apply -f -`;
+}
+
+/** What came back to a question over the network. */
+export type Answer =
+  | { readonly came: "answer" }
+  /** A reset: the peer is there, and nothing listens. */
+  | { readonly came: "reset" }
+  /** By ICMP, or from this host's own kernel: errno's name. */
+  | { readonly came: "refusal"; readonly errno: string }
+  | { readonly came: "nothing" };
+
+/** What another node answered to. */
+export interface PeerFact {
+  readonly node: string;
+  readonly address: Address;
+  /** ICMP echo, to the node's address. */
+  readonly echo: Answer;
+  /** The same, as large as packets between the nodes' pods get, with the bit against fragments; `passes` is how large they may be. */
+  readonly full: { readonly bytes: number; readonly answer: Answer; readonly passes: number } | undefined;
+  /** The first segment of a TCP connection to BGP's port; undefined where there is to be no session. */
+  readonly bgp: { readonly port: number; readonly state: string; readonly answer: Answer } | undefined;
+  /** ICMP echo through each tunnel that routes to this node lead through, to the tunnel's other end. */
+  readonly tunnels: readonly { readonly name: TunnelName; readonly answer: Answer }[];
+}
+
+/** Whether the node is there at all, by whatever it answered to. A reset is an answer, too. */
+export function isReached({ echo, full, bgp, tunnels }: PeerFact): boolean {
+  const answers = [echo, full?.answer, bgp?.answer, ...tunnels.map(({ answer }) => answer)];
+  return answers.some((answer) => answer?.came === "answer" || answer?.came === "reset");
+}
+
+export function describeAnswer(answer: Answer): string {
+  switch (answer.came) {
+    case "answer":
+      return "answered";
+    case "reset":
+      return "reset: nothing listens there, or a rule refuses it";
+    case "refusal":
+      return `refused (${answer.errno})`;
+    case "nothing":
+      return "no answer";
+  }
 }

@@ -14,6 +14,16 @@ export interface Mend {
   readonly node: string | undefined;
 }
 
+/** What is about the same traffic may have the same cause. */
+export interface About {
+  readonly traffic: Traffic;
+  /** The other node, where it is about one. */
+  readonly peer?: string | undefined;
+}
+
+/** Kinds of packets that nodes must let by: BGP, tunnels' outer packets, and pods' own, forwarded. */
+export type Traffic = "bgp" | "vxlan" | "ipip" | "pods";
+
 /** Something that is wrong. */
 export interface Finding {
   /** Stable, upper snake case. */
@@ -28,6 +38,7 @@ export interface Finding {
   readonly why: string;
   readonly mend: Mend;
   readonly sure: Sureness;
+  readonly about?: About | undefined;
 }
 
 /** What a check says; who it is that says so is added. */
@@ -39,4 +50,5 @@ export interface Found {
   readonly mend: string;
   readonly mendOn?: "anywhere" | { readonly node: string };
   readonly sure?: Sureness;
+  readonly about?: About;
 }

@@ -21,6 +21,8 @@ const withNodes = (...nodes: ReturnType<typeof clusterNode>[]) => ({ cluster: { 
 const other = clusterNode("node2", "192.168.0.82/24");
 const own = (more: Parameters<typeof clusterNode>[2]) => clusterNode(NODE, "192.168.0.81/24", more);
 
+const nothing = { came: "nothing" } as const;
+
 /** By code: what is wrong, and what is said of it. */
 const CASES: Readonly<Record<string, readonly Case[]>> = {
   AGENT_AWAY: [
@@ -133,12 +135,69 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       on: "node2",
     },
   ],
+  NODE_UNREACHABLE: [
+    {
+      what: "a node answers to nothing",
+      facts: facts({
+        peer: {
+          echo: nothing,
+          full: { bytes: 1500, answer: nothing, passes: 0 },
+          bgp: { port: 179, state: "Active", answer: { came: "refusal", errno: "EHOSTUNREACH" } },
+          tunnels: [{ name: "vxlan", answer: nothing }],
+        },
+      }),
+      where: "node2 (192.168.0.82)",
+      mend: "ocicat doctor",
+      on: "node2",
+    },
+  ],
+  BGP_BLOCKED: [
+    {
+      what: "the port does not answer",
+      facts: facts({ peer: { bgp: { port: 179, state: "Established", answer: nothing } } }),
+      where: "TCP port 179 of node2 (192.168.0.82)",
+      mend: "ocicat doctor",
+      on: "node2",
+    },
+    {
+      what: "nothing listens",
+      facts: facts({ peer: { bgp: { port: 1179, state: "Active", answer: { came: "reset" } } } }),
+      where: "TCP port 1179 of node2 (192.168.0.82)",
+      mend: "ocicat doctor",
+      on: "node2",
+    },
+  ],
+  TUNNEL_BLOCKED: [
+    {
+      what: "the tunnel is blocked, ICMP filtered, BGP answers",
+      facts: facts({ peer: { echo: nothing, tunnels: [{ name: "vxlan", answer: nothing }] } }),
+      where: "vxlan.calico to node2 (192.168.0.82)",
+      mend: "ocicat doctor",
+      on: "node2",
+    },
+  ],
+  MTU_PATH: [
+    {
+      what: "a link between is smaller",
+      facts: facts({ peer: { full: { bytes: 1500, answer: { came: "refusal", errno: "EMSGSIZE" }, passes: 1400 } } }),
+      where: "the way to node2 (192.168.0.82)",
+      mend: "ip link set ens33 mtu 1400",
+    },
+  ],
   ADDRESS_GONE: [
     {
       what: "the address is on no interface",
       facts: facts(withNodes(clusterNode(NODE, "192.168.0.99/24"), other)),
       where: "Node node1",
       mend: "ip address add 192.168.0.99/24 dev ens33",
+    },
+  ],
+  LINK_DOWN: [
+    {
+      what: "the underlay is down",
+      facts: facts(withLink(link(2, "ens33", { up: false }))),
+      where: "interface ens33",
+      mend: "ip link set ens33 up",
     },
   ],
   ADDRESS_ON_BRIDGE: [
@@ -250,6 +309,16 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       facts: facts(withLink(link(3, "vxlan.calico", { kind: "vxlan", mtu: 1500 }))),
       where: "interface vxlan.calico",
       mend: "ip link set vxlan.calico mtu 1450",
+    },
+    {
+      what: "a setting says the tunnel's MTU",
+      facts: facts({
+        ...withLink(link(3, "vxlan.calico", { kind: "vxlan", mtu: 1500 })),
+        cluster: { tunnelMtus: [{ configuration: "default", tunnel: "vxlan", field: "vxlanMTU" }] },
+      }),
+      where: "interface vxlan.calico",
+      mend: "ocicat get felixconfiguration default -o yaml | sed '/vxlanMTU:/d' | ocicat apply -f -",
+      on: undefined,
     },
   ],
   MTU_POD: [
@@ -371,10 +440,10 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       mend: "ip route delete 10.244.77.0/24 via 192.168.0.1 dev ens33 proto static",
     },
     {
-      what: "Felix left a route",
-      facts: facts(withRoute(route("10.244.77.0/26", 0, { kind: "blackhole", protocol: 80, nextHops: [] }))),
+      what: "another network left a black hole",
+      facts: facts(withRoute(route("10.244.77.0/26", 0, { kind: "blackhole", protocol: 17, nextHops: [] }))),
       where: "route 10.244.77.0/26",
-      mend: "ip route delete blackhole 10.244.77.0/26 proto 80",
+      mend: "ip route delete blackhole 10.244.77.0/26 proto 17",
     },
     {
       what: "an interface has an address of a pool",
@@ -451,6 +520,7 @@ describe("a healthy node", () => {
         },
       }),
     ],
+    ["whose peers filter ICMP", facts({ peer: { echo: nothing, full: { bytes: 1500, answer: nothing, passes: 0 } } })],
     ["whose own subnet is a host's", facts(withNodes({ ...own({}), ipv4: at("192.168.0.81/32") }, other))],
   ])("%s has none either", (_what, given) => {
     expect(diagnose(given).findings).toEqual([]);

@@ -6,6 +6,7 @@ import type {
   HostFacts,
   LinkFact,
   NodeFacts,
+  PeerFact,
   RouteFact,
 } from "@ocicat/doctor";
 import { type Address, Prefix, parseAddress, parsePrefix } from "@ocicat/net";
@@ -96,6 +97,7 @@ export const CLUSTER: ClusterFacts = {
   pools: [POOL],
   nodes: [clusterNode(NODE, "192.168.0.81/24"), clusterNode("node2", "192.168.0.82/24")],
   affinities: [{ node: "node2", block: parsePrefix("10.244.2.0/26") }],
+  tunnelMtus: [],
   bgpPort: 179,
   unreadable: [],
 };
@@ -108,12 +110,26 @@ export const AGENT: AgentFacts = {
   sessions: [{ node: "node2", address: "192.168.0.82", state: "Established", info: "" }],
 };
 
+export const PEER: PeerFact = {
+  node: "node2",
+  address: parseAddress("192.168.0.82"),
+  echo: { came: "answer" },
+  full: { bytes: 1500, answer: { came: "answer" }, passes: 1500 },
+  bgp: { port: 179, state: "Established", answer: { came: "answer" } },
+  tunnels: [{ name: "vxlan", answer: { came: "answer" } }],
+};
+
+type Changes = { readonly [K in "host" | "cluster" | "agent"]?: Partial<Facts[K]> } & {
+  readonly peer?: Partial<PeerFact>;
+};
+
 /** The healthy node, but for what is said. */
-export function facts(changes: { readonly [K in keyof Facts]?: Partial<Facts[K]> } = {}): NodeFacts {
+export function facts(changes: Changes = {}): NodeFacts {
   return {
     node: NODE,
     host: { ok: true, value: { ...HOST, ...changes.host } },
     cluster: { ok: true, value: { ...CLUSTER, ...changes.cluster } },
     agent: { ok: true, value: { ...AGENT, ...changes.agent } },
+    peers: { ok: true, value: [{ ...PEER, ...changes.peer }] },
   };
 }

@@ -12,4 +12,5 @@ export { type OpenKernelOptions, openKernel } from "./host/kernel.ts";
 export * from "./kernel/index.ts";
 export * from "./namespace/index.ts";
 export { openPacketSender, type PacketSender, type PacketSenderOptions } from "./probe/sender.ts";
+export { openProbeSocket, type ProbeSocket, type ProbeSocketOptions } from "./probe/socket.ts";
 export type { FdWatch, WatchFd } from "./socket/fd-watcher.ts";

@@ -1,5 +1,7 @@
 import {
   bgpConfiguration,
+  type FelixConfiguration,
+  felixConfiguration,
   HOSTS_PREFIX,
   type IPPool,
   ippool,
@@ -12,15 +14,15 @@ import type { ResourceClient } from "@ocicat/client";
 import type { Datastore } from "@ocicat/datastore";
 import type { ClusterFacts, ClusterNode, NodeAddressFact, PoolFact } from "@ocicat/doctor";
 import { type Address, Prefix, parseAddress, parsePrefix } from "@ocicat/net";
+import { BACKENDS, TUNNEL_KINDS } from "@ocicat/routing";
+import { BACKEND, SENDS_BY } from "../tables/rows.ts";
 
 const BGP_PORT = 179;
-const BACKENDS = ["bird", "vxlan", "none"] as const;
-/** What a node says of itself beside Calico's fields. */
-const ANNOTATIONS = { backend: "ocicat.io/backend", sendsBy: "ocicat.io/sends-by" } as const;
 
 /** What the datastore holds, read anew: a table that a watch keeps would hide a datastore that is away. Throws DatastoreError. */
 export async function readCluster(store: Datastore, client: ResourceClient): Promise<ClusterFacts> {
-  const [pools, nodes, bgp, hosts] = await Promise.all([
+  const [felix, pools, nodes, bgp, hosts] = await Promise.all([
+    client.list(felixConfiguration),
     client.list(ippool),
     client.list(nodeKind),
     client.list(bgpConfiguration),
@@ -35,12 +37,15 @@ export async function readCluster(store: Datastore, client: ResourceClient): Pro
       if (parsed?.kind !== "affinity" || parsed.owner.type !== "host") return [];
       return [{ node: parsed.owner.name, block: parsed.prefix }];
     }),
+    tunnelMtus: felix.items.flatMap(tunnelMtus),
     bgpPort: settings?.listenPort ?? BGP_PORT,
-    unreadable: [...pools.unreadable, ...nodes.unreadable, ...bgp.unreadable].map(({ key, reason }) => ({
-      key,
-      resource: resourceAt(key),
-      reason,
-    })),
+    unreadable: [...felix.unreadable, ...pools.unreadable, ...nodes.unreadable, ...bgp.unreadable].map(
+      ({ key, reason }) => ({
+        key,
+        resource: resourceAt(key),
+        reason,
+      }),
+    ),
   };
 }
 
@@ -51,7 +56,7 @@ function poolFact({ metadata, spec }: IPPool): PoolFact {
 
 function nodeFact({ metadata, spec }: Node): ClusterNode {
   const { annotations = {} } = metadata;
-  const backend = BACKENDS.find((known) => known === annotations[ANNOTATIONS.backend]) ?? "bird";
+  const backend = BACKENDS.find((known) => known === annotations[BACKEND]) ?? "bird";
   const tunnels = {
     ipip: addressIn(spec.bgp?.ipv4IPIPTunnelAddr),
     vxlan: addressIn(spec.ipv4VXLANTunnelAddr),
@@ -63,7 +68,7 @@ function nodeFact({ metadata, spec }: Node): ClusterNode {
     ipv6: interfaceAddress(spec.bgp?.ipv6Address),
     backend,
     tunnels,
-    sendsBy: annotations[ANNOTATIONS.sendsBy]?.split(",").filter((name) => name !== ""),
+    sendsBy: annotations[SENDS_BY]?.split(",").filter((name) => name !== ""),
   };
 }
 
@@ -83,4 +88,13 @@ function resourceAt(key: string): string | undefined {
   return parsed?.namespace === undefined && parsed !== undefined
     ? `${parsed.kind.toLowerCase()} ${parsed.name}`
     : undefined;
+}
+
+const MTU_FIELDS = { ipip: "ipipMTU", vxlan: "vxlanMTU", vxlan6: "vxlanMTUV6" } as const;
+
+function tunnelMtus({ metadata: { name }, spec }: FelixConfiguration): ClusterFacts["tunnelMtus"] {
+  return TUNNEL_KINDS.flatMap((tunnel) => {
+    const field = MTU_FIELDS[tunnel];
+    return spec[field] ? [{ configuration: name, tunnel, field }] : [];
+  });
 }

@@ -1,10 +1,11 @@
 import type { ResourceClient } from "@ocicat/client";
 import type { Datastore } from "@ocicat/datastore";
 import { type AgentFacts, type Diagnosis, diagnose, type Looked } from "@ocicat/doctor";
-import { type Clock, isOcicatError, OcicatError, toError } from "@ocicat/kit";
+import { type Clock, isOcicatError, OcicatError, type Random, toError } from "@ocicat/kit";
 import type { Kernel } from "@ocicat/linux";
 import { readCluster } from "./cluster.ts";
 import { readHost } from "./host.ts";
+import { askPeers } from "./peers.ts";
 
 /** How long the datastore may take to answer, in milliseconds: a person waits. */
 const DATASTORE_MS = 5_000;
@@ -14,6 +15,7 @@ export interface Examination {
   readonly node: string;
   readonly kernel: Kernel;
   readonly clock: Clock;
+  readonly random: Random;
   readonly store: Datastore;
   readonly client: ResourceClient;
   /** FelixConfiguration's. */
@@ -30,7 +32,18 @@ export async function examine(examination: Examination): Promise<Diagnosis> {
   const cluster = await lookLater(() => within(clock, DATASTORE_MS, readCluster(store, client)));
   const bgpPort = cluster.ok ? cluster.value.bgpPort : BGP_PORT;
   const host = look(() => readHost(kernel, { interfacePrefix: interfacePrefix(), bgpPort, pods: examination.pods() }));
-  return diagnose({ node, host, cluster, agent: examination.agent() });
+  const agent = examination.agent();
+  const sessions = agent.ok ? agent.value.sessions : [];
+  const peers = await both(host, cluster, (hostFacts, clusterFacts) =>
+    askPeers({ node, host: hostFacts, cluster: clusterFacts, sessions }, examination),
+  );
+  return diagnose({ node, host, cluster, agent, peers });
+}
+
+async function both<A, B, T>(a: Looked<A>, b: Looked<B>, read: (a: A, b: B) => Promise<T>): Promise<Looked<T>> {
+  if (!a.ok) return a;
+  if (!b.ok) return b;
+  return await lookLater(() => read(a.value, b.value));
 }
 
 function look<T>(read: () => T): Looked<T> {

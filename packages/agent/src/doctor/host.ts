@@ -31,7 +31,9 @@ export interface HostOptions {
 
 /** What this node's kernel and files say. Throws KernelError. */
 export function readHost(kernel: Kernel, options: HostOptions, places: HostPlaces = HOST_PLACES): HostFacts {
-  const links = kernel.links();
+  const links = kernel
+    .links()
+    .map((link) => (link.kind === "vxlan" ? { ...link, txChecksum: kernel.txChecksumOffload(link.name) } : link));
   return {
     release: release(),
     links,

@@ -1,6 +1,6 @@
 import { type Diagnosis, type Finding, type Mend, relate } from "@ocicat/doctor";
 import { OcicatError, stringifyJson, toError } from "@ocicat/kit";
-import { type Patient, patients } from "../agents/patients.ts";
+import { patients } from "../agents/patients.ts";
 import type { DoctorOptions } from "../commands/doctor.ts";
 import { oneLine } from "../output/line.ts";
 import { plainTable } from "../output/table.ts";
@@ -33,8 +33,12 @@ async function look(surroundings: Surroundings, { node, output, config }: Doctor
   }
   const asked = patients(surroundings, node, config);
   const outcomes = await Promise.allSettled(asked.map((patient) => patient.examine()));
-  const diagnoses = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
-  const printable = relate(diagnoses).map((diagnosis) => typeable(diagnosis, asked));
+  const seen = outcomes.flatMap((outcome, index) =>
+    outcome.status === "fulfilled" ? [{ lab: asked[index]?.lab, diagnosis: outcome.value }] : [],
+  );
+  const printable = [...Map.groupBy(seen, ({ lab }) => lab)].flatMap(([lab, members]) =>
+    relate(members.map(({ diagnosis }) => diagnosis)).map((diagnosis) => typeable(diagnosis, lab)),
+  );
   surroundings.print(format(printable));
   if (printable.some(({ findings }) => findings.length > 0)) surroundings.setExitCode(EXIT.found);
   for (const [index, outcome] of outcomes.entries()) {
@@ -89,8 +93,7 @@ function block({ code, node, where, what, why, mend, sure }: Finding): string {
 }
 
 /** With commands as they are typed where this one was: those for a node of a lab go through it. */
-function typeable(diagnosis: Diagnosis, asked: readonly Patient[]): Diagnosis {
-  const lab = asked.find((patient) => patient.node === diagnosis.node)?.lab;
+function typeable(diagnosis: Diagnosis, lab: string | undefined): Diagnosis {
   if (lab === undefined) return diagnosis;
   return { ...diagnosis, findings: diagnosis.findings.map((finding) => ({ ...finding, mend: inLab(finding, lab) })) };
 }

@@ -9,8 +9,8 @@ interface Answer {
 }
 
 /** GET over an agent's Unix socket; its answer as JSON. Throws OcicatError AGENT_UNREACHABLE, AGENT_REFUSED. */
-export async function askAgent(socket: string, path: string): Promise<unknown> {
-  const { status, text } = await get(socket, path);
+export async function askAgent(socket: string, path: string, timeoutMs: number = TIMEOUT_MS): Promise<unknown> {
+  const { status, text } = await get(socket, path, timeoutMs);
   const body = jsonIn(text);
   if (status === 200 && body !== undefined) return body;
   const what =
@@ -20,11 +20,11 @@ export async function askAgent(socket: string, path: string): Promise<unknown> {
   throw new OcicatError({ code: "AGENT_REFUSED", where: socket, what });
 }
 
-async function get(socketPath: string, path: string): Promise<Answer> {
+async function get(socketPath: string, path: string, timeout: number): Promise<Answer> {
   // Loaded here: most commands never ask an agent, and would wait for it.
   const { request } = await import("node:http");
   return await new Promise((resolve, reject) => {
-    const call = request({ socketPath, path, timeout: TIMEOUT_MS }, (response) => {
+    const call = request({ socketPath, path, timeout }, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => {
@@ -33,7 +33,7 @@ async function get(socketPath: string, path: string): Promise<Answer> {
       response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
       response.on("error", (cause) => reject(unreachable(socketPath, cause)));
     });
-    call.on("timeout", () => call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
+    call.on("timeout", () => call.destroy(new Error(`no answer within ${timeout / 1000} s`)));
     call.on("error", (cause) => reject(unreachable(socketPath, cause)));
     call.end();
   });

@@ -1,8 +1,9 @@
-import type { Diagnosis, Finding, Severity, Sureness } from "@ocicat/doctor";
+import type { About, Diagnosis, Finding, Severity, Sureness, Traffic } from "@ocicat/doctor";
 import { fieldsOf, list, texts, unexpected } from "./answers.ts";
 
 const WHERE = "/doctor";
 const SEVERITIES: readonly Severity[] = ["error", "warning"];
+const TRAFFICS: readonly Traffic[] = ["bgp", "vxlan", "ipip", "pods"];
 const SURENESSES: readonly Sureness[] = ["certain", "likely", "possible"];
 
 /** What an agent answers at /doctor. */
@@ -22,6 +23,7 @@ function readFinding(entry: unknown): Finding {
   const text = texts(entry, WHERE);
   const mend = fieldsOf(entry, WHERE)("mend");
   const node = fieldsOf(mend, WHERE)("node");
+  const about = fieldsOf(entry, WHERE)("about");
   return {
     code: text("code"),
     severity: oneOf(SEVERITIES, text("severity")),
@@ -31,6 +33,15 @@ function readFinding(entry: unknown): Finding {
     why: text("why"),
     mend: { command: texts(mend, WHERE)("command"), node: typeof node === "string" ? node : undefined },
     sure: oneOf(SURENESSES, text("sure")),
+    ...(about === undefined ? {} : { about: readAbout(about) }),
+  };
+}
+
+function readAbout(about: unknown): About {
+  const peer = fieldsOf(about, WHERE)("peer");
+  return {
+    traffic: oneOf(TRAFFICS, texts(about, WHERE)("traffic")),
+    ...(typeof peer === "string" ? { peer } : {}),
   };
 }
 

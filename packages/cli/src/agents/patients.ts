@@ -9,6 +9,9 @@ import type { Surroundings } from "../surroundings.ts";
 import { askAgent } from "./ask.ts";
 import { readDiagnosis } from "./diagnosis.ts";
 
+/** Nodes that do not answer are waited for: a second for each hundred, and more where an MTU is sought. */
+const EXAMINATION_MS = 60_000;
+
 /** A node that can be looked at. */
 export interface Patient {
   readonly node: string;
@@ -67,7 +70,7 @@ async function examineNode({ name, lab, socket }: LabNode): Promise<Diagnosis> {
 /** The agent's answer; or why there is none, from one that is away. One that refuses is an error. */
 async function asked(socket: string): Promise<{ readonly diagnosis: Diagnosis } | { readonly why: string }> {
   try {
-    return { diagnosis: readDiagnosis(await askAgent(socket, "/doctor")) };
+    return { diagnosis: readDiagnosis(await askAgent(socket, "/doctor", EXAMINATION_MS)) };
   } catch (error) {
     if (isOcicatError(error) && error.code === "AGENT_UNREACHABLE") return { why: error.message };
     throw error;
@@ -82,8 +85,8 @@ async function examineWithoutAgent(
 ): Promise<Diagnosis> {
   const { examineHere } = await import("@ocicat/agent/doctor");
   const node = nameOfThisNode(surroundings);
-  return await withDatastore(surroundings, config, ({ store, client, clock }) =>
-    examineHere({ node, store, client, clock, why }),
+  return await withDatastore(surroundings, config, ({ store, client, clock, random }) =>
+    examineHere({ node, store, client, clock, random, why }),
   );
 }
 

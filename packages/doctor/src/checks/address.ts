@@ -30,6 +30,27 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     },
   }),
   check({
+    code: "LINK_DOWN",
+    severity: "error",
+    looksFor: "the interface of the node's address being down",
+    needs: ["host", "cluster"],
+    *find({ host, cluster, node }) {
+      const self = selfIn(cluster, node);
+      const links = [self?.ipv4, self?.ipv6].flatMap((own) =>
+        own === undefined ? [] : (linkWith(host, own.address) ?? []),
+      );
+      for (const link of new Set(links)) {
+        if (link.up) continue;
+        yield {
+          where: `interface ${link.name}`,
+          what: "it is down, and has the node's address",
+          why: "no other node is reached by it",
+          mend: `ip link set ${link.name} up`,
+        };
+      }
+    },
+  }),
+  check({
     code: "ADDRESS_ON_BRIDGE",
     severity: "error",
     looksFor: "a node's address on a bridge that other software made",

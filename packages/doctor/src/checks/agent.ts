@@ -5,6 +5,7 @@ import {
   type FactName,
   type HostFacts,
   isBefore,
+  isReached,
   type NodeFacts,
   selfIn,
   tunnelOf,
@@ -152,11 +153,14 @@ export const AGENT_CHECKS: readonly Check[] = [
   check({
     code: "BGP_SESSION_DOWN",
     severity: "error",
-    looksFor: "BGP sessions that are not established, with what came back",
-    needs: ["agent"],
-    *find({ agent }) {
+    looksFor: "BGP sessions that are not established though the peer's port answers",
+    needs: ["agent", "peers"],
+    *find({ agent, peers }) {
       for (const { node, address, state, info } of agent.sessions) {
-        if (state === "Established") continue;
+        const asked = peers.find((peer) => peer.node === node && formatAddress(peer.address) === address);
+        // Told by BGP_BLOCKED or NODE_UNREACHABLE.
+        const explained = asked !== undefined && (!isReached(asked) || asked.bgp?.answer.came !== "answer");
+        if (state === "Established" || explained) continue;
         yield {
           where: `BGP session with ${node ?? "a peer"} (${address})`,
           what: `is ${state}${info === "" || info === state ? "" : `: ${info}`}`,

@@ -1,6 +1,7 @@
 import { formatAddress, type Prefix } from "@ocicat/net";
+import { RouteProtocol, TUNNELS } from "@ocicat/routing";
 import { type Check, check } from "../check.ts";
-import { type HostFacts, type LinkFact, linkOf, podLinks, type RouteFact, selfIn, TUNNELS } from "../facts.ts";
+import { type HostFacts, type LinkFact, linkOf, podLinks, type RouteFact, selfIn } from "../facts.ts";
 
 /** Interfaces by which networks are known, and whose they are. */
 const NETWORKS: readonly (readonly [name: RegExp, network: string])[] = [
@@ -13,7 +14,7 @@ const NETWORKS: readonly (readonly [name: RegExp, network: string])[] = [
   [/^ovn0$|^ovn-k8s-mp0$/, "OVN"],
 ];
 
-const PROTOCOL = { kernel: 2, boot: 3, static: 4, bird: 12, felix: 80 } as const;
+const KERNEL_PROTOCOL = 2;
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
   2: "kernel",
   3: "boot",
@@ -88,7 +89,7 @@ export const LEFTOVER_CHECKS: readonly Check[] = [
         if (pool === undefined || route.destination.length === 0 || isOurRoute(route, host)) continue;
         if (cluster.nodes.some(({ ipv4, ipv6 }) => isSubnet(route, ipv4) || isSubnet(route, ipv6))) continue;
         const link = linkOf(host, route.nextHops[0]?.linkIndex ?? 0);
-        const own = route.protocol === PROTOCOL.kernel && link !== undefined;
+        const own = route.protocol === KERNEL_PROTOCOL && link !== undefined;
         yield {
           where: `route ${route.destination}${link === undefined ? "" : ` dev ${link.name}`}`,
           what: `lies in IPPool ${pool.name} (${pool.cidr}) and is not ours (proto ${protocolName(route.protocol)})`,
@@ -127,9 +128,14 @@ function isOurs(plugin: string): boolean {
   return plugin === "ocicat" || plugin === "calico";
 }
 
+/** The agent's own; it takes away what it does not want of them. Boot is also what `ip route add` writes. */
+const CLUSTER_PROTOCOLS: ReadonlySet<number> = new Set(
+  Object.values(RouteProtocol).filter((protocol) => protocol !== RouteProtocol.boot),
+);
+
 /** What the agent and its tunnels have there: cluster routes, pods, and the tunnels' own addresses. */
 function isOurRoute({ protocol, nextHops }: RouteFact, host: HostFacts): boolean {
-  if (protocol === PROTOCOL.bird) return true;
+  if (CLUSTER_PROTOCOLS.has(protocol)) return true;
   const link = linkOf(host, nextHops[0]?.linkIndex ?? 0);
   if (link === undefined) return false;
   return podLinks(host).includes(link) || Object.values(TUNNELS).some(({ device }) => device === link.name);

@@ -1,5 +1,6 @@
+import { TUNNEL_KINDS, TUNNELS } from "@ocicat/routing";
 import { type Check, check } from "../check.ts";
-import { isBefore, linkNamed, selfIn, TUNNEL_NAMES, TUNNELS, tunnelOf, withMode } from "../facts.ts";
+import { isBefore, linkNamed, selfIn, tunnelOf, withMode } from "../facts.ts";
 
 export const MODE_CHECKS: readonly Check[] = [
   check({
@@ -81,7 +82,7 @@ export const MODE_CHECKS: readonly Check[] = [
     looksFor: "a tunnel that no pool wants and that is kept because a node still sends by it",
     needs: ["host", "cluster"],
     *find({ host, cluster, node }) {
-      for (const name of TUNNEL_NAMES) {
+      for (const name of TUNNEL_KINDS) {
         const { device } = TUNNELS[name];
         if (linkNamed(host, device)?.up !== true || cluster.pools.some((pool) => tunnelOf(pool) === name)) continue;
         const senders = cluster.nodes.filter((row) => row.name !== node && row.sendsBy?.includes(name) === true);

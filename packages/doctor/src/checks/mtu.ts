@@ -1,12 +1,13 @@
+import { TUNNELS } from "@ocicat/routing";
 import { type Check, check } from "../check.ts";
 import {
+  type ClusterFacts,
   type HostFacts,
   linkNamed,
   linkWith,
   podBehind,
   podLinks,
   selfIn,
-  TUNNELS,
   tunnelOf,
   tunnelsUp,
 } from "../facts.ts";
@@ -25,11 +26,14 @@ export const MTU_CHECKS: readonly Check[] = [
         const below = own === undefined ? undefined : linkWith(host, own.address);
         const tunnel = linkNamed(host, device);
         if (below === undefined || tunnel === undefined || tunnel.mtu + overhead <= below.mtu) continue;
+        const setting = cluster.tunnelMtus.find((one) => one.tunnel === name);
         yield {
           where: `interface ${device}`,
           what: `its MTU ${tunnel.mtu} and ${overhead} bytes around each packet are more than ${below.name} carries, ${below.mtu}`,
           why: "full-size packets are cut up or lost: connections open, and stand still at the first large answer",
-          mend: `ip link set ${device} mtu ${below.mtu - overhead}`,
+          ...(setting === undefined
+            ? { mend: `ip link set ${device} mtu ${below.mtu - overhead}` }
+            : { mend: without(setting), mendOn: "anywhere" as const }),
         };
       }
     },
@@ -55,6 +59,11 @@ export const MTU_CHECKS: readonly Check[] = [
   }),
 ];
 
+/** The agent takes it up when it starts. */
+function without({ configuration, field }: ClusterFacts["tunnelMtus"][number]): string {
+  return `ocicat get felixconfiguration ${configuration} -o yaml | sed '/${field}:/d' | ocicat apply -f -`;
+}
+
 /** The pod's end first: a larger packet than the other end takes would be dropped without a word. */
 function bothEnds(name: string, mtu: number): string {
   const pod = `"$(ip link show ${name} | sed -n 's/.*link-netns //p')"`;
@@ -64,7 +73,7 @@ function bothEnds(name: string, mtu: number): string {
 /** The most that passes between pods, and by whose doing. */
 export function podMtu(
   host: HostFacts,
-  cluster: Parameters<typeof selfIn>[0],
+  cluster: ClusterFacts,
   node: string,
 ): { readonly mtu: number; readonly because: string } | undefined {
   const self = selfIn(cluster, node);

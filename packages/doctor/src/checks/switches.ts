@@ -1,4 +1,5 @@
 import { parseAddress } from "@ocicat/net";
+import { TUNNELS } from "@ocicat/routing";
 import { type Check, check } from "../check.ts";
 import {
   type ClusterFacts,
@@ -9,7 +10,6 @@ import {
   podBehind,
   podLinks,
   selfIn,
-  TUNNELS,
   tunnelsUp,
   uplinkOf,
 } from "../facts.ts";

@@ -7,6 +7,9 @@ export const socket: (domain: number, type: number, protocol: number) => number 
 export const bind: (fd: number, address: Uint8Array, length: number) => number = library.func(
   "int bind(int fd, const void *address, unsigned int length)",
 );
+export const connect: (fd: number, address: Uint8Array, length: number) => number = library.func(
+  "int connect(int fd, const void *address, unsigned int length)",
+);
 export const setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number =
   library.func("int setsockopt(int fd, int level, int name, const void *value, unsigned int length)");
 const sendCall = library.func("long send(int fd, const void *bytes, size_t length, int flags)");

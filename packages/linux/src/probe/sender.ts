@@ -1,6 +1,7 @@
 import { closeSync } from "node:fs";
-import { type Address, addressToBytes, type Family } from "@ocicat/net";
+import type { Address, Family } from "@ocicat/net";
 import { check } from "../libc/library.ts";
+import { INTERNET, MTU_PROBE, socketAddress } from "../libc/socket-address.ts";
 import {
   bind,
   MSG_DONTWAIT,
@@ -45,14 +46,6 @@ export function openPacketSender(options: PacketSenderOptions): PacketSender {
   return new SocketSender(options);
 }
 
-const FAMILIES = {
-  4: { domain: 2, level: 0, mtuDiscovery: 10 },
-  6: { domain: 10, level: 41, mtuDiscovery: 23 },
-} as const;
-
-/** IP_PMTUDISC_PROBE, IPV6_PMTUDISC_PROBE: don't fragment, and ask no memory. */
-const PROBE = 3;
-
 class SocketSender implements PacketSender {
   readonly #fd: number;
   readonly #family: Family;
@@ -60,7 +53,7 @@ class SocketSender implements PacketSender {
 
   constructor({ namespace, family, protocol, sourcePort = 0 }: PacketSenderOptions) {
     this.#family = family;
-    const { domain, level, mtuDiscovery } = FAMILIES[family];
+    const { domain, level, mtuDiscovery } = INTERNET[family];
     const type = protocol === "udp" ? SOCK_DGRAM : SOCK_RAW;
     const number = protocol === "udp" ? 0 : protocol;
     this.#fd = check(
@@ -68,7 +61,7 @@ class SocketSender implements PacketSender {
       withNetns(namespace, () => socket(domain, type | SOCK_CLOEXEC, number)),
     );
     try {
-      check("setsockopt MTU_DISCOVER", setIntOption(this.#fd, level, mtuDiscovery, PROBE));
+      check("setsockopt MTU_DISCOVER", setIntOption(this.#fd, level, mtuDiscovery, MTU_PROBE));
       if (protocol === "udp") {
         const address = socketAddress(family, undefined, sourcePort);
         check("bind", bind(this.#fd, address, address.length), { where: `UDP port ${sourcePort}` });
@@ -89,21 +82,4 @@ class SocketSender implements PacketSender {
     this.#open = false;
     closeSync(this.#fd);
   }
-}
-
-/*
- * sockaddr_in:                                  sockaddr_in6:
- *      0        2      4         8       16          0        2      4        8          24       28
- *      +--------+------+---------+-------+           +--------+------+--------+----------+--------+
- *      | family | port | address | 0     |           | family | port | flow 0 | address  | scope 0|
- *      +--------+------+---------+-------+           +--------+------+--------+----------+--------+
- *        host's   big-endian                           host's   big-endian
- */
-function socketAddress(family: Family, address: Address | undefined, port: number): Uint8Array {
-  const bytes = new Uint8Array(family === 4 ? 16 : 28);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, FAMILIES[family].domain, true);
-  view.setUint16(2, port);
-  if (address !== undefined) bytes.set(addressToBytes(address), family === 4 ? 4 : 8);
-  return bytes;
 }
