@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -110,10 +110,19 @@ export class TestLab {
   /** Captures on an interface until `stop`, which returns what tshark reads out of it. Running when this resolves. */
   async capture(where: string, iface: string, filter: string): Promise<Capture> {
     const file = join(tmpdir(), `${this.name}-${where}-${iface}.pcap`);
-    const running = this.start(where, "tcpdump", "-U", "--immediate-mode", "-i", iface, "-w", file, filter);
+    // Written from here: a node sees a file system of its own.
+    const output = openSync(file, "w");
+    const command = ["tcpdump", "-U", "--immediate-mode", "-i", iface, "-w", "-", filter] as const;
+    const child = this.lab.spawn(where, command, { stdio: ["ignore", output, "pipe"] });
+    closeSync(output);
+    const ended = collect(child);
+    let said = "";
+    child.stderr?.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
     await eventually(
-      () => existsSync(file) && statSync(file).size > 0,
-      (ready) => ready,
+      () => said,
+      (text) => text.includes("listening on"),
     );
     const read = async (display: string, ...fields: string[]) => {
       const args = ["-r", file, "-Y", display, "-T", "fields", ...fields.flatMap((field) => ["-e", field])];
@@ -124,8 +133,8 @@ export class TestLab {
     return {
       read,
       stop: async () => {
-        running.child.kill("SIGINT");
-        await running.ended;
+        child.kill("SIGINT");
+        await ended;
       },
       forget: () => rmSync(file, { force: true }),
     };
