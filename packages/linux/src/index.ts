@@ -8,6 +8,7 @@ export {
   pcapHeader,
   pcapRecord,
 } from "./capture/pcap.ts";
+export { stampsAreOn } from "./capture/stamps.ts";
 export { type OpenKernelOptions, openKernel } from "./host/kernel.ts";
 export * from "./kernel/index.ts";
 export * from "./namespace/index.ts";

@@ -95,7 +95,7 @@ class PacketCapture implements Capture {
     this.#options = options;
     this.#snapLength = Math.min(options.snapLength ?? MAX_FRAME, MAX_FRAME);
     this.#fd = withNetns(namespace, () => openSocket(options.interface));
-    // The first call has the kernel stamp frames from now on; there is nothing to tell yet.
+    // The first call has the kernel stamp frames, from some moment on (see stampsAreOn); there is nothing to tell yet.
     ioctlBytes(this.#fd, SIOCGSTAMPNS, this.#time);
     this.#watch = (options.watch ?? watchFd)(this.#fd, () => this.#deliver(FRAMES_A_TURN));
   }
