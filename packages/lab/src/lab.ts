@@ -14,7 +14,8 @@ import { ProcessBook } from "./process/book.ts";
 import { killProcesses } from "./process/end.ts";
 import { withLock } from "./process/lock.ts";
 import { waitForMesh } from "./process/mesh.ts";
-import { agentName, DATASTORE, startAgent, startDatastore } from "./process/programs.ts";
+import { AGENT_SOCKET, agentName, DATASTORE, startAgent, startDatastore } from "./process/programs.ts";
+import { pathInNode } from "./process/ready.ts";
 import { readPools } from "./seed.ts";
 import { type InventoryRow, inventory, type LabStatus, labStatus } from "./status.ts";
 import type { Bandwidth, PortMapping } from "./topology/capabilities.ts";
@@ -148,6 +149,13 @@ export class Lab {
   /** The network of a node, pod, router, host or segment. The caller closes it. Throws OcicatError LAB_NO_SUCH_PLACE. */
   network(where: string): NamespaceHandle {
     return openNetwork(this.#places, this.topology(), where);
+  }
+
+  /** The socket of a node's agent, as it is reached from outside; undefined if the agent has ended. */
+  agentSocket(node: string): string | undefined {
+    const agent = agentName(node);
+    const runs = new ProcessBook(this.#places).alive(agent) !== undefined;
+    return runs ? pathInNode(this.#places, agent, AGENT_SOCKET) : undefined;
   }
 
   status(): Promise<LabStatus> {
