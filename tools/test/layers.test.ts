@@ -110,6 +110,7 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         agent: "the agent command and its socket",
         doctor: "findings, and the list of checks",
         lab: "the lab commands",
+        nftables: "reading the rules that a packet meets",
         linux: "captures, and the packet of walk",
         walk: "what was captured, told",
         commander: "the command line",

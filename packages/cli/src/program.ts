@@ -10,6 +10,7 @@ import { addNode } from "./commands/node.ts";
 import { addPool } from "./commands/pool.ts";
 import { addRoutes } from "./commands/routes.ts";
 import { addVersion } from "./commands/version.ts";
+import { addWalk } from "./commands/walk.ts";
 import { addWriters } from "./commands/write.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -34,6 +35,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addPool(program, surroundings);
   addRoutes(program, surroundings);
   addDoctor(program, surroundings);
+  addWalk(program, surroundings);
   addLab(program, surroundings);
   addAgent(program, surroundings);
   addDatastore(program);

@@ -13,6 +13,8 @@ import type { UdpHeader } from "./udp.ts";
 export function describeFrame(layers: readonly Layer[]): string {
   return layers.reduce((line, layer, index) => {
     const before = layers[index - 1];
+    // An error has said of which packet it speaks.
+    if (before !== undefined && "quoted" in before && before.quoted.length > 0) return line;
     return `${line}${before === undefined ? "" : separator(before, layer)}${describeLayer(layer, layers[index + 1])}`;
   }, "");
 }

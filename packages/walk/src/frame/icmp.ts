@@ -1,4 +1,4 @@
-import type { ByteReader } from "@ocicat/net";
+import { ByteReader } from "@ocicat/net";
 import type { Header } from "./layer.ts";
 import type { ReadQuote, Step } from "./step.ts";
 
@@ -37,6 +37,7 @@ export function readIcmp(bytes: ByteReader, quote: ReadQuote): Step {
   const second = bytes.u16();
   const isEcho = type === ICMP.echoRequest || type === ICMP.echoReply;
   const isError = ERRORS.has(type);
+  const data = bytes.bytes(bytes.left);
   const header: IcmpMessage = {
     layer: "icmp",
     type,
@@ -44,7 +45,7 @@ export function readIcmp(bytes: ByteReader, quote: ReadQuote): Step {
     identifier: isEcho ? first : undefined,
     sequence: isEcho ? second : undefined,
     mtu: type === ICMP.unreachable && code === FRAGMENTATION_NEEDED ? second : undefined,
-    quoted: isError ? quote("ipv4", bytes.sub(bytes.left)) : [],
+    quoted: isError ? quote("ipv4", new ByteReader(data)) : [],
   };
-  return { header, next: undefined, payload: bytes };
+  return { header, next: undefined, payload: new ByteReader(data) };
 }

@@ -1,4 +1,4 @@
-import { type Address, addressFromBytes, type ByteReader, formatMac, type Mac } from "@ocicat/net";
+import { type Address, addressFromBytes, ByteReader, formatMac, type Mac } from "@ocicat/net";
 import type { Header } from "./layer.ts";
 import type { ReadQuote, Step } from "./step.ts";
 
@@ -51,6 +51,9 @@ export function readIcmp6(bytes: ByteReader, quote: ReadQuote): Step {
   const second = bytes.u16();
   const isEcho = type === ICMP6.echoRequest || type === ICMP6.echoReply;
   const isDiscovery = type === ICMP6.neighbourSolicitation || type === ICMP6.neighbourAdvertisement;
+  const target = isDiscovery ? addressFromBytes(bytes.bytes(16)) : undefined;
+  const mac = isDiscovery ? linkLayerOption(bytes) : undefined;
+  const data = bytes.bytes(bytes.left);
   const header: Icmp6Message = {
     layer: "icmp6",
     type,
@@ -58,11 +61,11 @@ export function readIcmp6(bytes: ByteReader, quote: ReadQuote): Step {
     identifier: isEcho ? first : undefined,
     sequence: isEcho ? second : undefined,
     mtu: type === ICMP6.tooBig ? first * 0x1_0000 + second : undefined,
-    target: isDiscovery ? addressFromBytes(bytes.bytes(16)) : undefined,
-    mac: isDiscovery ? linkLayerOption(bytes) : undefined,
-    quoted: isError(type) ? quote("ipv6", bytes.sub(bytes.left)) : [],
+    target,
+    mac,
+    quoted: isError(type) ? quote("ipv6", new ByteReader(data)) : [],
   };
-  return { header, next: undefined, payload: bytes };
+  return { header, next: undefined, payload: new ByteReader(data) };
 }
 
 const SOURCE_MAC = 1;

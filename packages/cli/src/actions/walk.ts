@@ -1,0 +1,95 @@
+import { OcicatError } from "@ocicat/kit";
+import { openLab, runningLabName } from "@ocicat/lab";
+import { type Address, familyOf, formatAddress, isAddress, parseAddress } from "@ocicat/net";
+import { leastSize, storyText, tellStory } from "@ocicat/walk";
+import type { WalkOptions } from "../commands/walk.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { follow, type Journey } from "../walk/follow.ts";
+import { labSite } from "../walk/lab-site.ts";
+import { writePcaps } from "../walk/pcaps.ts";
+import type { Site, SitePlace } from "../walk/site.ts";
+
+/** Follows one packet and tells its story. */
+export async function walk(surroundings: Surroundings, from: string, to: string, options: WalkOptions): Promise<void> {
+  const asked = readOptions(options);
+  const site = await siteOf(surroundings, options.name);
+  const journey = journeyOf(site, from, to, asked);
+  const { story, files, dropped } = await follow(site, journey, surroundings.tell, ({ record, posts }) => ({
+    story: tellStory(record),
+    files: options.write === undefined ? [] : writePcaps(options.write, posts),
+    dropped: posts.reduce((sum, post) => sum + post.dropped, 0),
+  }));
+  if (options.output === "json") surroundings.print(`${JSON.stringify(story, null, 2)}\n`);
+  else surroundings.print(storyText(story, options.lang === "zh" ? "zh" : "en"));
+  if (dropped > 0) surroundings.tell(`${dropped} frames were dropped unread: some of the way may be missing`);
+  for (const file of files) surroundings.tell(`written: ${file}`);
+  if (story.outcome === "lost") surroundings.setExitCode(1);
+}
+
+type Asked = Pick<Journey, "protocol" | "port" | "size" | "waitMs">;
+
+function readOptions({ port, protocol, size, wait }: WalkOptions): Asked {
+  if (port === undefined && protocol !== undefined) {
+    throw bad("--protocol", `${protocol} needs a port`, "give --port as well");
+  }
+  return {
+    protocol: port === undefined ? "icmp" : protocol === "udp" ? "udp" : "tcp",
+    port: port === undefined ? undefined : within("--port", port, 1, 65_535),
+    size: size === undefined ? undefined : within("--size", size, 1, 65_535),
+    waitMs: seconds("--wait", wait) * 1000,
+  };
+}
+
+function within(option: string, text: string, least: number, most: number): number {
+  const number = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= least && number <= most) return number;
+  throw bad(option, `"${text}" is not a number from ${least} to ${most}`);
+}
+
+function seconds(option: string, text: string): number {
+  const number = /^\d{1,3}(?:\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+  if (number > 0) return number;
+  throw bad(option, `"${text}" is not a time in seconds`, "give seconds above 0, such as 1 or 0.5");
+}
+
+function bad(where: string, what: string, fix?: string): OcicatError {
+  return new OcicatError({ code: "CLI_ARGUMENTS", where, what, fix });
+}
+
+async function siteOf(surroundings: Surroundings, name: string | undefined): Promise<Site> {
+  return labSite(openLab(name ?? runningLabName() ?? "ocicat", surroundings.tell));
+}
+
+function journeyOf(site: Site, from: string, to: string, asked: Asked): Journey {
+  const start = named(site, from);
+  const end = isAddress(to) ? site.places.find(({ addresses }) => addresses.includes(canonical(to))) : named(site, to);
+  const destinations = isAddress(to) ? [parseAddress(to)] : (end?.addresses ?? []).map(parseAddress);
+  const sources = start.addresses.map(parseAddress);
+  for (const destination of destinations) {
+    const source = sources.find((address) => familyOf(address) === familyOf(destination));
+    if (source === undefined) continue;
+    const least = leastSize(asked.protocol, familyOf(source));
+    if (asked.size !== undefined && asked.size < least)
+      throw bad("--size", `${asked.size} is too small`, `give at least ${least}`);
+    return { ...asked, from: start, to: end, source, destination };
+  }
+  throw new OcicatError({
+    code: "WALK_NO_ADDRESS",
+    what: `${from} (${sources.map(formatAddress).join(", ") || "no address"}) and ${to} (${destinations.map(formatAddress).join(", ") || "no address"}) have no address of one family`,
+  });
+}
+
+function canonical(address: string): string {
+  const parsed: Address = parseAddress(address);
+  return formatAddress(parsed);
+}
+
+function named({ places }: Site, name: string): SitePlace {
+  const place = places.find((candidate) => candidate.name === name);
+  if (place !== undefined) return place;
+  throw new OcicatError({
+    code: "WALK_NO_SUCH_PLACE",
+    what: `there is no "${name}"`,
+    fix: `use one of ${places.map((candidate) => candidate.name).join(", ")}, or an address`,
+  });
+}
