@@ -70,7 +70,10 @@ function placeOf(
     const own = path.tunnel === "vxlan" ? node?.ipv4 : node?.ipv6;
     if (own !== undefined) return { nextHop: own.address, node, told: `on ${name} by IPAM`, byIpam: true };
   }
-  if (learned === undefined) return undefined;
+  return learned === undefined ? undefined : placeLearned(learned, { nodesByAddress });
+}
+
+function placeLearned(learned: LearnedRow, { nodesByAddress }: Pick<RemoteIndexes, "nodesByAddress">): Place {
   return {
     nextHop: learned.nextHop,
     node: nodesByAddress.get(formatAddress(learned.nextHop)),
@@ -106,7 +109,18 @@ function choose(choice: Choice): RemoteDecision {
   );
   if (other !== undefined) return { route: tunnelled(choice, other, place.node, `, until ${missing}`) };
   if (near) return { route: direct(choice, `un-encapsulated until ${missing}`) };
+  const router = routerTo(choice);
+  if (router !== undefined) return { route: direct(router, `un-encapsulated until ${missing}`) };
   return { refused: `it waits until ${missing}: ${formatAddress(place.nextHop)} is in another subnet` };
+}
+
+/** What BGP says of a prefix that IPAM has placed, if it leads through a router on this node's subnet, which knows the prefix. */
+function routerTo(choice: Choice): Choice | undefined {
+  const { prefix, place, own, indexes } = choice;
+  const key = prefix.toString();
+  const learned = place.byIpam ? indexes.learned.get(key) : undefined;
+  if (learned === undefined || own?.subnet.has(learned.nextHop) !== true) return undefined;
+  return { ...choice, place: placeLearned(learned, indexes) };
 }
 
 /**

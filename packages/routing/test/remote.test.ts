@@ -244,3 +244,17 @@ describe("a tunnel reaches a next hop", () => {
     expect(reaches({}, "172.18.0.1")).toBe(false);
   });
 });
+
+describe("until a VXLAN is ready at both ends", () => {
+  it("packets go through a router on this node's subnet that knows the block", () => {
+    const resolver = resolverOf({ modes: { vxlanMode: "Always" }, near: false, usable: [], published: [] });
+    const router = parseAddress("172.17.0.1");
+    resolver.setLearned(block, { prefix: block, nextHop: router, from: "tor (172.17.0.1)", fromNode: undefined });
+    resolver.flush();
+    expect(resolver.routes.get(block.toString())).toMatchObject({ via: router, device: undefined, onlink: false });
+    resolver.setUsable("vxlan", true);
+    resolver.setNode("node01", node("node01", "172.18.0.40", ["vxlan"]));
+    resolver.flush();
+    expect(shown(resolver.routes.get(block.toString()))).toBe(VXLAN);
+  });
+});

@@ -157,6 +157,7 @@ class BgpSpeaker implements Speaker {
 
   nextHopsChanged(nextHops?: readonly Address[]): void {
     this.#locRib.nextHopsChanged(nextHops);
+    while (this.#locRib.pending > 0) this.#settle();
     this.#schedule();
   }
 
@@ -261,11 +262,15 @@ class BgpSpeaker implements Speaker {
     });
   }
 
-  #flush(): void {
+  #settle(): void {
     const changes = this.#locRib.settle(BATCH);
-    const groups = [...this.#groups.all];
-    for (const group of groups) for (const { destination } of changes) group.consider(destination);
+    for (const group of this.#groups.all) for (const { destination } of changes) group.consider(destination);
     this.#report(changes);
+  }
+
+  #flush(): void {
+    this.#settle();
+    const groups = [...this.#groups.all];
     for (const group of groups) group.flush(BATCH);
     this.#tellReady();
     if (this.#locRib.pending > 0 || groups.some((group) => group.pending)) this.#schedule();

@@ -162,7 +162,10 @@ export interface Speaker {
   explain(prefix: Prefix): Explanation;
   /** What was announced to a peer, by prefix. */
   advertised(peer: string): IterableIterator<{ readonly prefix: Prefix; readonly attributes: PathAttributes }>;
-  /** The resolver's answers have changed: selects again among paths through these next hops (all unless told). */
+  /**
+   * The resolver's answers have changed: selects again among paths through these next hops (all unless told), and reports
+   * before it returns, so that its owner acts on what can be reached now.
+   */
   nextHopsChanged(nextHops?: readonly Address[]): void;
   /** Asks the peer to send its routes of a family again (RFC 2918). False if it cannot. */
   requestRefresh(peer: string, family: Family): boolean;

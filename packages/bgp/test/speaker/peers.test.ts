@@ -235,8 +235,9 @@ describe("next hops that cannot be reached", () => {
     expect(c.routes()).toEqual([]);
     reachable = true;
     a.speaker.nextHopsChanged();
-    lab.advance(10);
+    // Reported before it returns; passed on in a turn of its own.
     expect(a.changes.at(-1)).toMatchObject({ best: { peer: "Mesh_10_0_0_2" }, unreachable: undefined });
+    lab.advance(10);
     expect(c.routes()).toEqual([`172.17.0.0/24 via ${A}`]);
     reachable = false;
     a.speaker.nextHopsChanged([address4(B)]);
