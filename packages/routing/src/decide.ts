@@ -3,7 +3,7 @@ import type { Prefix, PrefixTrie } from "@ocicat/net";
 import { type Announcement, type DesiredRoute, RouteProtocol } from "./desired.ts";
 import type { AffinityRow, EndpointRow, PoolRow } from "./inputs.ts";
 import { decideRemote, poolOf, type RemoteIndexes } from "./remote.ts";
-import { type Backend, TUNNELS, type TunnelKind } from "./tunnels.ts";
+import { type Backend, TUNNELS, type TunnelKind, wantedTunnels } from "./tunnels.ts";
 
 /** What a decision may look at. Read-only here; the resolver keeps it. */
 export interface Indexes extends RemoteIndexes {
@@ -14,6 +14,8 @@ export interface Indexes extends RemoteIndexes {
   readonly endpoints: ReadonlyMap<string, EndpointRow>;
   /** This node's tunnel addresses by host prefix. */
   readonly tunnelAddresses: ReadonlyMap<string, TunnelKind>;
+  /** Other nodes by the host prefix of their VXLAN device's IPv6 address. */
+  readonly farEnds: ReadonlyMap<string, string>;
 }
 
 export interface RouteDecision {
@@ -28,6 +30,8 @@ export function decideRoute(prefix: Prefix, indexes: Indexes): RouteDecision {
   if (local !== undefined || indexes.backend === "none") return { route: local };
   const own = ownBlockRoute(prefix, indexes);
   if (own !== undefined) return { route: own };
+  const farEnd = farEndRoute(prefix, indexes);
+  if (farEnd !== undefined) return { route: farEnd };
   const remote = decideRemote(prefix, indexes);
   if (remote === undefined) return { route: undefined };
   return "route" in remote ? remote : { route: undefined, refused: remote.refused };
@@ -87,6 +91,26 @@ function ownBlockRoute(prefix: Prefix, indexes: Indexes): DesiredRoute | undefin
       affinity,
       pool,
     ),
+  };
+}
+
+/**
+ * The next hop of routes through VXLAN over IPv6, on the device itself. The kernel wants it so: it takes no IPv6 next hop,
+ * not even `onlink`, that the routes present lead to by another device, and the far end's address lies in a block whose
+ * route may still be an un-encapsulated one. With this route a block's route is replaced in one step.
+ */
+function farEndRoute(prefix: Prefix, { farEnds, usable, pools, backend }: Indexes): DesiredRoute | undefined {
+  const node = farEnds.get(prefix.toString());
+  if (node === undefined || !usable.has("vxlan6")) return undefined;
+  const rows = Array.from(pools.entries(), ({ value }) => value);
+  if (!wantedTunnels(rows, backend).has("vxlan6")) return undefined;
+  const { device, title } = TUNNELS.vxlan6;
+  return {
+    kind: "device",
+    destination: prefix,
+    device,
+    protocol: RouteProtocol.boot,
+    origin: { reason: `${node}'s end of ${title}`, resources: [{ kind: "Node", name: node }] },
   };
 }
 

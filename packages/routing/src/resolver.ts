@@ -42,6 +42,8 @@ export class RoutingResolver {
   readonly #placed = new Map<string, string>();
   readonly #usable = new Set<TunnelKind>();
   readonly #tunnelAddresses = new Map<string, TunnelKind>();
+  /** Other nodes by the address, as a host prefix, of their VXLAN device of IPv6. */
+  readonly #farEnds = new Map<string, string>();
   /** What a node's change touches: prefixes placed on it, and those learned with a next hop of its. */
   readonly #prefixesByNode = new KeyedSets();
   readonly #prefixesByHop = new KeyedSets();
@@ -61,6 +63,8 @@ export class RoutingResolver {
   }
 
   setPool(name: string, pool: PoolRow | undefined): void {
+    // Whether any pool wants them.
+    this.#touchAll(this.#farEnds.keys());
     const before = this.#poolPrefix.get(name);
     if (before !== undefined) {
       this.#pools.delete(before);
@@ -84,6 +88,7 @@ export class RoutingResolver {
       this.#touchAll(this.#prefixesByHop.of(address));
     }
     setOrDelete(this.#nodes, name, node);
+    this.#setFarEnd(name, before, node);
     for (const own of [node?.ipv4, node?.ipv6]) {
       if (node === undefined || own === undefined) continue;
       const address = formatAddress(own.address);
@@ -93,6 +98,20 @@ export class RoutingResolver {
     this.#touchAll(this.#prefixesByNode.of(name));
     this.#dirtyNodes.add(name);
     if (name === this.#self && !sameSubnets(before, node)) this.#touchAll(this.#known.keys());
+  }
+
+  #setFarEnd(name: string, before: NodeRow | undefined, node: NodeRow | undefined): void {
+    if (name === this.#self) return;
+    const [old, now] = [before, node].map((row) => row?.tunnels.vxlan6?.address);
+    if (old !== undefined && old !== now) {
+      const key = Prefix.host(old).toString();
+      // Another node may have been given the address meanwhile.
+      if (this.#farEnds.get(key) === name) this.#farEnds.delete(key);
+      this.#touch(Prefix.host(old));
+    }
+    if (now === undefined) return;
+    this.#farEnds.set(Prefix.host(now).toString(), name);
+    this.#touch(Prefix.host(now));
   }
 
   /** Where IPAM places a block and what was borrowed of it. Of use for VXLAN pools only: others need not be told. */
@@ -269,6 +288,7 @@ export class RoutingResolver {
       learned: this.#learned,
       usable: this.#usable,
       tunnelAddresses: this.#tunnelAddresses,
+      farEnds: this.#farEnds,
     };
   }
 
@@ -303,6 +323,7 @@ export class RoutingResolver {
       this.#placed.has(key) ||
       this.#endpointsByPrefix.has(key) ||
       this.#tunnelAddresses.has(key) ||
+      this.#farEnds.has(key) ||
       this.#ownBlocks.get(prefix) !== undefined
     );
   }
