@@ -200,6 +200,52 @@ const CASES: readonly Case[] = [
     instead: [on(two, "nft delete table inet foreign")],
   },
   {
+    code: "FIREWALL_DROPS",
+    where: "chain ip filter FORWARD",
+    provoke: [
+      inside("iptables -P FORWARD DROP; iptables -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"),
+    ],
+    after: [inside("iptables -P FORWARD ACCEPT; iptables -F; nft delete table ip filter")],
+  },
+  {
+    code: "FIREWALL_DROPS",
+    where: "chain ip filter FORWARD",
+    // As docker leaves it.
+    provoke: [
+      inside(
+        "iptables -N DOCKER-USER; iptables -A FORWARD -j DOCKER-USER; iptables -A FORWARD -o docker0 -j ACCEPT; iptables -P FORWARD DROP",
+      ),
+    ],
+    after: [inside("iptables -P FORWARD ACCEPT; iptables -F; nft delete table ip filter")],
+  },
+  {
+    code: "FIREWALL_DROPS",
+    where: /^chain inet foreign input, rule with handle \d+$/,
+    provoke: [inside(`${DROPS}; nft add rule inet foreign input tcp dport \\{ 179, 8080 \\} reject with tcp reset`)],
+    after: [inside("nft delete table inet foreign")],
+  },
+  {
+    code: "FIREWALL_DROPS",
+    where: "chain inet foreign forward",
+    provoke: [
+      inside(
+        "nft add table inet foreign; nft add chain inet foreign forward \\{ type filter hook forward priority 10 \\; policy drop \\; \\}",
+      ),
+    ],
+    after: [inside("nft delete table inet foreign")],
+  },
+  {
+    code: "LEFTOVER_RULES",
+    where: "1 chain cali-* in table ip filter",
+    provoke: [
+      inside(
+        "iptables -N cali-FORWARD; iptables -A FORWARD -j cali-FORWARD; iptables -A cali-FORWARD -i cali+ -j RETURN",
+      ),
+    ],
+    after: [inside("nft delete table ip filter")],
+  },
+  { code: "LEFTOVER_RULES", where: "table ip calico", provoke: [inside("nft add table ip calico")] },
+  {
     code: "MTU_PATH",
     where: `the way to ${two} (192.168.0.81)`,
     // The switch between is what has the smaller MTU.
@@ -222,6 +268,12 @@ const CASES: readonly Case[] = [
     where: `vxlan.calico to ${two} (192.168.0.81)`,
     provoke: [on(two, `${DROPS}; nft add rule inet foreign input udp dport 4789 drop`)],
     instead: [on(two, "nft delete table inet foreign")],
+  },
+  {
+    code: "FIREWALL_DROPS",
+    where: /^chain inet foreign input, rule with handle \d+$/,
+    provoke: [inside(`${DROPS}; nft add rule inet foreign input udp dport 4789 counter drop`)],
+    after: [inside("nft delete table inet foreign")],
   },
   {
     code: "MTU_TUNNEL",
@@ -248,6 +300,18 @@ describe("a healthy lab", () => {
   it("has no finding, on any node", async () => {
     expect(await well(one)).toEqual([]);
     expect(await well(two)).toEqual([]);
+  });
+});
+
+describe("firewalls that let by what must pass", () => {
+  it("are no finding", async () => {
+    typed(
+      inside(
+        "iptables -P FORWARD DROP; iptables -P INPUT DROP; iptables -A INPUT -i lo -j ACCEPT; iptables -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT; iptables -A INPUT -p icmp -j ACCEPT; iptables -A INPUT -p tcp -m multiport --dports 22,179,2379 -j ACCEPT; iptables -A FORWARD -m conntrack --ctstate INVALID -j DROP; iptables -A FORWARD -i cali+ -j ACCEPT; iptables -A FORWARD -o cali+ -j ACCEPT",
+      ),
+    );
+    expect(examined(one)).toEqual([]);
+    typed(inside("iptables -P FORWARD ACCEPT; iptables -P INPUT ACCEPT; iptables -F; nft delete table ip filter"));
   });
 });
 

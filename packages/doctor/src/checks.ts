@@ -1,6 +1,7 @@
 import type { Check } from "./check.ts";
 import { ADDRESS_CHECKS } from "./checks/address.ts";
 import { AGENT_CHECKS } from "./checks/agent.ts";
+import { FIREWALL_CHECKS } from "./checks/firewall.ts";
 import { LEFTOVER_CHECKS } from "./checks/leftovers.ts";
 import { LIMIT_CHECKS } from "./checks/limits.ts";
 import { MODE_CHECKS } from "./checks/modes.ts";
@@ -16,6 +17,7 @@ export const CHECKS: readonly Check[] = [
   ...SWITCH_CHECKS,
   ...MTU_CHECKS,
   ...MODE_CHECKS,
+  ...FIREWALL_CHECKS,
   ...LEFTOVER_CHECKS,
   ...LIMIT_CHECKS,
 ];

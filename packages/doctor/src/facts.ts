@@ -1,4 +1,5 @@
-import type { Address, Prefix } from "@ocicat/net";
+import type { Address, Family, Prefix } from "@ocicat/net";
+import type { ActualTable } from "@ocicat/nftables";
 import { type Backend, TUNNEL_KINDS, TUNNELS, type TunnelKind } from "@ocicat/routing";
 
 /** Facts that were looked for: there, or why they are not. */
@@ -9,6 +10,7 @@ export interface Facts {
   readonly host: HostFacts;
   readonly cluster: ClusterFacts;
   readonly agent: AgentFacts;
+  readonly firewall: FirewallFacts;
   /** What the other nodes answered. */
   readonly peers: readonly PeerFact[];
 }
@@ -226,6 +228,13 @@ export function withMode({ name, ipipMode, vxlanMode }: PoolFact, mode: Encapsul
     `s/vxlanMode: ${vxlanMode}/vxlanMode: ${mode}/`,
   ];
   return `ocicat get ippool ${name} -o yaml | sed '${edits.join("; ")}' | ocicat apply -f -`;
+}
+
+/** Everybody's rules. */
+export interface FirewallFacts {
+  readonly tables: readonly ActualTable[];
+  /** Tables of iptables' old interface that are there and were not read, with why. */
+  readonly unread: readonly { readonly family: Family; readonly name: string; readonly why: string }[];
 }
 
 /** What came back to a question over the network. */

@@ -1,7 +1,23 @@
 import { CHECKS, diagnose, type NodeFacts } from "@ocicat/doctor";
+import { origin } from "@ocicat/kit";
 import { parseAddress, parsePrefix } from "@ocicat/net";
+import {
+  ACCEPT,
+  type ActualTable,
+  chain,
+  DROP,
+  equal,
+  interfacePrefix,
+  jump,
+  meta,
+  number,
+  payload,
+  type Rule,
+  rule,
+  verdict,
+} from "@ocicat/nftables";
 import { describe, expect, it } from "vitest";
-import { at, clusterNode, facts, HOST, link, NODE, POOL, route } from "./healthy.ts";
+import { at, clusterNode, facts, firewallTable, HOST, link, NODE, POOL, route } from "./healthy.ts";
 
 interface Case {
   readonly what: string;
@@ -22,6 +38,10 @@ const other = clusterNode("node2", "192.168.0.82/24");
 const own = (more: Parameters<typeof clusterNode>[2]) => clusterNode(NODE, "192.168.0.81/24", more);
 
 const nothing = { came: "nothing" } as const;
+
+const none = origin("");
+const named = (name: string, ...rules: readonly Rule[]) => chain({ name, origin: none, rules });
+const walled = (...tables: readonly ActualTable[]) => facts({ firewall: { tables } });
 
 /** By code: what is wrong, and what is said of it. */
 const CASES: Readonly<Record<string, readonly Case[]>> = {
@@ -402,6 +422,95 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       on: undefined,
     },
   ],
+  FIREWALL_DROPS: [
+    {
+      what: "docker's policy",
+      facts: walled(firewallTable({ family: "ip", name: "filter" }, "forward", "FORWARD", "drop")),
+      where: "chain ip filter FORWARD",
+      mend: "iptables -I FORWARD -i cali+ -j ACCEPT && iptables -I FORWARD -o cali+ -j ACCEPT",
+    },
+    {
+      what: "docker's policy, with its chain for others",
+      facts: walled(
+        firewallTable({ family: "ip", name: "filter" }, "forward", "FORWARD", "drop", [], [named("DOCKER-USER")]),
+      ),
+      where: "chain ip filter FORWARD",
+      mend: "iptables -I DOCKER-USER -i cali+ -j ACCEPT && iptables -I DOCKER-USER -o cali+ -j ACCEPT",
+    },
+    {
+      what: "a rule against VXLAN",
+      facts: walled(
+        firewallTable({ family: "inet", name: "fw" }, "input", "in", "accept", [
+          rule(none, equal(payload("th dport"), number(22)), verdict(DROP)),
+          rule(none, equal(meta("l4proto"), number(17)), equal(payload("th dport"), number(4789)), verdict(DROP)),
+        ]),
+      ),
+      where: "chain inet fw in, rule with handle 2",
+      mend: "nft 'insert rule inet fw in udp dport 4789 accept'",
+    },
+    {
+      what: "a policy against BGP, both of its directions",
+      facts: walled(
+        firewallTable({ family: "inet", name: "fw" }, "input", "in", "drop", [
+          rule(none, equal(meta("l4proto"), number(17)), verdict(ACCEPT)),
+        ]),
+      ),
+      where: "chain inet fw in",
+      mend: "nft 'insert rule inet fw in tcp dport 179 accept' && nft 'insert rule inet fw in tcp sport 179 accept'",
+    },
+    {
+      what: "firewalld",
+      facts: walled(firewallTable({ family: "inet", name: "firewalld" }, "forward", "filter_FORWARD", "drop")),
+      where: "chain inet firewalld filter_FORWARD",
+      mend: "firewall-cmd --permanent --zone=trusted --add-source=10.244.0.0/16 && firewall-cmd --reload",
+    },
+    {
+      what: "ufw",
+      facts: walled(
+        firewallTable(
+          { family: "ip", name: "filter" },
+          "input",
+          "INPUT",
+          "accept",
+          [rule(none, equal(meta("l4proto"), number(17)), verdict(jump("ufw-reject-input")))],
+          [named("ufw-reject-input", rule(none, verdict(DROP)))],
+        ),
+      ),
+      where: "chain ip filter ufw-reject-input, rule with handle 1",
+      mend: "ufw allow 4789/udp",
+    },
+  ],
+  FIREWALL_UNREAD: [
+    {
+      what: "iptables' old interface",
+      facts: facts({ firewall: { unread: [{ family: 4, name: "filter", why: "EPERM" }] } }),
+      where: "legacy table filter (IPv4)",
+      mend: "iptables-legacy -t filter -S",
+    },
+  ],
+  LEFTOVER_RULES: [
+    {
+      what: "Calico's tables",
+      facts: walled(firewallTable({ family: "ip6", name: "calico" }, "forward", "filter-cali-FORWARD", "accept")),
+      where: "table ip6 calico",
+      mend: "nft delete table ip6 calico",
+    },
+    {
+      what: "Calico's chains",
+      facts: walled(
+        firewallTable(
+          { family: "ip", name: "filter" },
+          "forward",
+          "FORWARD",
+          "accept",
+          [],
+          [named("cali-INPUT"), named("cali-OUTPUT")],
+        ),
+      ),
+      where: "2 chains cali-* in table ip filter",
+      mend: "iptables-save -t filter | grep -v -e 'cali-' | iptables-restore -T filter",
+    },
+  ],
   LEFTOVER_INTERFACE: [
     {
       what: "flannel was here",
@@ -521,6 +630,29 @@ describe("a healthy node", () => {
       }),
     ],
     ["whose peers filter ICMP", facts({ peer: { echo: nothing, full: { bytes: 1500, answer: nothing, passes: 0 } } })],
+    ["with our own guard", walled(firewallTable({ family: "inet", name: "ocicat-guard" }, "postrouting", "c", "drop"))],
+    [
+      "whose firewall accepts in front of its policy",
+      walled(
+        firewallTable({ family: "inet", name: "fw" }, "forward", "f", "drop", [
+          rule(none, equal(meta("iifname"), interfacePrefix("cali")), verdict(ACCEPT)),
+          rule(none, equal(meta("oifname"), interfacePrefix("cali")), verdict(ACCEPT)),
+        ]),
+      ),
+    ],
+    [
+      "whose firewall drops at no hook of ours",
+      walled(
+        firewallTable(
+          { family: "inet", name: "fw" },
+          "forward",
+          "f",
+          "accept",
+          [],
+          [named("unused", rule(none, verdict(DROP)))],
+        ),
+      ),
+    ],
     ["whose own subnet is a host's", facts(withNodes({ ...own({}), ipv4: at("192.168.0.81/32") }, other))],
   ])("%s has none either", (_what, given) => {
     expect(diagnose(given).findings).toEqual([]);
@@ -539,7 +671,9 @@ describe("each check", () => {
 
   const all = Object.entries(CASES).flatMap(([code, cases]) => cases.map((one) => ({ code, ...one })));
   it.each(all)("$code: $what", (given) => {
-    const found = diagnose(given.facts).findings.filter(({ code }) => code === given.code);
+    // A firewall may drop several kinds of packets: the case is about one of them.
+    const all = diagnose(given.facts).findings.filter(({ code }) => code === given.code);
+    const found = all.length > 1 ? all.filter(({ mend }) => mend.command === given.mend) : all;
     expect(found).toMatchObject([
       { node: NODE, where: given.where, mend: { command: given.mend, node: "on" in given ? given.on : NODE } },
     ]);

@@ -9,7 +9,17 @@ import type {
   PeerFact,
   RouteFact,
 } from "@ocicat/doctor";
+import { origin } from "@ocicat/kit";
 import { type Address, Prefix, parseAddress, parsePrefix } from "@ocicat/net";
+import {
+  type ActualTable,
+  baseChain,
+  type Hook,
+  type RegularChain,
+  type Rule,
+  type TableRef,
+  table,
+} from "@ocicat/nftables";
 
 /** A node with which nothing is wrong: VXLAN, one pod, one other node. */
 export const NODE = "node1";
@@ -70,7 +80,7 @@ export const HOST: HostFacts = {
     route("192.168.0.0/24", 2),
     route("10.244.1.0/26", 0, { kind: "blackhole", protocol: 12, nextHops: [] }),
     route("10.244.1.1/32", 4, { protocol: 3 }),
-    route("10.244.2.0/26", 3, { protocol: 12 }),
+    route("10.244.2.0/26", 3, { protocol: 3, nextHops: [{ via: parseAddress("10.244.2.0"), linkIndex: 3 }] }),
   ],
   settings: new Map([
     ["net/ipv4/ip_forward", "1"],
@@ -119,7 +129,30 @@ export const PEER: PeerFact = {
   tunnels: [{ name: "vxlan", answer: { came: "answer" } }],
 };
 
-type Changes = { readonly [K in "host" | "cluster" | "agent"]?: Partial<Facts[K]> } & {
+/** A table with a chain at a hook, and rules that have the handles 1, 2, … */
+export function firewallTable(
+  ref: TableRef,
+  hook: Hook,
+  name: string,
+  policy: "accept" | "drop",
+  rules: readonly Rule[] = [],
+  others: readonly RegularChain[] = [],
+): ActualTable {
+  const none = origin("");
+  const chain = baseChain({ name, type: "filter", hook, priority: 0, policy, origin: none, rules });
+  const chains = [chain, ...others];
+  const states = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ handle: BigInt(index + 1), counters: undefined }));
+  return {
+    table: table({ ...ref, owned: false, origin: none, chains }),
+    orphaned: false,
+    owner: undefined,
+    ruleStates: new Map(chains.map((one) => [one.name, states(one.rules.length)])),
+    unknown: [],
+  };
+}
+
+type Changes = { readonly [K in "host" | "cluster" | "agent" | "firewall"]?: Partial<Facts[K]> } & {
   readonly peer?: Partial<PeerFact>;
 };
 
@@ -130,6 +163,7 @@ export function facts(changes: Changes = {}): NodeFacts {
     host: { ok: true, value: { ...HOST, ...changes.host } },
     cluster: { ok: true, value: { ...CLUSTER, ...changes.cluster } },
     agent: { ok: true, value: { ...AGENT, ...changes.agent } },
+    firewall: { ok: true, value: { tables: [], unread: [], ...changes.firewall } },
     peers: { ok: true, value: [{ ...PEER, ...changes.peer }] },
   };
 }

@@ -39,6 +39,7 @@ export * from "./ir/value.ts";
 export * from "./ir/verdict.ts";
 export { type Drop, dropsAt } from "./judge/drops.ts";
 export type { PacketFacts } from "./judge/packet.ts";
+export { extensionName } from "./judge/xtables.ts";
 export { errnoOf, type NftKernel } from "./kernel.ts";
 export type { Counters } from "./netlink/decode-expression.ts";
 export { type Batch, encodeBatch } from "./plan/batch.ts";
@@ -68,4 +69,5 @@ export {
   workloadGuard,
 } from "./tables/workload-guard.ts";
 export { renderBody, renderExpression } from "./text/expression.ts";
+export { describeRule } from "./text/foreign.ts";
 export { renderElement, renderOperations, renderRule, renderTable } from "./text/operation.ts";

@@ -4,6 +4,7 @@ import { type AgentFacts, type Diagnosis, diagnose, type Looked } from "@ocicat/
 import { type Clock, isOcicatError, OcicatError, type Random, toError } from "@ocicat/kit";
 import type { Kernel } from "@ocicat/linux";
 import { readCluster } from "./cluster.ts";
+import { readFirewall } from "./firewall.ts";
 import { readHost } from "./host.ts";
 import { askPeers } from "./peers.ts";
 
@@ -32,12 +33,13 @@ export async function examine(examination: Examination): Promise<Diagnosis> {
   const cluster = await lookLater(() => within(clock, DATASTORE_MS, readCluster(store, client)));
   const bgpPort = cluster.ok ? cluster.value.bgpPort : BGP_PORT;
   const host = look(() => readHost(kernel, { interfacePrefix: interfacePrefix(), bgpPort, pods: examination.pods() }));
+  const firewall = look(() => readFirewall(kernel));
   const agent = examination.agent();
   const sessions = agent.ok ? agent.value.sessions : [];
   const peers = await both(host, cluster, (hostFacts, clusterFacts) =>
     askPeers({ node, host: hostFacts, cluster: clusterFacts, sessions }, examination),
   );
-  return diagnose({ node, host, cluster, agent, peers });
+  return diagnose({ node, host, cluster, agent, firewall, peers });
 }
 
 async function both<A, B, T>(a: Looked<A>, b: Looked<B>, read: (a: A, b: B) => Promise<T>): Promise<Looked<T>> {

@@ -1,9 +1,11 @@
 import type { BaseChain, Chain, Hook } from "../ir/chain.ts";
+import type { Opaque } from "../ir/expression.ts";
 import type { Rule } from "../ir/rule.ts";
 import type { Table, TableFamily } from "../ir/table.ts";
 import type { Verdict } from "../ir/verdict.ts";
 import { all, elementsFor, passes } from "./match.ts";
 import type { PacketFacts } from "./packet.ts";
+import { extensionDoes } from "./xtables.ts";
 
 /** Something that drops, or refuses, a packet at a hook. */
 export interface Drop {
@@ -108,7 +110,7 @@ class Judge {
   #verdicts(rule: Rule): readonly { readonly verdict: Verdict; readonly found: boolean }[] {
     return rule.body.flatMap((expression) => {
       if (expression.kind === "verdict") return [{ verdict: expression.verdict, found: true }];
-      if (expression.kind === "opaque" && REFUSALS.has(expression.name))
+      if (expression.kind === "opaque" && refuses(expression))
         return [{ verdict: { kind: "drop" } as const, found: true }];
       if (expression.kind !== "verdictLookup") return [];
       const map = this.#table.sets.find((set) => set.name === expression.map);
@@ -125,4 +127,6 @@ class Judge {
 }
 
 /** Drops that also answer. */
-const REFUSALS: ReadonlySet<string> = new Set(["reject"]);
+function refuses(expression: Opaque): boolean {
+  return expression.name === "reject" || (expression.name === "target" && extensionDoes(expression) === "drop");
+}

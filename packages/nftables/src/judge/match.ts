@@ -4,6 +4,7 @@ import type { Operand } from "../ir/operand.ts";
 import type { NamedSet, SetElement } from "../ir/set.ts";
 import type { Value } from "../ir/value.ts";
 import { type FieldValue, fieldOf, type PacketFacts } from "./packet.ts";
+import { extensionDoes, extensionMatches } from "./xtables.ts";
 
 /** Whether something holds; undefined: it cannot be said from what is known. */
 export type Answer = boolean | undefined;
@@ -25,6 +26,8 @@ export function passes(expression: Expression, packet: PacketFacts, sets: readon
     case "limit":
       return undefined;
     case "opaque":
+      if (expression.name === "match") return extensionMatches(expression, packet);
+      if (expression.name === "target") return extensionDoes(expression) === undefined ? undefined : true;
       return STATEMENTS.has(expression.name) ? true : undefined;
     case "verdictLookup":
     case "verdict":

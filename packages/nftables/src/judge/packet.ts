@@ -14,6 +14,8 @@ export interface PacketFacts {
   readonly outgoing?: string | undefined;
   /** One of CT_STATES. */
   readonly state?: number | undefined;
+  /** The packet's mark, and its connection's. */
+  readonly mark?: number | undefined;
 }
 
 /** The text "none": the packet has no such field, and whatever looks at it does not match. */
@@ -26,14 +28,14 @@ export function fieldOf(operand: Operand, packet: PacketFacts): FieldValue {
   const family = typeof packet.source === "number" ? 4 : 6;
   switch (operand.kind) {
     case "ct":
-      return operand.key === "state" ? packet.state : undefined;
+      return operand.key === "state" ? packet.state : packet.mark;
     case "meta":
       return {
         iifname: packet.incoming,
         oifname: packet.outgoing,
         nfproto: NFPROTO[family],
         l4proto: packet.protocol,
-        mark: undefined,
+        mark: packet.mark,
       }[operand.key];
     case "payload":
       // A rule asks for the family first. Bytes that no one asked it of are another field of this family's header.

@@ -2,8 +2,8 @@ import { addressFromBytes } from "@ocicat/net";
 import { DATA_TYPES } from "../ir/data-type.ts";
 import { bits, type Expression, equal, notEqual } from "../ir/expression.ts";
 import { type Operand, typeOf } from "../ir/operand.ts";
-import { interfacePrefix, numberRange, type Value } from "../ir/value.ts";
-import { bytesNumber, bytesPoint, maskLength, prefixFromBytes, prefixOf } from "./value.ts";
+import { interfaceName, interfacePrefix, numberRange, type Value } from "../ir/value.ts";
+import { bytesName, bytesNumber, bytesPoint, maskLength, prefixFromBytes, prefixOf } from "./value.ts";
 
 /** What a comparison finds in its register. */
 export interface Compared {
@@ -45,6 +45,8 @@ function decodeRight({ operand, bytes: loaded }: Compared, bytes: Uint8Array): V
       if (bytes.length < whole && bytes.length > 0 && !bytes.includes(0)) {
         return interfacePrefix(String.fromCharCode(...bytes));
       }
+      // iptables compares up to the NUL that ends the name, which is as good as all of it.
+      if (bytes.length < whole && bytes.indexOf(0) === bytes.length - 1) return interfaceName(bytesName(bytes));
       return bytesPoint(type, bytes);
     case "ipv4_addr":
     case "ipv6_addr":

@@ -2,6 +2,7 @@ import { parseAddress } from "@ocicat/net";
 import {
   CT_STATES,
   type Drop,
+  describeRule,
   dropsAt,
   type Hook,
   type PacketFacts,
@@ -119,5 +120,63 @@ describe("what could drop a packet", () => {
     expect(drops(ruleset)).toEqual(["inet t c/refuse: drop"]);
     expect(drops("", "forward", { ...PACKET, incoming: "lo" })).toEqual([]);
     expect(drops("", "forward", { ...PACKET, incoming: undefined })).toEqual(["inet t c/refuse: drop (may)"]);
+  });
+});
+
+describe("rules that iptables put there", () => {
+  /** What could drop the packet after these lines of iptables. */
+  function after(lines: readonly string[], packet: PacketFacts = PACKET): readonly string[] {
+    for (const line of lines) namespace.run("iptables", ...line.split(" "));
+    const tables = readAllTables((request) => kernel.nftQuery(request)).map(({ table }) => table);
+    return dropsAt(tables, "forward", packet).map(({ rule, certain }) => {
+      return `${rule === undefined ? "policy" : describeRule(rule)}${certain ? "" : " (may)"}`;
+    });
+  }
+
+  it.each<[string, readonly string[], readonly string[]]>([
+    ["a policy", ["-P FORWARD DROP"], ["policy"]],
+    [
+      "a policy behind what goes on",
+      ["-P FORWARD DROP", "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"],
+      ["policy"],
+    ],
+    ["no policy behind what accepts", ["-P FORWARD DROP", "-A FORWARD -m comment --comment x -i cali+ -j ACCEPT"], []],
+    [
+      "no policy behind what accepts new ones",
+      ["-P FORWARD DROP", "-A FORWARD -m conntrack ! --ctstate INVALID -j ACCEPT"],
+      [],
+    ],
+    [
+      "a policy after what only logs and marks",
+      ["-P FORWARD DROP", "-A FORWARD -j LOG", "-A FORWARD -j MARK --set-mark 1"],
+      ["policy"],
+    ],
+    ["nothing for what is invalid", ["-A FORWARD -m conntrack --ctstate INVALID -j DROP"], []],
+    ["a refusal", ["-A FORWARD -p tcp --dport 80 -j REJECT"], ["meta l4proto tcp th dport 80 -j REJECT"]],
+    [
+      "one of many ports'",
+      ["-A FORWARD -p tcp -m multiport --dports 22,79:81 -j DROP"],
+      ["meta l4proto tcp -m multiport drop"],
+    ],
+    ["none of many ports'", ["-A FORWARD -p tcp -m multiport --dports 22,81:90 -j DROP"], []],
+    [
+      "any but many ports'",
+      ["-A FORWARD -p tcp -m multiport ! --ports 22,81:90 -j DROP"],
+      ["meta l4proto tcp -m multiport drop"],
+    ],
+    ["nothing for another interface", ["-A FORWARD -i lo -j DROP"], []],
+    ["an interface's", ["-A FORWARD -i cali123 -j DROP"], ['iifname "cali123" drop']],
+    ["what cannot be said", ["-A FORWARD -m addrtype --dst-type LOCAL -j DROP"], ["-m addrtype drop (may)"]],
+    [
+      "a mark's, of a packet that may have one",
+      ["-A FORWARD -m mark --mark 0x8000/0x8000 -j DROP"],
+      [expect.stringContaining("(may)")],
+    ],
+  ])("%s", (_what, lines, expected) => {
+    expect(after(lines)).toEqual(expected);
+  });
+
+  it("a mark's, of a packet that has none: nothing", () => {
+    expect(after(["-A FORWARD -m mark --mark 0x8000/0x8000 -j DROP"], { ...PACKET, mark: 0 })).toEqual([]);
   });
 });
