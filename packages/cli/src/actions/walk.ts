@@ -1,6 +1,6 @@
 import { OcicatError } from "@ocicat/kit";
 import { openLab, runningLabName } from "@ocicat/lab";
-import { type Address, familyOf, formatAddress, isAddress, parseAddress } from "@ocicat/net";
+import { type Address, type Family, familyOf, formatAddress, isAddress, parseAddress } from "@ocicat/net";
 import { leastSize, storyText, tellStory } from "@ocicat/walk";
 import type { WalkOptions } from "../commands/walk.ts";
 import type { Surroundings } from "../surroundings.ts";
@@ -13,7 +13,7 @@ import type { Site, SitePlace } from "../walk/site.ts";
 export async function walk(surroundings: Surroundings, from: string, to: string, options: WalkOptions): Promise<void> {
   const asked = readOptions(options);
   const site = await siteOf(surroundings, options.name);
-  const journey = journeyOf(site, from, to, asked);
+  const journey = journeyOf(site, from, to, asked, options.ipv6 ? [6] : [4, 6]);
   const { story, files, dropped } = await follow(site, journey, surroundings.tell, ({ record, posts }) => ({
     story: tellStory(record),
     files: options.write === undefined ? [] : writePcaps(options.write, posts),
@@ -60,28 +60,32 @@ async function siteOf(surroundings: Surroundings, name: string | undefined): Pro
   return labSite(openLab(name ?? runningLabName() ?? "ocicat", surroundings.tell));
 }
 
-function journeyOf(site: Site, from: string, to: string, asked: Asked): Journey {
+/** `families`: those to choose from, the first that both have. Throws OcicatError. */
+function journeyOf(site: Site, from: string, to: string, asked: Asked, families: readonly Family[]): Journey {
   const start = named(site, from);
-  const end = isAddress(to) ? site.places.find(({ addresses }) => addresses.includes(canonical(to))) : named(site, to);
-  const destinations = isAddress(to) ? [parseAddress(to)] : (end?.addresses ?? []).map(parseAddress);
+  const end = isAddress(to) ? holderOf(site, to) : named(site, to);
   const sources = start.addresses.map(parseAddress);
-  for (const destination of destinations) {
-    const source = sources.find((address) => familyOf(address) === familyOf(destination));
-    if (source === undefined) continue;
-    const least = leastSize(asked.protocol, familyOf(source));
+  const destinations = isAddress(to) ? [parseAddress(to)] : (end?.addresses ?? []).map(parseAddress);
+  for (const family of families) {
+    const source = sources.find((address) => familyOf(address) === family);
+    const destination = destinations.find((address) => familyOf(address) === family);
+    if (source === undefined || destination === undefined) continue;
+    const least = leastSize(asked.protocol, family);
     if (asked.size !== undefined && asked.size < least)
       throw bad("--size", `${asked.size} is too small`, `give at least ${least}`);
     return { ...asked, from: start, to: end, source, destination };
   }
+  const listed = (addresses: readonly Address[]) => addresses.map(formatAddress).join(", ") || "none";
   throw new OcicatError({
     code: "WALK_NO_ADDRESS",
-    what: `${from} (${sources.map(formatAddress).join(", ") || "no address"}) and ${to} (${destinations.map(formatAddress).join(", ") || "no address"}) have no address of one family`,
+    what: `${from} and ${to} have no address of one family`,
+    why: `${listed(sources)}; and ${listed(destinations)}`,
   });
 }
 
-function canonical(address: string): string {
-  const parsed: Address = parseAddress(address);
-  return formatAddress(parsed);
+function holderOf({ places }: Site, text: string): SitePlace | undefined {
+  const address = formatAddress(parseAddress(text));
+  return places.find(({ addresses }) => addresses.includes(address));
 }
 
 function named({ places }: Site, name: string): SitePlace {

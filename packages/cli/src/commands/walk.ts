@@ -6,6 +6,7 @@ export interface WalkOptions {
   readonly name?: string;
   readonly port?: string;
   readonly protocol?: string;
+  readonly ipv6?: boolean;
   readonly size?: string;
   readonly wait: string;
   readonly write?: string;
@@ -30,6 +31,7 @@ export function addWalk(program: Command, surroundings: Surroundings): void {
     .option("--name <lab>", "in which lab, where several run (default: the one that runs)")
     .addOption(valueOption("--port <number>", "a TCP SYN to this port, instead of an ICMP echo request"))
     .addOption(new Option("--protocol <protocol>", "with --port").choices(["tcp", "udp"]))
+    .option("-6, --ipv6", "by IPv6, where both have an address of either family")
     .addOption(valueOption("--size <bytes>", "of the IP packet, which no one may fragment (default: as ping's)"))
     .addOption(valueOption("--wait <seconds>", "how long for an answer").default("1"))
     .addOption(valueOption("-w, --write <directory>", "a capture of each interface for Wireshark, besides"))

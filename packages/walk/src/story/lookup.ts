@@ -67,7 +67,8 @@ export function whyOf(place: Place, route: Route): string | null {
   return place.whys.find((reason) => reason.destination === destination)?.why ?? null;
 }
 
-const BIRD = 12;
+/** By BGP, and by IPAM: bird's number and Felix's. */
+const OURS: ReadonlySet<number> = new Set([12, 80]);
 const LEADS_NOWHERE: ReadonlySet<string> = new Set(["blackhole", "unreachable", "prohibit"]);
 const HOST_BITS = { 4: 32, 6: 128 } as const;
 
@@ -84,7 +85,7 @@ function meaningOf(
   const { length, family } = route.destination;
   if (length === 0) return place.kind === "pod" ? "gateway" : "default";
   if (hop?.via === undefined) return length === HOST_BITS[family] && place.kind === "node" ? "pod" : "connected";
-  return route.protocol === BIRD ? "block" : "other";
+  return OURS.has(route.protocol) ? "block" : "other";
 }
 
 /** As `ip route` shows it. */

@@ -1,11 +1,12 @@
 import type { Link } from "@ocicat/linux/kernel";
 import { type Address, compareAddresses, formatAddress } from "@ocicat/net";
 import { type Rule, renderBody } from "@ocicat/nftables";
+import type { IpHeader } from "../probe/traces.ts";
 import { findRoute, routeStep } from "./lookup.ts";
 import { neighbourStep } from "./neighbours.ts";
 import type { Place } from "./record.ts";
 import { frameStep, hopsLeft, type NeighbourFrame, type Sighting } from "./sightings.ts";
-import type { CableEnd, Step, TranslationStep, TunnelStep } from "./story.ts";
+import type { CableEnd, Macs, Step, TranslationStep, TunnelStep } from "./story.ts";
 
 export interface WayOptions {
   /** Of one packet, in the order of time. */
@@ -56,12 +57,13 @@ export function departure(
 }
 
 function forwarded(before: Sighting, here: Sighting, neighbours: readonly NeighbourFrame[]): readonly Step[] {
-  const { place, link, inner } = here;
-  const found = findRoute(place.state, before.inner.source, inner.destination, link.index);
-  const next = neighbourStep(place, link, found.hop?.via ?? inner.destination, neighbours);
+  const { place, link } = here;
+  const [came, goes] = routedHeaders(before, here);
+  const found = findRoute(place.state, came.ip.source, goes.ip.destination, link.index);
+  const next = neighbourStep(place, link, found.hop?.via ?? goes.ip.destination, neighbours);
   return [
     ...translation(before, here, "destination"),
-    routeStep(place, inner.destination, found),
+    routeStep(place, goes.ip.destination, found),
     ...translation(before, here, "source"),
     ...(next === undefined ? [] : [next]),
     {
@@ -69,9 +71,23 @@ function forwarded(before: Sighting, here: Sighting, neighbours: readonly Neighb
       place: place.name,
       from: before.link.name,
       to: link.name,
-      ttl: { before: hopsLeft(before.inner), after: hopsLeft(inner) },
-      macs: { before: before.innerMacs ?? null, after: here.innerMacs ?? null },
+      ttl: { before: hopsLeft(came.ip), after: hopsLeft(goes.ip) },
+      macs: { before: came.macs ?? null, after: goes.macs ?? null },
     },
+  ];
+}
+
+interface RoutedHeaders {
+  readonly ip: IpHeader;
+  readonly macs: Macs | undefined;
+}
+
+/** What a place routes by: within a tunnel, where it only passes through, what is around the packet. */
+function routedHeaders(before: Sighting, here: Sighting): readonly [RoutedHeaders, RoutedHeaders] {
+  if (before.outer !== undefined && here.outer !== undefined) return [before.outer, here.outer];
+  return [
+    { ip: before.inner, macs: before.innerMacs },
+    { ip: here.inner, macs: here.innerMacs },
   ];
 }
 
@@ -172,11 +188,10 @@ function endOf({ place, link }: Sighting): CableEnd {
 /** What became of a packet that came in and was not seen again. */
 function arrival(last: Sighting): readonly Step[] {
   const { place, link, inner, outer } = last;
-  // Within a tunnel nothing is known of the packet yet but its cover.
-  if (outer !== undefined) return [];
-  const found = findRoute(place.state, inner.source, inner.destination);
-  const step = routeStep(place, inner.destination, found);
+  const { source, destination } = outer?.ip ?? inner;
+  const step = routeStep(place, destination, findRoute(place.state, source, destination));
+  // At a tunnel's end it is the packet inside that is to be routed, and that has not come out.
+  if (outer !== undefined) return step.meaning === "local" ? [] : [step];
   if (step.meaning !== "local") return [step];
-  const address = formatAddress(inner.destination);
-  return [step, { step: "deliver", place: place.name, interface: link.name, address }];
+  return [step, { step: "deliver", place: place.name, interface: link.name, address: formatAddress(destination) }];
 }
