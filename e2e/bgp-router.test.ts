@@ -188,6 +188,10 @@ describe("with a router in an AS of its own", () => {
     await expectWayThroughRouter();
     const why = lab.ocicat("routes", "why", lab.address("pod3")).stdout;
     expect(why).toMatch(/via 10\.0\.1\.1 dev ens33 proto bird +programmed +learned by BGP from racka \(10\.0\.1\.1\)/);
+    expect(why).toContain("[BGPPeer racka, IPPool plain]");
+    const held = lab.ocicat("get", "bgppeer", "racka", "-o", "why").stdout;
+    expect(held).toContain(`route ${blockOf("pod3")}`);
+    expect(held).toMatch(/BGP session 10\.0\.1\.1 +BGPPeer racka/);
   });
 
   it("the packets are plain on both of its links", async () => {

@@ -1,3 +1,4 @@
+import type { ResourceRef } from "@ocicat/kit";
 import type { Address, Prefix } from "@ocicat/net";
 import type { NodeTunnels } from "./tunnels.ts";
 
@@ -67,6 +68,6 @@ export interface LearnedRow {
   readonly nextHop: Address;
   /** The peer it came from, as people call it: `node2 (192.168.0.82)`. */
   readonly from: string;
-  /** The node whose resource the peering follows from, if it is one of ours. */
-  readonly fromNode: string | undefined;
+  /** The BGPPeer that the session follows from; undefined: the mesh. */
+  readonly peering: ResourceRef | undefined;
 }

@@ -28,6 +28,7 @@ interface Place {
   readonly node: NodeRow | undefined;
   readonly told: string;
   readonly byIpam: boolean;
+  readonly peering: ResourceRef | undefined;
 }
 
 /**
@@ -68,7 +69,8 @@ function placeOf(
   if (name !== undefined) {
     const node = nodes.get(name);
     const own = path.tunnel === "vxlan" ? node?.ipv4 : node?.ipv6;
-    if (own !== undefined) return { nextHop: own.address, node, told: `on ${name} by IPAM`, byIpam: true };
+    if (own !== undefined)
+      return { nextHop: own.address, node, told: `on ${name} by IPAM`, byIpam: true, peering: undefined };
   }
   return learned === undefined ? undefined : placeLearned(learned, { nodesByAddress });
 }
@@ -79,6 +81,7 @@ function placeLearned(learned: LearnedRow, { nodesByAddress }: Pick<RemoteIndexe
     node: nodesByAddress.get(formatAddress(learned.nextHop)),
     told: `learned by BGP from ${learned.from}, next hop ${formatAddress(learned.nextHop)}`,
     byIpam: false,
+    peering: learned.peering,
   };
 }
 
@@ -176,5 +179,6 @@ function tunnelled(choice: Choice, kind: TunnelKind, node: NodeRow, note: string
 
 function originOf({ place, pool }: Choice, how: string): Origin {
   const node: ResourceRef[] = place.node === undefined ? [] : [{ kind: "Node", name: place.node.name }];
-  return { reason: `${place.told}, ${how}`, resources: [...node, { kind: "IPPool", name: pool.name }] };
+  const peering = place.peering === undefined ? [] : [place.peering];
+  return { reason: `${place.told}, ${how}`, resources: [...node, ...peering, { kind: "IPPool", name: pool.name }] };
 }

@@ -77,7 +77,7 @@ function resolverOf({ modes, near, usable, published, backend, learned = true, p
   }
   if (learned) {
     for (const prefix of [block, borrowed]) {
-      resolver.setLearned(prefix, { prefix, nextHop: parseAddress(far), from: `node01 (${far})`, fromNode: "node01" });
+      resolver.setLearned(prefix, { prefix, nextHop: parseAddress(far), from: `node01 (${far})`, peering: undefined });
     }
   }
   return resolver;
@@ -170,7 +170,7 @@ describe("the way to another node's block", () => {
   it("a router that is no node is never sent to through a tunnel", () => {
     const resolver = resolverOf({ modes: { ipipMode: "Always" }, near: true, ...ready });
     const nextHop = parseAddress("172.17.0.1");
-    resolver.setLearned(block, { prefix: block, nextHop, from: "172.17.0.1", fromNode: undefined });
+    resolver.setLearned(block, { prefix: block, nextHop, from: "172.17.0.1", peering: undefined });
     resolver.flush();
     expect(shown(resolver.routes.get(block.toString()))).toBe(DIRECT);
   });
@@ -249,7 +249,7 @@ describe("until a VXLAN is ready at both ends", () => {
   it("packets go through a router on this node's subnet that knows the block", () => {
     const resolver = resolverOf({ modes: { vxlanMode: "Always" }, near: false, usable: [], published: [] });
     const router = parseAddress("172.17.0.1");
-    resolver.setLearned(block, { prefix: block, nextHop: router, from: "tor (172.17.0.1)", fromNode: undefined });
+    resolver.setLearned(block, { prefix: block, nextHop: router, from: "tor (172.17.0.1)", peering: undefined });
     resolver.flush();
     expect(resolver.routes.get(block.toString())).toMatchObject({ via: router, device: undefined, onlink: false });
     resolver.setUsable("vxlan", true);

@@ -29,7 +29,7 @@ const learned = {
   prefix: parsePrefix("10.244.103.64/26"),
   nextHop: parseAddress("192.168.0.82"),
   from: "node2 (192.168.0.82)",
-  fromNode: "node2",
+  peering: undefined,
 };
 
 const steps: ((resolver: RoutingResolver) => void)[] = [

@@ -21,7 +21,7 @@ import {
 import type { BgpSettingsRow } from "../tables/bgp-rows.ts";
 import { announce, originated } from "./mesh.ts";
 import { routerIdOf } from "./router-id.ts";
-import { describeSession, refusedReport, type Session, sessionReport, sessionsOf } from "./sessions.ts";
+import { describeSession, peeringOf, refusedReport, type Session, sessionReport, sessionsOf } from "./sessions.ts";
 
 export interface MeshRunnerOptions {
   readonly clock: Clock;
@@ -96,10 +96,10 @@ export class MeshRunner {
   }
 
   /** Whom a route was learned from. */
-  learnedFrom({ peer, peerAddress }: BestRoute): Pick<LearnedRow, "from" | "fromNode"> {
+  learnedFrom({ peer, peerAddress }: BestRoute): Pick<LearnedRow, "from" | "peering"> {
     const session = this.#sessions.get(peer);
-    if (session === undefined) return { from: formatAddress(peerAddress), fromNode: undefined };
-    return { from: describeSession(session), fromNode: session.node };
+    if (session === undefined) return { from: formatAddress(peerAddress), peering: undefined };
+    return { from: describeSession(session), peering: peeringOf(session) };
   }
 
   announce(changes: RoutingChanges["announcements"], all: Iterable<Announcement>): void {
@@ -126,6 +126,11 @@ export class MeshRunner {
       return session === undefined ? [] : [refusedReport(session, since)];
     });
     return [...held, ...refused];
+  }
+
+  /** Sessions as they should be, also those that are not held. */
+  get sessions(): Iterable<Session> {
+    return this.#sessions.values();
   }
 
   get speaker(): Speaker | undefined {

@@ -38,7 +38,7 @@ export function originated(announcement: Announcement) {
  */
 export function learnedRow(
   { best, unreachable }: BestChange,
-  from: (route: BestRoute) => Pick<LearnedRow, "from" | "fromNode">,
+  from: (route: BestRoute) => Pick<LearnedRow, "from" | "peering">,
 ): LearnedRow | undefined {
   const route = best ?? unreachable;
   const nextHop = route?.nextHops[0];

@@ -1,5 +1,5 @@
 import type { PeerConfig, PeerStatus, Policy } from "@ocicat/bgp";
-import type { Origin } from "@ocicat/kit";
+import type { Origin, ResourceRef } from "@ocicat/kit";
 import { type Address, familyOf, formatAddress } from "@ocicat/net";
 import type { MeshPeer, PeerSession } from "@ocicat/routing";
 import { meshPeerName, peerConfig } from "./mesh.ts";
@@ -71,9 +71,13 @@ function peerSession(peer: PeerSession, exportPolicy: Policy): Session {
 }
 
 /** Who a route came from, as people call it: `node2 (192.168.0.82)`, `rack-tor (192.168.0.1)`. */
-export function describeSession({ node, origin, remoteAddress }: Session): string {
-  const peer = origin.resources.find(({ kind }) => kind === "BGPPeer")?.name;
-  return `${node ?? peer ?? "a peer"} (${formatAddress(remoteAddress)})`;
+export function describeSession(session: Session): string {
+  return `${session.node ?? peeringOf(session)?.name ?? "a peer"} (${formatAddress(session.remoteAddress)})`;
+}
+
+/** The BGPPeer that a session follows from. */
+export function peeringOf({ origin }: Session): ResourceRef | undefined {
+  return origin.resources.find(({ kind }) => kind === "BGPPeer");
 }
 
 /** What `ocicat node status` and the lab ask for. */

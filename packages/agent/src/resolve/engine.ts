@@ -1,6 +1,6 @@
 import type { BestChange } from "@ocicat/bgp";
 import type { RoutingResolver } from "@ocicat/routing";
-import { exportPolicy } from "../bgp/export-policy.ts";
+import { exportPolicies } from "../bgp/export-policy.ts";
 import { learnedRow } from "../bgp/mesh.ts";
 import type { MeshRunner } from "../bgp/mesh-runner.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
@@ -28,7 +28,7 @@ export interface EngineParts {
  */
 export class Engine {
   readonly #parts: EngineParts;
-  #exportPolicy = exportPolicy([]);
+  readonly #exportPolicy = exportPolicies();
   #scheduled = false;
   #meshChanged = true;
   #running = false;
@@ -39,7 +39,6 @@ export class Engine {
     tables.pools.subscribe((key, pool) => {
       resolver.setPool(key, pool);
       rules.setPool(key, pool);
-      this.#exportPolicy = exportPolicy(tables.pools.rows());
       this.#touchMesh();
     });
     tables.blocks.subscribe((key, block) => {
@@ -117,7 +116,7 @@ export class Engine {
       peers: tables.peers.rows(),
       settings: settingsOf(self),
       portOf: (node) => settingsOf(node).listenPort,
-      exportPolicy: this.#exportPolicy,
+      exportPolicy: this.#exportPolicy(tables.pools.rows()),
     });
     mesh.nextHopsChanged();
   }

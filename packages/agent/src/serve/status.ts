@@ -1,4 +1,5 @@
 import { OcicatError } from "@ocicat/kit";
+import { formatAddress } from "@ocicat/net";
 import type { RoutingResolver } from "@ocicat/routing";
 import type { MeshRunner } from "../bgp/mesh-runner.ts";
 import { type OwnAddresses, reportOwn } from "../node/own-addresses.ts";
@@ -55,8 +56,8 @@ export function statusRoutes(sources: StatusSources): {
       "/routes/pending": whenRunning(({ routes }) =>
         routes.pending().map(({ desired, reason }) => ({ destination: desired.destination.toString(), reason })),
       ),
-      "/consequences": whenRunning(({ rules }, query) =>
-        consequences(sources, rules, query.get("kind") ?? "", query.get("name") ?? ""),
+      "/consequences": whenRunning((parts, query) =>
+        consequences(sources, parts, query.get("kind") ?? "", query.get("name") ?? ""),
       ),
       "/unreadable": () =>
         json(Object.fromEntries(Object.values(sources.tables).flatMap((table) => [...table.unreadable]))),
@@ -65,7 +66,7 @@ export function statusRoutes(sources: StatusSources): {
 }
 
 /** Every desired object whose origin names the resource: what this node holds because of it. */
-function consequences({ resolver, tables }: StatusSources, rules: RuleReconciler, kind: string, name: string) {
+function consequences({ resolver, tables }: StatusSources, { rules, mesh }: Running, kind: string, name: string) {
   const concerns = (resources: readonly { readonly kind: string; readonly name: string }[]) =>
     resources.some((ref) => ref.kind === kind && ref.name === name);
   const routes = [...resolver.routes.values()]
@@ -89,5 +90,11 @@ function consequences({ resolver, tables }: StatusSources, rules: RuleReconciler
       object: `masquerade from ${pool.cidr}`,
       reason: "natOutgoing: towards the outside of every pool",
     }));
-  return [...routes, ...announcements, ...guards, ...masquerade];
+  const sessions = [...mesh.sessions]
+    .filter((session) => concerns(session.origin.resources))
+    .map((session) => ({
+      object: `BGP session ${formatAddress(session.remoteAddress)}`,
+      reason: session.refused === undefined ? session.origin.reason : `${session.origin.reason}; ${session.refused}`,
+    }));
+  return [...routes, ...announcements, ...guards, ...masquerade, ...sessions];
 }

@@ -1,7 +1,7 @@
 import type { PolicyRoute } from "@ocicat/bgp";
 import { parseAddress, parsePrefix } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
-import { exportPolicy } from "../../src/bgp/export-policy.ts";
+import { exportPolicies, exportPolicy } from "../../src/bgp/export-policy.ts";
 
 const pool = (cidr: string, disableBgpExport = false) => ({ cidr: parsePrefix(cidr), disableBgpExport });
 const policy = exportPolicy([pool("10.244.0.0/16"), pool("10.98.0.0/16", true)]);
@@ -13,6 +13,15 @@ const route = (prefix: string, own = false): PolicyRoute => ({
   attributes: { origin: 0, asPath: [], nextHop: parseAddress("10.0.0.2") },
   source: own ? undefined : { name: "Mesh_10_0_0_2", as: 64512, internal: true },
   origin: own ? "block" : undefined,
+});
+
+describe("the function", () => {
+  it("is the same for as long as the pools that it goes by are", () => {
+    const policyFor = exportPolicies();
+    const first = policyFor([pool("10.244.0.0/16"), pool("10.98.0.0/16", true)]);
+    expect(policyFor([pool("10.98.0.0/16", true), pool("10.244.0.0/16")])).toBe(first);
+    expect(policyFor([pool("10.244.0.0/16"), pool("10.98.0.0/16")])).not.toBe(first);
+  });
 });
 
 describe("what peers are told", () => {

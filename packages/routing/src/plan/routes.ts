@@ -114,7 +114,7 @@ function routeText(pair: Pair, state: State, cluster: PlanCluster): string {
   for (const kind of state.usable) resolver.setUsable(kind, true);
   resolver.setBlock("block", { prefix: block, node: to.name, borrowed: [] });
   if (nextHop !== undefined) {
-    resolver.setLearned(block, { prefix: block, nextHop, from: to.name, fromNode: to.name });
+    resolver.setLearned(block, { prefix: block, nextHop, from: to.name, peering: undefined });
   }
   resolver.flush();
   const route = resolver.routes.get(block.toString());
