@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- cni|routes [--json]`: each case against its peer in the same run, rounds interleaved, medians.
+ * `npm run bench -- cni|routes|scale [--json]`: each case against its peer in the same run, rounds interleaved, medians.
  * Exit code 1 if a goal is missed.
  */
 import { type Case, report } from "./report.ts";
@@ -7,6 +7,7 @@ import { type Case, report } from "./report.ts";
 const SUITES: Readonly<Record<string, () => Promise<{ run(): Promise<Case[]> }>>> = {
   cni: () => import("./cni.ts"),
   routes: () => import("./routes.ts"),
+  scale: () => import("./scale.ts"),
 };
 
 const words = process.argv.slice(2);

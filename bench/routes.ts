@@ -1,15 +1,15 @@
 /** 10,000 routes through the reconciler on a real kernel, against `ip -batch` of the same; and a resync that changes nothing. */
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RouteReconciler } from "@ocicat/agent/program";
 import { systemClock, systemRandom } from "@ocicat/datastore/etcd";
 import { Scope, silentLogger } from "@ocicat/kit";
-import { createNetworkNamespace, deleteNetworkNamespace, type Kernel, openKernel, openNamespace } from "@ocicat/linux";
+import type { Kernel } from "@ocicat/linux";
 import { ipv4, Prefix, parseAddress, parsePrefix } from "@ocicat/net";
 import type { DesiredRoute } from "@ocicat/routing";
+import { inNamespace } from "./namespace.ts";
 import { type Case, measured, median } from "./report.ts";
 
 const ROUTES = 10_000;
@@ -116,33 +116,4 @@ function throughBatch(namespace: string): number {
   const took = performance.now() - start;
   rmSync(file);
   return took;
-}
-
-async function inNamespace<T>(work: (kernel: Kernel, name: string) => Promise<T>): Promise<T> {
-  const name = `octbench${randomBytes(3).toString("hex")}`;
-  const path = `/run/netns/${name}`;
-  createNetworkNamespace(path);
-  const namespace = openNamespace(path);
-  const kernel = openKernel({ namespace });
-  try {
-    const outcomes = kernel.apply([{ op: "link.veth", veth: { name: "ens33", up: true, peer: { name: "segment" } } }]);
-    const index = kernel.link("ens33")?.index ?? 0;
-    const segment = kernel.link("segment")?.index ?? 0;
-    outcomes.push(
-      ...kernel.apply([
-        { op: "link.set", index: segment, change: { up: true } },
-        {
-          op: "address.add",
-          address: { linkIndex: index, address: parseAddress("192.168.0.81"), prefixLength: 24, scope: 0 },
-        },
-      ]),
-    );
-    const refused = outcomes.find((outcome) => outcome !== undefined);
-    if (refused !== undefined) throw new Error(`${refused.errno} ${refused.message}`);
-    return await work(kernel, name);
-  } finally {
-    kernel.close();
-    namespace.close();
-    deleteNetworkNamespace(path);
-  }
 }

@@ -20,10 +20,10 @@ describe("a pool's mode, changed while packets flow", () => {
   );
 
   it("cuts no TCP stream, changes no byte of it, and holds none up", async () => {
-    await switchUnderStreams(lab, ["vxlan-always", "never", "vxlan-always", "never"], { gapMs: 200 });
+    await switchUnderStreams(lab, ["vxlan-always", "never", "vxlan-always", "never"], { delayMs: 200 });
     lab.apply("vxlan-cross");
     await lab.settled("vxlan-cross");
-    await switchUnderStreams(lab, ["vxlan-always", "vxlan-cross", "vxlan-always"], { gapMs: 200 });
+    await switchUnderStreams(lab, ["vxlan-always", "vxlan-cross", "vxlan-always"], { delayMs: 200 });
   });
 
   it("leaves neither device nor address behind once no pool calls for them", async () => {

@@ -36,7 +36,7 @@ export async function switchUnderPings(lab: ModeLab, from: Mode, to: Mode): Prom
 export async function switchUnderStreams(
   lab: ModeLab,
   modes: readonly Mode[],
-  limits: { readonly gapMs: number },
+  limits: { readonly delayMs: number },
 ): Promise<void> {
   const pairs = modes.includes("never") ? NEAR.slice(0, 1) : [NEAR[0], FAR[0]];
   const streams: TcpStream[] = [];
@@ -52,7 +52,7 @@ export async function switchUnderStreams(
       expect(received.digest).toBe(sent.digest);
       expect(received.bytes).toBe(sent.bytes);
       expect(received.bytes).toBeGreaterThan(1_000_000);
-      expect(received.longestGapMs).toBeLessThan(limits.gapMs);
+      expect(received.longestDelayMs).toBeLessThan(limits.delayMs);
     }
   } finally {
     for (const stream of streams) stream.kill();

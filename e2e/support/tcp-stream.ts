@@ -12,9 +12,8 @@ export interface StreamReport {
 }
 
 export interface Received extends StreamReport {
-  /** The longest time without a byte, milliseconds, and when it began, milliseconds since 1970. */
-  readonly longestGapMs: number;
-  readonly gapAt: number;
+  /** The longest time from a byte's write to its arrival, milliseconds. */
+  readonly longestDelayMs: number;
 }
 
 /** One TCP connection between two pods that carries bytes without a pause until it is stopped. */

@@ -25,7 +25,7 @@ describe("a pool's mode, changed while packets flow", () => {
   it("cuts no TCP stream, changes no byte of it, and holds none up", async () => {
     lab.apply("ipip-always");
     await lab.settled("ipip-always");
-    await switchUnderStreams(lab, ["vxlan-always", "ipip-cross", "vxlan-cross", "ipip-always"], { gapMs: 200 });
+    await switchUnderStreams(lab, ["vxlan-always", "ipip-cross", "vxlan-cross", "ipip-always"], { delayMs: 200 });
   });
 
   it("leaves neither device nor address behind once no pool calls for them", async () => {

@@ -30,7 +30,7 @@ import { registerCluster } from "./node/register.ts";
 import type { AgentOptions } from "./options.ts";
 import { RouteReconciler } from "./program/route-reconciler.ts";
 import { RuleReconciler } from "./program/rule-reconciler.ts";
-import { VtepReconciler } from "./program/vtep-reconciler.ts";
+import { farEndMissing, VtepReconciler } from "./program/vtep-reconciler.ts";
 import { Engine } from "./resolve/engine.ts";
 import { doctorRoutes } from "./serve/doctor.ts";
 import { type Conditions, healthRoutes, processMetrics, unmet } from "./serve/health.ts";
@@ -158,6 +158,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     interfacePrefix: felix.interfacePrefix,
     inPools: (destination) => resolver.poolOf(destination.address) !== undefined,
     refreshMs: durationMs(felix.routeRefreshInterval),
+    notYet: (route) => farEndMissing(route, vteps),
     onSettled: () => tunnels.routesSettled(),
     defer: setImmediate,
   });
@@ -167,6 +168,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     logger: logger.child("vteps"),
     scope,
     refreshMs: durationMs(felix.routeRefreshInterval),
+    onKnown: () => routes.wake(),
     defer: setImmediate,
   });
   const rules = new RuleReconciler({

@@ -37,6 +37,8 @@ export interface RouteReconcilerOptions {
   readonly inPools: (destination: Prefix) => boolean;
   /** Full comparison with the kernel, milliseconds; 0 switches it off. */
   readonly refreshMs: number;
+  /** Why a route must not be written yet, asked again after `wake()`: the far end of a VXLAN must be known before it. */
+  readonly notYet?: (route: DesiredRoute) => string | undefined;
   /** Called when all that was due has been written. */
   readonly onSettled?: () => void;
   /** Runs work in a later turn of the event loop. */
@@ -114,6 +116,11 @@ export class RouteReconciler {
     this.#schedule();
   }
 
+  /** What routes have waited for may be there now. */
+  wake(): void {
+    if (this.#delta.pending > 0) this.#schedule();
+  }
+
   /** Reads the kernel and begins to write. */
   start(): void {
     if (this.#started) return;
@@ -164,7 +171,8 @@ export class RouteReconciler {
   /** The kernel's route for a destination of ours, and why it is not there if it is not. */
   inspect(destination: Prefix): { readonly actual: Route | undefined; readonly pending: string | undefined } {
     const key = destination.toString();
-    return { actual: this.#delta.actual.get(key), pending: this.#pending.get(key) };
+    const actual = this.#delta.actual.get(key);
+    return { actual, pending: this.#pending.get(key) ?? (actual === undefined ? this.#waitsFor(key) : undefined) };
   }
 
   /** A link that this process has just made, ahead of its notification. */
@@ -212,7 +220,7 @@ export class RouteReconciler {
     let more = false;
     // Additions first: a destination that changes its block is never without a route in between.
     for (const { key, desired } of this.#delta.updates()) {
-      if (this.#pending.has(key)) continue;
+      if (this.#pending.has(key) || this.#waitsFor(key) !== undefined) continue;
       if (operations.length === SLICE) {
         more = true;
         break;
@@ -250,6 +258,11 @@ export class RouteReconciler {
     if (failed) this.#armRetry();
     else this.#backoff.reset();
     return more;
+  }
+
+  #waitsFor(key: string): string | undefined {
+    const desired = this.#desired.get(key);
+    return desired === undefined ? undefined : this.#options.notYet?.(desired);
   }
 
   #refused(key: string, failure: KernelFailure): true {

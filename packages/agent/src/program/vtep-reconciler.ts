@@ -1,12 +1,13 @@
 import { type Clock, DeltaTracker, type Logger, type Scope, type Timer } from "@ocicat/kit";
 import type { ForwardingEntry, Kernel, KernelEvent, KernelOperation, Link, Neighbour } from "@ocicat/linux/kernel";
 import { type Address, compareAddresses, formatAddress } from "@ocicat/net";
-import { TUNNELS, type TunnelKind, type Vtep } from "@ocicat/routing";
+import { type DesiredRoute, TUNNELS, type TunnelKind, type Vtep } from "@ocicat/routing";
 
 /** Entries a turn: about two milliseconds of kernel time. */
 const SLICE = 400;
 const RETRY_MS = 1_000;
 const PERMANENT = 0x80;
+const VXLANS = ["vxlan", "vxlan6"] as const;
 const NO_MAC = "00:00:00:00:00:00";
 
 export interface VtepReconcilerOptions {
@@ -16,6 +17,8 @@ export interface VtepReconcilerOptions {
   readonly scope: Scope;
   /** Full comparison with the kernel, milliseconds; 0 switches it off. */
   readonly refreshMs: number;
+  /** Called when far ends have become known to the device: routes may have waited for them. */
+  readonly onKnown: () => void;
   readonly defer: (work: () => void) => void;
 }
 
@@ -41,6 +44,7 @@ export class VtepReconciler {
   #refresh: Timer | undefined;
   #started = false;
   #scheduled = false;
+  readonly #idle: (() => void)[] = [];
   #writes = 0;
 
   constructor(options: VtepReconcilerOptions) {
@@ -62,6 +66,12 @@ export class VtepReconciler {
     return this.#desired;
   }
 
+  /** Whether the device knows where this far end is: its forwarding entry is written before its neighbour. */
+  knows(tunnel: TunnelKind, address: Address): boolean {
+    const linkIndex = this.#devices.get(tunnel);
+    return linkIndex !== undefined && this.#delta.actual.has(`${linkIndex} ${formatAddress(address)}`);
+  }
+
   setDesired(key: string, vtep: Vtep | undefined): void {
     const before = this.#desired.get(key);
     if (before !== undefined) this.#want(before, false);
@@ -77,20 +87,24 @@ export class VtepReconciler {
     if (this.#started) return;
     this.#started = true;
     this.resync();
-    this.flush();
     this.#armRefresh();
+  }
+
+  /** Resolves when nothing is waiting to be written; what the kernel refused waits for its retry and does not count. */
+  settled(): Promise<void> {
+    if (!this.#scheduled) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
   }
 
   /** Reads the kernel again and compares. */
   resync(): void {
     if (!this.#started) return;
     const { kernel } = this.#options;
-    const devices = Object.entries(TUNNELS).flatMap(([kind, { device }]) => {
-      const link = kernel.link(device);
-      return link?.kind === "vxlan" ? [[kind, link.index] as const] : [];
-    });
     this.#devices.clear();
-    for (const [kind, index] of devices) this.#devices.set(kind as TunnelKind, index);
+    for (const kind of VXLANS) {
+      const link = kernel.link(TUNNELS[kind].device);
+      if (link?.kind === "vxlan") this.#devices.set(kind, link.index);
+    }
     const ours = new Set(this.#devices.values());
     const neighbours = ours.size === 0 ? [] : kernel.neighbours().filter((each) => this.#isOurs(each));
     const forwarding = ours.size === 0 ? [] : kernel.forwardingEntries().filter((each) => ours.has(each.linkIndex));
@@ -103,11 +117,6 @@ export class VtepReconciler {
     this.#schedule();
   }
 
-  /** Writes what is due now: a route through the device must not be there before its far end is known. */
-  flush(): void {
-    while (this.#started && this.#apply());
-  }
-
   #schedule(): void {
     const { defer, scope } = this.#options;
     if (!this.#started || this.#scheduled || scope.closed || this.#delta.pending === 0) return;
@@ -115,6 +124,7 @@ export class VtepReconciler {
     defer(() => {
       this.#scheduled = false;
       if (!scope.closed && this.#apply()) this.#schedule();
+      if (!this.#scheduled) for (const resolve of this.#idle.splice(0)) resolve();
     });
   }
 
@@ -140,6 +150,7 @@ export class VtepReconciler {
       this.#options.logger.warning("the kernel refused a far end, trying again later", { entry: key, why });
     }
     if (failed) this.#armRetry();
+    if (slice.some(({ isWanted }) => isWanted)) this.#options.onKnown();
     return !failed && due.length > SLICE;
   }
 
@@ -190,15 +201,23 @@ export class VtepReconciler {
 }
 
 function isDevice(link: Link): boolean {
-  return Object.values(TUNNELS).some(({ device }) => device === link.name);
+  return VXLANS.some((kind) => TUNNELS[kind].device === link.name);
+}
+
+/** Why a route through a VXLAN must wait; undefined if it need not. */
+export function farEndMissing(route: DesiredRoute, vteps: VtepReconciler): string | undefined {
+  if (route.kind !== "via" || route.device === undefined) return undefined;
+  const tunnel = VXLANS.find((kind) => TUNNELS[kind].device === route.device);
+  if (tunnel === undefined || vteps.knows(tunnel, route.via)) return undefined;
+  return `${route.device} does not know ${formatAddress(route.via)} yet`;
 }
 
 function entriesOf(vtep: Vtep, linkIndex: number): readonly (readonly [string, Entry])[] {
   const neighbour = { linkIndex, address: vtep.address, mac: vtep.mac, state: PERMANENT };
   const entry = { linkIndex, mac: vtep.mac, destination: vtep.nodeAddress };
   return [
-    [neighbourKey(neighbour), { table: "neighbour", neighbour }],
     [forwardingKey(entry), { table: "forwarding", entry }],
+    [neighbourKey(neighbour), { table: "neighbour", neighbour }],
   ];
 }
 

@@ -99,8 +99,6 @@ export class Engine {
     }
     const changes = resolver.flush();
     for (const [key, vtep] of changes.vteps) vteps.setDesired(key, vtep);
-    // A route through a VXLAN device must find its far end known.
-    if (changes.vteps.size > 0) vteps.flush();
     for (const { prefix, route } of changes.routes.values()) routes.setDesired(prefix, route);
     if (changes.announcements.size > 0) mesh?.announce(changes.announcements, resolver.announcements.values());
     rules.schedule();
