@@ -13,7 +13,7 @@ import {
   silentLogger,
 } from "@ocicat/kit";
 import { type Kernel, openKernel } from "@ocicat/linux";
-import type { Address } from "@ocicat/net";
+import { type Address, formatAddress } from "@ocicat/net";
 import { RouteProtocol, RoutingResolver } from "@ocicat/routing";
 import { MeshRunner } from "./bgp/mesh-runner.ts";
 import { NextHops } from "./bgp/next-hops.ts";
@@ -116,6 +116,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     logger: logger.child("addresses"),
     scope,
     defer: setImmediate,
+    onGone: (address) => store.localAddressGone(formatAddress(address)),
   });
   const tables = makeTables(options.nodeName, logger.child("tables"));
   const resolver = new RoutingResolver(options.nodeName, options.backend);

@@ -16,7 +16,7 @@ export function tunnelMtu(kind: TunnelKind, linkMtu: number, felix: FelixSetting
 
 /**
  * The MTU for pods without one of their own: what fits into each of the tunnels in use over the smallest of the interfaces
- * that the default route leaves by, at most 1500. Worked out when asked for, and again after the host's own links or routes
+ * that the default routes of both families leave by, at most 1500. Worked out when asked for, and again after the host's own links or routes
  * have changed; pods' links do not count.
  */
 export function podMtu(
@@ -45,8 +45,7 @@ export function podMtu(
 
 function hostMtu(kernel: Kernel): number {
   const leaving = new Set(
-    kernel
-      .routes(4, MAIN_TABLE)
+    [...kernel.routes(4, MAIN_TABLE), ...kernel.routes(6, MAIN_TABLE)]
       .filter((route) => route.destination.length === 0)
       .flatMap((route) => route.nextHops.map((hop) => hop.linkIndex)),
   );

@@ -34,6 +34,8 @@ export interface OwnAddressesOptions {
   readonly scope: Scope;
   /** Runs work in a later turn of the event loop. */
   readonly defer: (work: () => void) => void;
+  /** An address of the host, any of them, is gone. */
+  readonly onGone: (address: Address) => void;
 }
 
 interface Found {
@@ -87,8 +89,9 @@ export class OwnAddresses {
 
   /** Looks again when the host's links, addresses or routes change, and at intervals. */
   watch(interfacePrefix: string): void {
-    const { kernel, scope } = this.#options;
+    const { kernel, scope, onGone } = this.#options;
     const monitor = kernel.monitor(["link", "address", "route"], (events) => {
+      for (const event of events) if (event.type === "address.gone") onGone(event.address.address);
       if (events.some((event) => concerns(event, interfacePrefix))) this.#lookAgain();
     });
     scope.add("own addresses", () => {

@@ -74,6 +74,14 @@ export class EtcdDatastore implements Datastore {
     this.#watches = new Watches(settings, this.#connection, this.#tokens);
   }
 
+  /**
+   * To be told when an address of this host is gone. A connection made from it hears nothing more and is not closed; its
+   * keep-alive would notice in seconds, and this at once.
+   */
+  localAddressGone(address: string): void {
+    this.#connection.localAddressGone(address);
+  }
+
   /** True while there is a session with a server. Calls wait for one; this is for telling people. */
   get connected(): boolean {
     return this.#connection.session !== undefined;

@@ -10,6 +10,13 @@ const PROVEN_MS = 1_000;
 
 const BACKOFF = { initialMs: 50, maxMs: 3_000 };
 
+interface Current {
+  readonly session: ClientHttp2Session;
+  /** This end's address, as text. */
+  readonly localAddress: string | undefined;
+  readonly release: () => void;
+}
+
 /**
  * One HTTP/2 session to one of the endpoints, made again whenever it is lost:
  *
@@ -26,7 +33,7 @@ export class Connection {
   readonly #ended: Promise<void>;
   readonly #waiters = new Set<() => void>();
   readonly #movers = new Set<() => void>();
-  #current: { readonly session: ClientHttp2Session; readonly release: () => void } | undefined;
+  #current: Current | undefined;
   #failure: Error | undefined;
   /** What has been logged of each endpoint since the last session. */
   readonly #reported = new Map<string, string>();
@@ -74,6 +81,14 @@ export class Connection {
     session.close();
     release();
     for (const callback of this.#movers) callback();
+  }
+
+  /** Ends the session if it was made from this address: what waits on it is tried again on the next one, where it may be. */
+  localAddressGone(address: string): void {
+    if (this.#current?.localAddress !== address) return;
+    const { session } = this.#current;
+    this.retire(session, new Error(`this host has no address ${address} any more`));
+    session.destroy();
   }
 
   /** Ends at once what is under way; resolves when the sockets are closed. */
@@ -158,7 +173,7 @@ export class Connection {
         signal.removeEventListener("abort", abort);
         unusable(new Error("the server closed the connection"));
       });
-      this.#current = { session, release: resolve };
+      this.#current = { session, localAddress: dialled.socket.localAddress, release: resolve };
       if (signal.aborted) session.destroy();
       else if (session.destroyed || session.closed) unusable(new Error("the server closed the connection"));
       else this.#wakeWaiters();

@@ -106,6 +106,24 @@ describe("a watch", () => {
     for (const watch of watches) watch.close();
   });
 
+  it("moves to another connection when the address that its own was made from is gone, and not for another address", async () => {
+    const store = open({ keepAlive: { idleMs: 60_000, busyMs: 60_000, timeoutMs: 60_000 } });
+    const watch = store.watch(prefix, { from: (await revisionNow()) + 1n });
+    const taken = take(watch, 2);
+    await store.get(`${prefix}a`);
+    const before = proxy.connections;
+    store.localAddressGone("192.0.2.1");
+    await direct.put(`${prefix}a`, "1");
+    await store.get(`${prefix}a`);
+    expect(proxy.connections).toBe(before);
+    store.localAddressGone("127.0.0.1");
+    expect(await store.get(`${prefix}a`)).toMatchObject({ value: "1" });
+    expect(proxy.connections).toBe(before + 1);
+    await direct.put(`${prefix}a`, "2");
+    expect((await taken).map(line)).toEqual(["+a=1", "+a=2"]);
+    watch.close();
+  });
+
   it("gets what happened while there was no connection, in order", async () => {
     const store = open();
     const watch = store.watch(prefix, { from: (await revisionNow()) + 1n, previous: true });
