@@ -61,10 +61,15 @@ function examined(node: string): readonly Finding[] {
   return findings;
 }
 
+/** The same from the agent itself, at a tenth of the time: for waiting. */
+async function heard(node: string): Promise<readonly Finding[]> {
+  return ((await lab.agent(node, "/doctor")) as Diagnosis).findings;
+}
+
 /** Until nothing is found: what was provoked has consequences that take their time to pass. */
 function well(node = one): Promise<readonly Finding[]> {
   return eventually(
-    () => examined(node),
+    () => heard(node),
     (findings) => findings.length === 0,
   );
 }
@@ -74,13 +79,25 @@ async function restartAgent(node: string): Promise<void> {
   await lab.lab.restartAgent(node);
 }
 
+/** A line that is typed, or an agent that starts again. */
+type Step = string | { readonly restart: string };
+
+async function take(steps: readonly Step[]): Promise<void> {
+  for (const step of steps) {
+    if (typeof step === "string") typed(step);
+    else await restartAgent(step.restart);
+  }
+}
+
 interface Case {
   readonly code: string;
+  /** Where it is found: the first, unless told. */
+  readonly node?: string;
   /** What brings it about, typed outside the lab; `in` stands for a command inside the node. */
-  readonly provoke: readonly (string | { readonly restart: string })[];
+  readonly provoke: readonly Step[];
   readonly where: string | RegExp;
   /** What mending alone does not put back. */
-  readonly after?: readonly string[];
+  readonly after?: readonly Step[];
   /** Agents that start again after the command: they dial sessions that were ended, or take up a setting. */
   readonly restart?: readonly string[];
   /** Mends by other means: the command tells where to look on. */
@@ -259,11 +276,6 @@ const CASES: readonly Case[] = [
     after: [inside(podMtu(1450)), on(two, podMtu(1450))],
   },
   {
-    code: "RP_FILTER_STRICT",
-    where: "sysctl net/ipv4/conf/ens33/rp_filter",
-    provoke: [inside("sysctl -w net/ipv4/conf/ens33/rp_filter=1")],
-  },
-  {
     code: "TUNNEL_BLOCKED",
     where: `vxlan.calico to ${two} (192.168.0.81)`,
     provoke: [on(two, `${DROPS}; nft add rule inet foreign input udp dport 4789 drop`)],
@@ -286,6 +298,20 @@ const CASES: readonly Case[] = [
     ],
     restart: [one],
     after: [inside("ip link set ens33 mtu 1500")],
+  },
+  {
+    code: "LINK_DOWN",
+    where: "interface ens33",
+    provoke: [inside("ip link set ens33 down")],
+    after: [inside("ip route add default via 192.168.0.1")],
+    restart: [two],
+  },
+  {
+    code: "ADDRESS_GONE",
+    node: two,
+    where: `Node ${two}`,
+    provoke: [on(two, "ip address delete 192.168.0.81/24 dev ens33")],
+    after: [on(two, "ip route add default via 192.168.0.1"), { restart: two }],
   },
   {
     code: "NODE_UNREACHABLE",
@@ -316,32 +342,94 @@ describe("firewalls that let by what must pass", () => {
 });
 
 describe("what is provoked is found, and gone after its command:", () => {
-  it.each(CASES)("$code at $where", async ({ code, provoke, where, after = [], instead, restart = [] }) => {
-    for (const step of provoke) {
-      if (typeof step === "string") typed(step);
-      else await restartAgent(step.restart);
-    }
+  it.each(CASES)("$code at $where", async ({ code, node = one, provoke, where, after = [], instead, restart = [] }) => {
+    await take(provoke);
     const match = (findings: readonly Finding[]) =>
       findings.find(
         (finding) =>
           finding.code === code && (typeof where === "string" ? finding.where === where : where.test(finding.where)),
       );
-    const found = match(
-      await eventually(
-        () => examined(one),
-        (findings) => match(findings) !== undefined,
-        5_000,
-      ),
+    await eventually(
+      () => heard(node),
+      (findings) => match(findings) !== undefined,
+      5_000,
     );
+    const found = match(examined(node));
     if (found === undefined) throw new Error("nothing was found");
     for (const line of instead ?? [found.mend.command]) typed(line);
     await Promise.all(restart.map(restartAgent));
     await eventually(
-      () => examined(one),
+      () => heard(node),
       (findings) => match(findings) === undefined,
       10_000,
     );
-    for (const line of after) typed(line);
-    expect(await well(), "nothing else is left").toEqual([]);
+    await take(after);
+    expect(await well(node), "nothing else is left").toEqual([]);
+  });
+});
+
+describe("a node whose agent is away", () => {
+  it("is looked at all the same, and who has taken the agent's port is named", async () => {
+    await lab.lab.kill(`agent-${two}`);
+    const bird = lab.start(
+      two,
+      "python3",
+      "-c",
+      'import socket,time; s = socket.create_server(("0.0.0.0", 179)); print("listens", flush=True); time.sleep(600)',
+    );
+    try {
+      await new Promise<void>((resolve) => bird.child.stdout?.once("data", () => resolve()));
+      // A running agent would mend the second by itself.
+      typed(on(two, "sysctl -w net.ipv4.ip_forward=0 net.ipv4.conf.ens33.rp_filter=1"));
+      const findings = examined(two);
+      expect(findings.map(({ code }) => code).sort()).toEqual([
+        "AGENT_AWAY",
+        "BGP_PORT_TAKEN",
+        "FORWARDING_OFF",
+        "RP_FILTER_STRICT",
+      ]);
+      // The taken port first: an agent cannot start beside it.
+      const inTurn = ["BGP_PORT_TAKEN", "FORWARDING_OFF", "RP_FILTER_STRICT", "AGENT_AWAY"];
+      for (const code of inTurn) typed(findings.find((finding) => finding.code === code)?.mend.command ?? "false");
+      expect(await well(two)).toEqual([]);
+    } finally {
+      bird.child.kill("SIGKILL");
+      await bird.ended;
+    }
+  });
+
+  it("and so is one whose datastore is", async () => {
+    await lab.lab.kill("datastore");
+    const findings = examined(two);
+    expect(findings.map(({ code }) => code)).toEqual(["DATASTORE_AWAY"]);
+    typed(findings[0]?.mend.command ?? "false");
+    expect(await well(two)).toEqual([]);
+  });
+});
+
+describe("a backend of VXLAN alone", () => {
+  const alone = `alone${mark}`;
+  const other = new TestLab(`
+segments: [lan]
+nodes:
+  - { name: ${alone}, segment: lan, address: 192.168.0.80/24, gateway: 192.168.0.1 }
+datastore: ${alone}
+backend: vxlan
+pools:
+  - { name: pods, cidr: 10.244.0.0/16, blockSize: 26, ipipMode: Never, vxlanMode: Never, natOutgoing: true }
+`);
+  beforeAll(() => other.up());
+  afterAll(async () => {
+    expect(await other.down()).toEqual([]);
+  });
+
+  it("wants a VXLAN pool", async () => {
+    const heardThere = async () => ((await other.agent(alone, "/doctor")) as Diagnosis).findings;
+    const [found, ...more] = await heardThere();
+    expect([found?.code, found?.where, more]).toEqual(["BACKEND_WITHOUT_POOL", "IPPool pods", []]);
+    typed(
+      `ETCD_ENDPOINTS=unix:///proc/${other.pid("datastore")}/root/run/ocicat/datastore.sock; ${found?.mend.command}`,
+    );
+    await eventually(heardThere, (findings) => findings.length === 0);
   });
 });

@@ -141,6 +141,8 @@ export interface AgentFacts {
 
 export interface OwnAddressFact {
   readonly address: Address;
+  /** Its subnet's prefix length. */
+  readonly length: number;
   readonly interfaceName: string;
   /** Interfaces whose addresses would have done as well, each with its address. */
   readonly others: readonly string[];

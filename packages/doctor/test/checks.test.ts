@@ -207,7 +207,13 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ADDRESS_GONE: [
     {
       what: "the address is on no interface",
-      facts: facts(withNodes(clusterNode(NODE, "192.168.0.99/24"), other)),
+      facts: facts({
+        agent: {
+          addresses: [
+            { address: parseAddress("192.168.0.99"), length: 24, interfaceName: "ens33", others: [], why: "" },
+          ],
+        },
+      }),
       where: "Node node1",
       mend: "ip address add 192.168.0.99/24 dev ens33",
     },
@@ -248,7 +254,9 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       what: "agent and datastore disagree",
       facts: facts({
         agent: {
-          addresses: [{ address: parseAddress("192.168.0.99"), interfaceName: "ens33", others: [], why: "" }],
+          addresses: [
+            { address: parseAddress("192.168.0.99"), length: 24, interfaceName: "ens33", others: [], why: "" },
+          ],
         },
       }),
       where: "Node node1",
@@ -264,6 +272,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
           addresses: [
             {
               address: parseAddress("192.168.0.81"),
+              length: 24,
               interfaceName: "ens33",
               others: ["ens34 10.0.0.1/24"],
               why: "first",

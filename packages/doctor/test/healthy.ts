@@ -114,7 +114,9 @@ export const CLUSTER: ClusterFacts = {
 
 export const AGENT: AgentFacts = {
   waitsFor: [],
-  addresses: [{ address: parseAddress("192.168.0.81"), interfaceName: "ens33", others: [], why: "there is no other" }],
+  addresses: [
+    { address: parseAddress("192.168.0.81"), length: 24, interfaceName: "ens33", others: [], why: "there is no other" },
+  ],
   pendingRoutes: [],
   ruleFailure: undefined,
   sessions: [{ node: "node2", address: "192.168.0.82", state: "Established", info: "" }],

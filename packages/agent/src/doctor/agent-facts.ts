@@ -26,6 +26,7 @@ export function agentFacts(
         : [
             {
               address: detected.chosen.address,
+              length: detected.chosen.subnet.length,
               interfaceName: detected.chosen.interfaceName,
               others: detected.others.map(formatCandidate),
               why: detected.why,

@@ -130,7 +130,7 @@ async function probeFull(
 ): Promise<{ readonly bytes: number; readonly answer: Answer; readonly passes: number }> {
   const answer = await probeEcho(tools, own, its, bytes);
   if (answer.came === "answer") return { bytes, answer, passes: bytes };
-  const passing = async (size: number) => (await probeEcho(tools, own, its, size)).came === "answer";
+  const passing = async (size: number) => (await probeEcho(tools, own, its, size, "brisk")).came === "answer";
   if (!(await passing(smallest))) return { bytes, answer, passes: 0 };
   // Between what passes and what does not, by halves: some ten questions.
   let [passes, fails] = [smallest, bytes];

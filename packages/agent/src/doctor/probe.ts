@@ -12,10 +12,15 @@ import {
   PROTOCOL,
 } from "./probe-packets.ts";
 
-/** When a question is asked, in milliseconds: one packet may be lost. */
-const TRIES = [0, 200, 450] as const;
-/** How long an answer may take after the last of them. */
-const PATIENCE_MS = 350;
+/** When a question is asked, in milliseconds: one packet may be lost; and how long an answer may take after the last. */
+interface Pace {
+  readonly tries: readonly number[];
+  readonly patienceMs: number;
+}
+
+const CAREFUL: Pace = { tries: [0, 200, 450], patienceMs: 350 };
+/** For one of many questions, to a peer that is known to answer. */
+const BRISK: Pace = { tries: [0, 100], patienceMs: 150 };
 /** What connections of ours come from: below the kernel's own choice, so that no answer is taken for one to another. */
 const PORTS = { first: 20_000, count: 10_000 } as const;
 
@@ -32,12 +37,14 @@ export function probeEcho(
   source: Address,
   peer: Address,
   bytes: number = 0,
+  pace: "careful" | "brisk" = "careful",
 ): Promise<Answer> {
   const family = familyOf(source);
   const identifier = random.uint32() & 0xffff;
   const data = Math.max(0, bytes - IP_HEADER[family] - ECHO_HEADER);
   return ask({
     clock,
+    pace: pace === "brisk" ? BRISK : CAREFUL,
     open: (handlers) => openProbeSocket({ family, protocol: PROTOCOL.icmp[family], source, peer, ...handlers }),
     question: (attempt) => echoRequest(family, identifier, attempt, data),
     understand: (packet) => (isEchoReply(family, packet, identifier) ? { came: "answer" } : undefined),
@@ -59,6 +66,7 @@ export function probePort(
   const sequence = random.uint32();
   return ask({
     clock,
+    pace: CAREFUL,
     open: (handlers) =>
       openProbeSocket({ family: familyOf(source), protocol: PROTOCOL.tcp, source, peer, ...handlers }),
     question: () => firstSegment(source, peer, sourcePort, port, sequence),
@@ -71,6 +79,7 @@ export function probePort(
 
 interface Question {
   readonly clock: Clock;
+  readonly pace: Pace;
   readonly open: (handlers: {
     readonly onPacket: (bytes: Uint8Array) => void;
     readonly onRefusal: (errno: string) => void;
@@ -80,7 +89,7 @@ interface Question {
 }
 
 /** Asks up to three times. A refusal counts once nothing better has come: another router may have spoken for the first. */
-function ask({ clock, open, question, understand }: Question): Promise<Answer> {
+function ask({ clock, pace, open, question, understand }: Question): Promise<Answer> {
   return new Promise((resolve, reject) => {
     let refused: Answer | undefined;
     const timers: Timer[] = [];
@@ -114,7 +123,7 @@ function ask({ clock, open, question, understand }: Question): Promise<Answer> {
       else reject(error);
       return;
     }
-    for (const [attempt, after] of TRIES.entries()) {
+    for (const [attempt, after] of pace.tries.entries()) {
       timers.push(
         clock.after(after, "probe", () => {
           // Told twice by whoever is in the way: a third time it will not be otherwise.
@@ -123,7 +132,7 @@ function ask({ clock, open, question, understand }: Question): Promise<Answer> {
         }),
       );
     }
-    const last = TRIES.at(-1) ?? 0;
-    timers.push(clock.after(last + PATIENCE_MS, "probe", () => finish(refused ?? { came: "nothing" })));
+    const last = pace.tries.at(-1) ?? 0;
+    timers.push(clock.after(last + pace.patienceMs, "probe", () => finish(refused ?? { came: "nothing" })));
   });
 }

@@ -11,18 +11,17 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     code: "ADDRESS_GONE",
     severity: "error",
     looksFor: "a node's address that is on no interface of it",
-    needs: ["host", "cluster"],
-    *find({ host, cluster, node }) {
-      const self = selfIn(cluster, node);
-      for (const own of [self?.ipv4, self?.ipv6]) {
-        if (own === undefined || linkWith(host, own.address) !== undefined) continue;
-        const text = `${formatAddress(own.address)}/${own.subnet.length}`;
-        const link = uplinkOf(host)?.name ?? "eth0";
+    // Without its address it may not reach the datastore: the agent knows it, too.
+    needs: ["host", "agent"],
+    *find({ host, agent, node }) {
+      for (const { address, length } of agent.addresses) {
+        if (linkWith(host, address) !== undefined) continue;
+        const text = `${formatAddress(address)}/${length}`;
         yield {
           where: `Node ${node}`,
           what: `its address ${text} is on no interface`,
           why: "the other nodes send to it, and nobody answers",
-          mend: `ip address add ${text} dev ${link}`,
+          mend: `ip address add ${text} dev ${uplinkOf(host)?.name ?? "eth0"}`,
           // It may be that the machine's address has changed for good.
           sure: "likely",
         };
