@@ -18,7 +18,7 @@ export function tellStory(record: WalkRecord): Story {
   const request = wayOf({ sightings: requests, neighbours, start });
   const reply = wayOf({ sightings: replies, neighbours, start });
   const errors = errorsIn(record, failures);
-  const outcome = outcomeOf(record, { requests, replies, request, errors });
+  const { outcome, loss } = endingOf(record, seen, { requests, replies, request, errors });
   const { probe, partial } = record;
   return {
     version: 1,
@@ -37,7 +37,7 @@ export function tellStory(record: WalkRecord): Story {
     reply,
     ttl: { request: ttls(requests), reply: ttls(replies) },
     errors,
-    loss: outcome === "lost" ? lossOf(record, seen, { requests, replies, request, errors }) : null,
+    loss,
     partial,
   };
 }
@@ -49,16 +49,29 @@ interface Events {
   readonly errors: readonly StoryError[];
 }
 
-function outcomeOf(record: WalkRecord, { requests, replies, request, errors }: Events): Outcome {
+interface Ending {
+  readonly outcome: Outcome;
+  readonly loss: Loss | null;
+}
+
+function endingOf(record: WalkRecord, seen: Seen, events: Events): Ending {
+  const outcome = outcomeOf(record, events);
+  if (outcome !== "lost") return { outcome, loss: null };
+  const loss = lossOf(record, seen, events);
+  // What went out to other machines, and has nothing against it here, may be well.
+  const { last, reasons } = loss;
+  const away = last?.direction === "out" && record.places.find(({ name }) => name === last.place)?.kind !== "pod";
+  const isGone = record.partial && away && reasons.every(({ reason }) => reason === "unknown");
+  return isGone ? { outcome: "gone", loss: null } : { outcome, loss };
+}
+
+function outcomeOf(record: WalkRecord, { replies, request, errors }: Events): Outcome {
   const answer = replies.find(({ place, outgoing }) => place.name === record.from && !outgoing);
   if (answer !== undefined) return isReset(answer.headers) ? "refused" : "answered";
   if (errors.some(({ says, arrived }) => arrived && REFUSALS.has(says))) return "refused";
   if (replies.length > 0) return "lost";
   if (wasDelivered(request)) return record.probe.protocol === "udp" && errors.length === 0 ? "delivered" : "lost";
-  const last = requests.at(-1);
-  return record.partial && last?.outgoing && last.place.kind !== "pod" && last.link.peerIndex === undefined
-    ? "gone"
-    : "lost";
+  return "lost";
 }
 
 /** Of the destination itself: it is there, and nobody listens. */
