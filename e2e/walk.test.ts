@@ -554,6 +554,43 @@ describe("a packet that does not arrive", () => {
   });
 });
 
+describe("on a node, which sees its own part", () => {
+  const onNode = async (node: string, ...args: string[]) => {
+    const command = [process.execPath, OCICAT, "walk", ...args, "-o", "json"] as const;
+    return await lab.exec(node, "env", "ETCD_ENDPOINTS=http://192.168.0.80:2379", ...command);
+  };
+
+  it("a packet to another node is followed until it leaves, and its answer from where it comes in", async () => {
+    const { code, stdout } = await onNode("node1", "default/pod1", lab.address("pod2"));
+    const story = JSON.parse(stdout) as Story;
+    expect(code).toBe(0);
+    expect(story).toMatchObject({ outcome: "answered", partial: true, from: { place: "default/pod1", node: "node1" } });
+    expect(wayOf(story.request)).toEqual(["default/pod1 eth0 out", "node1 cali… in", "node1 ens33 out"]);
+    expect(wayOf(story.reply)).toEqual(["node1 ens33 in", "node1 cali… out", "default/pod1 eth0 in"]);
+    expect(stepsOf(story.request, "neighbour", "default/pod1")).toMatchObject([
+      { answeredBy: { place: "node1", proxyArp: true } },
+    ]);
+    expect(stepsOf(story.request, "route", "node1")[0]?.why).toContain("learned by BGP from node2");
+  });
+
+  it("one that is lost elsewhere has gone", async () => {
+    const { code, stdout } = await onNode("node1", "pod1", unusedBeside("pod2"), "--wait", "0.3");
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: "gone", loss: null, partial: true });
+    expect(code).toBe(0);
+  });
+
+  it("one between its own pods is seen whole", async () => {
+    const { stdout } = await onNode("node2", "pod2", "192.168.0.82");
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: "answered", to: { place: "node2" } });
+  });
+
+  it("another node's pod cannot send from here", async () => {
+    const { code, stderr } = await onNode("node2", "pod1", "pod2");
+    expect(code).toBe(1);
+    expect(stderr).toContain("default/pod1 is on node1");
+  });
+});
+
 describe("the command", () => {
   const ocicat = (...args: string[]) =>
     spawnSync(process.execPath, [OCICAT, ...args, "--name", lab.name], { encoding: "utf8" });

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { OcicatError } from "@ocicat/kit";
 import { openLab, runningLabName } from "@ocicat/lab";
 import { type Address, type Family, familyOf, formatAddress, isAddress, parseAddress } from "@ocicat/net";
@@ -6,13 +7,14 @@ import type { WalkOptions } from "../commands/walk.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { follow, type Journey } from "../walk/follow.ts";
 import { labSite } from "../walk/lab-site.ts";
+import { nodeSite } from "../walk/node-site.ts";
 import { writePcaps } from "../walk/pcaps.ts";
 import type { Site, SitePlace } from "../walk/site.ts";
 
 /** Follows one packet and tells its story. */
 export async function walk(surroundings: Surroundings, from: string, to: string, options: WalkOptions): Promise<void> {
   const asked = readOptions(options);
-  const site = await siteOf(surroundings, options.name);
+  const site = await siteOf(surroundings, options);
   const journey = journeyOf(site, from, to, asked, options.ipv6 ? [6] : [4, 6]);
   const { story, files, dropped } = await follow(site, journey, surroundings.tell, ({ record, posts }) => ({
     story: tellStory(record),
@@ -56,13 +58,22 @@ function bad(where: string, what: string, fix?: string): OcicatError {
   return new OcicatError({ code: "CLI_ARGUMENTS", where, what, fix });
 }
 
-async function siteOf(surroundings: Surroundings, name: string | undefined): Promise<Site> {
-  return labSite(openLab(name ?? runningLabName() ?? "ocicat", surroundings.tell));
+/** The lab that is named; else this host, if an agent runs on it; else the lab that runs. Throws OcicatError. */
+async function siteOf(surroundings: Surroundings, { name, config }: WalkOptions): Promise<Site> {
+  const own = surroundings.env.OCICAT_AGENT_SOCKET || surroundings.places.agentSocket;
+  if (name === undefined && existsSync(own)) return await nodeSite(surroundings, own, config);
+  const running = name ?? runningLabName();
+  if (running !== undefined) return labSite(openLab(running, surroundings.tell));
+  throw new OcicatError({
+    code: "AGENT_NONE",
+    what: "no agent runs on this host, and no lab",
+    fix: "run this on a node, or start a lab with ocicat lab up",
+  });
 }
 
 /** `families`: those to choose from, the first that both have. Throws OcicatError. */
 function journeyOf(site: Site, from: string, to: string, asked: Asked, families: readonly Family[]): Journey {
-  const start = named(site, from);
+  const start = reachable(named(site, from));
   const end = isAddress(to) ? holderOf(site, to) : named(site, to);
   const sources = start.addresses.map(parseAddress);
   const destinations = isAddress(to) ? [parseAddress(to)] : (end?.addresses ?? []).map(parseAddress);
@@ -88,12 +99,25 @@ function holderOf({ places }: Site, text: string): SitePlace | undefined {
   return places.find(({ addresses }) => addresses.includes(address));
 }
 
+/** By its name, or a pod's without its namespace where that says which. Throws OcicatError WALK_NO_SUCH_PLACE. */
 function named({ places }: Site, name: string): SitePlace {
-  const place = places.find((candidate) => candidate.name === name);
-  if (place !== undefined) return place;
+  const exact = places.filter((place) => place.name === name);
+  const [place, ...others] = exact.length > 0 ? exact : places.filter((one) => one.name.endsWith(`/${name}`));
+  if (place !== undefined && others.length === 0) return place;
+  const among = place === undefined ? places : [place, ...others];
   throw new OcicatError({
     code: "WALK_NO_SUCH_PLACE",
-    what: `there is no "${name}"`,
-    fix: `use one of ${places.map((candidate) => candidate.name).join(", ")}, or an address`,
+    what: place === undefined ? `there is no "${name}"` : `there is more than one "${name}"`,
+    fix: `use one of ${among.map((candidate) => candidate.name).join(", ")}, or an address`,
+  });
+}
+
+/** Where a packet can be sent from. Throws OcicatError WALK_ELSEWHERE. */
+function reachable(place: SitePlace): SitePlace {
+  if (place.open !== undefined) return place;
+  throw new OcicatError({
+    code: "WALK_ELSEWHERE",
+    what: `${place.name} is on ${place.node}, and a packet is sent from its own network`,
+    fix: `run this on ${place.node}`,
   });
 }

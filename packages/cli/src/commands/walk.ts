@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
 import type { Surroundings } from "../surroundings.ts";
-import { valueOption, withExamples } from "./options.ts";
+import { type DatastoreOptions, valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
-export interface WalkOptions {
+export interface WalkOptions extends DatastoreOptions {
   readonly name?: string;
   readonly port?: string;
   readonly protocol?: string;
@@ -15,8 +15,7 @@ export interface WalkOptions {
 }
 
 export function addWalk(program: Command, surroundings: Surroundings): void {
-  const command = program
-    .command("walk")
+  const command = withDatastoreOptions(program.command("walk"))
     .summary("follow one packet, hop by hop")
     .description(
       "Send one packet from a pod and follow it: every interface of every network on its way is watched, and what was " +
@@ -26,7 +25,7 @@ export function addWalk(program: Command, surroundings: Surroundings): void {
         "the node sees. The pod asks for its gateway anew, which is all that is changed. Needs root. Exit code 1 if the " +
         "packet or its answer is lost.",
     )
-    .argument("<from>", "a pod; in a lab also a node, a router or a host")
+    .argument("<from>", "a pod, also as namespace/pod; in a lab also a node, a router or a host")
     .argument("<to>", "a pod, node, router or host by its name, or an address")
     .option("--name <lab>", "in which lab, where several run (default: the one that runs)")
     .addOption(valueOption("--port <number>", "a TCP SYN to this port, instead of an ICMP echo request"))

@@ -46,7 +46,9 @@ export async function follow<T>(
 ): Promise<T> {
   const family = familyOf(journey.source);
   using open = new DisposableStack();
-  const posts = watchedPlaces(site, journey).map((place) => open.use(new Post(place, family)));
+  const posts = watchedPlaces(site, journey).flatMap((place) =>
+    place.open === undefined ? [] : [open.use(new Post(place, place.open, family))],
+  );
   const made = makeProbe({ ...journey, random: randomBytes(18) });
   const first = posts.find(({ place }) => place === journey.from);
   if (first === undefined) throw new TypeError("the packet's first place is not among the places");

@@ -28,10 +28,10 @@ export class Post implements Disposable {
   #dropped = 0;
 
   /** Throws KernelError; what was opened is closed then. */
-  constructor(place: SitePlace, family: 4 | 6) {
+  constructor(place: SitePlace, open: () => NamespaceHandle, family: 4 | 6) {
     this.place = place;
     this.#family = family;
-    this.#namespace = place.open();
+    this.#namespace = open();
     try {
       this.#kernel = openKernel({ namespace: this.#namespace });
     } catch (error) {

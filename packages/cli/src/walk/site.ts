@@ -10,12 +10,12 @@ export interface Site {
 export interface SitePlace {
   readonly name: string;
   readonly kind: "pod" | "node" | "router" | "host";
-  /** Of a pod. */
+  /** The node that a pod is on. */
   readonly node: string | undefined;
   /** As text. */
   readonly addresses: readonly string[];
   /** Of a node with an agent. */
   readonly agentSocket: string | undefined;
-  /** Opens its network. The caller closes it. */
-  readonly open: () => NamespaceHandle;
+  /** Opens its network; the caller closes it. Undefined: it is on another machine. */
+  readonly open: (() => NamespaceHandle) | undefined;
 }
