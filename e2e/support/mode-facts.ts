@@ -110,6 +110,28 @@ export function modeFacts(mode: Mode): void {
       ).not.toContain(address);
     });
 
+    it("who is no node cannot put packets into pods through the tunnel", async () => {
+      const pod = lab.address("pod1");
+      const remote = "192.168.100.100";
+      const commands: readonly string[] = mode.startsWith("ipip")
+        ? [`ip link add stray type ipip local 192.168.100.1 remote ${remote}`, "ip link set stray up"]
+        : [
+            `ip link add stray type vxlan id 4096 dstport 4789 local 192.168.100.1 remote ${remote}`,
+            "ip link set stray up",
+            `ip neigh add ${pod} lladdr ${lab.node("node1").spec.vxlanTunnelMACAddr} dev stray`,
+          ];
+      const capture = await lab.capture("pod1", "eth0", "icmp");
+      for (const command of [...commands, "ip addr add 198.51.100.1/32 dev stray", `ip route add ${pod} dev stray`])
+        await lab.out("gateway", "sh", "-c", command);
+      await lab.exec("gateway", "ping", "-c", "3", "-i", "0.2", "-W", "1", "-I", "198.51.100.1", pod);
+      const rules = await lab.out("node1", "nft", "list", "table", "inet", "ocicat-tunnels");
+      await lab.out("gateway", "ip", "link", "del", "stray");
+      await capture.stop();
+      expect(rules).toMatch(/counter packets [3-9]\d* bytes \d+ drop/);
+      expect(await capture.read("icmp && ip.src == 198.51.100.1", "ip.src")).toEqual([]);
+      capture.forget();
+    });
+
     it("packets of exactly the path's MTU pass with DF, one byte more is told by ICMP", async () => {
       const device = mode.endsWith("-cross") ? "pod3" : "pod2";
       // 20 bytes IPv4 and 8 ICMP inside the MTU that pods were given at ADD.

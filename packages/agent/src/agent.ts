@@ -242,6 +242,10 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     scope,
     linkAt: (index) => routes.linkAt(index),
     hasRoutesThrough: (device) => routes.hasRoutesThrough(device),
+    guard: (present) => {
+      rules.setTunnels(present);
+      rules.flush();
+    },
     onChange: () => engine.changed(),
     refreshMs: durationMs(felix.routeRefreshInterval),
     defer: setImmediate,

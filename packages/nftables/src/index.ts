@@ -58,6 +58,14 @@ export {
   natOutgoing,
 } from "./tables/nat-outgoing.ts";
 export {
+  TUNNEL_SENDERS,
+  TUNNEL_TABLE,
+  type TunnelGuardOptions,
+  tunnelGuard,
+  tunnelSender,
+  tunnelSenderKey,
+} from "./tables/tunnel-guard.ts";
+export {
   GUARD_TABLE,
   IPV6_SOURCES,
   ipv6Source,

@@ -1,6 +1,6 @@
 import { type Clock, type Logger, origin, type Scope, type Timer, toError } from "@ocicat/kit";
 import type { Kernel } from "@ocicat/linux";
-import type { Address } from "@ocicat/net";
+import { type Address, familyOf } from "@ocicat/net";
 import {
   GUARD_TABLE,
   IPV6_SOURCES,
@@ -12,6 +12,12 @@ import {
   NAT_TABLES,
   NftReconciler,
   natOutgoing,
+  TUNNEL_SENDERS,
+  TUNNEL_TABLE,
+  type TunnelGuardOptions,
+  tunnelGuard,
+  tunnelSender,
+  tunnelSenderKey,
   type WorkloadSource,
   workloadGuard,
 } from "@ocicat/nftables";
@@ -34,15 +40,18 @@ export interface RuleReconcilerOptions {
 }
 
 const RETRY_MS = 1_000;
+const OWN_TABLES = [GUARD_TABLE, NAT_TABLES[4], NAT_TABLES[6], TUNNEL_TABLE];
+const NO_TUNNELS = { ipip: false, vxlanPort: { 4: undefined, 6: undefined } } as const;
 
 /**
- * Makes the guard's and the NAT tables hold what is desired. An endpoint is one element of a set; a pool rebuilds the NAT
+ * Makes the guards' and the NAT tables hold what is desired. An endpoint is one element of a set; a pool rebuilds the NAT
  * tables' rules, and the plan writes what differs of them.
  */
 export class RuleReconciler {
   readonly #options: RuleReconcilerOptions;
   readonly #nft: NftReconciler;
   readonly #pools = new Map<string, PoolRow>();
+  #tunnels: Omit<TunnelGuardOptions, "nodes"> = NO_TUNNELS;
   readonly #known = new Map<string, AgentEndpointRow>();
   #tablesChanged = true;
   #dirty = true;
@@ -86,9 +95,23 @@ export class RuleReconciler {
     this.#dirty = true;
   }
 
-  /** A node came, went or moved: of interest only where packets to nodes are not masqueraded either. */
-  hostsChanged(): void {
-    if (this.#options.natOutgoingExclusions === "IPPoolsOnly") return;
+  /** A node came, went or moved: one element of who may send through tunnels. */
+  hostChanged(name: string, addresses: readonly Address[], before: readonly Address[]): void {
+    this.#dirty = true;
+    // Where packets to nodes are not masqueraded either, the NAT tables name them too.
+    if (this.#options.natOutgoingExclusions === "IPPoolsAndHostIPs") this.#tablesChanged = true;
+    if (this.#tablesChanged || this.#tunnels === NO_TUNNELS) return;
+    for (const address of before) this.#nft.deleteElement(TUNNEL_SENDERS[familyOf(address)], tunnelSenderKey(address));
+    for (const address of addresses)
+      this.#nft.putElement(TUNNEL_SENDERS[familyOf(address)], tunnelSender(address, nodeOrigin(name)));
+  }
+
+  /** The tunnels that this node has, or is about to have. */
+  setTunnels(tunnels: Omit<TunnelGuardOptions, "nodes">): void {
+    const { ipip, vxlanPort } = this.#tunnels;
+    if (ipip === tunnels.ipip && vxlanPort[4] === tunnels.vxlanPort[4] && vxlanPort[6] === tunnels.vxlanPort[6]) return;
+    const none = !tunnels.ipip && tunnels.vxlanPort[4] === undefined && tunnels.vxlanPort[6] === undefined;
+    this.#tunnels = none ? NO_TUNNELS : tunnels;
     this.#tablesChanged = true;
     this.#dirty = true;
   }
@@ -118,7 +141,7 @@ export class RuleReconciler {
     if (!this.#started || !this.#dirty) return;
     try {
       if (this.#tablesChanged) {
-        this.#nft.setTables([GUARD_TABLE, NAT_TABLES[4], NAT_TABLES[6]], [this.#guard(), ...this.#nat()]);
+        this.#nft.setTables(OWN_TABLES, [this.#guard(), ...this.#nat(), ...this.#tunnelGuard()]);
         this.#tablesChanged = false;
       }
       this.#writes += this.#nft.apply().length;
@@ -167,6 +190,11 @@ export class RuleReconciler {
     return workloadGuard({ knownInterfaces, sources6, interfacePrefix: this.#options.interfacePrefix });
   }
 
+  #tunnelGuard() {
+    const nodes = [...this.#options.hostAddresses()].map(([address, node]) => [address, nodeOrigin(node)] as const);
+    return tunnelGuard({ ...this.#tunnels, nodes: new Map(nodes) });
+  }
+
   #nat() {
     return natOutgoing({
       pools: [...this.#pools.values()].map(({ name, cidr, natOutgoing: masqueraded }) => ({
@@ -178,12 +206,7 @@ export class RuleReconciler {
         }),
       })),
       exclusions: this.#options.natOutgoingExclusions,
-      hostAddresses: new Map(
-        [...this.#options.hostAddresses()].map(([address, node]) => [
-          address,
-          origin(`address of node ${node}`, { kind: "Node", name: node }),
-        ]),
-      ),
+      hostAddresses: new Map([...this.#options.hostAddresses()].map(([address, node]) => [address, nodeOrigin(node)])),
       interfacePrefix: this.#options.interfacePrefix,
     });
   }
@@ -207,6 +230,10 @@ function sourcesOf(endpoint: AgentEndpointRow): WorkloadSource[] {
   return addresses.flatMap((address) =>
     typeof address === "bigint" ? [{ interfaceName: name, address, origin: endpointOrigin(endpoint) }] : [],
   );
+}
+
+function nodeOrigin(name: string) {
+  return origin(`address of node ${name}`, { kind: "Node", name });
 }
 
 function endpointOrigin(endpoint: AgentEndpointRow) {

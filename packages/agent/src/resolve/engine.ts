@@ -1,5 +1,6 @@
 import type { BestChange } from "@ocicat/bgp";
-import type { RoutingResolver } from "@ocicat/routing";
+import type { Address } from "@ocicat/net";
+import type { NodeRow, RoutingResolver } from "@ocicat/routing";
 import { exportPolicies } from "../bgp/export-policy.ts";
 import { learnedRow } from "../bgp/mesh.ts";
 import type { MeshRunner } from "../bgp/mesh-runner.ts";
@@ -58,7 +59,8 @@ export class Engine {
     tables.nodes.subscribe((_key, node, previous) => {
       const name = (node ?? previous)?.name;
       if (name !== undefined) resolver.setNode(name, node);
-      rules.hostsChanged();
+      const [now, before] = [addressesOf(node), addressesOf(previous)];
+      if (name !== undefined && now.join() !== before.join()) rules.hostChanged(name, now, before);
       this.#touchMesh();
     });
     tables.bgp.subscribe(() => this.#touchMesh());
@@ -132,4 +134,8 @@ export class Engine {
       this.flush();
     });
   }
+}
+
+function addressesOf(node: NodeRow | undefined): readonly Address[] {
+  return [node?.ipv4, node?.ipv6].flatMap((own) => (own === undefined ? [] : [own.address]));
 }

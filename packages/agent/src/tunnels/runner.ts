@@ -16,6 +16,7 @@ import {
 } from "@ocicat/kit";
 import type { Kernel, KernelEvent, Link, Tunnel } from "@ocicat/linux/kernel";
 import { type Address, formatAddress, parseMac } from "@ocicat/net";
+import type { TunnelGuardOptions } from "@ocicat/nftables";
 import {
   type Backend,
   NO_TUNNELS,
@@ -53,6 +54,8 @@ export interface TunnelRunnerOptions {
   readonly linkAt: (index: number) => Link | undefined;
   /** True while a route in the kernel leads through the device. */
   readonly hasRoutesThrough: (device: string) => boolean;
+  /** The tunnels that this node has, or is about to have: only nodes may send by them. */
+  readonly guard: (tunnels: Omit<TunnelGuardOptions, "nodes">) => void;
   /** Something that the resolver goes by has changed. */
   readonly onChange: () => void;
   /** Full comparison with the kernel, milliseconds; 0 switches it off. */
@@ -100,6 +103,7 @@ export class TunnelRunner {
 
   /** What an earlier run left in order is used from the first moment on: a restart moves no route. */
   adopt(): void {
+    this.#guard();
     for (const kind of TUNNEL_KINDS) {
       const { step } = this.#look(kind);
       this.#use(kind, step.usable);
@@ -178,6 +182,7 @@ export class TunnelRunner {
     if (scope.closed || seen < this.#awaited) return;
     const own = tables.nodes.named(self);
     if (own === undefined) return;
+    this.#guard();
     let failed = false;
     for (const kind of TUNNEL_KINDS) {
       try {
@@ -198,6 +203,17 @@ export class TunnelRunner {
     }
     if (failed) this.#armRetry();
     else this.#backoff.reset();
+  }
+
+  /** Before a device is there, and for as long as it is. */
+  #guard(): void {
+    const { guard, felix } = this.#options;
+    const has = (kind: TunnelKind) => {
+      const { facts } = this.#look(kind);
+      return facts.wanted || facts.device !== "absent";
+    };
+    const port = (kind: TunnelKind) => (has(kind) ? felix.vxlanPort : undefined);
+    guard({ ipip: has("ipip"), vxlanPort: { 4: port("vxlan"), 6: port("vxlan6") } });
   }
 
   /** The device's part of a step. */
