@@ -218,6 +218,38 @@ export function modeFacts(mode: Mode): void {
       }
     });
 
+    it("the device follows its interface's MTU, and so do pods that come then", async () => {
+      const device = tunnel?.device ?? "";
+      const overhead = tunnel?.overhead ?? 0;
+      for (const mtu of [1400, 1500]) {
+        await lab.out("node1", "ip", "link", "set", "ens33", "mtu", String(mtu));
+        await eventually(
+          () => lab.out("node1", "cat", `/sys/class/net/${device}/mtu`),
+          (text) => text.trim() === String(mtu - overhead),
+        );
+        if (mtu === 1500) continue;
+        await lab.lab.run("narrow", "default", "node1");
+        expect(await lab.out("narrow", "ip", "link", "show", "eth0")).toContain(`mtu ${mtu - overhead} `);
+        await lab.lab.pods().remove("narrow");
+      }
+    });
+
+    it("a node that starts again without its device gets the same address, and gives its pods their ways back", async () => {
+      const { spec } = lab.node("node1");
+      await lab.lab.kill("agent-node1");
+      if (mode.startsWith("ipip")) {
+        await lab.out("node1", "ip", "addr", "flush", "dev", "tunl0");
+        await lab.out("node1", "ip", "link", "set", "tunl0", "down");
+      } else await lab.out("node1", "ip", "link", "del", "vxlan.calico");
+      await lab.lab.restartAgent("node1");
+      await lab.settled(mode);
+      expect(lab.node("node1").spec).toEqual(spec);
+      await eventually(
+        () => lab.exec("pod1", "ping", "-c", "1", "-W", "1", lab.address("pod3")),
+        (result) => pingCounts(result.stdout).received === 1,
+      );
+    });
+
     it("an agent that is killed and comes back keeps device, address and routes, and loses no packet", async () => {
       const before = await lab.out("node1", "ip", "route");
       const { spec } = lab.node("node1");
