@@ -8,8 +8,9 @@ export interface SelectionChange {
   readonly destination: Destination;
   readonly before: Selection | undefined;
   readonly after: Selection | undefined;
-  /** What was told of before as unreachable. */
+  /** The best of the paths that cannot be used, while there are only such: what it was, and is. */
   readonly unreachableBefore: Path | undefined;
+  readonly unreachable: Path | undefined;
 }
 
 /**
@@ -20,6 +21,8 @@ export class LocRib {
   /** IPv4 by address × 64 + length, IPv6 by text: a number is the cheaper key. */
   readonly #destinations = new Map<number | string, Destination>();
   readonly #dirty = new Set<Destination>();
+  /** Of the prefixes that have paths and none that can be used: the best one. */
+  readonly #unreachable = new Map<Destination, Path>();
   readonly #resolve: NextHopResolver;
   readonly #multipath: boolean;
 
@@ -46,7 +49,7 @@ export class LocRib {
     const key = keyOf(prefix);
     const known = this.#destinations.get(key);
     if (known !== undefined) return known;
-    const created = { prefix, paths: [], selected: undefined, unreachable: undefined, holders: 0 };
+    const created = { prefix, paths: [], selected: undefined, holders: 0 };
     this.#destinations.set(key, created);
     return created;
   }
@@ -79,12 +82,15 @@ export class LocRib {
   settle(limit: number): SelectionChange[] {
     const changes: SelectionChange[] = [];
     for (const destination of take(this.#dirty, limit)) {
-      const { selected: before, unreachable: unreachableBefore } = destination;
+      const before = destination.selected;
+      const unreachableBefore = this.#unreachable.get(destination);
       const after = select(destination, this.#resolve, this.#multipath);
+      const unreachable = after === undefined ? bestUnreachable(destination) : undefined;
       destination.selected = after;
-      destination.unreachable = after === undefined ? bestUnreachable(destination) : undefined;
-      if (!sameSelection(before, after) || !sameUnreachable(unreachableBefore, destination.unreachable))
-        changes.push({ destination, before, after, unreachableBefore });
+      if (unreachable !== undefined) this.#unreachable.set(destination, unreachable);
+      else if (unreachableBefore !== undefined) this.#unreachable.delete(destination);
+      if (!sameSelection(before, after) || !sameUnreachable(unreachableBefore, unreachable))
+        changes.push({ destination, before, after, unreachableBefore, unreachable });
       this.#collect(destination);
     }
     return changes;

@@ -40,8 +40,6 @@ export interface Destination {
   readonly prefix: Prefix;
   paths: readonly Path[];
   selected: Selection | undefined;
-  /** While nothing can be selected because no next hop can be reached: the path that would be, to tell of. */
-  unreachable: Path | undefined;
   /** Queues that hold it; while there are any it stays the same object. */
   holders: number;
 }

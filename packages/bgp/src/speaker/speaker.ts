@@ -291,10 +291,10 @@ class BgpSpeaker implements Speaker {
 }
 
 /** What the owner hears of a change: nothing, if there was and is no learned route to tell of. */
-function changeOf({ destination, before, after, unreachableBefore }: SelectionChange): BestChange[] {
+function changeOf({ destination, before, after, ...paths }: SelectionChange): BestChange[] {
   const best = bestRoute(destination, after);
-  const unreachable = unreachableRoute(destination);
-  const was = before?.best.source ?? unreachableBefore;
+  const unreachable = unreachableRoute(destination, paths.unreachable);
+  const was = before?.best.source ?? paths.unreachableBefore;
   if (best === undefined && unreachable === undefined && was === undefined) return [];
   return [{ prefix: destination.prefix, best, unreachable }];
 }
@@ -303,7 +303,7 @@ function bestRoute({ prefix }: Destination, selection: Selection | undefined): B
   return selection && learnedRoute(prefix, selection.best, nextHopsOf(selection), selection.step);
 }
 
-function unreachableRoute({ prefix, unreachable }: Destination): BestRoute | undefined {
+function unreachableRoute({ prefix }: Destination, unreachable: Path | undefined): BestRoute | undefined {
   const nextHop = unreachable?.accepted?.attributes.nextHop;
   return unreachable && learnedRoute(prefix, unreachable, nextHop === undefined ? [] : [nextHop], UNREACHABLE);
 }

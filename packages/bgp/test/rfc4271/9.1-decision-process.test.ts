@@ -195,12 +195,13 @@ describe("RFC 4271 §9.1.2: paths that cannot be used", () => {
     const lab = new RibLab(() => ({ reachable, metric: 0 }));
     lab.adjRibIn(ribPeer(A)).announce([PREFIX], path({ localPref: 1 }));
     lab.adjRibIn(ribPeer(B)).announce([PREFIX], path());
+    const told = () => lab.locRib.settle(10).map(({ unreachable }) => unreachable?.source?.name);
+    expect(told()).toEqual(["peer 10.0.0.2"]);
     expect(lab.best(PREFIX)).toBe("none");
-    expect(lab.locRib.find(PREFIX)?.unreachable?.source?.name).toBe("peer 10.0.0.2");
     reachable = true;
     lab.locRib.nextHopsChanged();
+    expect(told()).toEqual([undefined]);
     expect(lab.best(PREFIX)).toBe("peer 10.0.0.2: highest LOCAL_PREF");
-    expect(lab.locRib.find(PREFIX)?.unreachable).toBeUndefined();
   });
 
   it.each([

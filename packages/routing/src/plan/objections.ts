@@ -33,8 +33,8 @@ export function objectionsTo(pool: PoolRow, cluster: PlanCluster): readonly Obje
   return LOOKS.flatMap((look) => look(question) ?? []);
 }
 
-function withoutAddress({ family, cluster }: Question): Objection | undefined {
-  const lacking = cluster.nodes.filter((node) => ownAddress(node, family) === undefined);
+function withoutAddress({ family, movers }: Question): Objection | undefined {
+  const lacking = movers.filter((node) => ownAddress(node, family) === undefined);
   if (lacking.length === 0) return undefined;
   const variable = family === 4 ? "IP" : "IP6";
   return {

@@ -291,6 +291,7 @@ describe("what cannot work", () => {
     expect(objectionsTo(VXLAN, cluster([CONTROLPLANE, node("node02", {})]))).toMatchObject([
       { code: "NODE_WITHOUT_ADDRESS", what: "node02 has no IPv4 address" },
     ]);
+    expect(codes(VXLAN, cluster([CONTROLPLANE, node("node02", { backend: "none" })]))).toEqual([]);
     const six = pool({ cidr: parsePrefix("fd00:10:244::/48") });
     expect(objectionsTo(six, cluster(ONE_SUBNET))[0]?.what).toBe("controlplane, node01 have no IPv6 address");
   });
