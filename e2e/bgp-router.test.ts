@@ -161,6 +161,22 @@ describe("across a router that speaks no BGP", () => {
   });
 });
 
+describe("a next hop that a static route says is on the link", () => {
+  it("is one that a route may lead through, for as long as the static route is there", async () => {
+    // The router answers for the other rack, as it does where an operator sets a network up so.
+    await lab.out("tor", "sysctl", "-q", "-w", "net.ipv4.conf.eth0.proxy_arp=1");
+    await lab.out("node1", "ip", "route", "add", "10.0.2.0/24", "dev", "ens33", "scope", "link");
+    const there = await eventually(
+      () => routeTo("node1", blockOf("pod3")),
+      (route) => route !== undefined,
+    );
+    expect(there).toMatchObject({ gateway: NODES.node3, dev: "ens33", protocol: "bird" });
+    await lab.out("node1", "ip", "route", "del", "10.0.2.0/24");
+    await lab.out("tor", "sysctl", "-q", "-w", "net.ipv4.conf.eth0.proxy_arp=0");
+    await expectNoWay();
+  });
+});
+
 describe("with a router in an AS of its own", () => {
   it("BGPPeers are applied, and calicoctl shows them Established", async () => {
     bird = await startBird(lab, "tor", birdConfig("local as 65000; ipv4 { import all; export all; next hop self; };"));

@@ -16,7 +16,6 @@ import { type Kernel, openKernel } from "@ocicat/linux";
 import { type Address, formatAddress } from "@ocicat/net";
 import { RouteProtocol, RoutingResolver } from "@ocicat/routing";
 import { MeshRunner } from "./bgp/mesh-runner.ts";
-import { NextHops } from "./bgp/next-hops.ts";
 import { tcpTransport } from "./bgp/tcp-transport.ts";
 import { serveCni } from "./cni/serve.ts";
 import { agentFacts } from "./doctor/agent-facts.ts";
@@ -160,6 +159,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     inPools: (destination) => resolver.poolOf(destination.address) !== undefined,
     refreshMs: durationMs(felix.routeRefreshInterval),
     notYet: (route) => farEndMissing(route, vteps),
+    onReachChanged: () => mesh.nextHopsChanged(),
     onSettled: () => tunnels.routesSettled(),
     defer: setImmediate,
   });
@@ -185,12 +185,6 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   });
   const byBgp = options.backend === "bird";
   const restarting = byBgp && hasLearnedRoutes(kernel);
-  const nextHops = new NextHops({
-    kernel,
-    scope,
-    interfacePrefix: felix.interfacePrefix,
-    onChange: () => mesh.nextHopsChanged(),
-  });
   const mesh = new MeshRunner({
     clock,
     random,
@@ -199,7 +193,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     port: options.bgpPort,
     restarting,
     resolveNextHop: (nextHop, prefix) => ({
-      reachable: nextHops.onSubnet(nextHop) || resolver.tunnelReaches(nextHop, prefix),
+      reachable: routes.reaches(nextHop) || resolver.tunnelReaches(nextHop, prefix),
       metric: 0,
     }),
     onChange: (changes) => engine.learn(changes),

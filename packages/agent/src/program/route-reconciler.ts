@@ -39,6 +39,8 @@ export interface RouteReconcilerOptions {
   readonly refreshMs: number;
   /** Why a route must not be written yet, asked again after `wake()`: the far end of a VXLAN must be known before it. */
   readonly notYet?: (route: DesiredRoute) => string | undefined;
+  /** Called when other next hops can be reached than before: see `reaches`. */
+  readonly onReachChanged?: () => void;
   /** Called when all that was due has been written. */
   readonly onSettled?: () => void;
   /** Runs work in a later turn of the event loop. */
@@ -80,6 +82,8 @@ export class RouteReconciler {
   #holdLearned = true;
   #writes = 0;
   #idle: (() => void)[] = [];
+  /** What was last told of as being on links. */
+  #reach = "";
 
   constructor(options: RouteReconcilerOptions) {
     this.#options = options;
@@ -91,6 +95,7 @@ export class RouteReconciler {
       this.#refresh?.cancel();
     });
     this.#links.read(this.#options.kernel);
+    this.#reach = this.#reachText();
   }
 
   /** Netlink writes asked of the kernel so far. */
@@ -142,11 +147,16 @@ export class RouteReconciler {
   /** Reads links, addresses and routes again and compares. */
   resync(): void {
     this.#links.read(this.#options.kernel);
-    const owned = [...this.#options.kernel.routes(4, MAIN_TABLE), ...this.#options.kernel.routes(6, MAIN_TABLE)].filter(
-      (route) => this.#owns(route),
-    );
+    const owned: Route[] = [];
+    for (const family of [4, 6] as const) {
+      for (const route of this.#options.kernel.routes(family, MAIN_TABLE)) {
+        if (this.#owns(route)) owned.push(route);
+        else this.#learnForeign(route);
+      }
+    }
     this.#delta.replaceActual(owned.map((route) => [routeKey(route), route] as const));
     for (const [key, route] of this.#desired) this.#resolve(key, route);
+    this.#tellReach();
     this.#schedule();
   }
 
@@ -187,6 +197,14 @@ export class RouteReconciler {
       if (this.#delta.actual.has(key) && !this.#pending.has(key)) return [];
       return [`${key} has no route: ${this.#pending.get(key) ?? "not written yet"}`];
     });
+  }
+
+  /**
+   * Whether a packet can be handed to a next hop as it is: it is on a link that is up. Any other would be reached by way of a
+   * router, which knows the next hop and not the pod that the packet is for.
+   */
+  reaches(nextHop: Address): boolean {
+    return this.#links.towards(nextHop)?.up === true;
   }
 
   linkName(index: number): string {
@@ -321,9 +339,12 @@ export class RouteReconciler {
           break;
         case "route":
           if (this.#owns(event.route)) this.#delta.setActual(routeKey(event.route), event.route);
+          else subnetsChanged = this.#learnForeign(event.route) || subnetsChanged;
           break;
         case "route.gone":
           if (this.#owns(event.route)) this.#delta.deleteActual(routeKey(event.route));
+          else if (event.route.table === MAIN_TABLE)
+            subnetsChanged = this.#links.forgetRoute(event.route) || subnetsChanged;
           break;
         case "neighbour":
         case "neighbour.gone":
@@ -341,6 +362,25 @@ export class RouteReconciler {
     const foreign = [...devices].some((name) => !name.startsWith(this.#options.interfacePrefix));
     if (!foreign && !subnetsChanged) return;
     for (const [key, route] of this.#desired) if (route.kind === "via") this.#resolve(key, route);
+    this.#tellReach();
+  }
+
+  /** Routes onto pods' interfaces are of no use to anybody else, and many. */
+  #learnForeign(route: Route): boolean {
+    if (route.table !== MAIN_TABLE) return false;
+    const name = this.#links.byIndex(route.nextHops[0]?.linkIndex ?? -1)?.name;
+    return name?.startsWith(this.#options.interfacePrefix) !== true && this.#links.learnRoute(route);
+  }
+
+  #reachText(): string {
+    return this.#links.networks().map(String).sort().join(" ");
+  }
+
+  #tellReach(): void {
+    const reach = this.#reachText();
+    if (reach === this.#reach) return;
+    this.#reach = reach;
+    this.#options.onReachChanged?.();
   }
 
   #resolveKey(key: string): void {
@@ -381,6 +421,7 @@ export class RouteReconciler {
   }
 
   #dropActualOn(linkIndex: number, family?: Family): void {
+    this.#links.forgetRoutesOn(linkIndex, family);
     for (const [key, route] of this.#delta.actual) {
       if (family !== undefined && route.destination.family !== family) continue;
       if (route.nextHops.some((hop) => hop.linkIndex === linkIndex)) this.#delta.deleteActual(key);

@@ -44,6 +44,7 @@ function setUp(prepare: (kernel: FakeKernel) => void = () => undefined) {
   });
   prepare(kernel);
   const deferred: (() => void)[] = [];
+  const told = { reach: 0 };
   const clock = new TestClock();
   const reconciler = new RouteReconciler({
     kernel,
@@ -54,6 +55,9 @@ function setUp(prepare: (kernel: FakeKernel) => void = () => undefined) {
     interfacePrefix: "cali",
     inPools: (destination: Prefix) => pool.covers(destination),
     refreshMs: 90_000,
+    onReachChanged: () => {
+      told.reach += 1;
+    },
     defer: (work) => deferred.push(work),
   });
   const turn = async () => {
@@ -65,7 +69,7 @@ function setUp(prepare: (kernel: FakeKernel) => void = () => undefined) {
       }
     }
   };
-  return { kernel, clock, reconciler, turn };
+  return { kernel, clock, reconciler, turn, told };
 }
 
 function makePodLink(kernel: Kernel, name: string): void {
@@ -276,5 +280,91 @@ describe("RouteReconciler", () => {
     if (one !== undefined) reconciler.setDesired(one.destination, undefined);
     await turn();
     expect(kernel.writes - before).toBe(1);
+  });
+});
+
+describe("next hops that can be reached", () => {
+  const near = (kernel: Kernel, text: string, prefixLength = 24) => ({
+    linkIndex: index(kernel, "ens33"),
+    address: parseAddress(text),
+    prefixLength,
+    scope: 0,
+  });
+  const onLink = (kernel: Kernel, protocol = 4): Route => ({
+    kind: "unicast",
+    destination: parsePrefix("10.9.0.0/24"),
+    table: 254,
+    protocol,
+    scope: 253,
+    metric: 0,
+    preferredSource: undefined,
+    nextHops: [{ via: undefined, linkIndex: index(kernel, "ens33"), weight: 1, onlink: false }],
+    mtu: undefined,
+  });
+  const started = async () => {
+    const parts = setUp();
+    parts.reconciler.start();
+    await parts.turn();
+    const reaches = (text: string) => parts.reconciler.reaches(parseAddress(text));
+    return { ...parts, reaches };
+  };
+
+  it("are those on a subnet of the node, on a link that is up", async () => {
+    const { kernel, reaches, turn, told } = await started();
+    expect([reaches("192.168.0.82"), reaches("192.168.1.82")]).toEqual([true, false]);
+    must(kernel, { op: "address.add", address: near(kernel, "192.168.1.81") });
+    await turn();
+    expect([reaches("192.168.1.82"), told.reach]).toEqual([true, 1]);
+    must(kernel, { op: "address.delete", address: near(kernel, "192.168.1.81") });
+    await turn();
+    expect([reaches("192.168.1.82"), told.reach]).toEqual([false, 2]);
+    must(kernel, { op: "link.set", index: index(kernel, "ens33"), change: { up: false } });
+    await turn();
+    expect([reaches("192.168.0.82"), told.reach]).toEqual([false, 3]);
+  });
+
+  it("are those that somebody's route says are on a link, and routes lead through them", async () => {
+    const { kernel, reconciler, reaches, turn, told } = await started();
+    want(reconciler, { ...remote, via: parseAddress("10.9.0.7") });
+    await turn();
+    expect(reconciler.pending()).toHaveLength(1);
+    must(kernel, { op: "route.replace", route: onLink(kernel) });
+    await turn();
+    expect([reaches("10.9.0.7"), told.reach]).toEqual([true, 1]);
+    expect(table(kernel)).toEqual(["unicast 10.244.2.0/26 proto 12"]);
+    must(kernel, { op: "route.delete", route: onLink(kernel) });
+    await turn();
+    expect([reaches("10.9.0.7"), told.reach]).toEqual([false, 2]);
+  });
+
+  it("are known also if the route was there before, and after notifications were lost", async () => {
+    const { kernel, reconciler, turn } = setUp((prepared) =>
+      must(prepared, { op: "route.replace", route: onLink(prepared) }),
+    );
+    reconciler.start();
+    await turn();
+    expect(reconciler.reaches(parseAddress("10.9.0.7"))).toBe(true);
+    must(kernel, { op: "route.delete", route: onLink(kernel) });
+    kernel.overflowMonitors();
+    await turn();
+    expect(reconciler.reaches(parseAddress("10.9.0.7"))).toBe(false);
+  });
+
+  it("are not those that go with their link", async () => {
+    const { kernel, reaches, turn } = await started();
+    must(kernel, { op: "route.replace", route: onLink(kernel) });
+    await turn();
+    for (const up of [false, true]) {
+      must(kernel, { op: "link.set", index: index(kernel, "ens33"), change: { up } });
+      await turn();
+    }
+    expect([reaches("192.168.0.82"), reaches("10.9.0.7")]).toEqual([true, false]);
+  });
+
+  it("are not told of anew because of pods", async () => {
+    const { kernel, turn, told } = await started();
+    makePodLink(kernel, "cali0001");
+    await turn();
+    expect(told.reach).toBe(0);
   });
 });
