@@ -191,14 +191,17 @@ describe("a dual-stack pod", () => {
   });
 });
 
+const editPool = (change: (text: string) => string) => edit("ippool", "default-ipv6-ippool", change);
+const editNode = (name: string, change: (text: string) => string) => edit("node", name, change);
+
 /** The seeds' way: get, edit, apply. Returns what was there. */
-async function applyPool(edit: (text: string) => string): Promise<string> {
-  const present = lab.ocicat("get", "ippool", "default-ipv6-ippool", "-o", "yaml").stdout;
-  const file = join(tmpdir(), `${lab.name}-pool.yaml`);
-  await writeFile(file, edit(present).replace(/^ {2}(resourceVersion|uid|creationTimestamp): .*\n/gm, ""));
+async function edit(kind: string, name: string, change: (text: string) => string): Promise<string> {
+  const present = lab.ocicat("get", kind, name, "-o", "yaml").stdout;
+  const file = join(tmpdir(), `${lab.name}-edited.yaml`);
+  await writeFile(file, change(present).replace(/^ {2}(resourceVersion|uid|creationTimestamp): .*\n/gm, ""));
   const applied = lab.ocicat("apply", "-f", file);
   rmSync(file);
-  expect(applied.stdout + applied.stderr).toContain("Successfully applied 1 'IPPool' resource(s)");
+  expect(applied.stdout + applied.stderr).toContain("Successfully applied 1 ");
   return present;
 }
 
@@ -209,7 +212,7 @@ describe("ADD", () => {
 
   it("fails whole when one family cannot be had, and leaves nothing of the other", async () => {
     const before = [await held(), await cali()];
-    const pool = await applyPool((text) => text.replace("spec:\n", "spec:\n  disabled: true\n"));
+    const pool = await editPool((text) => text.replace("spec:\n", "spec:\n  disabled: true\n"));
     try {
       await eventually(
         () =>
@@ -226,7 +229,7 @@ describe("ADD", () => {
       expect([await held(), await cali()]).toEqual(before);
       expect(lab.ocicat("get", "workloadendpoints", "-n", "default").stdout).not.toContain("half");
     } finally {
-      await applyPool(() => pool);
+      await editPool(() => pool);
     }
   });
 
@@ -426,5 +429,45 @@ describe("a node that has learnt its way out from a router's advertisements", ()
     } finally {
       await router.stop();
     }
+  }, 60_000);
+});
+
+describe("a node of IPv6 alone", () => {
+  it("has sessions by IPv6 alone, and its pods' routes stay", async () => {
+    const before = (await blocks("node2")).remote;
+    await lab.lab.kill("agent-node2");
+    await editNode("node2", (text) => text.replace(/^ *ipv4Address: .*\n/m, ""));
+    const child = lab.lab.spawn("node2", [process.execPath, OCICAT, "agent"], {
+      stdio: "ignore",
+      env: {
+        PATH: process.env["PATH"],
+        NODENAME: "node2",
+        ETCD_ENDPOINTS: "http://192.168.0.80:2379",
+        IP: "none",
+        IP6: "autodetect",
+      },
+    });
+    const ended = new Promise((resolve) => child.once("close", resolve));
+    try {
+      const peers = await eventually(
+        () => lab.agent("node1", "/bgp") as Promise<{ peers: { node: string; address: string; state: string }[] }>,
+        ({ peers: all }) => {
+          const own = all.filter(({ node }) => node === "node2");
+          return own.length === 1 && own[0]?.state === "Established" && own[0].address.includes(":");
+        },
+      );
+      expect(peers.peers).toHaveLength(3);
+      await eventually(
+        () => lab.exec("node2", "curl", "-s", "-f", "http://127.0.0.1:9099/readyz"),
+        ({ code }) => code === 0,
+      );
+      expect(await ping("pod1", address6("pod2"))).toEqual({ sent: 2, received: 2 });
+      expect((await blocks("node2")).remote).toEqual(before);
+    } finally {
+      child.kill("SIGTERM");
+      await ended;
+    }
+    await lab.lab.restartAgent("node2");
+    expect(lab.ocicat("get", "node", "node2", "-o", "yaml").stdout).toContain("ipv4Address: 192.168.0.82/24");
   }, 60_000);
 });

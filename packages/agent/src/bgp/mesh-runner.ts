@@ -54,7 +54,7 @@ export interface BgpPicture {
   readonly exportPolicy: Policy;
 }
 
-/** Keeps one speaker running for the mesh and the BGPPeers, made anew when what it is (AS number, router id, port) changes. */
+/** Keeps one speaker running for the mesh and the BGPPeers, made anew when what it is (AS number, addresses, port) changes. */
 export class MeshRunner {
   readonly #options: MeshRunnerOptions;
   #speaker: Speaker | undefined;
@@ -84,7 +84,8 @@ export class MeshRunner {
     const localAs = self.asNumber ?? settings.asNumber;
     const port = this.#options.port ?? picture.portOf(self.name);
     const routerId = routerIdOf(self);
-    const identity = `${localAs} ${routerId} ${port}`;
+    // An address that sessions leave from is part of it, so that what they have learned outlives its change.
+    const identity = `${localAs} ${routerId} ${self.ipv6?.address} ${port}`;
     if (identity !== this.#identity) this.#replace(identity, localAs, routerId, port);
     this.#declareSessions(this.#sessionsOf(self, picture));
   }
