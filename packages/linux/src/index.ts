@@ -15,3 +15,4 @@ export * from "./namespace/index.ts";
 export { openPacketSender, type PacketSender, type PacketSenderOptions } from "./probe/sender.ts";
 export { openProbeSocket, type ProbeSocket, type ProbeSocketOptions } from "./probe/socket.ts";
 export type { FdWatch, WatchFd } from "./socket/fd-watcher.ts";
+export { openPseudoTerminal, type PseudoTerminal, resizeTerminal } from "./terminal/pseudo-terminal.ts";
