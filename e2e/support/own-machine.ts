@@ -81,6 +81,11 @@ export class OwnMachine {
     return this.start(program, ...args).ended;
   }
 
+  /** A line of shell, in which "$NODE" "$OCICAT" is this project's command. */
+  shell(line: string): Promise<Output> {
+    return this.run("env", `NODE=${process.execPath}`, `OCICAT=${OCICAT}`, "sh", "-c", line);
+  }
+
   /** What it printed; throws if it failed. */
   async out(program: string, ...args: readonly string[]): Promise<string> {
     const result = await this.run(program, ...args);

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { isOcicatError, toError } from "@ocicat/kit";
 import { type Command, CommanderError } from "commander";
-import { labReach } from "./connect/lab.ts";
+import { IN_MACHINE, labReach } from "./connect/lab.ts";
 import { createProgram } from "./program.ts";
 import { processSurroundings, type Surroundings } from "./surroundings.ts";
 
@@ -21,11 +21,25 @@ export async function main(argv: readonly string[]): Promise<void> {
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<void> {
   const program = createProgram(surroundings);
   try {
-    await program.parseAsync(args, { from: "user" });
+    await handingOver(args, surroundings, () => program.parseAsync(args, { from: "user" }));
   } catch (error) {
     const lines = errorLines(error, program, args, surroundings);
     for (const line of lines) surroundings.tell(line);
     if (lines.length > 0) surroundings.setExitCode(1);
+  }
+}
+
+/** A command that meets a lab in a machine of its own, which it does before it has done anything, is run in there. */
+async function handingOver(
+  args: readonly string[],
+  { handOver, setExitCode }: Surroundings,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isOcicatError(error) || error.code !== IN_MACHINE || error.where === undefined) throw error;
+    setExitCode(await handOver(error.where, args));
   }
 }
 

@@ -17,6 +17,11 @@ export interface Surroundings {
   readonly printBytes: (bytes: Uint8Array) => void;
   /** What the user should know beside it: one line on standard error. */
   readonly tell: (line: string) => void;
+  /**
+   * Runs a command line of this program in the machine that a lab is in, by its gateway's socket, and resolves to the exit
+   * code: with this terminal, in this directory, with this environment. What of standard input was read here, it reads.
+   */
+  readonly handOver: (socket: string, args: readonly string[]) => Promise<number>;
   /** All of standard input. */
   readonly readInput: () => Uint8Array;
   readonly now: () => Date;
@@ -45,15 +50,20 @@ export const PLACES: Places = {
 
 /** The real ones. */
 export function processSurroundings(name: string, lab: LabReach): Surroundings {
+  let input: Uint8Array | undefined;
   return {
     name,
     lab,
+    handOver: async (socket, args) => (await import("./connect/machine.ts")).handOver(socket, args, input),
     env: process.env,
     places: PLACES,
     print: (text) => void process.stdout.write(text),
     printBytes: (bytes) => void process.stdout.write(bytes),
     tell: (line) => void process.stderr.write(`${name}: ${oneLine(line)}\n`),
-    readInput: readStandardInput,
+    readInput: () => {
+      input ??= readStandardInput();
+      return input;
+    },
     now: () => new Date(),
     timeZone: undefined,
     untilStopped: () =>

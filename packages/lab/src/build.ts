@@ -1,7 +1,11 @@
 import { mkdirSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import type { AnyResource } from "@ocicat/api";
+import { OcicatError } from "@ocicat/kit";
 import { type Family, formatAddress } from "@ocicat/net";
+import { TUNNEL_PROOF, tunnelSteps } from "./by-hand/tunnel.ts";
 import { equipNode } from "./equip.ts";
+import { spawnInLab } from "./exec.ts";
 import type { LabOptions } from "./lab.ts";
 import { PodRunner } from "./pods/pod-runner.ts";
 import { waitForMesh } from "./process/mesh.ts";
@@ -16,10 +20,18 @@ import { type LabPlaces, NETNS_DIR } from "./world/places.ts";
 
 /** Makes a lab where there is none: wires, nodes, datastore, agents, mesh, pods. On failure it stays half-made. */
 export async function buildLab(options: LabOptions, topology: Topology, pools: readonly AnyResource[]): Promise<void> {
-  const { places, progress, command } = options;
+  const { places } = options;
   for (const dir of [places.run, places.disk, NETNS_DIR]) mkdirSync(dir, { recursive: true, mode: 0o755 });
   saveTopology(places, topology);
+  await (topology.byHand === undefined ? buildNetwork(options, topology, pools) : buildByHand(options, topology));
+  writeWhole(places.readyFile, topologyText(topology));
+}
 
+async function buildNetwork(
+  { places, progress, command }: LabOptions,
+  topology: Topology,
+  pools: readonly AnyResource[],
+): Promise<void> {
   const { segments, routers, hosts, nodes } = topology;
   progress(`laying ${count(segments, "segment")}, ${count(routers, "router")}, ${count(hosts, "host")}`);
   makeStations(places, topology);
@@ -41,7 +53,32 @@ export async function buildLab(options: LabOptions, topology: Topology, pools: r
     progress(`pod ${pod.name} on ${pod.node}`);
     await runner.run(pod);
   }
-  writeWhole(places.readyFile, topologyText(topology));
+}
+
+/** Step by step, each told as it is done, and at the end what shows that it works. */
+async function buildByHand({ places, progress }: LabOptions, topology: Topology): Promise<void> {
+  makeStation(places, "host");
+  for (const { command, run } of tunnelSteps()) {
+    progress(`$ ${command}`);
+    run(places);
+  }
+  const { where, command } = TUNNEL_PROOF;
+  progress(`$ ip netns exec ${where} ${command.join(" ")}`);
+  const child = spawnInLab(places, topology, where, command, { stdio: ["ignore", "pipe", "inherit"] });
+  const [said, code] = await Promise.all([
+    child.stdout === null ? "" : text(child.stdout),
+    new Promise((resolve) => {
+      child.once("error", () => resolve(undefined));
+      child.once("exit", resolve);
+    }),
+  ]);
+  for (const line of said.trim().split("\n")) if (line !== "") progress(line);
+  if (code === 0) return;
+  throw new OcicatError({
+    code: "LAB_NOT_READY",
+    where: `lab ${places.lab}`,
+    what: `the far end does not answer ${where}`,
+  });
 }
 
 /** Wires one node more into a topology that stands, and starts its agent. */

@@ -2,14 +2,19 @@ export { Lab, type LabOptions, type LabState } from "./lab.ts";
 export {
   loadTopology,
   openLab,
+  openLabHere,
+  openMachine,
   runningLabAgents,
   runningLabEndpoint,
   runningLabName,
+  type Scenario,
   topologyLabName,
 } from "./open.ts";
 export type { PodRecord } from "./pods/pod-book.ts";
 export { type Bandwidth, type PortMapping, parsePortMapping } from "./topology/capabilities.ts";
 export { parseTopology, type Topology, TopologyError } from "./topology/topology.ts";
 export { bootUml, cutPower, type UmlBoot } from "./uml/boot.ts";
+export { runInMachine } from "./uml/client.ts";
+export type { TerminalSize } from "./uml/command-line.ts";
 export { findUmlKernel } from "./uml/kernel.ts";
 export { LabPlaces } from "./world/places.ts";

@@ -22,6 +22,7 @@ import type { Bandwidth, PortMapping } from "./topology/capabilities.ts";
 import { checkPartName } from "./topology/names.ts";
 import { type PlainStation, readTopology, topologyText } from "./topology/saved.ts";
 import { checkNamespace, parseTopology, type Topology } from "./topology/topology.ts";
+import { checkKernel } from "./world/kernel.ts";
 import type { LabPlaces } from "./world/places.ts";
 
 export interface LabOptions {
@@ -81,6 +82,7 @@ export class Lab {
         await clearLab(this.#places);
       }
       try {
+        checkKernel(this.#places, topology, pools);
         await buildLab(this.#options, topology, pools);
       } catch (error) {
         this.#options.progress("that failed: taking away what was made");
@@ -184,7 +186,8 @@ export class Lab {
   /** Programs of the lab that should run and do not. */
   #ended(): string[] {
     const book = new ProcessBook(this.#places);
-    const wanted = [DATASTORE, ...this.topology().nodes.map((node) => agentName(node.name))];
+    const { byHand, nodes } = this.topology();
+    const wanted = byHand === undefined ? [DATASTORE, ...nodes.map((node) => agentName(node.name))] : [];
     return wanted.filter((name) => book.alive(name) === undefined);
   }
 
@@ -229,6 +232,6 @@ export class Lab {
     const pods = this.pods().list();
     const load = (node: string) => pods.filter((pod) => pod.node === node).length;
     const [first] = topology.nodes.map((node) => node.name).sort((a, b) => load(a) - load(b));
-    return first ?? topology.datastore;
+    return first ?? findNode(topology, topology.datastore).name;
   }
 }

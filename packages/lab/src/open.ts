@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OcicatError, toError } from "@ocicat/kit";
 import { Lab } from "./lab.ts";
@@ -8,21 +8,49 @@ import { AGENT_SOCKET, agentName, DATASTORE, DATASTORE_SOCKET } from "./process/
 import { isLabName } from "./topology/names.ts";
 import { readTopology } from "./topology/saved.ts";
 import { parseTopology, type Topology } from "./topology/topology.ts";
+import { refuseIfInMachine, startMachine } from "./uml/machine.ts";
 import { DEFAULT_ROOT, LabPlaces } from "./world/places.ts";
 
-const FIRST_LIGHT = fileURLToPath(new URL("../topologies/first-light.yaml", import.meta.url));
 const COMMAND = fileURLToPath(new URL("../../cli/bin/ocicat.js", import.meta.url));
 
-/** A lab by name, wherever it is in its life. `progress` is told each step. */
+/**
+ * A lab by name, wherever it is in its life. `progress` is told each step. Throws OcicatError LAB_IN_MACHINE if it is in a
+ * machine of its own, LAB_NAME.
+ */
 export function openLab(name: string, progress: (step: string) => void): Lab {
+  refuseIfInMachine(new LabPlaces(name));
+  return openLabHere(name, progress);
+}
+
+/** The same, for what of it is on this kernel, also if the lab itself is in a machine of its own: to take it down. */
+export function openLabHere(name: string, progress: (step: string) => void): Lab {
   return new Lab({ places: new LabPlaces(name), command: [process.execPath, COMMAND], progress });
 }
 
-/** From a file, or the first-light network. Throws TopologyError, or OcicatError LAB_TOPOLOGY if the file cannot be read. */
-export function loadTopology(file: string | undefined): Topology {
-  const path = file ?? FIRST_LIGHT;
+/** Boots the machine that a lab is to be in, unless it is there; resolves to its gateway's socket. Throws OcicatError. */
+export async function openMachine(name: string, progress: (step: string) => void) {
+  const places = new LabPlaces(name);
+  const outcome = await startMachine(places, progress);
+  return { outcome, socket: places.machineSocket };
+}
+
+/** Networks that come with the lab, by name: one for each walk-through. */
+export type Scenario = "bgp" | "crosssubnet" | "ipip" | "same-node" | "tunnel-by-hand" | "vxlan";
+
+/**
+ * From a file, or one of the scenarios, or the first-light network. Throws TopologyError, or OcicatError LAB_TOPOLOGY if the
+ * file cannot be read.
+ */
+export function loadTopology({
+  filename,
+  scenario,
+}: {
+  readonly filename?: string;
+  readonly scenario?: Scenario;
+}): Topology {
+  const path = filename ?? fileURLToPath(new URL(`../topologies/${scenario ?? "first-light"}.yaml`, import.meta.url));
   try {
-    return parseTopology(readFileSync(path, "utf8"), file ?? "first-light.yaml");
+    return parseTopology(readFileSync(path, "utf8"), filename ?? basename(path));
   } catch (cause) {
     if (cause instanceof OcicatError) throw cause;
     throw new OcicatError({
@@ -39,11 +67,16 @@ export function topologyLabName(topology: Topology): string {
   return topology.name;
 }
 
-/** The lab on this machine: the first whose datastore runs. */
+function runs(name: string): boolean {
+  const places = new LabPlaces(name);
+  return existsSync(places.machineSocket) || new ProcessBook(places).alive(DATASTORE) !== undefined;
+}
+
+/** The lab on this machine: the first whose datastore runs, or that is in a machine of its own. */
 export function runningLabName(): string | undefined {
   if (!existsSync(DEFAULT_ROOT.run)) return undefined;
   const names = readdirSync(DEFAULT_ROOT.run).filter(isLabName).sort();
-  return names.find((name) => new ProcessBook(new LabPlaces(name)).alive(DATASTORE) !== undefined) ?? names[0];
+  return names.find(runs) ?? names[0];
 }
 
 /** Its datastore, as an endpoint that works outside its namespaces. */

@@ -1,5 +1,6 @@
 import { OcicatError } from "@ocicat/kit";
 import { type NamespaceHandle, openNamespace } from "@ocicat/linux";
+import { TUNNEL_NAMESPACES } from "./by-hand/tunnel.ts";
 import { PodBook } from "./pods/pod-book.ts";
 import { openPodNamespace } from "./pods/pod-namespace.ts";
 import type { Topology } from "./topology/topology.ts";
@@ -12,7 +13,10 @@ import type { LabPlaces } from "./world/places.ts";
 export function openNetwork(places: LabPlaces, topology: Topology, where: string): NamespaceHandle {
   const pod = new PodBook(places).find(where);
   if (pod !== undefined) return openPodNamespace(places, pod.node, pod.name);
-  const stations = [...topology.nodes, ...topology.routers, ...topology.hosts].map((station) => station.name);
+  const stations = [
+    ...(topology.byHand === undefined ? [] : TUNNEL_NAMESPACES),
+    ...[...topology.nodes, ...topology.routers, ...topology.hosts].map((station) => station.name),
+  ];
   if ([...stations, ...topology.segments].includes(where)) return openNamespace(places.netns(where));
   const pods = new PodBook(places).all().map((record) => record.name);
   throw new OcicatError({

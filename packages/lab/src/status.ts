@@ -1,5 +1,6 @@
 import { toError } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
+import { TUNNEL_NAMESPACES } from "./by-hand/tunnel.ts";
 import { PodBook } from "./pods/pod-book.ts";
 import { ProcessBook } from "./process/book.ts";
 import { AGENT_SOCKET, agentName, DATASTORE } from "./process/programs.ts";
@@ -21,6 +22,9 @@ export interface InventoryRow {
 
 /** What each running part says of itself. */
 export async function labStatus(places: LabPlaces, topology: Topology): Promise<LabStatus> {
+  // Nothing runs in it that could end.
+  if (topology.byHand !== undefined)
+    return { well: true, parts: [{ name: topology.byHand, state: "ready", detail: "" }] };
   const datastore = new ProcessBook(places).alive(DATASTORE);
   const agents = await Promise.all(topology.nodes.map((node) => agentStatus(places, node.name)));
   const parts = [
@@ -49,6 +53,12 @@ async function agentStatus(places: LabPlaces, node: string) {
 /** Everything that has a name, with its address. */
 export function inventory(places: LabPlaces, topology: Topology): InventoryRow[] {
   return [
+    ...(topology.byHand === undefined ? [] : TUNNEL_NAMESPACES).map((name) => ({
+      name,
+      what: "namespace",
+      where: "",
+      address: "",
+    })),
     ...topology.nodes.map((node) => ({
       name: node.name,
       what: "node",

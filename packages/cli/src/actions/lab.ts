@@ -1,7 +1,10 @@
+import { resolve } from "node:path";
 import {
   type Lab,
   loadTopology,
   openLab,
+  openLabHere,
+  openMachine,
   parsePortMapping,
   runningLabName,
   type Topology,
@@ -17,22 +20,41 @@ const UP = {
   "already up": "The lab is up already: nothing to do.",
 } as const;
 
-export async function up({ print, tell }: Surroundings, options: UpOptions): Promise<void> {
+export async function up(surroundings: Surroundings, options: UpOptions): Promise<void> {
   const topology = wantedTopology(options);
-  const outcome = await openLab(options.name ?? topologyLabName(topology), tell).up(topology);
-  print(`${UP[outcome]}\n`);
+  const name = options.name ?? topologyLabName(topology);
+  if (options.inUml === true) return upInMachine(surroundings, name, options);
+  const outcome = await openLab(name, surroundings.tell).up(topology);
+  surroundings.print(`${UP[outcome]}\n`);
+}
+
+/** The machine, then the same command in there. One that was made for nothing is taken away. */
+async function upInMachine(
+  { handOver, tell, setExitCode }: Surroundings,
+  name: string,
+  { filename, scenario }: UpOptions,
+): Promise<void> {
+  const { outcome, socket } = await openMachine(name, tell);
+  const what = [
+    ...(filename === undefined ? [] : ["--filename", resolve(filename)]),
+    ...(scenario === undefined ? [] : ["--scenario", scenario]),
+  ];
+  const code = await handOver(socket, ["lab", "up", "--name", name, ...what]);
+  setExitCode(code);
+  if (code !== 0 && outcome === "made") await openLabHere(name, tell).down();
 }
 
 /** A lab that is named and there, and of which no file is given, is meant as it is: what has ended of it runs again. */
-function wantedTopology({ name, filename }: UpOptions): Topology {
-  if (name === undefined || filename !== undefined) return loadTopology(filename);
+function wantedTopology(options: UpOptions): Topology {
+  const { name, filename, scenario, inUml = false } = options;
+  if (name === undefined || filename !== undefined || scenario !== undefined || inUml) return loadTopology(options);
   const lab = openLab(name, () => undefined);
-  return lab.state() === "impaired" ? lab.givenTopology() : loadTopology(filename);
+  return lab.state() === "impaired" ? lab.givenTopology() : loadTopology(options);
 }
 
-export async function down(surroundings: Surroundings, options: LabOptions): Promise<void> {
-  await theLab(surroundings, options).down();
-  surroundings.print("The lab is down.\n");
+export async function down({ print, tell }: Surroundings, options: LabOptions): Promise<void> {
+  await openLabHere(options.name ?? runningLabName() ?? "ocicat", tell).down();
+  print("The lab is down.\n");
 }
 
 export async function status(surroundings: Surroundings, options: LabOptions): Promise<void> {

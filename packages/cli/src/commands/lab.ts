@@ -1,6 +1,9 @@
-import type { Command } from "commander";
+import type { Scenario } from "@ocicat/lab";
+import { type Command, Option } from "commander";
 import type { Surroundings } from "../surroundings.ts";
 import { valueOption, withExamples } from "./options.ts";
+
+const SCENARIOS: readonly Scenario[] = ["ipip", "bgp", "same-node", "vxlan", "crosssubnet", "tunnel-by-hand"];
 
 /** What every lab command takes: which lab, where several run. */
 export interface LabOptions {
@@ -9,6 +12,8 @@ export interface LabOptions {
 
 export interface UpOptions extends LabOptions {
   readonly filename?: string;
+  readonly scenario?: Scenario;
+  readonly inUml?: boolean;
 }
 
 export interface RunOptions extends LabOptions {
@@ -52,13 +57,20 @@ function addUp(lab: Command, surroundings: Surroundings): void {
   const command = named(lab.command("up"))
     .summary("bring a lab up")
     .description(
-      "Bring a lab up and wait until its nodes know each other's routes; nothing is done if it is up. Without -f it has " +
-        "three nodes on one segment, a gateway, a host outside and four pods. Takes some seconds; each step is told.",
+      "Bring a lab up and wait until its nodes know each other's routes; nothing is done if it is up. Without -f and " +
+        "--scenario it has three nodes on one segment, a gateway, a host outside and four pods. Takes some seconds; each " +
+        "step is told. With --in-uml it is in a machine of its own, whose kernel has what this one's may lack (IPIP); all " +
+        "commands reach it as they would any lab.",
     )
     .addOption(valueOption("-f, --filename <file>", "topology (YAML): segments, routers, hosts, nodes, pools, pods"))
+    .addOption(
+      new Option("--scenario <name>", "one of the walk-throughs' networks").choices(SCENARIOS).conflicts("filename"),
+    )
+    .option("--in-uml", "in user-mode Linux: a kernel as a process")
     .action(async (options: UpOptions) => (await load()).up(surroundings, options));
   withExamples(command, [
     ["lab up", "the network of the README"],
+    ["lab up --scenario ipip --in-uml", "IPIP, where this machine's kernel has none"],
     ["lab up -f two-racks.yaml", "one of your own"],
   ]);
 }

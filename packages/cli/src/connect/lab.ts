@@ -39,9 +39,16 @@ export interface LabRoots {
  *     /proc/<pid>/root/run/ocicat/datastore.sock       a node's own /run, seen through a process of it
  *     /proc/<pid>/root/run/ocicat/agent.sock
  *
- * A process that has ended, or a stranger by its number, shows no such socket.
+ *     /run/ocicat-lab/<lab>/machine.sock               the lab is in a machine of its own, and this leads into it
+ *
+ * A process that has ended, or a stranger by its number, shows no such socket. Where no lab on this kernel has what is
+ * sought, and one is in a machine: OcicatError LAB_IN_MACHINE.
  */
 export function labReach(roots: LabRoots = { run: "/run/ocicat-lab", proc: "/proc" }): LabReach {
+  const here = <T>(things: readonly T[]) => {
+    if (things.length === 0) refuseIfInMachine(roots.run);
+    return things;
+  };
   const socketOf = ({ pid }: Pick<LabProcess, "pid">, name: string) =>
     join(roots.proc, String(pid), "root/run/ocicat", name);
   return {
@@ -49,24 +56,34 @@ export function labReach(roots: LabRoots = { run: "/run/ocicat-lab", proc: "/pro
       const sockets = processesIn(roots.run)
         .filter(({ name }) => name === "datastore")
         .map((process) => socketOf(process, "datastore.sock"));
-      const socket = sockets.find(isThere);
+      const [socket] = here(sockets.filter(isThere));
       return socket === undefined ? undefined : `unix://${socket}`;
     },
     agents() {
-      return processesIn(roots.run)
+      const agents = processesIn(roots.run)
         .filter(({ name }) => name.startsWith("agent-"))
-        .map((process) => ({ name: process.name.slice("agent-".length), socket: socketOf(process, "agent.sock") }))
-        .filter(({ socket }) => isThere(socket));
+        .map((process) => ({ name: process.name.slice("agent-".length), socket: socketOf(process, "agent.sock") }));
+      return here(agents.filter(({ socket }) => isThere(socket)));
     },
     nodes() {
-      return processesIn(roots.run)
-        .filter(({ name }) => name.startsWith("agent-"))
-        .map(({ name, pid, lab }) => {
-          const socket = socketOf({ pid }, "agent.sock");
-          return { name: name.slice("agent-".length), lab, socket: isThere(socket) ? socket : undefined };
-        });
+      const nodes = here(processesIn(roots.run).filter(({ name }) => name.startsWith("agent-")));
+      return nodes.map(({ name, pid, lab }) => {
+        const socket = socketOf({ pid }, "agent.sock");
+        return { name: name.slice("agent-".length), lab, socket: isThere(socket) ? socket : undefined };
+      });
     },
   };
+}
+
+/** An error whose `where` is the socket of a machine's gateway. */
+export const IN_MACHINE = "LAB_IN_MACHINE";
+
+/** What a lab has that is in a machine of its own cannot be reached: the command is handed over, see `run` in main.ts. */
+function refuseIfInMachine(run: string): void {
+  const labs = existsSync(run) ? readdirSync(run).sort() : [];
+  const socket = labs.map((lab) => join(run, lab, "machine.sock")).find((path) => existsSync(path));
+  if (socket === undefined) return;
+  throw new OcicatError({ code: IN_MACHINE, where: socket, what: "the lab is in a machine of its own" });
 }
 
 interface LabProcess {

@@ -54,3 +54,23 @@ describe("the lab on this machine", () => {
     expect(new LabPlaces("one").processFile).toBe("/run/ocicat-lab/one/processes.json");
   });
 });
+
+describe("a lab in a machine of its own", () => {
+  it("is not reached from here: who asks is told where it is", async () => {
+    const socket = await file("run/two/machine.sock");
+    for (const ask of [reach().datastore, reach().agents, reach().nodes]) {
+      expect(ask).toThrow(expect.objectContaining({ code: "LAB_IN_MACHINE", where: socket }));
+    }
+  });
+
+  it("comes after one that is on this kernel", async () => {
+    await file("run/two/machine.sock");
+    await file("run/three/processes.json", '[{"name":"datastore","pid":8,"startTicks":"1"}]');
+    const datastore = await file("proc/8/root/run/ocicat/datastore.sock");
+    expect(reach().datastore()).toBe(`unix://${datastore}`);
+  });
+
+  it("keeps its socket where it is sought", () => {
+    expect(new LabPlaces("one").machineSocket).toBe("/run/ocicat-lab/one/machine.sock");
+  });
+});

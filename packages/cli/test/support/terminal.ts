@@ -52,6 +52,10 @@ export function surroundings(options: TerminalOptions, outcome = { code: 0, stdo
     printBytes: (bytes) => {
       outcome.stdout += new TextDecoder("latin1").decode(bytes);
     },
+    handOver: (socket, args) => {
+      outcome.stdout += `${args.join(" ")}, handed over to ${socket}\n`;
+      return Promise.resolve(7);
+    },
     untilStopped: () => Promise.resolve(),
     tell: (line) => {
       outcome.stderr += `${name}: ${oneLine(line)}\n`;

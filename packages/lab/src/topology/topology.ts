@@ -46,17 +46,22 @@ export interface LabPod {
 export const BACKENDS = ["bird", "vxlan", "none"] as const;
 export type Backend = (typeof BACKENDS)[number];
 
+/** What can be made by hand. */
+const BY_HAND = ["tunnel"] as const;
+
 /** What a lab consists of. Pools are handed on as they are written: their meaning is the API's. */
 export interface Topology {
   readonly name: string;
   /** What nodes call their interface on the segment. */
   readonly nodeInterface: string;
   readonly backend: Backend;
+  /** The lab is made by hand, step by step, and has nothing else in it: no node, and so no agent. */
+  readonly byHand: "tunnel" | undefined;
   readonly segments: readonly string[];
   readonly routers: readonly LabRouter[];
   readonly hosts: readonly LabHost[];
   readonly nodes: readonly LabNode[];
-  /** The node that serves the datastore. */
+  /** The node that serves the datastore; "" where there is no node. */
   readonly datastore: string;
   readonly pools: readonly Readonly<Record<string, unknown>>[];
   readonly pods: readonly LabPod[];
@@ -109,6 +114,7 @@ class TopologyReader {
       "name",
       "nodeInterface",
       "backend",
+      "byHand",
       "segments",
       "routers",
       "hosts",
@@ -124,13 +130,14 @@ class TopologyReader {
       name: root["name"] === undefined ? "ocicat" : this.#labName(root["name"]),
       nodeInterface: root["nodeInterface"] === undefined ? "ens33" : this.#nodeInterface(root["nodeInterface"]),
       backend: root["backend"] === undefined ? "bird" : this.#oneOf(root["backend"], "backend", BACKENDS),
+      byHand: root["byHand"] === undefined ? undefined : this.#oneOf(root["byHand"], "byHand", BY_HAND),
       segments,
       routers: this.#list(root["routers"], "routers").map((item, index) =>
         this.#router(item, `routers[${index}]`, segments),
       ),
       hosts: this.#list(root["hosts"], "hosts").map((item, index) => this.#station(item, `hosts[${index}]`, segments)),
       nodes: this.#list(root["nodes"], "nodes").map((item, index) => this.#station(item, `nodes[${index}]`, segments)),
-      datastore: this.#string(root["datastore"], "datastore"),
+      datastore: root["byHand"] === undefined ? this.#string(root["datastore"], "datastore") : "",
       pools: this.#list(root["pools"], "pools").map((item, index) => this.#object(item, `pools[${index}]`)),
       pods: this.#list(root["pods"], "pods").map((item, index) => this.#pod(item, `pods[${index}]`)),
     };
@@ -140,6 +147,11 @@ class TopologyReader {
 
   #checkReferences(topology: Topology): void {
     const nodes = topology.nodes.map((node) => node.name);
+    if (topology.byHand !== undefined) {
+      const { segments, routers, hosts, pools, pods } = topology;
+      if ([nodes, segments, routers, hosts, pools, pods].every((things) => things.length === 0)) return;
+      throw this.#bad("byHand", "has nothing beside it", "leave out all else but the name");
+    }
     if (nodes.length === 0) throw this.#bad("nodes", "there is none", "a lab needs at least one node");
     if (!nodes.includes(topology.datastore))
       throw this.#bad("datastore", `"${topology.datastore}" is not a node`, `use one of ${nodes.join(", ")}`);

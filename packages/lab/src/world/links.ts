@@ -12,7 +12,7 @@ import { type Address, parsePrefix } from "@ocicat/net";
 import type { InterfaceAddress, LabPlug, LabRouter, LabStation, Topology } from "../topology/topology.ts";
 import { BRIDGE, type LabPlaces } from "./places.ts";
 
-const MAIN_TABLE = 254;
+export const MAIN_TABLE = 254;
 const PROTOCOL_STATIC = 4;
 
 /** One plug: a station's interface in a segment's bridge. */
@@ -161,7 +161,7 @@ function defaultRoute(linkIndex: number, via: Address): KernelOperation {
   };
 }
 
-function linkIndex(kernel: Kernel, name: string): number {
+export function linkIndex(kernel: Kernel, name: string): number {
   const link = kernel.link(name);
   if (link === undefined)
     throw new OcicatError({
@@ -172,7 +172,7 @@ function linkIndex(kernel: Kernel, name: string): number {
   return link.index;
 }
 
-function must(kernel: Kernel, operations: readonly KernelOperation[], what: string): void {
+export function must(kernel: Kernel, operations: readonly KernelOperation[], what: string): void {
   for (const failure of kernel.apply(operations)) {
     if (failure === undefined) continue;
     throw new OcicatError({ code: "LAB_KERNEL", what: `${what} failed: ${failure.errno} ${failure.message}`.trim() });

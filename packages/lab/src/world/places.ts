@@ -7,6 +7,7 @@ import { checkLabName } from "../topology/names.ts";
  *     /run/netns/<lab>.<name>           network namespaces of nodes, routers, hosts, segments: `ip netns` lists them
  *     /run/ocicat-lab/<lab>/mnt/<node>  mount namespaces of nodes
  *     /run/ocicat-lab/<lab>/*.json      the topology, the processes, and below pods/ and cni/ what the runtime knows
+ *     /run/ocicat-lab/<lab>/machine*    for a lab in a machine of its own, where all the rest then is: how it is reached
  *     /var/tmp/ocicat-lab/<lab>/        what nodes write: their /etc, /opt, /var/lib, /var/log; on disk, as a node's is
  */
 export class LabPlaces {
@@ -53,6 +54,26 @@ export class LabPlaces {
   /** The topology that `up` was given, written last: without it the lab is half-made. */
   get readyFile(): string {
     return join(this.run, "ready");
+  }
+
+  /** What passes between the host and the machine that the lab is in, if it is in one. */
+  get machineDir(): string {
+    return join(this.run, "machine");
+  }
+
+  /** Where commands reach that machine. */
+  get machineSocket(): string {
+    return join(this.run, "machine.sock");
+  }
+
+  /** That machine's console. */
+  get machineLog(): string {
+    return this.log("machine");
+  }
+
+  /** What the process beside it has to complain of. */
+  get gatewayLog(): string {
+    return this.log("gateway");
   }
 
   nodeDisk(node: string): string {

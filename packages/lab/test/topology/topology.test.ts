@@ -75,6 +75,12 @@ describe("a topology", () => {
     expect(topology).toMatchObject({ nodeInterface: "ens3", backend: "bird", datastore: "node1.whale.com" });
   });
 
+  it("made by hand has nothing else, and is kept as it is written", () => {
+    const topology = parseTopology("byHand: tunnel\n", "t.yaml");
+    expect(topology).toMatchObject({ byHand: "tunnel", nodes: [], datastore: "" });
+    expect(parseTopology(topologyText(topology), "saved")).toEqual(topology);
+  });
+
   it("gives a pod ports and limits", () => {
     const topology = read(pod({ ports: ["8080:80", "53:5353/udp"], bandwidth: { ingress: 1_000_000 } }));
     expect(topology.pods[0]?.ports).toEqual([
@@ -90,7 +96,7 @@ describe("a topology that cannot be used says where and what", () => {
     [
       "an unknown field",
       { colour: "red" },
-      /^t\.yaml: colour: is not a field here; use name, nodeInterface, backend, segments/,
+      /^t\.yaml: colour: is not a field here; use name, nodeInterface, backend, byHand, segments/,
     ],
     ["an unknown field of a node", node({ role: "worker" }), /nodes\[0\]\.role: is not a field here/],
     ["no nodes", { nodes: [] }, /nodes: there is none/],
@@ -105,6 +111,11 @@ describe("a topology that cannot be used says where and what", () => {
     ["a lab name with a dot", { name: "a.b" }, /name: "a\.b" is not a lab's name; use up to 32/],
     ["a name too long", node({ name: "a".repeat(64) }), /is not a name/],
     ["a name that leads elsewhere", node({ name: "a..b" }), /is not a name/],
+    [
+      "something beside what is made by hand",
+      { byHand: "tunnel" },
+      /byHand: has nothing beside it; leave out all else/,
+    ],
     ["a backend that is none", { backend: "quagga" }, /backend: "quagga" is not among bird, vxlan, none/],
     ["an interface of the agent's", { nodeInterface: "cali0" }, /nodeInterface: "cali0" is not a name for nodes' own/],
     ["a name twice", { segments: ["lan", "lan"] }, /segments\[1\]: "lan" is used twice/],
