@@ -216,7 +216,7 @@ export function modeFacts(mode: Mode): void {
         );
         await lab.settled(mode);
       }
-    });
+    }, 180_000);
 
     it("the device follows its interface's MTU, and so do pods that come then", async () => {
       const device = tunnel?.device ?? "";
