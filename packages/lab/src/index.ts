@@ -11,6 +11,7 @@ export {
   topologyLabName,
 } from "./open.ts";
 export type { PodRecord } from "./pods/pod-book.ts";
+export type { InventoryRow } from "./status.ts";
 export { type Bandwidth, type PortMapping, parsePortMapping } from "./topology/capabilities.ts";
 export { parseTopology, type Topology, TopologyError } from "./topology/topology.ts";
 export { bootUml, cutPower, type UmlBoot } from "./uml/boot.ts";

@@ -8,6 +8,7 @@ import {
   type MadeProbe,
   makeProbe,
   type Place,
+  type PlaceState,
   type ProbeProtocol,
   type RouteReason,
   type WalkRecord,
@@ -49,19 +50,21 @@ export async function follow<T>(
   const posts = watchedPlaces(site, journey).flatMap((place) =>
     place.open === undefined ? [] : [open.use(new Post(place, place.open, family))],
   );
-  const made = makeProbe({ ...journey, random: randomBytes(18) });
   const first = posts.find(({ place }) => place === journey.from);
   if (first === undefined) throw new TypeError("the packet's first place is not among the places");
+  const source = sourceOf(first.state, journey);
+  const made = makeProbe({ ...journey, source, random: randomBytes(18) });
   const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
   const look = () => {
     if (answeredIn(made.probe, first.frames)) answer();
   };
   for (const post of posts) post.watch(made, post === first ? look : () => undefined);
-  const [whys] = await Promise.all([
+  const [whys, stamped = true] = await Promise.all([
     Promise.all(posts.map((post) => whysOf(post.place, journey, tell))),
     // What is seen in several networks is put in order by its time.
     posts.find(({ hasLoopback }) => hasLoopback)?.stamped(),
   ]);
+  if (!stamped) tell("frames do not bear the time they were seen at: steps may be told in another order");
   askAnew(first, made);
   const refused = await sendAndWait(first, made, answered, journey);
   const places = posts.map((post, index): Place => {
@@ -71,6 +74,16 @@ export async function follow<T>(
   const { from, to } = journey;
   const { partial } = site;
   return use({ record: { probe: made.probe, from: from.name, to: to?.name, places, refused, partial }, posts });
+}
+
+/** As the kernel chooses it: what the route says, else an address of the interface it leads to. */
+function sourceOf(state: PlaceState, { source, destination }: Journey): Address {
+  const { route, link } = findRoute(state, source, destination);
+  const beside = state.addresses.find(
+    ({ linkIndex, address, scope }) =>
+      linkIndex === link?.index && scope === 0 && familyOf(address) === familyOf(destination),
+  );
+  return route?.preferredSource ?? beside?.address ?? source;
 }
 
 /** All nodes, routers and hosts: which way it takes is what is to be found out. Of the pods the two that speak. */

@@ -7,7 +7,7 @@ import { readOwnInterfaces } from "../agents/answers.ts";
 import { askAgent } from "../agents/ask.ts";
 import { withDatastore } from "../connect/datastore.ts";
 import type { Surroundings } from "../surroundings.ts";
-import type { Site, SitePlace } from "./site.ts";
+import { addressesIn, type Site, type SitePlace } from "./site.ts";
 
 /**
  * This host as a node: its own network and its pods'. Other nodes' pods have addresses and cannot be watched. Pods are
@@ -23,7 +23,7 @@ export async function nodeSite(
     name: self,
     kind: "node",
     node: undefined,
-    addresses: ownAddresses(),
+    addresses: addressesIn(() => currentNamespace("net")),
     agentSocket,
     open: () => currentNamespace("net"),
   };
@@ -70,19 +70,6 @@ function openPodOf(hostEnd: string, addresses: readonly string[]): NamespaceHand
     fix: "run this on the pod's node, outside of containers, while the pod runs",
   });
 }
-
-/** Of this host, of global scope. */
-function ownAddresses(): readonly string[] {
-  const kernel = openKernel();
-  try {
-    return kernel.addresses().flatMap(({ address, scope }) => (scope === GLOBAL ? [formatAddress(address)] : []));
-  } finally {
-    kernel.close();
-  }
-}
-
-/** RT_SCOPE_UNIVERSE. */
-const GLOBAL = 0;
 
 function hostLink(name: string): Link | undefined {
   const kernel = openKernel();

@@ -23,14 +23,12 @@ export class Post implements Disposable {
   readonly captured: CapturedFrame[] = [];
   readonly #namespace: NamespaceHandle;
   readonly #kernel: Kernel;
-  readonly #family: 4 | 6;
   #capture: Capture | undefined;
   #dropped = 0;
 
   /** Throws KernelError; what was opened is closed then. */
   constructor(place: SitePlace, open: () => NamespaceHandle, family: 4 | 6) {
     this.place = place;
-    this.#family = family;
     this.#namespace = open();
     try {
       this.#kernel = openKernel({ namespace: this.#namespace });
@@ -70,7 +68,7 @@ export class Post implements Disposable {
   /** Stops watching, with what had arrived; and reads once more what the packet may have changed: who the neighbours are. */
   finish(): PlaceState {
     this.#stop();
-    return { ...this.state, neighbours: readState(this.#kernel, this.#family).neighbours };
+    return { ...this.state, neighbours: this.#kernel.neighbours() };
   }
 
   /** Frames the kernel dropped because they were not read fast enough. */

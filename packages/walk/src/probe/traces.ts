@@ -122,7 +122,8 @@ const ECHO_ROLES: Readonly<Record<Carried["layer"] & `icmp${string}`, Readonly<R
 /** Linux quotes as much as fits into 576 bytes (1280 of IPv6), so that the token is among it, or the sequence number. */
 function isErrorAbout(probe: Probe, message: IcmpMessage | Icmp6Message, data: Layer | undefined): boolean {
   const [, carried] = message.quoted;
-  if (carried === undefined) return false;
+  // A redirect tells of a better way, and the packet has gone on.
+  if (carried === undefined || (message.layer === "icmp" && message.type === ICMP.redirect)) return false;
   if (carried.layer === "tcp") return probe.protocol === "tcp" && carried.sequence === sequenceOf(probe);
   return data?.layer === "payload" && contains(data.bytes, probe.token);
 }

@@ -28,7 +28,8 @@ export const en: Sentences = {
     pod: ({ route, interface: link }) => `route: ${route}. The pod is on this node, behind ${link}`,
     local: ({ route }) => `route: ${route}. It is an address of its own`,
     block: ({ route, via }) => `route: ${route}. The block is ${via}'s, and nothing is wrapped around the packet`,
-    ipip: ({ route, via }) => `route: ${route}. The block is ${via}'s, by the IPIP tunnel`,
+    ipip: ({ route, via }) =>
+      `route: ${route}. ${via === null ? "It leads through the IPIP tunnel" : `The block is ${via}'s, by the IPIP tunnel`}`,
     vxlan: ({ route, via }) => `route: ${route}. The block is behind the tunnel end ${via}, by the VXLAN tunnel`,
     default: ({ route }) => `route: ${route}. Nothing more specific is known`,
     connected: ({ route }) => `route: ${route}. The destination is on this link`,

@@ -29,7 +29,7 @@ export const zh: Sentences = {
     pod: ({ route, interface: link }) => `路由：${route}。目的 pod 就在本节点，位于 ${link} 之后`,
     local: ({ route }) => `路由：${route}。这是本机自己的地址`,
     block: ({ route, via }) => `路由：${route}。该地址块属于 ${via}，不做封装`,
-    ipip: ({ route, via }) => `路由：${route}。该地址块属于 ${via}，走 IPIP 隧道`,
+    ipip: ({ route, via }) => `路由：${route}。${via === null ? "" : `该地址块属于 ${via}，`}走 IPIP 隧道`,
     vxlan: ({ route, via }) => `路由：${route}。该地址块位于隧道端点 ${via} 之后，走 VXLAN 隧道`,
     default: ({ route }) => `路由：${route}。没有更具体的路由`,
     connected: ({ route }) => `路由：${route}。目的地址在这条链路上`,

@@ -91,7 +91,8 @@ function intoTunnel(seen: Seen, last: Sighting): readonly Reason[] {
   const { place, link, inner } = last;
   const { hop } = findRoute(place.state, inner.source, inner.destination, link.index);
   const mode = link.kind === "vxlan" ? "vxlan" : "ipip";
-  const end = mode === "vxlan" ? vtepOf(seen, last, hop?.via) : hop?.via;
+  const remote = link.tunnel?.kind === "ipip" ? link.tunnel.remote : undefined;
+  const end = mode === "vxlan" ? vtepOf(seen, last, hop?.via) : (remote ?? hop?.via);
   if (end === undefined) {
     const mac = last.innerMacs?.destination ?? "";
     return mode === "vxlan" ? [{ reason: "no-forwarding-entry", place: place.name, interface: link.name, mac }] : [];

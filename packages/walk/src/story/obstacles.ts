@@ -1,6 +1,6 @@
 import type { Link } from "@ocicat/linux/kernel";
 import { type Address, compareAddresses, familyOf, formatAddress } from "@ocicat/net";
-import { CT_STATES, type Drop, dropsAt, GUARD_TABLE, type Hook, renderRule } from "@ocicat/nftables";
+import { CT_STATES, type Drop, describeRule, dropsAt, GUARD_TABLE, type Hook } from "@ocicat/nftables";
 import { type Found, findRoute, routeText, whyOf } from "./lookup.ts";
 import { neighbourStep, tunnelEnd } from "./neighbours.ts";
 import type { Place } from "./record.ts";
@@ -164,7 +164,7 @@ function dropReasons(
 
 function dropReason(place: Place, drop: Drop, link: string | undefined): Reason {
   const { table, base, chain, rule, certain } = drop;
-  const text = rule === undefined ? null : renderRule(rule);
+  const text = rule === undefined ? null : describeRule(rule);
   if (table.name === GUARD_TABLE.name && text !== null) {
     return { reason: "guard", place: place.name, interface: link ?? "", hook: base.hook, rule: text };
   }

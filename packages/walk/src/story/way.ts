@@ -1,6 +1,6 @@
 import type { Link } from "@ocicat/linux/kernel";
 import { type Address, compareAddresses, formatAddress } from "@ocicat/net";
-import { type Rule, renderBody } from "@ocicat/nftables";
+import { NAT_TABLES, type Rule, renderBody } from "@ocicat/nftables";
 import type { IpHeader } from "../probe/traces.ts";
 import { findRoute, routeStep } from "./lookup.ts";
 import { neighbourStep } from "./neighbours.ts";
@@ -162,13 +162,19 @@ function hasPorts({ headers }: Sighting): boolean {
   return last?.layer === "tcp" || last?.layer === "udp";
 }
 
+/** Ours, or the only one that there is: which of several strangers' it was cannot be seen. */
 function masqueradeIn(place: Place): Rule | undefined {
-  return place.state.tables
-    .flatMap((table) => table.chains)
-    .filter((chain) => chain.kind === "baseChain" && chain.hook === "postrouting")
-    .flatMap((chain) => chain.rules)
-    .find((rule) => rule.body.some((expression) => expression.kind === "masquerade"));
+  const rules = place.state.tables.flatMap(({ name, chains }) =>
+    chains
+      .filter((chain) => chain.kind === "baseChain" && chain.hook === "postrouting")
+      .flatMap((chain) => chain.rules)
+      .filter((rule) => rule.body.some((expression) => expression.kind === "masquerade"))
+      .map((rule) => ({ rule, ours: OUR_NAT.has(name) })),
+  );
+  return (rules.find(({ ours }) => ours) ?? (rules.length === 1 ? rules[0] : undefined))?.rule;
 }
+
+const OUR_NAT: ReadonlySet<string> = new Set(Object.values(NAT_TABLES).map(({ name }) => name));
 
 function cable(before: Sighting, here: Sighting): readonly Step[] {
   if (!areEnds(before, here)) return [];
