@@ -149,3 +149,53 @@ describe("across a router, with IPIP's CrossSubnet", () => {
     ]);
   });
 });
+
+describe("in a tunnel made by hand, as the walk-through makes it", () => {
+  const lab = new TestLab(topology("tunnel-by-hand"));
+  beforeAll(() => lab.up());
+  afterAll(async () => {
+    expect(await lab.down()).toEqual([]);
+  });
+
+  it("without it the machine between routes, and TTL 63 arrives", async () => {
+    const { story } = await walk(lab, "ns1", "10.10.20.1", "--wait", "5");
+    expect(story.outcome).toBe("answered");
+    expect(story.ttl).toEqual({ request: [64, 63], reply: [64, 63] });
+    expect(wayOf(story.request)).toEqual(["ns1 v1 out", "host v1_p in", "host v2_p out", "ns2 v2 in"]);
+    expect(stepsOf(story.request, "cable")).toMatchObject([
+      { from: { place: "ns1", interface: "v1" }, to: { place: "host", interface: "v1_p" } },
+      { from: { place: "host", interface: "v2_p" }, to: { place: "ns2", interface: "v2" } },
+    ]);
+  });
+
+  it("by it the machine between sees one packet around the other, alike at both ends of a veth pair", async () => {
+    const { story } = await walk(lab, "ns1", "10.10.200.20", "--wait", "5");
+    expect(story).toMatchObject({
+      outcome: "answered",
+      probe: { source: "10.10.100.10" },
+      ttl: { request: [64], reply: [64] },
+    });
+    expect(wayOf(story.request)).toEqual([
+      "ns1 tunl1 out",
+      "ns1 v1 out",
+      "host v1_p in",
+      "host v2_p out",
+      "ns2 v2 in",
+      "ns2 tunl2 in",
+    ]);
+    const [bare, ...others] = stepsOf(story.request, "frame");
+    expect(bare?.headers.map(({ layer }) => layer)).toEqual(["ipv4", "icmp"]);
+    for (const frame of others.slice(0, 4)) {
+      expect(frame.headers.map(({ layer }) => layer)).toEqual(["ethernet", "ipv4", "ipv4", "icmp"]);
+      expect(headersOf(frame, "ipv4")).toMatchObject([
+        { source: "10.10.10.1", destination: "10.10.20.1", protocol: 4 },
+        { source: "10.10.100.10", destination: "10.10.200.20", protocol: 1, ttl: 64 },
+      ]);
+    }
+    expect(others[0]?.headers).toEqual(others[1]?.headers);
+    expect(stepsOf(story.request, "encapsulate")).toMatchObject([
+      { place: "ns1", interface: "tunl1", mode: "ipip", overhead: 20 },
+    ]);
+    expect(stepsOf(story.request, "route", "host")).toMatchObject([{ destination: "10.10.20.1", interface: "v2_p" }]);
+  });
+});

@@ -19,13 +19,16 @@ export function labSite(lab: Lab): Site {
   return { places, partial: false };
 }
 
-function placeOf(lab: Lab, { name, where, address }: InventoryRow, kind: SitePlace["kind"]): SitePlace {
+/** Namespaces made by hand hang on this one, as pods on their node. */
+const MIDDLE = "host";
+
+function placeOf(lab: Lab, { name, what, where, address }: InventoryRow, kind: SitePlace["kind"]): SitePlace {
   const open = () => lab.network(name);
   const written = address === "" ? [] : address.split(",");
   return {
     name,
     kind,
-    node: kind === "pod" ? where : undefined,
+    node: kind === "pod" ? where : what === "namespace" && name !== MIDDLE ? MIDDLE : undefined,
     // Others than pods have addresses besides, as a tunnel's.
     addresses: kind === "pod" ? written : [...new Set([...written, ...addressesIn(open)])],
     agentSocket: kind === "node" ? lab.agentSocket(name) : undefined,
