@@ -252,8 +252,14 @@ const CASES: readonly Case[] = [
     after: [inside("nft delete table inet foreign")],
   },
   {
+    code: "FIREWALL_DROPS",
+    where: "iptables-legacy -t filter, chain FORWARD, rule 1",
+    provoke: [inside("iptables-legacy -A FORWARD -i cali+ -j REJECT")],
+    after: [inside("iptables-legacy -F")],
+  },
+  {
     code: "LEFTOVER_RULES",
-    where: "1 chain cali-* in table ip filter",
+    where: "1 chain cali-* in table filter of iptables",
     provoke: [
       inside(
         "iptables -N cali-FORWARD; iptables -A FORWARD -j cali-FORWARD; iptables -A cali-FORWARD -i cali+ -j RETURN",
@@ -425,7 +431,8 @@ pools:
 
   it("wants a VXLAN pool", async () => {
     const heardThere = async () => ((await other.agent(alone, "/doctor")) as Diagnosis).findings;
-    const [found, ...more] = await heardThere();
+    // A node says its backend in its resource, once it runs.
+    const [found, ...more] = await eventually(heardThere, (findings) => findings.length > 0);
     expect([found?.code, found?.where, more]).toEqual(["BACKEND_WITHOUT_POOL", "IPPool pods", []]);
     typed(
       `ETCD_ENDPOINTS=unix:///proc/${other.pid("datastore")}/root/run/ocicat/datastore.sock; ${found?.mend.command}`,

@@ -1,5 +1,5 @@
 import type { Address, Family, Prefix } from "@ocicat/net";
-import type { ActualTable } from "@ocicat/nftables";
+import type { ActualTable, Table } from "@ocicat/nftables";
 import { type Backend, TUNNEL_KINDS, TUNNELS, type TunnelKind } from "@ocicat/routing";
 
 /** Facts that were looked for: there, or why they are not. */
@@ -235,7 +235,9 @@ export function withMode({ name, ipipMode, vxlanMode }: PoolFact, mode: Encapsul
 /** Everybody's rules. */
 export interface FirewallFacts {
   readonly tables: readonly ActualTable[];
-  /** Tables of iptables' old interface that are there and were not read, with why. */
+  /** Those of iptables' old interface. */
+  readonly legacy: readonly Table[];
+  /** Of these, which are there and could not be read, with why. */
   readonly unread: readonly { readonly family: Family; readonly name: string; readonly why: string }[];
 }
 

@@ -468,6 +468,14 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       mend: "nft 'insert rule inet fw in tcp dport 179 accept' && nft 'insert rule inet fw in tcp sport 179 accept'",
     },
     {
+      what: "iptables' old interface",
+      facts: facts({
+        firewall: { legacy: [firewallTable({ family: "ip", name: "filter" }, "forward", "FORWARD", "drop").table] },
+      }),
+      where: "iptables-legacy -t filter, chain FORWARD",
+      mend: "iptables-legacy -I FORWARD -i cali+ -j ACCEPT && iptables-legacy -I FORWARD -o cali+ -j ACCEPT",
+    },
+    {
       what: "firewalld",
       facts: walled(firewallTable({ family: "inet", name: "firewalld" }, "forward", "filter_FORWARD", "drop")),
       where: "chain inet firewalld filter_FORWARD",
@@ -499,6 +507,19 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ],
   LEFTOVER_RULES: [
     {
+      what: "Calico's chains in iptables' old interface",
+      facts: facts({
+        firewall: {
+          legacy: [
+            firewallTable({ family: "ip", name: "nat" }, "output", "OUTPUT", "accept", [], [named("cali-OUTPUT")])
+              .table,
+          ],
+        },
+      }),
+      where: "1 chain cali-* in table nat of iptables-legacy",
+      mend: "iptables-legacy-save -t nat | grep -v -e 'cali-' | iptables-legacy-restore -T nat",
+    },
+    {
       what: "Calico's tables",
       facts: walled(firewallTable({ family: "ip6", name: "calico" }, "forward", "filter-cali-FORWARD", "accept")),
       where: "table ip6 calico",
@@ -516,7 +537,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
           [named("cali-INPUT"), named("cali-OUTPUT")],
         ),
       ),
-      where: "2 chains cali-* in table ip filter",
+      where: "2 chains cali-* in table filter of iptables",
       mend: "iptables-save -t filter | grep -v -e 'cali-' | iptables-restore -T filter",
     },
   ],

@@ -165,7 +165,7 @@ export function facts(changes: Changes = {}): NodeFacts {
     host: { ok: true, value: { ...HOST, ...changes.host } },
     cluster: { ok: true, value: { ...CLUSTER, ...changes.cluster } },
     agent: { ok: true, value: { ...AGENT, ...changes.agent } },
-    firewall: { ok: true, value: { tables: [], unread: [], ...changes.firewall } },
+    firewall: { ok: true, value: { tables: [], legacy: [], unread: [], ...changes.firewall } },
     peers: { ok: true, value: [{ ...PEER, ...changes.peer }] },
   };
 }

@@ -10,6 +10,7 @@ export {
 } from "./capture/pcap.ts";
 export { stampsAreOn } from "./capture/stamps.ts";
 export { type OpenKernelOptions, openKernel } from "./host/kernel.ts";
+export { type LegacyTableBytes, readLegacyTable } from "./host/legacy-tables.ts";
 export * from "./kernel/index.ts";
 export * from "./namespace/index.ts";
 export { openPacketSender, type PacketSender, type PacketSenderOptions } from "./probe/sender.ts";

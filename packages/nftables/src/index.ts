@@ -41,6 +41,7 @@ export { type Drop, dropsAt } from "./judge/drops.ts";
 export type { PacketFacts } from "./judge/packet.ts";
 export { extensionName } from "./judge/xtables.ts";
 export { errnoOf, type NftKernel } from "./kernel.ts";
+export { decodeLegacyTable, type LegacyTable } from "./legacy/decode.ts";
 export type { Counters } from "./netlink/decode-expression.ts";
 export { type Batch, encodeBatch } from "./plan/batch.ts";
 export type { Operation } from "./plan/operation.ts";

@@ -6,6 +6,7 @@ import {
   describeRule,
   dropsAt,
   type Rule,
+  type Table,
 } from "@ocicat/nftables";
 import { type Check, check } from "../check.ts";
 import type { ClusterFacts } from "../facts.ts";
@@ -27,7 +28,7 @@ export const FIREWALL_CHECKS: readonly Check[] = [
     needs: ["host", "cluster", "firewall"],
     *find({ host, cluster, firewall, node }) {
       const foreign = firewall.tables.filter(({ table }) => !isOurs(table.name));
-      const dropped = flowsOf(host, cluster, node).flatMap((flow) => dropsOn(flow, foreign));
+      const dropped = flowsOf(host, cluster, node).flatMap((flow) => dropsOn(flow, foreign, firewall.legacy));
       // Both ways, and BGP's two, are one finding where one rule stands in the way of them.
       for (const [, members] of Map.groupBy(dropped, ({ flow, place }) => `${flow.traffic} ${place}`)) {
         const [first] = members;
@@ -39,7 +40,7 @@ export const FIREWALL_CHECKS: readonly Check[] = [
           why: "an accept of ours does not override it: a packet passes only if every table lets it by",
           mend: mendOf(
             members.map(({ flow }) => flow),
-            first.drop,
+            first,
             cluster,
           ),
           sure: certain ? "certain" : "possible",
@@ -54,16 +55,20 @@ export const FIREWALL_CHECKS: readonly Check[] = [
     looksFor: "tables and chains that another network left, such as an older Calico's",
     needs: ["firewall"],
     *find({ firewall }) {
-      for (const { table } of firewall.tables) {
+      const modern = firewall.tables.map(({ table }) => ({ table, program: iptablesOf(table) }));
+      const legacy = firewall.legacy.map((table) => ({ table, program: legacyProgram(table) }));
+      for (const { table, program } of [...modern, ...legacy]) {
         const left = LEFT_TABLES.get(table.name);
-        if (left !== undefined)
-          yield leftover(`table ${table.family} ${table.name}`, left, `nft delete table ${table.family} ${table.name}`);
+        if (left !== undefined) {
+          const ref = `table ${table.family} ${table.name}`;
+          yield leftover(ref, left, `nft delete ${ref}`);
+          continue;
+        }
         for (const { prefix, network } of LEFT_CHAINS) {
           const chains = table.chains.filter(({ name }) => name.startsWith(prefix));
-          if (chains.length === 0 || left !== undefined) continue;
-          const program = table.family === "ip6" ? "ip6tables" : "iptables";
+          if (chains.length === 0) continue;
           yield leftover(
-            `${chains.length} ${chains.length === 1 ? "chain" : "chains"} ${prefix}* in table ${table.family} ${table.name}`,
+            `${chains.length} ${chains.length === 1 ? "chain" : "chains"} ${prefix}* in table ${table.name} of ${program}`,
             network,
             // Every line that names one of them, whole tables at a time; what is not written back is gone.
             `${program}-save -t ${table.name} | grep -v -e '${prefix}' | ${program}-restore -T ${table.name}`,
@@ -98,17 +103,35 @@ interface Dropped {
   /** The rule or policy, as nft finds it. */
   readonly place: string;
   readonly says: string;
+  /** Of iptables' old interface. */
+  readonly program: string | undefined;
 }
 
-function dropsOn(flow: Flow, tables: readonly ActualTable[]): readonly Dropped[] {
-  const plain = tables.map(({ table }) => table);
+function iptablesOf({ family }: Table): string {
+  return family === "ip6" ? "ip6tables" : "iptables";
+}
+
+function legacyProgram({ family }: Table): string {
+  return family === "ip6" ? "ip6tables-legacy" : "iptables-legacy";
+}
+
+function dropsOn(flow: Flow, tables: readonly ActualTable[], legacy: readonly Table[]): readonly Dropped[] {
+  const plain = [...legacy, ...tables.map(({ table }) => table)];
   return flow.hooks.flatMap((hook) =>
     dropsAt(plain, hook, knownAt(hook, flow)).map((drop) => {
       const { chain, rule, table } = drop;
-      const name = `chain ${table.family} ${table.name} ${chain.name}`;
-      if (rule === undefined) return { flow, drop, place: name, says: "its policy is drop" };
+      const program = legacy.includes(table) ? legacyProgram(table) : undefined;
+      const name =
+        program === undefined
+          ? `chain ${table.family} ${table.name} ${chain.name}`
+          : `${program} -t ${table.name}, chain ${chain.name}`;
+      const common = { flow, drop, program };
+      if (rule === undefined) return { ...common, place: name, says: "its policy is drop" };
+      if (program !== undefined) {
+        return { ...common, place: `${name}, rule ${chain.rules.indexOf(rule) + 1}`, says: describeRule(rule) };
+      }
       const handle = handleOf(tables, drop, chain, rule);
-      return { flow, drop, place: `${name}, rule with handle ${handle}`, says: describeRule(rule) };
+      return { ...common, place: `${name}, rule with handle ${handle}`, says: describeRule(rule) };
     }),
   );
 }
@@ -128,13 +151,14 @@ function isOurs(table: string): boolean {
 }
 
 /** An accept in front of all that the chain at the hook says: in the words of whoever keeps that chain. */
-function mendOf(flows: readonly Flow[], { table, base, chain }: Drop, cluster: ClusterFacts): string {
+function mendOf(flows: readonly Flow[], { drop, program }: Dropped, cluster: ClusterFacts): string {
+  const { table, base, chain } = drop;
   if (table.name === "firewalld") return commands(FIREWALLD, flows, cluster);
   if (/^ufw6?-/.test(chain.name)) return commands(UFW, flows, cluster);
   const matches = flows.map((flow) => (isIptables(table.family, base) ? flow.iptables : flow.nft));
   const lines = [...new Set(matches)].map((match) =>
     isIptables(table.family, base)
-      ? `${table.family === "ip6" ? "ip6tables" : "iptables"}${table.name === "filter" ? "" : ` -t ${table.name}`} -I ${chainFor(table.chains, base)} ${match} -j ACCEPT`
+      ? `${program ?? iptablesOf(table)}${table.name === "filter" ? "" : ` -t ${table.name}`} -I ${chainFor(table.chains, base)} ${match} -j ACCEPT`
       : `nft 'insert rule ${table.family} ${table.name} ${base.name} ${match} accept'`,
   );
   return lines.join(" && ");

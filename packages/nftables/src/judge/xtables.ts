@@ -98,8 +98,34 @@ const multiport: Extension = {
   },
 };
 
+/*
+ * xt_tcp and xt_udp begin alike, and end with what is inverted; in between TCP's has its options and flags:
+ *      0                     4                          8
+ *      +----------+----------+------------+-------------+- - - - - - - - - -+----------+
+ *      | source, first, last | destination, first, last | option, mask, cmp | inverted |
+ *      +----------+----------+------------+-------------+- - - - - - - - - -+----------+
+ */
+const ports = (bytes: number): Extension => ({
+  bytes,
+  holds(info, { sourcePort, destinationPort }) {
+    // A first segment of a connection has flags that are not known here.
+    for (let at = 8; at < bytes - 1; at++) if (info.getUint8(at) !== 0) return undefined;
+    const inverted = info.getUint8(bytes - 1);
+    const inRange = (port: number | undefined, at: number, bit: number) => {
+      const [first, last] = [info.getUint16(at, true), info.getUint16(at + 2, true)];
+      if (first === 0 && last === 0xffff) return true;
+      return port === undefined ? undefined : (first <= port && port <= last) !== ((inverted & bit) !== 0);
+    };
+    const answers = [inRange(sourcePort, 0, 1), inRange(destinationPort, 4, 2)];
+    if (answers.includes(false)) return false;
+    return answers.includes(undefined) ? undefined : true;
+  },
+});
+
 const MATCHES: Readonly<Record<string, Extension>> = {
   "comment 0": { bytes: 0, holds: () => true },
   "conntrack 3": conntrack,
   "multiport 1": multiport,
+  "tcp 0": ports(12),
+  "udp 0": ports(9),
 };
