@@ -3,7 +3,7 @@ import type { LabPlaces } from "../world/places.ts";
 import { AGENT_SOCKET, agentName } from "./programs.ts";
 import { askNode, pathInNode, waitFor } from "./ready.ts";
 
-const MESH_MS = 30_000;
+const MESH_MS = 90_000;
 
 /** Waits until every agent has a session with every other node, in each family that both have, where nodes speak BGP. */
 export async function waitForMesh(places: LabPlaces, topology: Topology): Promise<void> {

@@ -8,7 +8,8 @@ export const AGENT_SOCKET = "/run/ocicat/agent.sock";
 export const DATASTORE_SOCKET = "/run/ocicat/datastore.sock";
 export const DATASTORE = "datastore";
 const DATASTORE_PORT = 2379;
-const START_MS = 30_000;
+/** Some two seconds; a user-mode machine among others at work has been seen to take over thirty. */
+const START_MS = 90_000;
 /** Young objects die young here: a small nursery costs nothing measurable and saves tens of MiB in each process. */
 const SMALL_HEAP = { NODE_OPTIONS: "--max-semi-space-size=1" };
 
