@@ -178,6 +178,15 @@ describe("a machine that comes to harm", () => {
 it("a network that is none boots no machine", async () => {
   const { code, stderr } = await host.ocicat("lab", "up", "--in-uml", "-f", "/dev/null");
   expect({ code, stderr }).toEqual({ code: 1, stderr: "ocicat: /dev/null: must be a mapping\n" });
+  const pools = join(tmpdir(), `oct-in-uml-${process.pid}.yaml`);
+  const node = "{ name: a, segment: lan, address: 10.0.0.1/24 }";
+  writeFileSync(pools, `segments: [lan]\nnodes: [${node}]\ndatastore: a\npools: [{ name: p, cidr: 10.0.0.0/33 }]\n`);
+  try {
+    const refused = await host.ocicat("lab", "up", "--in-uml", "-f", pools);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/^ocicat: pools\[0\].*spec\.cidr/) });
+  } finally {
+    rmSync(pools, { force: true });
+  }
   expect(await host.snapshot()).toEqual(clean);
 });
 

@@ -5,6 +5,7 @@ import { OcicatError, toError } from "@ocicat/kit";
 import { Lab } from "./lab.ts";
 import { ProcessBook } from "./process/book.ts";
 import { AGENT_SOCKET, agentName, DATASTORE, DATASTORE_SOCKET } from "./process/programs.ts";
+import { readPools } from "./seed.ts";
 import { isLabName } from "./topology/names.ts";
 import { readTopology } from "./topology/saved.ts";
 import { parseTopology, type Topology } from "./topology/topology.ts";
@@ -27,8 +28,12 @@ export function openLabHere(name: string, progress: (step: string) => void): Lab
   return new Lab({ places: new LabPlaces(name), command: [process.execPath, COMMAND], progress });
 }
 
-/** Boots the machine that a lab is to be in, unless it is there; resolves to its gateway's socket. Throws OcicatError. */
-export async function openMachine(name: string, progress: (step: string) => void) {
+/**
+ * Boots the machine that a lab is to be in, unless it is there; resolves to its gateway's socket. Throws OcicatError, and
+ * ValidationError for a topology with pools that are none: nothing is booted then.
+ */
+export async function openMachine(name: string, topology: Topology, progress: (step: string) => void) {
+  readPools(topology);
   const places = new LabPlaces(name);
   const outcome = await startMachine(places, progress);
   return { outcome, socket: places.machineSocket };

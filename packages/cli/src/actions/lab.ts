@@ -23,7 +23,7 @@ const UP = {
 export async function up(surroundings: Surroundings, options: UpOptions): Promise<void> {
   const topology = wantedTopology(options);
   const name = options.name ?? topologyLabName(topology);
-  if (options.inUml === true) return upInMachine(surroundings, name, options);
+  if (options.inUml === true) return upInMachine(surroundings, name, topology, options);
   const outcome = await openLab(name, surroundings.tell).up(topology);
   surroundings.print(`${UP[outcome]}\n`);
 }
@@ -32,9 +32,10 @@ export async function up(surroundings: Surroundings, options: UpOptions): Promis
 async function upInMachine(
   { handOver, tell, setExitCode }: Surroundings,
   name: string,
+  topology: Topology,
   { filename, scenario }: UpOptions,
 ): Promise<void> {
-  const { outcome, socket } = await openMachine(name, tell);
+  const { outcome, socket } = await openMachine(name, topology, tell);
   const what = [
     ...(filename === undefined ? [] : ["--filename", resolve(filename)]),
     ...(scenario === undefined ? [] : ["--scenario", scenario]),
