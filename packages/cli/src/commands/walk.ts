@@ -27,7 +27,7 @@ export function addWalk(program: Command, surroundings: Surroundings): void {
     )
     .argument("<from>", "a pod, also as namespace/pod; in a lab also a node, a router or a host")
     .argument("<to>", "a pod, node, router or host by its name, or an address")
-    .option("--name <lab>", "in which lab, where several run (default: the one that runs)")
+    .option("--name <lab>", "in which lab (default: this node, where an agent runs; else the lab that runs)")
     .addOption(valueOption("--port <number>", "a TCP SYN to this port, instead of an ICMP echo request"))
     .addOption(new Option("--protocol <protocol>", "with --port").choices(["tcp", "udp"]))
     .option("-6, --ipv6", "by IPv6, where both have an address of either family")

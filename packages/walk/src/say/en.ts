@@ -12,7 +12,15 @@ const PROBES: Readonly<Record<Story["probe"]["protocol"], (probe: Story["probe"]
   udp: ({ identifier, port }) => `a UDP datagram, port ${identifier} to ${port}`,
 };
 
-const macs = (pair: Macs | null) => (pair === null ? "no MAC addresses" : `${pair.source} → ${pair.destination}`);
+const macs = ({ source, destination }: Macs) => `${source} → ${destination}`;
+const innerMacs = ({ innerMacs: pair }: TunnelStep) => (pair === null ? "" : `, ${macs(pair)}`);
+
+function newMacs(before: Macs | null, after: Macs | null): string {
+  if (after === null) return "no MAC addresses from here on";
+  return before === null
+    ? `MAC addresses again: ${macs(after)}`
+    : `MAC addresses ${macs(before)} become ${macs(after)}`;
+}
 
 const outer = ({ outer }: TunnelStep) =>
   `outside ${outer.source} → ${outer.destination}, TTL ${outer.ttl}${outer.macs === null ? "" : `, ${macs(outer.macs)}`}`;
@@ -58,19 +66,19 @@ export const en: Sentences = {
     `veth pair: ${from.place}'s ${from.interface} (${from.index}, peer_ifindex ${from.peerIndex}) is the other end of ` +
     `${to.place}'s ${to.interface} (${to.index}, peer_ifindex ${to.peerIndex})`,
   forward: ({ from, to, ttl, macs: pair }) =>
-    `forwarded from ${from} to ${to}: TTL ${ttl.before} → ${ttl.after}; MAC addresses ${macs(pair.before)} become ${macs(pair.after)}`,
+    `forwarded from ${from} to ${to}: TTL ${ttl.before} → ${ttl.after}; ${newMacs(pair.before, pair.after)}`,
   tunnel: {
     encapsulate: {
       ipip: (step) =>
         `${step.interface} wraps it: IP in IP, protocol ${step.outer.protocol}: ${outer(step)}; inside the packet itself, without an Ethernet header; ${step.overhead} bytes more`,
       vxlan: (step) =>
-        `${step.interface} wraps it: VXLAN, VNI ${step.vni}, UDP port ${step.port}: ${outer(step)}; inside an Ethernet frame of its own, ${macs(step.innerMacs)}; ${step.overhead} bytes more`,
+        `${step.interface} wraps it: VXLAN, VNI ${step.vni}, UDP port ${step.port}: ${outer(step)}; inside an Ethernet frame of its own${innerMacs(step)}; ${step.overhead} bytes more`,
     },
     decapsulate: {
       ipip: (step) =>
         `${step.interface} unwraps it: what is left is the packet itself, a raw IP packet without MAC addresses`,
       vxlan: (step) =>
-        `${step.interface} unwraps it: VNI ${step.vni}; what is left is the inner frame, ${macs(step.innerMacs)}`,
+        `${step.interface} unwraps it: VNI ${step.vni}; what is left is the inner frame${innerMacs(step)}`,
     },
   },
   translate: ({ field, before, after, rule }) =>

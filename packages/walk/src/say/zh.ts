@@ -12,7 +12,13 @@ const PROBES: Readonly<Record<Story["probe"]["protocol"], (probe: Story["probe"]
   udp: ({ identifier, port }) => `UDP 数据报，端口 ${identifier} 到 ${port}`,
 };
 
-const macs = (pair: Macs | null) => (pair === null ? "没有 MAC 地址" : `${pair.source} → ${pair.destination}`);
+const macs = ({ source, destination }: Macs) => `${source} → ${destination}`;
+const innerMacs = ({ innerMacs: pair }: TunnelStep) => (pair === null ? "" : `，${macs(pair)}`);
+
+function newMacs(before: Macs | null, after: Macs | null): string {
+  if (after === null) return "从这里起没有 MAC 地址";
+  return before === null ? `重新有了 MAC 地址：${macs(after)}` : `MAC 地址由 ${macs(before)} 变为 ${macs(after)}`;
+}
 
 const outer = ({ outer }: TunnelStep) =>
   `外层 ${outer.source} → ${outer.destination}，TTL ${outer.ttl}${outer.macs === null ? "" : `，${macs(outer.macs)}`}`;
@@ -58,17 +64,17 @@ export const zh: Sentences = {
     `veth 对：${from.place} 的 ${from.interface}（${from.index}，peer_ifindex ${from.peerIndex}）的另一端是 ` +
     `${to.place} 的 ${to.interface}（${to.index}，peer_ifindex ${to.peerIndex}）`,
   forward: ({ from, to, ttl, macs: pair }) =>
-    `从 ${from} 转发到 ${to}：TTL ${ttl.before} → ${ttl.after}；MAC 地址由 ${macs(pair.before)} 变为 ${macs(pair.after)}`,
+    `从 ${from} 转发到 ${to}：TTL ${ttl.before} → ${ttl.after}；${newMacs(pair.before, pair.after)}`,
   tunnel: {
     encapsulate: {
       ipip: (step) =>
         `${step.interface} 封装：IP in IP，协议号 ${step.outer.protocol}：${outer(step)}；内层就是原始 IP 报文，没有以太网头；多 ${step.overhead} 字节`,
       vxlan: (step) =>
-        `${step.interface} 封装：VXLAN，VNI ${step.vni}，UDP 端口 ${step.port}：${outer(step)}；内层自带以太网帧，${macs(step.innerMacs)}；多 ${step.overhead} 字节`,
+        `${step.interface} 封装：VXLAN，VNI ${step.vni}，UDP 端口 ${step.port}：${outer(step)}；内层自带以太网帧${innerMacs(step)}；多 ${step.overhead} 字节`,
     },
     decapsulate: {
       ipip: (step) => `${step.interface} 解封装：剩下的就是原始 IP 报文（Raw IP），没有 MAC 地址`,
-      vxlan: (step) => `${step.interface} 解封装：VNI ${step.vni}；剩下内层的帧，${macs(step.innerMacs)}`,
+      vxlan: (step) => `${step.interface} 解封装：VNI ${step.vni}；剩下内层的帧${innerMacs(step)}`,
     },
   },
   translate: ({ field, before, after, rule }) =>
