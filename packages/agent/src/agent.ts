@@ -218,7 +218,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     clock,
     random,
     node: options.nodeName,
-    settings: () => ipamSettings(tables, options.nodeName),
+    settings: () => ipamSettings(tables),
     logger: logger.child("ipam"),
   });
   const tunnels = new TunnelRunner({

@@ -5,8 +5,8 @@ import { formatAddress } from "@ocicat/net";
 import type { Tables } from "../tables/tables.ts";
 
 /** What allocation goes by, from the tables as they are now: nothing is fetched. */
-export function ipamSettings(tables: Tables, nodeName: string): IpamSettings {
-  const labels = tables.nodes.named(nodeName)?.labels ?? {};
+export function ipamSettings(tables: Tables): IpamSettings {
+  const labels = tables.ownNode()?.labels ?? {};
   return {
     pools: [...tables.pools.rows()].map((pool) => ({ ...pool.allocation, selectsNode: pool.selects(labels) })),
     reservations: [...tables.reservations.rows()].flat(),

@@ -111,7 +111,7 @@ export class Engine {
     const all = tables.bgp.named("default");
     const settingsOf = (node: string) => bgpSettings(all, tables.bgp.named(`node.${node}`));
     mesh.update({
-      self: tables.nodes.named(self),
+      self: tables.ownNode(),
       nodes: tables.nodes.rows(),
       peers: tables.peers.rows(),
       settings: settingsOf(self),

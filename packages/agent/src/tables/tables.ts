@@ -40,6 +40,8 @@ import { Table } from "./table.ts";
 export interface Tables {
   readonly pools: Table<AgentPoolRow>;
   readonly nodes: Table<AgentNodeRow>;
+  /** This node's own row, without looking through all others. */
+  readonly ownNode: () => AgentNodeRow | undefined;
   /** This node's affinities. */
   readonly affinities: Table<AffinityRow>;
   /** Every node's blocks, by where their addresses are. Empty until `BlocksWatch` begins: only VXLAN pools are routed by them. */
@@ -56,9 +58,12 @@ export interface Tables {
 }
 
 export function makeTables(self: string, logger: Logger): Tables {
+  const nodes = new Table("nodes", (item) => nodeRow(decodeStored(node, item)), logger);
+  const ownKey = node.storage.key(self, undefined) ?? "";
   return {
+    nodes,
+    ownNode: () => nodes.get(ownKey),
     pools: new Table("pools", (item) => poolRow(decodeStored(ippool, item)), logger),
-    nodes: new Table("nodes", (item) => nodeRow(decodeStored(node, item)), logger),
     affinities: new Table("affinities", (item) => affinityRow(item.key, item.value), logger),
     blocks: new Table("blocks", (item) => blockRow(item.key, item.value), logger),
     endpoints: new Table(

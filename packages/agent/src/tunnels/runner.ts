@@ -1,5 +1,3 @@
-import { release as kernelRelease } from "node:os";
-import type { FelixSettings } from "@ocicat/api";
 import { node as nodeKind } from "@ocicat/api";
 import type { ResourceClient } from "@ocicat/client";
 import type { Ipam } from "@ocicat/ipam";
@@ -8,52 +6,30 @@ import {
   type Clock,
   createBackoff,
   type Logger,
-  OcicatError,
   type Random,
   type Scope,
   type Timer,
   toError,
 } from "@ocicat/kit";
-import type { Kernel, KernelEvent, Link, Tunnel } from "@ocicat/linux/kernel";
+import type { KernelEvent } from "@ocicat/linux/kernel";
 import { type Address, formatAddress, parseMac } from "@ocicat/net";
 import type { TunnelGuardOptions } from "@ocicat/nftables";
-import {
-  type Backend,
-  NO_TUNNELS,
-  type NodeTunnels,
-  type RoutingResolver,
-  TUNNEL_KINDS,
-  TUNNELS,
-  type TunnelKind,
-  type VxlanEnd,
-  wantedTunnels,
-} from "@ocicat/routing";
-import { tunnelMtu } from "../node/mtu.ts";
+import { type NodeTunnels, TUNNEL_KINDS, TUNNELS, type TunnelKind, type VxlanEnd } from "@ocicat/routing";
 import type { AgentNodeRow } from "../tables/rows.ts";
-import type { Tables } from "../tables/tables.ts";
-import { claimTunnelAddress, isIn, releaseTunnelAddress } from "./address.ts";
-import { carries, deviceFlaws, makeDevice, removeDevice } from "./device.ts";
-import { nextStep, type TunnelFacts, type TunnelStep } from "./protocol.ts";
+import { claimTunnelAddress, releaseTunnelAddress } from "./address.ts";
+import { deviceFlaws, makeDevice, removeDevice } from "./device.ts";
+import { type InspectorOptions, type Look, type Looks, TunnelInspector } from "./inspector.ts";
+import type { TunnelFacts } from "./protocol.ts";
 import { isPublished, type Publication, publish } from "./publication.ts";
-import { checksumOffloadWorks, sameAddress, type TunnelSpec, vtepMac } from "./spec.ts";
+import { sameAddress, type TunnelSpec } from "./spec.ts";
 
-export interface TunnelRunnerOptions {
-  readonly self: string;
-  readonly backend: Backend;
-  readonly kernel: Kernel;
+export interface TunnelRunnerOptions extends InspectorOptions {
   readonly client: ResourceClient;
   readonly ipam: Ipam;
-  readonly tables: Tables;
-  readonly resolver: RoutingResolver;
-  readonly felix: FelixSettings;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly scope: Scope;
-  /** A link of this node by its index, as it is now. */
-  readonly linkAt: (index: number) => Link | undefined;
-  /** True while a route in the kernel leads through the device. */
-  readonly hasRoutesThrough: (device: string) => boolean;
   /** The tunnels that this node has, or is about to have: only nodes may send by them. */
   readonly guard: (tunnels: Omit<TunnelGuardOptions, "nodes">) => void;
   /** Something that the resolver goes by has changed. */
@@ -83,6 +59,7 @@ export interface TunnelReport {
  */
 export class TunnelRunner {
   readonly #options: TunnelRunnerOptions;
+  readonly #inspector: TunnelInspector;
   readonly #addresses = new Map<TunnelKind, Address>();
   readonly #givingUp = new Set<TunnelKind>();
   readonly #checked = new Set<TunnelKind>();
@@ -98,16 +75,15 @@ export class TunnelRunner {
 
   constructor(options: TunnelRunnerOptions) {
     this.#options = options;
+    this.#inspector = new TunnelInspector(options);
     this.#backoff = createBackoff(options.random, { initialMs: 200, maxMs: 10_000 });
   }
 
   /** What an earlier run left in order is used from the first moment on: a restart moves no route. */
   adopt(): void {
-    this.#guard();
-    for (const kind of TUNNEL_KINDS) {
-      const { step } = this.#look(kind);
-      this.#use(kind, step.usable);
-    }
+    const looks = this.#inspector.lookAtAll(this.#addresses);
+    this.#guard(looks);
+    for (const kind of TUNNEL_KINDS) this.#use(kind, looks[kind].step.usable);
   }
 
   start(): void {
@@ -144,8 +120,9 @@ export class TunnelRunner {
   }
 
   report(): TunnelReport[] {
+    const looks = this.#inspector.lookAtAll(this.#addresses);
     return TUNNEL_KINDS.map((kind) => {
-      const { facts, spec } = this.#look(kind);
+      const { facts, spec } = looks[kind];
       return {
         kind,
         device: TUNNELS[kind].device,
@@ -153,7 +130,7 @@ export class TunnelRunner {
         address: spec === undefined ? undefined : formatAddress(spec.address),
         usable: this.#options.resolver.usable.has(kind),
         flaws: facts.wanted && spec !== undefined ? deviceFlaws(this.#options.kernel, spec) : [],
-        keptFor: facts.wanted ? [] : this.#declaredBy(kind),
+        keptFor: facts.wanted ? [] : this.#inspector.declaredBy(kind),
         failure: this.#failures.get(kind),
       };
     });
@@ -180,13 +157,14 @@ export class TunnelRunner {
     const { tables, self, scope, logger } = this.#options;
     const seen = tables.nodes.revisionOf(nodeKind.storage.key(self, undefined) ?? "") ?? 0n;
     if (scope.closed || seen < this.#awaited) return;
-    const own = tables.nodes.named(self);
+    const own = tables.ownNode();
     if (own === undefined) return;
-    this.#guard();
+    const looks = this.#inspector.lookAtAll(this.#addresses);
+    this.#guard(looks);
     let failed = false;
     for (const kind of TUNNEL_KINDS) {
       try {
-        await this.#tend(kind);
+        await this.#tend(kind, looks[kind]);
         this.#failures.delete(kind);
       } catch (error) {
         failed = true;
@@ -196,7 +174,7 @@ export class TunnelRunner {
       }
     }
     try {
-      await this.#publish(own);
+      await this.#publish(own, looks);
     } catch (error) {
       failed = true;
       logger.warning("this node's tunnels could not be published yet", { why: toError(error).message });
@@ -206,25 +184,21 @@ export class TunnelRunner {
   }
 
   /** Before a device is there, and for as long as it is. */
-  #guard(): void {
+  #guard(looks: Looks): void {
     const { guard, felix } = this.#options;
-    const has = (kind: TunnelKind) => {
-      const { facts } = this.#look(kind);
-      return facts.wanted || facts.device !== "absent";
-    };
+    const has = (kind: TunnelKind) => looks[kind].facts.wanted || looks[kind].facts.device !== "absent";
     const port = (kind: TunnelKind) => (has(kind) ? felix.vxlanPort : undefined);
     guard({ ipip: has("ipip"), vxlanPort: { 4: port("vxlan"), 6: port("vxlan6") } });
   }
 
   /** The device's part of a step. */
-  async #tend(kind: TunnelKind): Promise<void> {
+  async #tend(kind: TunnelKind, { facts, step, spec }: Look): Promise<void> {
     const { kernel, ipam, self, logger, resolver } = this.#options;
-    const { facts, step, spec } = this.#look(kind);
     if (!facts.wanted && facts.device !== "absent") this.#givingUp.add(kind);
     else this.#givingUp.delete(kind);
     this.#use(kind, step.usable);
     if (step.device === "make") {
-      const made = spec ?? this.#spec(kind, await this.#claim(kind));
+      const made = spec ?? this.#inspector.specFor(kind, await this.#claim(kind));
       const flaws = deviceFlaws(kernel, made);
       makeDevice(kernel, made);
       logger.info("tunnel device put in order", { device: made.device, because: flaws });
@@ -262,129 +236,34 @@ export class TunnelRunner {
   }
 
   /** Brings this node's resource to what the steps say, by one write. */
-  async #publish(own: AgentNodeRow): Promise<void> {
-    const { client, self, logger } = this.#options;
-    const wanted = this.#publication(own);
+  async #publish(own: AgentNodeRow, looks: Looks): Promise<void> {
+    const { client, self, logger, backend } = this.#options;
+    const end = (kind: "vxlan" | "vxlan6") => {
+      const { step, spec } = looks[kind];
+      if (!step.publish) return undefined;
+      return spec?.mac === undefined ? own.tunnels[kind] : vxlanEnd(spec.address, spec.mac);
+    };
+    const ipip = looks.ipip.spec?.address ?? own.tunnels.ipip;
+    const wanted: Publication = {
+      tunnels: {
+        ipip: looks.ipip.step.publish && typeof ipip === "number" ? ipip : undefined,
+        vxlan: end("vxlan"),
+        vxlan6: end("vxlan6"),
+      },
+      sendsBy: new Set(TUNNEL_KINDS.filter((kind) => looks[kind].step.declare)),
+      backend,
+    };
     if (isPublished(own, wanted)) return;
     this.#awaited = await publish(client, self, wanted);
     logger.info("published", { tunnels: describe(wanted.tunnels), sendsBy: [...wanted.sendsBy] });
     this.#again = true;
   }
 
-  #publication(own: AgentNodeRow): Publication {
-    const sendsBy = new Set<TunnelKind>();
-    const published = new Set<TunnelKind>();
-    const specs = new Map<TunnelKind, TunnelSpec>();
-    for (const kind of TUNNEL_KINDS) {
-      const { step, spec } = this.#look(kind);
-      if (step.declare) sendsBy.add(kind);
-      if (step.publish) published.add(kind);
-      if (step.publish && spec !== undefined) specs.set(kind, spec);
-    }
-    const end = (kind: "vxlan" | "vxlan6") => {
-      if (!published.has(kind)) return undefined;
-      const spec = specs.get(kind);
-      return spec?.mac === undefined ? own.tunnels[kind] : vxlanEnd(spec.address, spec.mac);
-    };
-    const ipip = specs.get("ipip")?.address;
-    const tunnels: NodeTunnels = {
-      ...NO_TUNNELS,
-      ipip: !published.has("ipip") ? undefined : typeof ipip === "number" ? ipip : own.tunnels.ipip,
-      vxlan: end("vxlan"),
-      vxlan6: end("vxlan6"),
-    };
-    return { tunnels, sendsBy, backend: this.#options.backend };
-  }
-
-  /** What is seen of a tunnel now, and what follows. */
-  #look(kind: TunnelKind): { facts: TunnelFacts; step: TunnelStep; spec: TunnelSpec | undefined } {
-    const { tables, backend, self, kernel, resolver, hasRoutesThrough } = this.#options;
-    const own = tables.nodes.named(self);
-    const wanted = wantedTunnels(tables.pools.rows(), backend).has(kind) && this.#underlay(kind) !== undefined;
-    const address = this.#address(kind, own, wanted);
-    const spec = address === undefined || this.#underlay(kind) === undefined ? undefined : this.#spec(kind, address);
-    const { device } = TUNNELS[kind];
-    const facts: TunnelFacts = {
-      wanted,
-      device: deviceState(kernel, device, spec),
-      published: isEnd(own?.tunnels[kind], wanted ? spec : undefined),
-      declared: own?.sendsBy?.has(kind) === true,
-      sending: !wanted && (resolver.sendsBy(kind) || hasRoutesThrough(device)),
-      othersDeclare: !wanted && this.#declaredBy(kind).length > 0,
-    };
-    return { facts, step: nextStep(facts), spec };
-  }
-
-  /** The address that IPAM gave, or, until it was asked, the one that an earlier run published. */
-  #address(kind: TunnelKind, own: AgentNodeRow | undefined, wanted: boolean): Address | undefined {
-    const held = this.#addresses.get(kind);
-    const published = own?.tunnels[kind];
-    const address = held ?? (typeof published === "object" ? published.address : published);
-    if (address === undefined || !wanted) return address;
-    return isIn(this.#options.tables.pools.rows(), kind, address) ? address : undefined;
-  }
-
-  #spec(kind: TunnelKind, address: Address): TunnelSpec {
-    const { felix, self, tables } = this.#options;
-    const underlay = this.#underlay(kind);
-    if (underlay === undefined) {
-      const what = `this node has no IPv${TUNNELS[kind].family} address on an interface`;
-      throw new OcicatError({ code: "TUNNEL_UNDERLAY", where: TUNNELS[kind].device, what, retryable: true });
-    }
-    const own = tables.nodes.named(self);
-    const published = kind === "ipip" ? undefined : own?.tunnels[kind]?.mac;
-    const tunnel: Tunnel =
-      kind === "ipip"
-        ? { kind: "ipip", local: undefined, remote: undefined }
-        : {
-            kind: "vxlan",
-            id: felix.vxlanVNI,
-            port: felix.vxlanPort,
-            local: underlay.address,
-            parent: underlay.link.index,
-            learning: false,
-          };
-    return {
-      kind,
-      device: TUNNELS[kind].device,
-      underlay: underlay.link.name,
-      address,
-      mac: kind === "ipip" ? undefined : (published ?? vtepMac(kind, self)),
-      mtu: tunnelMtu(kind, underlay.link.mtu, felix),
-      tunnel,
-      checksumOffload: kind === "ipip" || this.#offloadWorks(),
-    };
-  }
-
-  /** FelixConfiguration's featureDetectOverride (ChecksumOffloadBroken=true) knows better than the kernel's release. */
-  #offloadWorks(): boolean {
-    const override = /(?:^|,)\s*ChecksumOffloadBroken\s*=\s*(true|false)/i.exec(
-      this.#options.felix.featureDetectOverride ?? "",
-    );
-    return override === null ? checksumOffloadWorks(kernelRelease()) : override[1]?.toLowerCase() === "false";
-  }
-
-  /** The interface with the node's own address of the tunnel's family. */
-  #underlay(kind: TunnelKind): { readonly link: Link; readonly address: Address } | undefined {
-    const { tables, self, kernel, linkAt } = this.#options;
-    const own = tables.nodes.named(self);
-    const address = (TUNNELS[kind].family === 4 ? own?.ipv4 : own?.ipv6)?.address;
-    if (address === undefined) return undefined;
-    const entry = kernel.addresses().find((each) => sameAddress(each.address, address));
-    const link = entry === undefined ? undefined : linkAt(entry.linkIndex);
-    return link === undefined ? undefined : { link, address };
-  }
-
-  #declaredBy(kind: TunnelKind): string[] {
-    const { tables, self } = this.#options;
-    return [...tables.nodes.rows()].flatMap((row) => (row.name !== self && row.sendsBy?.has(kind) ? [row.name] : []));
-  }
-
   #use(kind: TunnelKind, usable: boolean): void {
-    const { resolver, onChange, tables, self } = this.#options;
+    const { resolver, onChange, tables } = this.#options;
     if (resolver.usable.has(kind) === usable) return;
     resolver.setUsable(kind, usable);
-    const published = tables.nodes.named(self)?.tunnels[kind];
+    const published = tables.ownNode()?.tunnels[kind];
     if (usable) resolver.setTunnelAddress(kind, typeof published === "object" ? published.address : published);
     onChange();
   }
@@ -405,19 +284,6 @@ export class TunnelRunner {
       this.#armRefresh();
     });
   }
-}
-
-function deviceState(kernel: Kernel, device: string, spec: TunnelSpec | undefined): TunnelFacts["device"] {
-  if (spec === undefined) return kernel.link(device)?.up === true ? "flawed" : "absent";
-  if (!carries(kernel, spec)) return "absent";
-  return deviceFlaws(kernel, spec).length === 0 ? "right" : "flawed";
-}
-
-/** Whether what is published is the device as it should be; without one to compare with, whether anything is. */
-function isEnd(published: NodeTunnels[TunnelKind], spec: TunnelSpec | undefined): boolean {
-  if (spec === undefined || published === undefined) return published !== undefined;
-  if (typeof published !== "object") return sameAddress(published, spec.address);
-  return sameAddress(published.address, spec.address) && published.mac === spec.mac;
 }
 
 function vxlanEnd(address: Address, mac: string): VxlanEnd {
