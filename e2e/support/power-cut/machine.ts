@@ -46,6 +46,8 @@ export class Machine {
         "con0=fd:0,fd:1",
         "quiet",
         "panic=1",
+        // Else it leaves a directory in ~/.uml.
+        `uml_dir=${this.#work}/`,
         `OCT_ROOT=${ROOT}`,
         `OCT_WORK=${this.#work}`,
         `OCT_NODE=${process.execPath}`,

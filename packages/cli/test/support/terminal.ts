@@ -1,4 +1,5 @@
-import type { LabAgent, LabNode } from "../../src/connect/lab.ts";
+import { OcicatError } from "@ocicat/kit";
+import { IN_MACHINE, type LabAgent, type LabNode } from "../../src/connect/lab.ts";
 import { run, type Surroundings } from "../../src/index.ts";
 import { oneLine } from "../../src/output/line.ts";
 
@@ -19,6 +20,8 @@ export interface TerminalOptions {
   readonly config?: string;
   readonly agentSocket?: string;
   readonly labDatastore?: string;
+  /** The gateway's socket of a lab that is in a machine of its own. */
+  readonly labMachine?: string;
   readonly labAgents?: readonly LabAgent[];
   readonly labNodes?: readonly LabNode[];
 }
@@ -40,8 +43,8 @@ export function surroundings(options: TerminalOptions, outcome = { code: 0, stdo
     env: options.env ?? {},
     places: { config: options.config ?? NOWHERE, agentSocket: options.agentSocket ?? NOWHERE, nodename: NOWHERE },
     lab: {
-      datastore: () => options.labDatastore,
-      agents: () => options.labAgents ?? [],
+      datastore: () => options.labDatastore ?? elsewhere(options),
+      agents: () => options.labAgents ?? elsewhere(options) ?? [],
       nodes: () => options.labNodes ?? [],
     },
     now: () => options.now ?? new Date("2026-11-21T03:00:00Z"),
@@ -65,6 +68,10 @@ export function surroundings(options: TerminalOptions, outcome = { code: 0, stdo
       outcome.code = code;
     },
   };
+}
+
+function elsewhere({ labMachine }: TerminalOptions): undefined {
+  if (labMachine !== undefined) throw new OcicatError({ code: IN_MACHINE, where: labMachine, what: "it is elsewhere" });
 }
 
 const NOWHERE = "/nonexistent/ocicat";

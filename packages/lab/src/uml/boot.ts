@@ -1,4 +1,6 @@
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 
 const INIT = fileURLToPath(new URL("../../uml/init.sh", import.meta.url));
@@ -43,9 +45,14 @@ export function bootUml({ kernel, work, own, writable, memory, stdio, env }: Uml
       `OCT_WORK=${work}`,
       `OCT_OWN=${own.join(":")}`,
     ],
-    // Its memory is a file, which should be in memory.
-    { stdio, detached: true, env: { ...(env ?? process.env), TMPDIR: "/dev/shm" } },
+    { stdio, detached: true, env: { ...(env ?? process.env), TMPDIR: memoryDirectory(memory) } },
   );
+}
+
+/** Its memory is a file, which should be in memory; where there is not room for all of it (containers), on disk. */
+function memoryDirectory(memory: number): string {
+  const { bavail, bsize } = statfsSync("/dev/shm");
+  return bavail * bsize > memory * 1024 * 1024 ? "/dev/shm" : tmpdir();
 }
 
 /** Cuts the power: kills the kernel with all its processes. The group is the child's own. */

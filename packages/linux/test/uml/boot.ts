@@ -42,6 +42,8 @@ export async function bootUml(root: string, work: string, limitMs: number): Prom
       "con0=fd:0,fd:1",
       "quiet",
       "panic=1",
+      // Else it leaves a directory in ~/.uml.
+      `uml_dir=${work}/`,
       `OCT_ROOT=${root}`,
       `OCT_WORK=${work}`,
     ],
