@@ -87,6 +87,8 @@ async function follow(kernel: ChildProcess, onLine: (line: string) => "cut" | un
 function killGroup(kernel: ChildProcess): void {
   if (kernel.pid === undefined) return;
   try {
+    // It first: one that sees its processes die complains of it with its last breath.
+    process.kill(kernel.pid, "SIGKILL");
     process.kill(-kernel.pid, "SIGKILL");
   } catch {
     // It has ended already.
