@@ -1,5 +1,5 @@
 import { FakeKernel, type KernelOperation } from "@ocicat/linux/kernel";
-import { type Address, formatAddress, parseAddress, parseMac } from "@ocicat/net";
+import { formatAddress, parseAddress, parseMac } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
 import { carries, deviceFlaws, makeDevice, removeDevice } from "../../src/tunnels/device.ts";
 import { checksumOffloadWorks, type TunnelSpec, vtepMac } from "../../src/tunnels/spec.ts";
@@ -55,7 +55,7 @@ function addressesOf(kernel: FakeKernel, device: string): string[] {
   return kernel
     .addresses()
     .filter(({ linkIndex }) => linkIndex === index(kernel, device))
-    .map(({ address, prefixLength }) => `${formatAddress(address as Address)}/${prefixLength}`);
+    .map(({ address, prefixLength }) => `${formatAddress(address)}/${prefixLength}`);
 }
 
 describe("a tunnel device", () => {
