@@ -1,11 +1,12 @@
 /**
- * `npm run bench -- cni|routes|scale [--json]`: each case against its peer in the same run, rounds interleaved, medians.
- * Exit code 1 if a goal is missed.
+ * `npm run bench -- cni|datapath|routes|scale [--json]`: each case against its peer in the same run, rounds interleaved,
+ * medians. Exit code 1 if a goal is missed.
  */
 import { type Case, report } from "./report.ts";
 
 const SUITES: Readonly<Record<string, () => Promise<{ run(): Promise<Case[]> }>>> = {
   cni: () => import("./cni.ts"),
+  datapath: () => import("./datapath.ts"),
   routes: () => import("./routes.ts"),
   scale: () => import("./scale.ts"),
 };

@@ -18,14 +18,15 @@ export type Goal =
   /** Printed for comparison only. */
   | { readonly kind: "none" };
 
-export function measured(
-  name: string,
-  unit: string,
-  ours: number,
-  peer: { readonly name: string; readonly value: number } | undefined,
-  goal: Goal,
-): Case {
-  const ratio = peer === undefined ? null : ours / peer.value;
+export interface Peer {
+  readonly name: string;
+  readonly value: number;
+  /** Of pairs measured one beside the other, where it is not that of the two figures: these may be from different minutes. */
+  readonly ratio?: number;
+}
+
+export function measured(name: string, unit: string, ours: number, peer: Peer | undefined, goal: Goal): Case {
+  const ratio = peer === undefined ? null : (peer.ratio ?? ours / peer.value);
   const compared = ratio ?? ours;
   const suffix = ratio === null ? ` ${unit}` : " x";
   return {
