@@ -155,7 +155,7 @@ describe("a name that is none", () => {
       "segments: [lan]\nnodes: [{ name: Bad_Name, segment: lan, address: 10.0.0.1/24 }]\ndatastore: Bad_Name\n",
     );
     const result = await collect(spawn(process.execPath, [OCICAT, "lab", "up", "--name", name, "-f", topology]));
-    expectRefused(result, /bad-lab\.yaml: nodes\[0\]\.name: "Bad_Name" is not a name; use up to 32 lower-case/);
+    expectRefused(result, /bad-lab\.yaml: nodes\[0\]\.name: "Bad_Name" is not a name; use up to 63 lower-case/);
     expect(existsSync(`/run/ocicat-lab/${name}`) || existsSync(`/var/tmp/ocicat-lab/${name}`)).toBe(false);
   });
 });

@@ -6,7 +6,10 @@ import { switchUnderPings, switchUnderStreams } from "./support/switch-under-tra
 const HERE: readonly Mode[] = ["never", "vxlan-always", "vxlan-cross"];
 
 const lab = new ModeLab("never");
-beforeAll(() => lab.up());
+beforeAll(async () => {
+  await lab.up();
+  await lab.filterStrictly();
+});
 afterAll(async () => {
   expect(await lab.down()).toEqual([]);
 });

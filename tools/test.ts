@@ -14,41 +14,51 @@ interface Counts {
   readonly skipped: number;
 }
 
+/** Where a stage's words go. */
+type Say = (text: string) => void;
+
 interface Stage {
   readonly name: string;
   readonly what: string;
-  run(): Promise<Counts>;
+  run(say: Say): Promise<Counts>;
 }
 
 const scratch = mkdtempSync(join(tmpdir(), "ocicat-test-"));
 
-const STAGES: readonly Stage[] = [
-  step("lint", "formatting, lint, type-aware lint", [
-    ["biome", "ci", "."],
-    ["oxlint", "--type-aware", "--deny-warnings"],
-  ]),
-  step("types", "sources and tests, strict", [
-    ["tsc", "-b"],
-    ["tsc", "-p", "tsconfig.tests.json"],
-  ]),
-  suite("unit", "unit, property, compliance, interoperation, dependency direction", []),
-  suite("e2e", "the lab on this machine's kernel", ["--config", "e2e/vitest.config.ts"]),
-  suite(
-    "uml",
-    "the lab on a kernel with IPIP, in user mode",
-    ["--config", "e2e/uml/vitest.config.ts"],
-    ["node", "e2e/support/in-uml.ts", "--share", scratch],
-  ),
-  step("demo", "npm run demo, and what it leaves behind", [["node", "tools/demo.ts", "--check"]]),
+/** In order; those of one row side by side, for a user-mode machine has one processor. */
+const STAGES: readonly (readonly Stage[])[] = [
+  [
+    step("lint", "formatting, lint, type-aware lint", [
+      ["biome", "ci", "."],
+      ["oxlint", "--type-aware", "--deny-warnings"],
+    ]),
+  ],
+  [
+    step("types", "sources and tests, strict", [
+      ["tsc", "-b"],
+      ["tsc", "-p", "tsconfig.tests.json"],
+    ]),
+  ],
+  [suite("unit", "unit, property, compliance, interoperation, dependency direction", [])],
+  [
+    suite("e2e", "the lab on this machine's kernel", ["--config", "e2e/vitest.config.ts"]),
+    suite(
+      "uml",
+      "the lab on a kernel with IPIP, in user mode",
+      ["--config", "e2e/uml/vitest.config.ts"],
+      ["node", "e2e/support/in-uml.ts", "--share", scratch],
+    ),
+  ],
+  [step("demo", "npm run demo, and what it leaves behind", [["node", "tools/demo.ts", "--check"]])],
 ];
 
 function step(name: string, what: string, commands: readonly (readonly [string, ...string[]])[]): Stage {
   return {
     name,
     what,
-    async run() {
+    async run(say) {
       let failed = 0;
-      for (const command of commands) if ((await execute(command)) !== 0) failed += 1;
+      for (const command of commands) if ((await execute(command, say)) !== 0) failed += 1;
       return { passed: commands.length - failed, failed, skipped: 0 };
     },
   };
@@ -59,10 +69,10 @@ function suite(name: string, what: string, flags: readonly string[], where: read
   return {
     name,
     what,
-    async run() {
+    async run(say) {
       const file = join(scratch, `${name}.json`);
       const report = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-      const code = await execute([...where, "vitest", "run", ...report, ...flags]);
+      const code = await execute([...where, "vitest", "run", ...report, ...flags], say);
       const counts = countsIn(file);
       // A runner that fails without a failed test (a crash, an unhandled rejection) is a failure all the same.
       return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
@@ -84,31 +94,59 @@ function countsIn(file: string): Counts {
   }
 }
 
-function execute([program = "", ...args]: readonly string[]): Promise<number> {
-  process.stdout.write(`\n$ ${[program, ...args].join(" ")}\n`);
+function execute([program = "", ...args]: readonly string[], say: Say): Promise<number> {
+  say(`\n$ ${[program, ...args].join(" ")}\n`);
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: "inherit", env: { ...process.env, NO_COLOR: "1" } });
+    const env = { ...process.env, NO_COLOR: "1" };
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env });
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => say(chunk.toString()));
     child.on("error", (error) => {
-      process.stderr.write(`${program}: ${error.message}\n`);
+      say(`${program}: ${error.message}\n`);
       resolve(1);
     });
-    child.on("exit", (code) => resolve(code ?? 1));
+    child.on("close", (code) => resolve(code ?? 1));
   });
 }
 
+interface Result {
+  readonly stage: Stage;
+  readonly counts: Counts;
+  readonly seconds: number;
+}
+
+async function timed(stage: Stage, say: Say): Promise<Result> {
+  say(`\n== ${stage.name}: ${stage.what}\n`);
+  const start = performance.now();
+  const counts = await stage.run(say);
+  return { stage, counts, seconds: (performance.now() - start) / 1000 };
+}
+
+/** The first is heard as it goes; each of the others when all before it are done. */
+async function sideBySide([first, ...others]: readonly Stage[]): Promise<Result[]> {
+  if (first === undefined) return [];
+  const kept = others.map((stage) => {
+    const words: string[] = [];
+    return { words, result: timed(stage, (text) => void words.push(text)) };
+  });
+  const results = [await timed(first, (text) => void process.stdout.write(text))];
+  for (const { words, result } of kept) {
+    results.push(await result);
+    process.stdout.write(words.join(""));
+  }
+  return results;
+}
+
 async function main(wanted: readonly string[]): Promise<number> {
-  const unknown = wanted.filter((name) => !STAGES.some((stage) => stage.name === name));
+  const all = STAGES.flat();
+  const unknown = wanted.filter((name) => !all.some((stage) => stage.name === name));
   if (unknown.length > 0) {
-    process.stderr.write(`no stage ${unknown.join(", ")}; there are ${STAGES.map((stage) => stage.name).join(", ")}\n`);
+    process.stderr.write(`no stage ${unknown.join(", ")}; there are ${all.map((stage) => stage.name).join(", ")}\n`);
     return 1;
   }
-  const chosen = STAGES.filter((stage) => wanted.length === 0 || wanted.includes(stage.name));
-  const results: { readonly stage: Stage; readonly counts: Counts; readonly seconds: number }[] = [];
-  for (const stage of chosen) {
-    process.stdout.write(`\n== ${stage.name}: ${stage.what}\n`);
-    const start = performance.now();
-    const counts = await stage.run();
-    results.push({ stage, counts, seconds: (performance.now() - start) / 1000 });
+  const results: Result[] = [];
+  for (const row of STAGES) {
+    const chosen = row.filter((stage) => wanted.length === 0 || wanted.includes(stage.name));
+    results.push(...(await sideBySide(chosen)));
   }
   process.stdout.write("\n");
   for (const { stage, counts, seconds } of results) {

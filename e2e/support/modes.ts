@@ -78,6 +78,11 @@ export class ModeLab extends TestLab {
     return stdout;
   }
 
+  /** As many distributions have it: a packet that comes in where the way back does not lead out is dropped. */
+  async filterStrictly(): Promise<void> {
+    for (const name of NODES) await this.out(name, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1");
+  }
+
   /** Restarts the agents with another interval of full comparison. */
   async refreshing(seconds: number): Promise<void> {
     const file = join(tmpdir(), `${this.name}-felix.yaml`);

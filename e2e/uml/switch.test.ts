@@ -5,7 +5,10 @@ import { switchUnderPings, switchUnderStreams } from "../support/switch-under-tr
 const ALL = Object.keys(MODES) as Mode[];
 
 const lab = new ModeLab("never");
-beforeAll(() => lab.up());
+beforeAll(async () => {
+  await lab.up();
+  await lab.filterStrictly();
+});
 afterAll(async () => {
   expect(await lab.down()).toEqual([]);
 });
