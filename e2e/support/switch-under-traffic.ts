@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { eventually } from "./lab.ts";
 import type { Mode, ModeLab } from "./modes.ts";
 import { SteadyPing } from "./steady-ping.ts";
 import { TcpStream } from "./tcp-stream.ts";
@@ -28,6 +29,40 @@ export async function switchUnderPings(lab: ModeLab, from: Mode, to: Mode): Prom
       const { missing, received } = await ping.stop();
       expect({ switch: `${from} → ${to}`, missing }).toEqual({ switch: `${from} → ${to}`, missing: [] });
       expect(received).toBeGreaterThan(100);
+    }
+  }
+}
+
+/**
+ * Switches while node2's agent is held: node1 moves, node2 does not know yet, and packets come back another way than they
+ * went, for as long as the test likes.
+ */
+export async function switchWithOneLate(lab: ModeLab, from: Mode, to: Mode): Promise<void> {
+  const pings = NEAR.map(([source, target]) => new SteadyPing(lab, source, lab.address(target), 0.001));
+  const late = lab.pid("agent-node2");
+  const [first] = pings;
+  try {
+    for (const ping of pings) await ping.answered(50);
+    process.kill(late, "SIGSTOP");
+    expect(lab.apply(to)).toBe("Successfully applied 1 'IPPool' resource(s)\n");
+    const { node2: block } = await lab.blocks();
+    const wanted = lab.expected(to, "node1", "node2", block);
+    // Without a tunnel node1 need not wait for anybody; into one it must not go before node2 is there.
+    if (to === "never") {
+      await eventually(
+        () => lab.out("node1", "ip", "route"),
+        (text) => text.split("\n").some((line) => line.trim() === wanted),
+      );
+    }
+    await first?.answered(300);
+    process.kill(late, "SIGCONT");
+    await lab.settled(to);
+    await first?.answered(50);
+  } finally {
+    process.kill(late, "SIGCONT");
+    for (const ping of pings) {
+      const { missing } = await ping.stop();
+      expect({ switch: `${from} → ${to}`, missing }).toEqual({ switch: `${from} → ${to}`, missing: [] });
     }
   }
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { allSwitches, MODES, type Mode, ModeLab } from "../support/modes.ts";
-import { switchUnderPings, switchUnderStreams } from "../support/switch-under-traffic.ts";
+import { switchUnderPings, switchUnderStreams, switchWithOneLate } from "../support/switch-under-traffic.ts";
 
 const ALL = Object.keys(MODES) as Mode[];
 
@@ -24,6 +24,14 @@ describe("a pool's mode, changed while packets flow", () => {
     "%s → %s loses no ping, at one a millisecond, in either direction",
     (from, to) => switchUnderPings(lab, from, to),
   );
+
+  it("waits for a node that sees it late, and takes what that one still sends the old way", async () => {
+    lab.apply("never");
+    await lab.settled("never");
+    await lab.tidied("never");
+    await switchWithOneLate(lab, "never", "ipip-always");
+    await switchWithOneLate(lab, "ipip-always", "never");
+  });
 
   it("cuts no TCP stream, changes no byte of it, and holds none up", async () => {
     lab.apply("ipip-always");
