@@ -30,9 +30,9 @@ export async function claimTunnelAddress(
   return (await assign(ipam, node, kind, pools)).address;
 }
 
-/** Gives it back; nothing happens if there is none. */
-export async function releaseTunnelAddress(ipam: Ipam, node: string, kind: TunnelKind): Promise<void> {
-  await ipam.release({ handleId: HOLDERS[kind].handle(node) });
+/** Gives it back; what was given back, which is nothing if there was none. */
+export async function releaseTunnelAddress(ipam: Ipam, node: string, kind: TunnelKind): Promise<readonly Address[]> {
+  return (await ipam.release({ handleId: HOLDERS[kind].handle(node) })).released;
 }
 
 async function assign(ipam: Ipam, node: string, kind: TunnelKind, pools: readonly PoolRow[]): Promise<AssignedAddress> {

@@ -48,6 +48,8 @@ export function makeDevice(kernel: Kernel, spec: TunnelSpec): void {
     ...(missing ? [{ op: "address.add", address: own } as const] : []),
     ...foreign.map((address) => ({ op: "address.delete", address }) as const),
   ]);
+  const [flaw] = deviceFlaws(kernel, spec);
+  if (flaw !== undefined) throw refused(spec.device, `it took everything, and still ${flaw}`);
 }
 
 /** Takes the device away; the kernel's own tunl0 cannot be removed and is put to rest. Throws OcicatError TUNNEL_DEVICE. */

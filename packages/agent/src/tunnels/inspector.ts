@@ -1,7 +1,7 @@
 import { release as kernelRelease } from "node:os";
 import type { FelixSettings } from "@ocicat/api";
 import { OcicatError } from "@ocicat/kit";
-import type { Kernel, Link, Tunnel } from "@ocicat/linux/kernel";
+import type { Kernel, Link, LinkAddress, Tunnel } from "@ocicat/linux/kernel";
 import type { Address } from "@ocicat/net";
 import {
   type Backend,
@@ -88,7 +88,7 @@ export class TunnelInspector {
     const spec = address === undefined || underlay === undefined ? undefined : this.#spec(kind, address, underlay);
     const seen = {
       wanted,
-      device: deviceState(kernel, device, spec),
+      device: spec === undefined ? leftover(kernel, device, tables) : deviceState(kernel, spec),
       published: isEnd(own?.tunnels[kind], wanted ? spec : undefined),
       declared: own?.sendsBy?.has(kind) === true,
     };
@@ -161,8 +161,18 @@ export class TunnelInspector {
   }
 }
 
-function deviceState(kernel: Kernel, device: string, spec: TunnelSpec | undefined): TunnelFacts["device"] {
-  if (spec === undefined) return kernel.link(device)?.up === true ? "flawed" : "absent";
+/** A tunl0 without an address of our pools is somebody else's; the other names are nobody's but Calico's. */
+function leftover(kernel: Kernel, device: string, tables: Tables): TunnelFacts["device"] {
+  const link = kernel.link(device);
+  if (link?.up !== true) return "absent";
+  if (link.kind === "vxlan") return "flawed";
+  const pools = [...tables.pools.rows()];
+  const isOurs = ({ linkIndex, address }: LinkAddress) =>
+    linkIndex === link.index && pools.some((pool) => pool.cidr.has(address));
+  return kernel.addresses().some(isOurs) ? "flawed" : "absent";
+}
+
+function deviceState(kernel: Kernel, spec: TunnelSpec): TunnelFacts["device"] {
   if (!carries(kernel, spec)) return "absent";
   return deviceFlaws(kernel, spec).length === 0 ? "right" : "flawed";
 }

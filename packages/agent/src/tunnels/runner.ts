@@ -193,7 +193,7 @@ export class TunnelRunner {
 
   /** The device's part of a step. */
   async #tend(kind: TunnelKind, { facts, step, spec }: Look): Promise<void> {
-    const { kernel, ipam, self, logger, resolver } = this.#options;
+    const { kernel, logger, resolver } = this.#options;
     if (!facts.wanted && facts.device !== "absent") this.#givingUp.add(kind);
     else this.#givingUp.delete(kind);
     this.#use(kind, step.usable);
@@ -207,24 +207,29 @@ export class TunnelRunner {
       this.#again = true;
     } else if (step.device === "remove") {
       removeDevice(kernel, kind);
+      logger.info("tunnel device taken away", { device: TUNNELS[kind].device });
       this.#addresses.delete(kind);
       resolver.setTunnelAddress(kind, undefined);
-      await releaseTunnelAddress(ipam, self, kind);
-      logger.info("tunnel device taken away, its address given back", { device: TUNNELS[kind].device });
       this.#options.onChange();
+      // Its address is given back once the device is seen to be gone, and again if that fails.
+      this.#checked.delete(kind);
+      this.#again = true;
     } else if (!this.#checked.has(kind)) {
       await this.#check(kind, facts, spec);
     }
   }
 
-  /** Once a run: IPAM and what an earlier run left must agree, whatever moment it ended at. */
+  /** IPAM and the device must agree, whatever moment an earlier run ended at: once a run, and when a device was taken away. */
   async #check(kind: TunnelKind, facts: TunnelFacts, spec: TunnelSpec | undefined): Promise<void> {
-    const { ipam, self } = this.#options;
+    const { ipam, self, logger } = this.#options;
     if (facts.wanted) {
       const held = await this.#claim(kind);
       if (!sameAddress(held, spec?.address)) this.#again = true;
-    } else if (facts.device === "absent" && !facts.published) await releaseTunnelAddress(ipam, self, kind);
-    else return;
+    } else if (facts.device === "absent" && !facts.published) {
+      const released = await releaseTunnelAddress(ipam, self, kind);
+      if (released.length > 0)
+        logger.info("tunnel address given back", { kind, addresses: released.map(formatAddress) });
+    } else return;
     this.#checked.add(kind);
   }
 

@@ -130,6 +130,18 @@ describe("a tunnel device", () => {
     );
   });
 
+  it("that does not come out as it should is told, instead of being made for ever", () => {
+    const kernel = node();
+    const spec = vxlan(kernel);
+    kernel.injectFault(({ op }) => (op === "address.add" ? { errno: "EPERM", number: 1, message: "" } : undefined));
+    expect(() => makeDevice(kernel, spec)).toThrow(/address\.add: EPERM/);
+    const stubborn = node();
+    stubborn.setTxChecksumOffload = () => undefined;
+    expect(() => makeDevice(stubborn, { ...vxlan(stubborn), checksumOffload: false })).toThrow(
+      /and still vxlan\.calico/,
+    );
+  });
+
   it("tunl0 that the kernel has by itself is used as it is", () => {
     const kernel = node();
     must(kernel, { op: "link.ipip", ipip: { name: "tunl0" } });
