@@ -55,10 +55,9 @@ describe("an embedded datastore that is killed in the middle of writes, again an
     ];
     const writer = new AcknowledgedWriter(store, "/test/crash/");
     let adding = true;
+    let added = 0;
     const pods = (async () => {
-      let count = 0;
-      for (; adding; count++) await runAsKubelet(lab, `more${count}`, NODES[count % NODES.length] ?? "");
-      return count;
+      for (; adding; added++) await runAsKubelet(lab, `more${added}`, NODES[added % NODES.length] ?? "");
     })();
 
     for (let crash = 1; crash <= CRASHES; crash++) {
@@ -67,6 +66,11 @@ describe("an embedded datastore that is killed in the middle of writes, again an
       await eventually(
         () => writer.acknowledged.length,
         (count) => count >= moment,
+      );
+      // And pods come all the while, however slow the machine is.
+      await eventually(
+        () => added,
+        (count) => count >= crash,
       );
       await lab.lab.kill("datastore");
       if (crash === LONG_ONE) {
@@ -83,7 +87,7 @@ describe("an embedded datastore that is killed in the middle of writes, again an
       (count) => count > beforeLast + 50,
     );
     adding = false;
-    const added = await pods;
+    await pods;
     await writer.stop();
 
     expect(await writer.lost()).toEqual([]);

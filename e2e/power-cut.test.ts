@@ -56,9 +56,13 @@ describe("a power cut", () => {
       const last = round > ROUNDS;
       const moment = 20 + (random.uint32() % 2_500);
       const report = new Report();
+      let isCut = false;
       const end = await machine.boot(last ? "last" : `${round}`, (line) => {
+        // What a dying machine has to complain of is no finding; what it had acknowledged by then counts.
+        if (isCut && !line.startsWith("ack ")) return undefined;
         report.read(line);
-        return !last && report.acknowledged.size >= moment ? "cut" : undefined;
+        isCut = !last && report.acknowledged.size >= moment;
+        return isCut ? "cut" : undefined;
       });
 
       expect([...report.remarks, end]).toEqual(last ? ["told", "integrity ok", "ended"] : ["told", "cut"]);
