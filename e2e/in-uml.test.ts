@@ -62,6 +62,7 @@ describe("a lab in a machine of its own", () => {
     );
     expect(await ok("node", "status", "--node", "controlplane")).toMatch(/172\.17\.0\.40 +\| node-to-node mesh \| up/);
     expect(await ok("routes", "why", await addressOf(THERE), "--node", "controlplane")).toContain("tunl0");
+    expect(await ok("doctor")).toContain("Nothing was found on controlplane, node01.");
   });
 
   it("reads files and standard input of the host, and writes its files", async () => {

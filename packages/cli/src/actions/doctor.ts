@@ -1,7 +1,8 @@
 import { type Diagnosis, type Finding, type Mend, relate } from "@ocicat/doctor";
-import { OcicatError, stringifyJson, toError } from "@ocicat/kit";
+import { isOcicatError, OcicatError, stringifyJson, toError } from "@ocicat/kit";
 import { patients } from "../agents/patients.ts";
 import type { DoctorOptions } from "../commands/doctor.ts";
+import { IN_MACHINE } from "../connect/lab.ts";
 import { oneLine } from "../output/line.ts";
 import { plainTable } from "../output/table.ts";
 import type { Surroundings } from "../surroundings.ts";
@@ -14,6 +15,8 @@ export async function runDoctor(surroundings: Surroundings, options: DoctorOptio
     if (options.list === true) await list(surroundings);
     else await look(surroundings, options);
   } catch (error) {
+    // Not a failure: the command is handed over to where the lab is.
+    if (isOcicatError(error) && error.code === IN_MACHINE) throw error;
     surroundings.tell(toError(error).message);
     surroundings.setExitCode(EXIT.couldNotLook);
   }
