@@ -167,6 +167,15 @@ describe("on the wire", () => {
   });
 });
 
+describe("what an agent says of itself", () => {
+  it("is metrics for who scrapes them, and nothing that it cannot read", async () => {
+    const metrics = await lab.out("node1", "curl", "-sf", "http://127.0.0.1:9099/metrics");
+    expect(metrics).toMatch(/^ocicat_unreadable_values 0$/m);
+    expect(metrics).toMatch(/^ocicat_event_loop_lag_max_seconds \d/m);
+    expect(await lab.agent("node1", "/unreadable")).toEqual({});
+  });
+});
+
 describe("the command line", () => {
   const columns = (text: string) => (text.split("\n")[0] ?? "").trim().split(/\s{2,}|\s+/);
 

@@ -2,7 +2,7 @@ import type { MetricsRegistry } from "@ocicat/kit";
 import type { MeshRunner } from "../bgp/mesh-runner.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
-import type { Tables } from "../tables/tables.ts";
+import { allTables, type Tables } from "../tables/tables.ts";
 
 interface Sources {
   readonly routes: RouteReconciler;
@@ -26,6 +26,6 @@ export function agentMetrics(metrics: MetricsRegistry, { routes, rules, mesh, ta
     count(mesh.report().filter((peer) => peer.state === "Established")),
   );
   metrics.gauge("ocicat_unreadable_values", "Stored values that cannot be read and are treated as absent.", () =>
-    Object.values(tables).reduce((sum, table) => sum + table.unreadable.size, 0),
+    allTables(tables).reduce((sum, table) => sum + table.unreadable.size, 0),
   );
 }

@@ -5,7 +5,7 @@ import type { MeshRunner } from "../bgp/mesh-runner.ts";
 import { type OwnAddresses, reportOwn } from "../node/own-addresses.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
-import type { Tables } from "../tables/tables.ts";
+import { allTables, type Tables } from "../tables/tables.ts";
 import type { TunnelRunner } from "../tunnels/runner.ts";
 import { type Answer, json, type Routes } from "./local-http.ts";
 import { whyRoutes } from "./routes-why.ts";
@@ -60,7 +60,7 @@ export function statusRoutes(sources: StatusSources): {
         consequences(sources, parts, query.get("kind") ?? "", query.get("name") ?? ""),
       ),
       "/unreadable": () =>
-        json(Object.fromEntries(Object.values(sources.tables).flatMap((table) => [...table.unreadable]))),
+        json(Object.fromEntries(allTables(sources.tables).flatMap((table) => [...table.unreadable]))),
     },
   };
 }

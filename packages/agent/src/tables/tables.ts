@@ -81,6 +81,11 @@ export function makeTables(self: string, logger: Logger): Tables {
   };
 }
 
+/** Every one of them. */
+export function allTables(tables: Tables): readonly Table<unknown>[] {
+  return Object.values(tables).filter((each): each is Table<unknown> => each instanceof Table);
+}
+
 export interface WatchOptions {
   readonly store: Datastore;
   readonly clock: Clock;
