@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually, pingCounts, TestLab } from "./support/lab.ts";
 import { allSwitches } from "./support/modes.ts";
-import { SteadyPing } from "./support/steady-ping.ts";
+import { underPings } from "./support/switch-under-traffic.ts";
 
 /** Two nodes in one subnet, a third across a router that knows nothing of pods. Pods have IPv6 alone. */
 const TOPOLOGY = `
@@ -103,15 +103,6 @@ async function settled(mode: Mode): Promise<void> {
   await eventually(look, (wrong) => wrong.length === 0, 40_000);
 }
 
-const NEAR = [
-  ["pod1", "pod2"],
-  ["pod2", "pod1"],
-] as const;
-const FAR = [
-  ["pod1", "pod3"],
-  ["pod3", "pod1"],
-] as const;
-
 describe("a pod of IPv6 alone", () => {
   it("has one address, no route of IPv4, and reaches the others of its subnet", async () => {
     await settled("never");
@@ -129,23 +120,11 @@ describe("an IPv6 pool's mode, changed while packets flow", () => {
 
   it.each(switches.slice(1).map((to, index) => [switches[index] ?? to, to] as const))(
     "%s → %s loses no ping, at one a millisecond, in either direction",
-    async (from, to) => {
-      // Across the router nothing passes un-encapsulated.
-      const pairs = from === "never" || to === "never" ? NEAR : [...NEAR, ...FAR];
-      const pings = pairs.map(([source, target]) => new SteadyPing(lab, source, lab.address(target), 0.001));
-      try {
-        for (const ping of pings) await ping.answered(50);
+    (from, to) =>
+      underPings(lab, from, to, async () => {
         apply(to);
         await settled(to);
-        for (const ping of pings) await ping.answered(50);
-      } finally {
-        for (const ping of pings) {
-          const { missing, received } = await ping.stop();
-          expect(missing).toEqual([]);
-          expect(received).toBeGreaterThan(100);
-        }
-      }
-    },
+      }),
     60_000,
   );
 

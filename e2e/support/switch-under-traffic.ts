@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { eventually } from "./lab.ts";
+import { eventually, type TestLab } from "./lab.ts";
 import type { Mode, ModeLab } from "./modes.ts";
 import { SteadyPing } from "./steady-ping.ts";
 import { TcpStream } from "./tcp-stream.ts";
@@ -16,13 +16,20 @@ const FAR = [
 
 /** Switches the pool while pings of 1 ms flow in both directions, and counts what is lost: nothing. */
 export async function switchUnderPings(lab: ModeLab, from: Mode, to: Mode): Promise<void> {
+  await underPings(lab, from, to, async () => {
+    expect(lab.apply(to)).toBe("Successfully applied 1 'IPPool' resource(s)\n");
+    await lab.settled(to);
+  });
+}
+
+/** The same by any switch, of a lab with pods 1 and 2 in one subnet and pod 3 in another. */
+export async function underPings(lab: TestLab, from: string, to: string, change: () => Promise<void>): Promise<void> {
   // Across the router nothing passes un-encapsulated.
   const pairs = from === "never" || to === "never" ? NEAR : [...NEAR, ...FAR];
   const pings = pairs.map(([source, target]) => new SteadyPing(lab, source, lab.address(target), 0.001));
   try {
     for (const ping of pings) await ping.answered(50);
-    expect(lab.apply(to)).toBe("Successfully applied 1 'IPPool' resource(s)\n");
-    await lab.settled(to);
+    await change();
     for (const ping of pings) await ping.answered(50);
   } finally {
     for (const ping of pings) {

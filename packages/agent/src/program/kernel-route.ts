@@ -1,5 +1,5 @@
 import type { Link, Route } from "@ocicat/linux/kernel";
-import { type Address, compareAddresses } from "@ocicat/net";
+import type { Address } from "@ocicat/net";
 import type { DesiredRoute } from "@ocicat/routing";
 import type { HostLinks } from "./host-links.ts";
 
@@ -75,12 +75,8 @@ export function sameKernelRoute(a: Route, b: Route): boolean {
         right !== undefined &&
         left.linkIndex === right.linkIndex &&
         left.onlink === right.onlink &&
-        sameAddress(left.via, right.via)
+        left.via === right.via
       );
     })
   );
-}
-
-function sameAddress(a: Address | undefined, b: Address | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : compareAddresses(a, b) === 0;
 }

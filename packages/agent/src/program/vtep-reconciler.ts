@@ -1,6 +1,6 @@
 import { type Clock, DeltaTracker, type Logger, type Scope, type Timer } from "@ocicat/kit";
 import type { ForwardingEntry, Kernel, KernelEvent, KernelOperation, Link, Neighbour } from "@ocicat/linux/kernel";
-import { type Address, compareAddresses, formatAddress } from "@ocicat/net";
+import { type Address, formatAddress } from "@ocicat/net";
 import { type DesiredRoute, TUNNELS, type TunnelKind, type Vtep } from "@ocicat/routing";
 
 /** Entries a turn: about two milliseconds of kernel time. */
@@ -233,15 +233,8 @@ function forwardingKey({ linkIndex, mac, destination }: ForwardingEntry): string
 
 function sameEntry(a: Entry, b: Entry): boolean {
   if (a.table === "neighbour" && b.table === "neighbour") return a.neighbour.mac === b.neighbour.mac;
-  if (a.table === "forwarding" && b.table === "forwarding") {
-    const [left, right] = [a.entry.destination, b.entry.destination];
-    return left === undefined || right === undefined ? left === right : sameAddress(left, right);
-  }
+  if (a.table === "forwarding" && b.table === "forwarding") return a.entry.destination === b.entry.destination;
   return false;
-}
-
-function sameAddress(a: Address, b: Address): boolean {
-  return compareAddresses(a, b) === 0;
 }
 
 function operation(entry: Entry, isWanted: boolean): KernelOperation {

@@ -1,6 +1,6 @@
 import { OcicatError } from "@ocicat/kit";
 import type { Kernel, KernelOperation, Link, LinkAddress } from "@ocicat/linux/kernel";
-import { bitsOf, compareAddresses, familyOf, formatAddress } from "@ocicat/net";
+import { bitsOf, familyOf, formatAddress } from "@ocicat/net";
 import { TUNNELS } from "@ocicat/routing";
 import { sameTunnel, type TunnelSpec } from "./spec.ts";
 
@@ -109,8 +109,7 @@ function strictFilters(kernel: Kernel, { device, underlay, address }: TunnelSpec
 
 function compareAddressesOf(kernel: Kernel, link: Link, { address }: TunnelSpec) {
   const present = addressesOf(kernel, link);
-  const isOwn = (entry: LinkAddress) =>
-    compareAddresses(entry.address, address) === 0 && entry.prefixLength === bitsOf(familyOf(address));
+  const isOwn = (entry: LinkAddress) => entry.address === address && entry.prefixLength === bitsOf(familyOf(address));
   return { missing: !present.some(isOwn), foreign: present.filter((entry) => !isOwn(entry)) };
 }
 

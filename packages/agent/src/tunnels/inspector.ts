@@ -17,7 +17,7 @@ import type { Tables } from "../tables/tables.ts";
 import { isIn } from "./address.ts";
 import { carries, deviceFlaws } from "./device.ts";
 import { nextStep, type TunnelFacts, type TunnelStep } from "./protocol.ts";
-import { checksumOffloadWorks, sameAddress, type TunnelSpec, vtepMac } from "./spec.ts";
+import { checksumOffloadWorks, type TunnelSpec, vtepMac } from "./spec.ts";
 
 export interface InspectorOptions {
   readonly self: string;
@@ -155,7 +155,7 @@ export class TunnelInspector {
     const { kernel, linkAt } = this.#options;
     const address = (TUNNELS[kind].family === 4 ? own?.ipv4 : own?.ipv6)?.address;
     if (address === undefined) return undefined;
-    const entry = kernel.addresses().find((each) => sameAddress(each.address, address));
+    const entry = kernel.addresses().find((each) => each.address === address);
     const link = entry === undefined ? undefined : linkAt(entry.linkIndex);
     return link === undefined ? undefined : { link, address };
   }
@@ -180,6 +180,6 @@ function deviceState(kernel: Kernel, spec: TunnelSpec): TunnelFacts["device"] {
 /** Whether what is published is the device as it should be; without one to compare with, whether anything is. */
 function isEnd(published: NodeTunnels[TunnelKind], spec: TunnelSpec | undefined): boolean {
   if (spec === undefined || published === undefined) return published !== undefined;
-  if (typeof published !== "object") return sameAddress(published, spec.address);
-  return sameAddress(published.address, spec.address) && published.mac === spec.mac;
+  if (typeof published !== "object") return published === spec.address;
+  return published.address === spec.address && published.mac === spec.mac;
 }

@@ -21,7 +21,7 @@ import { deviceFlaws, makeDevice, removeDevice } from "./device.ts";
 import { type InspectorOptions, type Look, type Looks, TunnelInspector } from "./inspector.ts";
 import type { TunnelFacts } from "./protocol.ts";
 import { isPublished, type Publication, publish } from "./publication.ts";
-import { sameAddress, type TunnelSpec } from "./spec.ts";
+import type { TunnelSpec } from "./spec.ts";
 
 export interface TunnelRunnerOptions extends InspectorOptions {
   readonly client: ResourceClient;
@@ -224,7 +224,7 @@ export class TunnelRunner {
     const { ipam, self, logger } = this.#options;
     if (facts.wanted) {
       const held = await this.#claim(kind);
-      if (!sameAddress(held, spec?.address)) this.#again = true;
+      if (held !== spec?.address) this.#again = true;
     } else if (facts.device === "absent" && !facts.published) {
       const released = await releaseTunnelAddress(ipam, self, kind);
       if (released.length > 0)

@@ -1,6 +1,6 @@
 import { sha1Hex } from "@ocicat/api";
 import type { Tunnel } from "@ocicat/linux/kernel";
-import { type Address, compareAddresses, formatMac, type Mac } from "@ocicat/net";
+import { type Address, formatMac, type Mac } from "@ocicat/net";
 import type { TunnelKind } from "@ocicat/routing";
 
 /** A tunnel device as it should be. */
@@ -31,14 +31,10 @@ export function vtepMac(kind: "vxlan" | "vxlan6", node: string): Mac {
 export function sameTunnel(a: Tunnel | undefined, b: Tunnel): boolean {
   if (a?.kind === "vxlan" && b.kind === "vxlan") {
     const same = a.id === b.id && a.port === b.port && a.parent === b.parent && a.learning === b.learning;
-    return same && sameAddress(a.local, b.local);
+    return same && a.local === b.local;
   }
-  if (a?.kind === "ipip" && b.kind === "ipip") return sameAddress(a.local, b.local) && sameAddress(a.remote, b.remote);
+  if (a?.kind === "ipip" && b.kind === "ipip") return a.local === b.local && a.remote === b.remote;
   return false;
-}
-
-export function sameAddress(a: Address | undefined, b: Address | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : compareAddresses(a, b) === 0;
 }
 
 /** Linux before 5.7 sends VXLAN packets from a device that leaves checksums to the hardware with wrong ones (Calico's finding). */
