@@ -19,7 +19,7 @@ import { MeshRunner } from "./bgp/mesh-runner.ts";
 import { tcpTransport } from "./bgp/tcp-transport.ts";
 import { serveCni } from "./cni/serve.ts";
 import { agentFacts } from "./doctor/agent-facts.ts";
-import { type Examination, examine } from "./doctor/examine.ts";
+import type { Examination } from "./doctor/examine.ts";
 import { missingGatewayRoute } from "./node/address.ts";
 import { readFelix } from "./node/felix.ts";
 import { forwardIpv4, forwardIpv6WhenNeeded } from "./node/forwarding.ts";
@@ -131,9 +131,11 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     pods: () => new Map([...tables.endpoints.rows()].map((row) => [row.interfaceName, row.workload])),
     agent: () => ({ ok: true, value: agentFacts(status.running(), own.found, unmet(conditions)) }),
   };
+  // Most agents are never asked: what it takes to look is loaded then.
+  const whenAsked = async () => (await import("./doctor/examine.ts")).examine(patient);
   await serveLocally(
     { path: options.paths.apiSocket },
-    { ...healthRoutes(conditions, metrics), ...status.routes, ...doctorRoutes(() => examine(patient)) },
+    { ...healthRoutes(conditions, metrics), ...status.routes, ...doctorRoutes(whenAsked) },
     logger.child("api"),
     scope,
   );
