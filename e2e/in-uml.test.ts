@@ -95,8 +95,13 @@ describe("a lab in a machine of its own", () => {
   });
 
   it("hands on more than any buffer holds, both ways, unchanged", async () => {
-    const line = `seq 1 100000 | tee /run/sent | "$NODE" "$OCICAT" lab exec node01 -- cat | cmp - /run/sent && rm /run/sent`;
+    const line = `seq 1 100000 >/run/sent; "$NODE" "$OCICAT" lab exec node01 -- cat </run/sent | cmp - /run/sent && rm /run/sent`;
     expect(await host.shell(line)).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+
+  it("ends a command whose reader has seen enough", async () => {
+    const line = `seq 1 100000 | "$NODE" "$OCICAT" lab exec node01 -- cat | head -n 1`;
+    expect(await host.shell(line)).toMatchObject({ code: 0, stdout: "1\n" });
   });
 
   it("hands on a signal, and a caller's sudden end, to all of a command", async () => {

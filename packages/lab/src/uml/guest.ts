@@ -106,9 +106,14 @@ class Session {
   take({ kind, payload }: Frame): void {
     if (kind === "input") this.#input(payload);
     else if (kind === "signal") this.#signal(Buffer.from(payload).toString());
-    else if (kind === "hangup") this.#signal("SIGHUP");
+    else if (kind === "hangup") this.#hangUp();
     else if (kind === "size") this.#resize(payload);
     else if (kind === "window") this.#sender.taken(decodeTaken(payload));
+  }
+
+  #hangUp(): void {
+    this.#signal("SIGHUP");
+    this.#sender.giveUp();
   }
 
   #input(payload: Uint8Array): void {

@@ -29,6 +29,11 @@ export class WindowedSender {
     stream.once("error", end);
   }
 
+  /** Nobody reads any more: the streams run dry, so that they end, however full the window was. */
+  giveUp(): void {
+    this.taken(Number.POSITIVE_INFINITY);
+  }
+
   /** The other side has taken as many bytes. */
   taken(bytes: number): void {
     this.#room += bytes;

@@ -54,6 +54,24 @@ describe("a command's output", () => {
     expect(sent).toBe(40 * chunk.length);
   });
 
+  it("runs to its end once nobody reads it, be the window full", async () => {
+    const source = Readable.from(Array.from({ length: 40 }, () => Buffer.alloc(64 * 1024)));
+    const sender = new WindowedSender();
+    let ended = false;
+    sender.follow(
+      source,
+      () => undefined,
+      () => {
+        ended = true;
+      },
+    );
+    await turns();
+    expect(ended).toBe(false);
+    sender.giveUp();
+    await turns();
+    expect(ended).toBe(true);
+  });
+
   it("says in four bytes what was taken, and nothing else is taken for it", () => {
     expect(decodeTaken(encodeTaken(0x01020304))).toBe(0x01020304);
     expect(decodeTaken(new Uint8Array([1]))).toBe(0);
