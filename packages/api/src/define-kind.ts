@@ -2,10 +2,9 @@ import { checkMetadata, metadataSchema } from "./metadata.ts";
 import type { Problem } from "./problem.ts";
 import { type AnyResource, API_VERSION } from "./resource.ts";
 import {
-  type Checked,
-  checkDnsSubdomain,
   choice,
   defaulted,
+  dnsSubdomain,
   isObject,
   type Mode,
   type ObjectSchema,
@@ -14,9 +13,10 @@ import {
   type Reading,
   read,
   required,
+  type ScalarSchema,
 } from "./schema/index.ts";
 import { resourceStorage, type Storage } from "./storage.ts";
-import type { IneffectiveField } from "./without-effect.ts";
+import { type IneffectiveField, ineffective, type StoredOnlyField } from "./without-effect.ts";
 
 /** What a rule may look at besides the resource itself. */
 export interface RuleContext<R = AnyResource> {
@@ -40,16 +40,26 @@ export interface Column<R = AnyResource> {
   readonly cell: (resource: R, context: TableContext) => string;
 }
 
+/** A resource to show how one is written. */
+export interface Example<R extends AnyResource> {
+  readonly name: string;
+  readonly namespace?: string;
+  /** As a person would write it: without what is filled in. */
+  readonly spec: Partial<R["spec"]>;
+}
+
 /** What a kind's file says about it. */
 export interface KindParts<R extends AnyResource> {
   readonly kind: R["kind"];
+  /** What it is for: a sentence or two. */
+  readonly description: string;
   /** Lower case, as in keys. */
   readonly plural: string;
   /** Further names on the command line; kind and plural are always understood. */
   readonly aliases: readonly string[];
   readonly namespaced: boolean;
   /** What a person may call one; a DNS subdomain unless told. */
-  readonly name?: (name: string) => Checked<string>;
+  readonly name?: ScalarSchema<string>;
   readonly spec: ObjectSchema<R["spec"]>;
   readonly status?: ObjectSchema<NonNullable<R["status"]>>;
   /** Store `"status":{}` where there is none, as Calico does for some kinds. */
@@ -58,40 +68,52 @@ export interface KindParts<R extends AnyResource> {
   readonly readOnly?: string;
   /** What the system puts in before a resource is stored, and nobody may choose. */
   readonly complete?: (resource: R) => R;
-  readonly rules?: readonly Rule<R>[];
+  /** What must fit together, by the sentence that says it. */
+  readonly rules?: Readonly<Record<string, Rule<R>>>;
   /** What one sets that this version stores and does not act on; nothing unless told. */
-  readonly withoutEffect?: (resource: R) => readonly IneffectiveField[];
+  readonly withoutEffect?: readonly StoredOnlyField[];
   readonly columns: readonly Column<R>[];
   /** The columns of `-o wide`; the same ones unless told. */
   readonly wide?: readonly Column<R>[];
   /** Where and how it is stored, for a kind that is not stored as itself. */
   readonly storage?: Storage;
+  /** For the reference; none for a kind that nobody writes. */
+  readonly example?: Example<R>;
 }
 
 /** A kind of resource. Its functions take any resource, so that all kinds fit into one registry. */
 export interface Kind<R extends AnyResource = AnyResource> {
   readonly kind: R["kind"];
+  readonly description: string;
   readonly plural: string;
   readonly aliases: readonly string[];
   readonly namespaced: boolean;
   readonly readOnly: string | undefined;
   /** The whole resource: kind, apiVersion, metadata, spec, status. */
   readonly schema: ObjectSchema<R>;
+  /** What a person may call one. */
+  readonly name: ScalarSchema<string>;
   readonly storage: Storage;
+  /** The rules, as sentences. */
+  readonly rules: readonly string[];
   readonly columns: readonly Column[];
   readonly wide: readonly Column[];
+  readonly example: Example<R> | undefined;
   readonly is: (resource: AnyResource) => resource is R;
   readonly read: (document: unknown, mode: Mode) => Reading<R>;
   /** What is wrong with a resource that was read strictly. Throws TypeError on one of another kind. */
   readonly check: (resource: AnyResource, context?: RuleContext) => readonly Problem[];
   /** The resource with what the system puts in. Throws TypeError on one of another kind. */
   readonly complete: (resource: AnyResource) => R;
-  /** What it sets that changes nothing yet. Throws TypeError on one of another kind. */
+  /** Fields of its spec that are stored and not acted on. */
+  readonly storedOnly: readonly StoredOnlyField[];
+  /** Which of them a resource sets. Throws TypeError on one of another kind. */
   readonly withoutEffect: (resource: AnyResource) => readonly IneffectiveField[];
 }
 
 export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> {
-  const { kind, plural, namespaced, rules = [], complete = (resource: R) => resource } = parts;
+  const { kind, plural, namespaced, name = dnsSubdomain(), rules = {}, complete = (resource: R) => resource } = parts;
+  const { withoutEffect: storedOnly = [] } = parts;
   const schema = resourceSchema(parts);
   const is = (resource: AnyResource): resource is R => resource.kind === kind;
   const own = (resource: AnyResource): R => {
@@ -102,13 +124,18 @@ export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> 
     heading,
     cell: (resource, context) => cell(own(resource), context),
   });
-  const nameRules = { namespaced, checkName: parts.name ?? checkDnsSubdomain };
+  const nameRules = { namespaced, checkName: name.check };
   return Object.freeze({
     kind,
     plural,
     namespaced,
+    name,
     schema,
+    storedOnly,
     is,
+    description: parts.description,
+    rules: Object.keys(rules),
+    example: parts.example,
     aliases: parts.aliases,
     readOnly: parts.readOnly,
     storage: parts.storage ?? resourceStorage(plural, namespaced),
@@ -118,11 +145,11 @@ export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> 
     check(resource: AnyResource, context: RuleContext = {}) {
       const previous = context.previous === undefined ? undefined : own(context.previous);
       const ruleContext = { previous, others: context.others?.filter(is) };
-      const found = rules.flatMap((rule) => [...rule(own(resource), ruleContext)]);
+      const found = Object.values(rules).flatMap((rule) => [...rule(own(resource), ruleContext)]);
       return [...checkMetadata(resource.metadata, nameRules), ...found];
     },
     complete: (resource: AnyResource) => complete(own(resource)),
-    withoutEffect: (resource: AnyResource) => parts.withoutEffect?.(own(resource)) ?? [],
+    withoutEffect: (resource: AnyResource) => ineffective(storedOnly, own(resource)),
   });
 }
 
@@ -133,9 +160,16 @@ function resourceSchema<R extends AnyResource>(parts: KindParts<R>): ObjectSchem
     metadata: required(metadataSchema),
     spec: required(parts.spec),
   };
-  if (parts.status === undefined) return object(fields) as ObjectSchema<R>;
+  const descriptions = {
+    kind: "Which kind of resource it is.",
+    apiVersion: "The version of the schema; there is one.",
+    metadata: "What every resource carries about itself.",
+    spec: parts.description,
+  };
+  if (parts.status === undefined) return object(fields, descriptions) as ObjectSchema<R>;
   const status = parts.storesEmptyStatus === true ? defaulted(parts.status, {}) : optional(parts.status);
-  return object({ ...fields, status }) as ObjectSchema<R>;
+  const withStatus = { ...descriptions, status: "What the system reports; not for people to write." };
+  return object({ ...fields, status }, withStatus) as ObjectSchema<R>;
 }
 
 /** A spec that is left out is an empty one: what it must have is then missing by name. */

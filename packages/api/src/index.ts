@@ -21,7 +21,6 @@ export {
   type FelixSettings,
   felixConfiguration,
   felixSettings,
-  fieldsWithoutEffect,
 } from "./kinds/felix-configuration.ts";
 export { type FelixParameterName, felixParameters, type Parameter } from "./kinds/felix-parameters.ts";
 export { type IPReservation, type IPReservationSpec, ipReservation } from "./kinds/ip-reservation.ts";
@@ -52,7 +51,7 @@ export {
 export { sha1Hex } from "./sha1.ts";
 export { RESOURCES_PREFIX, type ResourceName, type Storage } from "./storage.ts";
 export { formatTable, resourceTable, type Table, type TableOptions } from "./table.ts";
-export type { IneffectiveField } from "./without-effect.ts";
+export type { IneffectiveField, StoredOnlyField } from "./without-effect.ts";
 export {
   containerInterfaceName,
   isEndpointOf,

@@ -2,8 +2,8 @@ import {
   compileSelector,
   type FelixConfiguration,
   type FelixSettings,
+  felixConfiguration,
   felixSettings,
-  fieldsWithoutEffect,
 } from "@ocicat/api";
 import type { Logger } from "@ocicat/kit";
 import type { Tables } from "../tables/tables.ts";
@@ -12,7 +12,7 @@ import type { Tables } from "../tables/tables.ts";
 export function readFelix(tables: Tables, nodeName: string, logger: Logger): FelixSettings {
   const layers = felixLayers([...tables.felix.rows()], nodeName, tables.ownNode()?.labels ?? {});
   for (const layer of layers) {
-    for (const { field, value } of fieldsWithoutEffect(layer)) {
+    for (const { field, value } of felixConfiguration.withoutEffect(layer)) {
       logger.warning("set in FelixConfiguration and without effect yet", { name: layer.metadata.name, field, value });
     }
   }

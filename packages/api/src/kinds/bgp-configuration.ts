@@ -21,38 +21,71 @@ import {
 } from "../schema/index.ts";
 import { storedOnly } from "../without-effect.ts";
 import { bgpPassword } from "./bgp-password.ts";
-import { checkConfigurationName } from "./configuration-name.ts";
+import { configurationName } from "./configuration-name.ts";
 
-const blocks = list(object({ cidr: required(network()) }));
+const blocks = list(object({ cidr: required(network()) }, { cidr: "The range, as address/length." }));
+const communities = list(
+  object(
+    { name: required(text()), value: required(text()) },
+    { name: "The name to use it by.", value: "aa:nn (RFC 1997), or aa:nn:mm (RFC 8092)." },
+  ),
+);
+const prefixAdvertisements = list(
+  object(
+    { cidr: required(network()), communities: required(list(text("a community"))) },
+    { cidr: "The routes in this range.", communities: "Communities, by value or by a name of spec.communities." },
+  ),
+);
 const priority = integer(1, 2_147_483_646);
 
-const spec = object({
-  logSeverityScreen: optional(choice("Debug", "Info", "Warning", "Error", "Fatal")),
-  nodeToNodeMeshEnabled: optional(flag()),
-  asNumber: optional(asNumber()),
-  serviceLoadBalancerIPs: optional(blocks, []),
-  serviceExternalIPs: optional(blocks, []),
-  serviceClusterIPs: optional(blocks, []),
-  serviceLoadBalancerAggregation: defaulted(choice("Enabled", "Disabled"), "Enabled"),
-  communities: optional(list(object({ name: required(text()), value: required(text()) })), []),
-  prefixAdvertisements: optional(
-    list(object({ cidr: required(network()), communities: required(list(text("a community"))) })),
-    [],
-  ),
-  listenPort: optional(port(), 0),
-  nodeMeshPassword: optional(bgpPassword),
-  nodeMeshMaxRestartTime: optional(duration()),
-  bindMode: optional(choice("None", "NodeIP")),
-  ignoredInterfaces: optional(
-    list(matching("an interface name, or a pattern with '*'", "interface-name", /^[a-zA-Z0-9_.*-]{1,15}$/)),
-    [],
-  ),
-  localWorkloadPeeringIPV4: optional(address(4), ""),
-  localWorkloadPeeringIPV6: optional(address(6), ""),
-  programClusterRoutes: optional(choice("Enabled", "Disabled", "EnabledIPIPOnly", "EnabledNoEncapOnly")),
-  ipv4NormalRoutePriority: optional(priority),
-  ipv6NormalRoutePriority: optional(priority),
-});
+const spec = object(
+  {
+    logSeverityScreen: optional(choice("Debug", "Info", "Warning", "Error", "Fatal")),
+    nodeToNodeMeshEnabled: optional(flag()),
+    asNumber: optional(asNumber()),
+    serviceLoadBalancerIPs: optional(blocks, []),
+    serviceExternalIPs: optional(blocks, []),
+    serviceClusterIPs: optional(blocks, []),
+    serviceLoadBalancerAggregation: defaulted(choice("Enabled", "Disabled"), "Enabled"),
+    communities: optional(communities, []),
+    prefixAdvertisements: optional(prefixAdvertisements, []),
+    listenPort: optional(port(), 0),
+    nodeMeshPassword: optional(bgpPassword),
+    nodeMeshMaxRestartTime: optional(duration()),
+    bindMode: optional(choice("None", "NodeIP")),
+    ignoredInterfaces: optional(
+      list(matching("an interface name, or a pattern with '*'", "interface-name", /^[a-zA-Z0-9_.*-]{1,15}$/)),
+      [],
+    ),
+    localWorkloadPeeringIPV4: optional(address(4), ""),
+    localWorkloadPeeringIPV6: optional(address(6), ""),
+    programClusterRoutes: optional(choice("Enabled", "Disabled", "EnabledIPIPOnly", "EnabledNoEncapOnly")),
+    ipv4NormalRoutePriority: optional(priority),
+    ipv6NormalRoutePriority: optional(priority),
+  },
+  {
+    logSeverityScreen: "How much the BGP speaker logs.",
+    nodeToNodeMeshEnabled: "Whether every node peers with every other; true unless told. For all nodes only.",
+    asNumber: "The AS number of nodes that have none of their own; 64512 unless told. For all nodes only.",
+    serviceLoadBalancerIPs: "Ranges of load balancers' addresses that are announced. For all nodes only.",
+    serviceExternalIPs: "Ranges of services' external addresses that are announced. For all nodes only.",
+    serviceClusterIPs: "Ranges of services' cluster addresses that are announced. For all nodes only.",
+    serviceLoadBalancerAggregation: "Announce load balancers' ranges as a whole, not address by address.",
+    communities: "Names for communities.",
+    prefixAdvertisements: "Which communities routes are announced with.",
+    listenPort: "The TCP port that the speaker listens at; 179 unless told.",
+    nodeMeshPassword: "The TCP MD5 password (RFC 2385) of sessions of the mesh. For all nodes only.",
+    nodeMeshMaxRestartTime:
+      "How long routes of a peer of the mesh stay while it restarts (RFC 4724). For all nodes only.",
+    bindMode: "Whether the speaker listens at every address of the node (None) or at the node's own (NodeIP).",
+    ignoredInterfaces: "Interfaces whose subnets are not announced, by name or with '*'.",
+    localWorkloadPeeringIPV4: "The node's IPv4 address towards workloads that it peers with.",
+    localWorkloadPeeringIPV6: "The node's IPv6 address towards workloads that it peers with.",
+    programClusterRoutes: "Which of the routes to other nodes' blocks the BGP speaker writes.",
+    ipv4NormalRoutePriority: "The metric of IPv4 routes that the speaker writes; 1024 unless told.",
+    ipv6NormalRoutePriority: "The metric of IPv6 routes that the speaker writes; 1024 unless told.",
+  },
+);
 
 export interface BGPConfigurationSpec extends Infer<typeof spec> {}
 /** How BGP runs: "default" for all nodes, "node.<name>" for one. */
@@ -60,12 +93,18 @@ export type BGPConfiguration = Resource<BGPConfigurationSpec, unknown, "BGPConfi
 
 export const bgpConfiguration = defineKind<BGPConfiguration>({
   kind: "BGPConfiguration",
+  description: 'How BGP runs: "default" for all nodes, "node.<name>" for one, which goes before it.',
   plural: "bgpconfigurations",
   aliases: ["bgpconfig", "bgpconfigs"],
   namespaced: false,
-  name: checkConfigurationName,
+  name: configurationName,
   spec,
-  rules: [checkForAll, checkMesh, checkCommunities],
+  rules: {
+    'What the nodes must agree on (the mesh, asNumber, ranges of services) is set in "default" only.': checkForAll,
+    "A password or a restart time of the mesh needs the mesh.": checkMesh,
+    "A community is aa:nn, aa:nn:mm, or a name that spec.communities explains.": checkCommunities,
+  },
+  example: { name: "default", spec: { nodeToNodeMeshEnabled: false, asNumber: 64512 } },
   withoutEffect: storedOnly<BGPConfigurationSpec>({
     "announcing services": { serviceLoadBalancerIPs: [], serviceExternalIPs: [], serviceClusterIPs: [] },
     "BGP communities": { communities: [], prefixAdvertisements: [] },

@@ -23,26 +23,49 @@ import { selector } from "../selector/index.ts";
 import { storedOnly } from "../without-effect.ts";
 import { bgpPassword } from "./bgp-password.ts";
 
-const spec = object({
-  node: optional(nodeName(), ""),
-  nodeSelector: optional(selector(), ""),
-  peerIP: optional(peerAddress(), ""),
-  asNumber: optional(asNumber(), 0),
-  localASNumber: optional(asNumber(), 0),
-  peerSelector: optional(selector(), ""),
-  keepOriginalNextHop: optional(flag(), false),
-  nextHopMode: optional(choice("Auto", "Self", "Keep")),
-  password: optional(bgpPassword),
-  sourceAddress: optional(choice("UseNodeIP", "None")),
-  maxRestartTime: optional(duration()),
-  keepaliveTime: optional(duration()),
-  numAllowedLocalASNumbers: optional(integer(0, 0x7fff_ffff)),
-  ttlSecurity: optional(integer(0, 255)),
-  reachableBy: optional(address(), ""),
-  filters: optional(list(text()), []),
-  localWorkloadSelector: optional(selector(), ""),
-  reversePeering: optional(choice("Auto", "Manual")),
-});
+const spec = object(
+  {
+    node: optional(nodeName(), ""),
+    nodeSelector: optional(selector(), ""),
+    peerIP: optional(peerAddress(), ""),
+    asNumber: optional(asNumber(), 0),
+    localASNumber: optional(asNumber(), 0),
+    peerSelector: optional(selector(), ""),
+    keepOriginalNextHop: optional(flag(), false),
+    nextHopMode: optional(choice("Auto", "Self", "Keep")),
+    password: optional(bgpPassword),
+    sourceAddress: optional(choice("UseNodeIP", "None")),
+    maxRestartTime: optional(duration()),
+    keepaliveTime: optional(duration()),
+    numAllowedLocalASNumbers: optional(integer(0, 0x7fff_ffff)),
+    ttlSecurity: optional(integer(0, 255)),
+    reachableBy: optional(address(), ""),
+    filters: optional(list(text()), []),
+    localWorkloadSelector: optional(selector(), ""),
+    reversePeering: optional(choice("Auto", "Manual")),
+  },
+  {
+    node: "The node that peers; without it and nodeSelector all of them.",
+    nodeSelector: "The nodes that peer, by their labels.",
+    peerIP: "The peer's address, with a port if it is not 179: 10.0.0.1:1790, [fd00::1]:1790.",
+    asNumber: "The peer's AS number.",
+    localASNumber: "The AS number that the node shows this peer; its own unless told.",
+    peerSelector: "Peer with the nodes that have these labels, in place of peerIP and asNumber.",
+    keepOriginalNextHop: "The older form of nextHopMode: Keep, for peers of another AS.",
+    nextHopMode: "What next hop the node gives: itself, the one it learned, or as BGP's rules have it (Auto).",
+    password: "The TCP MD5 password (RFC 2385) of the session.",
+    sourceAddress:
+      "Speak from the node's own address (UseNodeIP; so unless told), or from what the kernel picks (None).",
+    maxRestartTime: "How long the peer's routes stay while it restarts (RFC 4724).",
+    keepaliveTime: "How often a keepalive is sent.",
+    numAllowedLocalASNumbers: "How often the node's own AS number may stand in a path that it accepts.",
+    ttlSecurity: "Accept packets from peers at most this many hops away only (RFC 5082), 1 to 255; 0 is off.",
+    reachableBy: "The gateway that the peer lies behind, of the same family.",
+    filters: "BGPFilters to apply, by name, in this order.",
+    localWorkloadSelector: "Peer with the node's own workloads that have these labels.",
+    reversePeering: "Whether nodes that peerSelector means peer back of their own accord (Auto; so unless told).",
+  },
+);
 
 export interface BGPPeerSpec extends Infer<typeof spec> {}
 /** Whom which nodes speak BGP with, besides the mesh between nodes. */
@@ -50,11 +73,19 @@ export type BGPPeer = Resource<BGPPeerSpec, unknown, "BGPPeer">;
 
 export const bgpPeer = defineKind<BGPPeer>({
   kind: "BGPPeer",
+  description: "Whom which nodes speak BGP with, besides the mesh between nodes.",
   plural: "bgppeers",
   aliases: ["bgpp", "bgpps", "bp", "bps"],
   namespaced: false,
   spec,
-  rules: [checkNodes, checkPeer, checkWorkloads, checkNextHop, checkReachableBy],
+  rules: {
+    "node and nodeSelector exclude each other.": checkNodes,
+    "peerSelector excludes peerIP and asNumber.": checkPeer,
+    "localWorkloadSelector excludes peerIP and peerSelector, and needs asNumber.": checkWorkloads,
+    "keepOriginalNextHop and nextHopMode exclude each other.": checkNextHop,
+    "reachableBy needs peerIP, of the same family.": checkReachableBy,
+  },
+  example: { name: "rack-1-tor", spec: { nodeSelector: "rack == 'r1'", peerIP: "192.168.10.1", asNumber: 64513 } },
   withoutEffect: storedOnly<BGPPeerSpec>({
     "filters of routes": { filters: [] },
     "peers behind a gateway of their own": { reachableBy: null },

@@ -4,14 +4,23 @@ import { API_VERSION, type Resource } from "../resource.ts";
 import { choice, defaulted, flag, type Infer, implied, network, object, required, text } from "../schema/index.ts";
 import type { Storage } from "../storage.ts";
 
-const spec = object({
-  // Without one, it is from before claims had two phases: confirmed.
-  state: defaulted(choice("confirmed", "pending", "pendingDeletion"), "confirmed"),
-  node: required(text()),
-  type: defaulted(choice("host", "virtual"), "host"),
-  cidr: required(network()),
-  deleted: implied(flag(), false),
-});
+const spec = object(
+  {
+    // Without one, it is from before claims had two phases: confirmed.
+    state: defaulted(choice("confirmed", "pending", "pendingDeletion"), "confirmed"),
+    node: required(text()),
+    type: defaulted(choice("host", "virtual"), "host"),
+    cidr: required(network()),
+    deleted: implied(flag(), false),
+  },
+  {
+    state: "How far the claim is: pending until the block is there, pendingDeletion until it is gone.",
+    node: "The node, or other owner, that gives out the block's addresses.",
+    type: "Whether the owner is a node (host) or something else (virtual), as a load balancer's controller.",
+    cidr: "The block.",
+    deleted: "Marks a claim that is being taken away.",
+  },
+);
 
 export interface BlockAffinityResourceSpec extends Infer<typeof spec> {}
 /** Which block belongs to which node; a view of what IPAM keeps, for looking at. */
@@ -44,6 +53,7 @@ const storage: Storage = {
 
 export const blockAffinity = defineKind<BlockAffinityResource>({
   kind: "BlockAffinity",
+  description: "Which block of addresses belongs to which node: a view of what IPAM keeps, for looking at.",
   plural: "blockaffinities",
   aliases: ["blockaffinity", "affinity", "affinities"],
   namespaced: false,

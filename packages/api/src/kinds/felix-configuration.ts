@@ -1,14 +1,17 @@
-import { stringifyJson } from "@ocicat/kit";
 import { defineKind } from "../define-kind.ts";
 import type { Problem } from "../problem.ts";
 import type { Resource } from "../resource.ts";
 import { type Infer, object, optional } from "../schema/index.ts";
 import { selector } from "../selector/index.ts";
-import type { IneffectiveField } from "../without-effect.ts";
+import type { StoredOnlyField } from "../without-effect.ts";
 import { checkConfigurationName } from "./configuration-name.ts";
+import { felixDescriptions } from "./felix-descriptions.ts";
 import { type FelixParameterName, type FelixParameters, felixParameters, type Parameter } from "./felix-parameters.ts";
 
-const spec = object({ nodeSelector: optional(selector(), ""), ...fieldsOf(felixParameters) });
+const spec = object(
+  { nodeSelector: optional(selector(), ""), ...fieldsOf(felixParameters) },
+  { nodeSelector: "The nodes that it is for, by their labels, where its name does not say it.", ...felixDescriptions },
+);
 
 export interface FelixConfigurationSpec extends Infer<typeof spec> {}
 /** How the agents run: "default" for all nodes, "node.<name>" for one, any other name with a nodeSelector. */
@@ -16,12 +19,18 @@ export type FelixConfiguration = Resource<FelixConfigurationSpec, unknown, "Feli
 
 export const felixConfiguration = defineKind<FelixConfiguration>({
   kind: "FelixConfiguration",
+  description:
+    'How the agents run: "default" for all nodes, "node.<name>" for one, any other name for those that nodeSelector means. The narrower goes before the wider.',
   plural: "felixconfigurations",
   aliases: ["felixconfig", "felixconfigs"],
   namespaced: false,
   spec,
-  rules: [checkName, checkTableRanges],
-  withoutEffect: fieldsWithoutEffect,
+  rules: {
+    'A name other than "default" and "node.<name>" needs a nodeSelector.': checkName,
+    "A range of routing tables ends at or after its beginning.": checkTableRanges,
+  },
+  withoutEffect: parametersWithoutEffect(),
+  example: { name: "default", spec: { logSeverityScreen: "Debug", vxlanMTU: 1400 } },
   columns: [{ heading: "NAME", cell: ({ metadata }) => metadata.name }],
 });
 
@@ -38,19 +47,11 @@ export function felixSettings(layers: readonly Partial<FelixConfigurationSpec>[]
   return Object.fromEntries(entries) as FelixSettings;
 }
 
-/** What is set to something else than its standard, and changes nothing yet: for telling whoever set it. */
-export function fieldsWithoutEffect(configuration: FelixConfiguration): readonly IneffectiveField[] {
-  const set = new Map<string, unknown>(Object.entries(configuration.spec));
-  return Object.entries<Parameter<unknown>>(felixParameters).flatMap(([name, parameter]) => {
-    const value = set.get(name);
-    if (parameter.effect || value === undefined || isStandard(parameter, value)) return [];
-    return [{ field: `spec.${name}`, value, section: parameter.section }];
-  });
-}
-
-function isStandard({ standard, field }: Parameter<unknown>, value: unknown): boolean {
-  const text = stringifyJson(value);
-  return text === stringifyJson(standard) || text === stringifyJson(field.fallback?.({}));
+/** Nothing is missed where what is set holds anyway, or is what Calico writes for everybody. */
+function parametersWithoutEffect(): readonly StoredOnlyField[] {
+  return Object.entries<Parameter<unknown>>(felixParameters)
+    .filter(([, { effect }]) => !effect)
+    .map(([name, { section, standard, field }]) => ({ name, section, harmless: [standard, field.fallback?.({})] }));
 }
 
 type FieldsOf<P> = { readonly [K in keyof P]: P[K] extends { readonly field: infer F } ? F : never };

@@ -41,15 +41,11 @@ interface Section {
 }
 
 function section(name: string): Section {
-  function parameter<T>(schema: Schema<T>, standard?: T): Parameter<T, T | undefined, "optional"> {
+  function parameter<T>(schema: Schema<T>, given?: T): Parameter<T, T | undefined, "optional"> {
+    const standard = given === undefined ? undefined : canonical(schema, given);
     // Empty text is Go's zero value: the same as none, where the parameter has no use for it.
-    const field = { ...optional(schema), unstored: "" as T };
-    return {
-      section: name,
-      standard: standard === undefined ? undefined : canonical(schema, standard),
-      effect: false,
-      field,
-    };
+    const field = { ...optional(schema), standard, unstored: "" as T };
+    return { section: name, standard, effect: false, field };
   }
   return parameter;
 }
@@ -112,19 +108,53 @@ const interfaceFilter = matching(
 
 const protocolPort = (protocol: "tcp" | "udp", port: number) => ({ protocol, port });
 const failsafePorts = list(
-  object({
-    protocol: required(choiceIgnoringCase("tcp", "udp", "sctp", "icmp", "icmpv6")),
-    port: required(portNumber),
-    net: optional(addressOrNetwork(), ""),
-  }),
+  object(
+    {
+      protocol: required(choiceIgnoringCase("tcp", "udp", "sctp", "icmp", "icmpv6")),
+      port: required(portNumber),
+      net: optional(addressOrNetwork(), ""),
+    },
+    { protocol: "The protocol.", port: "The destination port.", net: "Only with addresses of this range." },
+  ),
 );
 const FAILSAFE_TCP = [179, 2379, 2380, 5473, 6443, 6666, 6667].map((port) => protocolPort("tcp", port));
 
-const tableRange = object({ min: required(integer(1, 0xffff_ffff)), max: required(integer(1, 0xffff_ffff)) });
+const tableRange = object(
+  { min: required(integer(1, 0xffff_ffff)), max: required(integer(1, 0xffff_ffff)) },
+  { min: "The first table.", max: "The last table." },
+);
+
+const healthTimeout = object(
+  { name: required(text()), timeout: required(duration()) },
+  { name: "A part of the agent.", timeout: "How long it may be silent before it counts as ill." },
+);
 
 /** A duration, or "Auto" for the kernel's own setting. */
 const conntrackTimeout = text('a duration such as 40s, or "Auto"', (value) =>
   value === "Auto" ? accept(value) : duration().check(value),
+);
+
+const conntrackTimeouts = object(
+  {
+    creationGracePeriod: optional(conntrackTimeout),
+    tcpSynSent: optional(conntrackTimeout),
+    tcpEstablished: optional(conntrackTimeout),
+    tcpFinsSeen: optional(conntrackTimeout),
+    tcpResetSeen: optional(conntrackTimeout),
+    udpTimeout: optional(conntrackTimeout),
+    genericTimeout: optional(conntrackTimeout),
+    icmpTimeout: optional(conntrackTimeout),
+  },
+  {
+    creationGracePeriod: "How long a new entry is kept at least.",
+    tcpSynSent: "How long a TCP connection may take to open.",
+    tcpEstablished: "How long an open TCP connection may be silent.",
+    tcpFinsSeen: "How long an entry stays after both ends have closed.",
+    tcpResetSeen: "How long an entry stays after a reset.",
+    udpTimeout: "How long a UDP flow may be silent.",
+    genericTimeout: "How long a flow of another protocol may be silent.",
+    icmpTimeout: "How long an ICMP exchange may be silent.",
+  },
 );
 
 /**
@@ -192,7 +222,7 @@ export const felixParameters = {
   healthEnabled: inEffect(health(flag(), false)),
   healthHost: inEffect(health(text("an address or a host name"), "localhost")),
   healthPort: inEffect(health(portNumber, 9099)),
-  healthTimeoutOverrides: health(list(object({ name: required(text()), timeout: required(duration()) }))),
+  healthTimeoutOverrides: health(list(healthTimeout)),
   prometheusMetricsEnabled: inEffect(prometheus(flag(), false)),
   prometheusMetricsHost: inEffect(prometheus(text("an address or a host name"))),
   prometheusMetricsPort: inEffect(prometheus(portNumber, 9091)),
@@ -290,28 +320,16 @@ export const felixParameters = {
   bpfIPFragmentReassemblyEnabled: bpf(flag(), true),
   bpfProfiling: bpf(enabled, "Disabled"),
   bpfConntrackMode: bpf(choiceIgnoringCase("Auto", "Userspace", "BPFProgram"), "Auto"),
-  bpfConntrackTimeouts: bpf(
-    object({
-      creationGracePeriod: optional(conntrackTimeout),
-      tcpSynSent: optional(conntrackTimeout),
-      tcpEstablished: optional(conntrackTimeout),
-      tcpFinsSeen: optional(conntrackTimeout),
-      tcpResetSeen: optional(conntrackTimeout),
-      udpTimeout: optional(conntrackTimeout),
-      genericTimeout: optional(conntrackTimeout),
-      icmpTimeout: optional(conntrackTimeout),
-    }),
-    {
-      creationGracePeriod: "10s",
-      tcpSynSent: "20s",
-      tcpEstablished: "1h0m0s",
-      tcpFinsSeen: "Auto",
-      tcpResetSeen: "40s",
-      udpTimeout: "1m0s",
-      genericTimeout: "10m0s",
-      icmpTimeout: "5s",
-    },
-  ),
+  bpfConntrackTimeouts: bpf(conntrackTimeouts, {
+    creationGracePeriod: "10s",
+    tcpSynSent: "20s",
+    tcpEstablished: "1h0m0s",
+    tcpFinsSeen: "Auto",
+    tcpResetSeen: "40s",
+    udpTimeout: "1m0s",
+    genericTimeout: "10m0s",
+    icmpTimeout: "5s",
+  }),
   routeSource: common(choiceIgnoringCase("CalicoIPAM", "WorkloadIPs"), "CalicoIPAM"),
   routeTableRanges: common(list(tableRange)),
   routeTableRange: common(tableRange),

@@ -2,7 +2,10 @@ import { defineKind } from "../define-kind.ts";
 import type { Resource } from "../resource.ts";
 import { addressOrNetwork, type Infer, list, object, optional } from "../schema/index.ts";
 
-const spec = object({ reservedCIDRs: optional(list(addressOrNetwork()), []) });
+const spec = object(
+  { reservedCIDRs: optional(list(addressOrNetwork()), []) },
+  { reservedCIDRs: "Addresses and ranges; they need not lie in a pool." },
+);
 
 export interface IPReservationSpec extends Infer<typeof spec> {}
 /** Addresses that are never given to a workload of its own accord. */
@@ -10,10 +13,12 @@ export type IPReservation = Resource<IPReservationSpec, unknown, "IPReservation"
 
 export const ipReservation = defineKind<IPReservation>({
   kind: "IPReservation",
+  description: "Addresses that no workload is given, unless it asks for one by name.",
   plural: "ipreservations",
   aliases: ["ipreservation", "reservation", "reservations"],
   namespaced: false,
   spec,
+  example: { name: "printers", spec: { reservedCIDRs: ["10.244.7.0/28", "10.244.9.1"] } },
   columns: [{ heading: "NAME", cell: ({ metadata }) => metadata.name }],
   wide: [
     { heading: "NAME", cell: ({ metadata }) => metadata.name },

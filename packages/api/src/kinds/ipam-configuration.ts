@@ -4,15 +4,25 @@ import type { Problem } from "../problem.ts";
 import { API_VERSION, type Resource } from "../resource.ts";
 import { choice, defaulted, flag, type Infer, implied, integer, isObject, object } from "../schema/index.ts";
 import type { Storage } from "../storage.ts";
-import { checkDefaultName } from "./configuration-name.ts";
+import { defaultName } from "./configuration-name.ts";
 
-const spec = object({
-  strictAffinity: defaulted(flag(), false),
-  autoAllocateBlocks: defaulted(flag(), true),
-  maxBlocksPerHost: implied(integer(0, 2_147_483_647), 0),
-  kubeVirtVMAddressPersistence: defaulted(choice("Enabled", "Disabled"), "Enabled"),
-  ipCooldownSeconds: implied(integer(0, 1200), 0),
-});
+const spec = object(
+  {
+    strictAffinity: defaulted(flag(), false),
+    autoAllocateBlocks: defaulted(flag(), true),
+    maxBlocksPerHost: implied(integer(0, 2_147_483_647), 0),
+    kubeVirtVMAddressPersistence: defaulted(choice("Enabled", "Disabled"), "Enabled"),
+    ipCooldownSeconds: implied(integer(0, 1200), 0),
+  },
+  {
+    strictAffinity: "Nodes give out addresses of their own blocks only, and borrow none.",
+    autoAllocateBlocks: "Nodes take a new block when theirs are full.",
+    maxBlocksPerHost: "How many blocks a node may have; 0 is no limit.",
+    kubeVirtVMAddressPersistence: "A virtual machine of KubeVirt keeps its addresses while it moves or restarts.",
+    ipCooldownSeconds:
+      "How long a released address is kept from being given again, in seconds, at most 1200; 0 is not at all.",
+  },
+);
 
 export interface IPAMConfigurationSpec extends Infer<typeof spec> {}
 /** How addresses are given out in the whole cluster; a view of the one value that IPAM keeps. */
@@ -50,13 +60,17 @@ function toStoredSpec<V>(spec: Readonly<Record<string, V>>): Readonly<Record<str
 
 export const ipamConfiguration = defineKind<IPAMConfiguration>({
   kind: "IPAMConfiguration",
+  description: "How addresses are given out in the whole cluster. There is one.",
   plural: "ipamconfigurations",
   aliases: ["ipamconfig", "ipamconfigs"],
   namespaced: false,
-  name: checkDefaultName,
+  name: defaultName,
   spec,
   storage,
-  rules: [checkTogether],
+  rules: {
+    "maxBlocksPerHost, or autoAllocateBlocks that is false, needs strictAffinity.": checkTogether,
+  },
+  example: { name: "default", spec: { strictAffinity: true, maxBlocksPerHost: 4 } },
   columns: [
     { heading: "NAME", cell: ({ metadata }) => metadata.name },
     { heading: "STRICTAFFINITY", cell: ({ spec }) => String(spec.strictAffinity) },

@@ -31,21 +31,45 @@ const BLOCK_SIZE: Readonly<Record<Family, { readonly min: number; readonly max: 
 
 const isIpv6 = (given: Given) => typeof given.cidr === "string" && given.cidr.includes(":");
 
-const spec = object({
-  cidr: required(network()),
-  vxlanMode: defaulted(encapsulation, "Never"),
-  ipipMode: defaulted(encapsulation, "Never"),
-  natOutgoing: implied(flag(), false),
-  disabled: implied(flag(), false),
-  disableBGPExport: implied(flag(), false),
-  blockSize: computed(integer(), (given) => BLOCK_SIZE[isIpv6(given) ? 6 : 4].standard, 0),
-  nodeSelector: computed(selector(), () => "all()", ""),
-  namespaceSelector: optional(selector(), ""),
-  allowedUses: defaulted(list(choice("Workload", "Tunnel", "LoadBalancer"), { unique: true }), ["Workload", "Tunnel"]),
-  assignmentMode: defaulted(choice("Automatic", "Manual"), "Automatic"),
-});
+const spec = object(
+  {
+    cidr: required(network()),
+    vxlanMode: defaulted(encapsulation, "Never"),
+    ipipMode: defaulted(encapsulation, "Never"),
+    natOutgoing: implied(flag(), false),
+    disabled: implied(flag(), false),
+    disableBGPExport: implied(flag(), false),
+    blockSize: computed(integer(), (given) => BLOCK_SIZE[isIpv6(given) ? 6 : 4].standard, 0),
+    nodeSelector: computed(selector(), () => "all()", ""),
+    namespaceSelector: optional(selector(), ""),
+    allowedUses: defaulted(list(choice("Workload", "Tunnel", "LoadBalancer"), { unique: true }), [
+      "Workload",
+      "Tunnel",
+    ]),
+    assignmentMode: defaulted(choice("Automatic", "Manual"), "Automatic"),
+  },
+  {
+    cidr: "The range that addresses are given out of. Cannot be changed.",
+    vxlanMode: "When packets between nodes travel in VXLAN: never, always, or where the nodes' subnets differ.",
+    ipipMode:
+      "When packets between nodes travel in IPIP (IPv4 only): never, always, or where the nodes' subnets differ.",
+    natOutgoing: "Give packets that leave the pools the node's own address.",
+    disabled: "Give out no more addresses of it; those given stay, and the range still counts as inside the network.",
+    disableBGPExport: "Do not announce it by BGP.",
+    blockSize:
+      "The prefix length of the blocks that nodes take: 20 to 32 for IPv4 (26 unless told), 116 to 128 for IPv6 (122 unless told). Cannot be changed.",
+    nodeSelector: "The nodes that give out addresses of it, by their labels; all() unless told.",
+    namespaceSelector: "The namespaces whose pods get addresses of it, by their labels; none set means all.",
+    allowedUses: "What its addresses may be for: workloads, the nodes' tunnels, or services of type LoadBalancer.",
+    assignmentMode:
+      "Whether addresses are taken from it of their own accord (Automatic) or only when asked for (Manual).",
+  },
+);
 
-const status = object({ conditions: optional(list(object({}))) });
+const status = object(
+  { conditions: optional(list(object({}, {}))) },
+  { conditions: "What controllers say of the pool, as Kubernetes' conditions." },
+);
 
 export interface IPPoolSpec extends Infer<typeof spec> {}
 export interface IPPoolStatus extends Infer<typeof status> {}
@@ -54,13 +78,22 @@ export type IPPool = Resource<IPPoolSpec, IPPoolStatus, "IPPool">;
 
 export const ippool = defineKind<IPPool>({
   kind: "IPPool",
+  description: "A range of addresses to give to workloads, and how traffic between them travels.",
   plural: "ippools",
   aliases: ["ipp", "ipps", "pool", "pools"],
   namespaced: false,
   spec,
   status,
   withoutEffect: storedOnly<IPPoolSpec>({ allocation: { namespaceSelector: null } }),
-  rules: [checkBlockSize, checkRange, checkEncapsulation, checkUses, checkUnchanged, checkOverlap],
+  rules: {
+    "blockSize is 20 to 32 for IPv4 and 116 to 128 for IPv6, and the pool holds at least one block.": checkBlockSize,
+    "cidr is not in a link-local range (169.254.0.0/16, fe80::/10).": checkRange,
+    "A pool has one encapsulation at most, and IPIP for IPv4 only.": checkEncapsulation,
+    "allowedUses is not empty. LoadBalancer stands alone, and cannot be added or taken away later.": checkUses,
+    "cidr and blockSize cannot be changed.": checkUnchanged,
+    "A new pool overlaps no other.": checkOverlap,
+  },
+  example: { name: "rack-1", spec: { cidr: "10.50.0.0/16", ipipMode: "CrossSubnet", natOutgoing: true } },
   columns: [
     { heading: "NAME", cell: ({ metadata }) => metadata.name },
     { heading: "CIDR", cell: ({ spec }) => spec.cidr },

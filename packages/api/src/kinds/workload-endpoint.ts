@@ -29,6 +29,7 @@ import { workloadEndpointName } from "../workload.ts";
 const protocol = scalar<string | number>(
   "a protocol: TCP, UDP, SCTP, UDPLite, ICMP, ICMPv6, or a number from 1 to 255",
   (value) => (isProtocol(value) ? accept(value) : refuse("protocol")),
+  { type: ["integer", "string"], minimum: 1, maximum: 255 },
 );
 
 function isProtocol(value: unknown): value is string | number {
@@ -37,54 +38,108 @@ function isProtocol(value: unknown): value is string | number {
     : typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 255;
 }
 
-const namedPort = object({
-  name: optional(text(), ""),
-  protocol: optional(protocol),
-  port: required(port()),
-  hostPort: optional(port(), 0),
-  hostIP: optional(address(), ""),
-});
+const namedPort = object(
+  {
+    name: optional(text(), ""),
+    protocol: optional(protocol),
+    port: required(port()),
+    hostPort: optional(port(), 0),
+    hostIP: optional(address(), ""),
+  },
+  {
+    name: "The name that policies know it by.",
+    protocol: "TCP, UDP, SCTP or another, by name or number.",
+    port: "The port of the workload.",
+    hostPort: "A port of the node that leads to it.",
+    hostIP: "The address of the node at which hostPort is open; all of them unless told.",
+  },
+);
 
 // Bits or packets a second, bits or packets of a burst, connections.
 const amount = integer(0);
 
-const qosControls = object({
-  ingressBandwidth: optional(amount, 0),
-  egressBandwidth: optional(amount, 0),
-  ingressBurst: optional(amount, 0),
-  egressBurst: optional(amount, 0),
-  ingressPeakrate: optional(amount, 0),
-  egressPeakrate: optional(amount, 0),
-  ingressMinburst: optional(amount, 0),
-  egressMinburst: optional(amount, 0),
-  ingressPacketRate: optional(amount, 0),
-  egressPacketRate: optional(amount, 0),
-  ingressPacketBurst: optional(amount, 0),
-  egressPacketBurst: optional(amount, 0),
-  ingressMaxConnections: optional(amount, 0),
-  egressMaxConnections: optional(amount, 0),
-  dscp: optional(dscp()),
-});
+const qosControls = object(
+  {
+    ingressBandwidth: optional(amount, 0),
+    egressBandwidth: optional(amount, 0),
+    ingressBurst: optional(amount, 0),
+    egressBurst: optional(amount, 0),
+    ingressPeakrate: optional(amount, 0),
+    egressPeakrate: optional(amount, 0),
+    ingressMinburst: optional(amount, 0),
+    egressMinburst: optional(amount, 0),
+    ingressPacketRate: optional(amount, 0),
+    egressPacketRate: optional(amount, 0),
+    ingressPacketBurst: optional(amount, 0),
+    egressPacketBurst: optional(amount, 0),
+    ingressMaxConnections: optional(amount, 0),
+    egressMaxConnections: optional(amount, 0),
+    dscp: optional(dscp()),
+  },
+  {
+    ingressBandwidth: "The rate of traffic to the workload, in bits a second.",
+    egressBandwidth: "The rate of traffic from the workload, in bits a second.",
+    ingressBurst: "How much may come above the rate at once, in bits.",
+    egressBurst: "How much may go above the rate at once, in bits.",
+    ingressPeakrate: "The highest rate of a burst to the workload, in bits a second.",
+    egressPeakrate: "The highest rate of a burst from the workload, in bits a second.",
+    ingressMinburst: "The size of a burst at the peak rate, to the workload, in bytes.",
+    egressMinburst: "The size of a burst at the peak rate, from the workload, in bytes.",
+    ingressPacketRate: "The rate of packets to the workload, a second.",
+    egressPacketRate: "The rate of packets from the workload, a second.",
+    ingressPacketBurst: "How many packets may come above the rate at once.",
+    egressPacketBurst: "How many packets may go above the rate at once.",
+    ingressMaxConnections: "How many connections to the workload there may be.",
+    egressMaxConnections: "How many connections from the workload there may be.",
+    dscp: "The mark that the workload's packets leave the cluster with (RFC 2474), by name or number.",
+  },
+);
 
-const spec = object({
-  orchestrator: required(text()),
-  workload: optional(text(), ""),
-  node: required(nodeName()),
-  containerID: optional(text(), ""),
-  pod: optional(text(), ""),
-  endpoint: required(text()),
-  serviceAccountName: optional(text(), ""),
-  ipNetworks: optional(list(hostNetwork()), []),
-  ipNATs: optional(list(object({ internalIP: required(address()), externalIP: required(address()) })), []),
-  ipv4Gateway: optional(address(4), ""),
-  ipv6Gateway: optional(address(6), ""),
-  profiles: optional(list(text()), []),
-  interfaceName: optional(interfaceName(), ""),
-  mac: optional(mac(), ""),
-  ports: optional(list(namedPort), []),
-  allowSpoofedSourcePrefixes: optional(list(addressOrNetwork()), []),
-  qosControls: optional(qosControls),
-});
+const ipNat = object(
+  { internalIP: required(address()), externalIP: required(address()) },
+  { internalIP: "An address of the workload.", externalIP: "The address that leads to it." },
+);
+
+const spec = object(
+  {
+    orchestrator: required(text()),
+    workload: optional(text(), ""),
+    node: required(nodeName()),
+    containerID: optional(text(), ""),
+    pod: optional(text(), ""),
+    endpoint: required(text()),
+    serviceAccountName: optional(text(), ""),
+    ipNetworks: optional(list(hostNetwork()), []),
+    ipNATs: optional(list(ipNat), []),
+    ipv4Gateway: optional(address(4), ""),
+    ipv6Gateway: optional(address(6), ""),
+    profiles: optional(list(text()), []),
+    interfaceName: optional(interfaceName(), ""),
+    mac: optional(mac(), ""),
+    ports: optional(list(namedPort), []),
+    allowSpoofedSourcePrefixes: optional(list(addressOrNetwork()), []),
+    qosControls: optional(qosControls),
+  },
+  {
+    orchestrator: "Who runs the workload, as k8s or cni.",
+    workload: "The orchestrator's name of the workload, where it is no pod.",
+    node: "The node that it runs on.",
+    containerID: "The container's id, as the container runtime has it.",
+    pod: "The pod's name.",
+    endpoint: "The interface's name inside the workload, as eth0.",
+    serviceAccountName: "The pod's service account.",
+    ipNetworks: "The workload's addresses, each as /32 or /128.",
+    ipNATs: "Addresses that lead to the workload besides its own (floating addresses).",
+    ipv4Gateway: "The workload's IPv4 gateway; 169.254.1.1 unless told.",
+    ipv6Gateway: "The workload's IPv6 gateway; the link-local address of the host's end unless told.",
+    profiles: "Profiles that hold where no policy does, by name, in this order.",
+    interfaceName: "The interface's name on the host.",
+    mac: "The interface's MAC address inside the workload.",
+    ports: "Names of the workload's ports.",
+    allowSpoofedSourcePrefixes: "Addresses besides its own that the workload may send from.",
+    qosControls: "Limits of the workload's traffic.",
+  },
+);
 
 export interface WorkloadEndpointSpec extends Infer<typeof spec> {}
 /** A pod's interface: its addresses, and its end on the host. */
@@ -92,12 +147,28 @@ export type WorkloadEndpoint = Resource<WorkloadEndpointSpec, unknown, "Workload
 
 export const workloadEndpoint = defineKind<WorkloadEndpoint>({
   kind: "WorkloadEndpoint",
+  description: "A workload's interface: its addresses, and its end on the host. The CNI plugin makes it.",
   plural: "workloadendpoints",
   aliases: ["wep", "weps"],
   namespaced: true,
   spec,
   complete: withSystemLabels,
-  rules: [checkName, checkNats],
+  rules: {
+    "The name says what the spec says: node, orchestrator, pod or workload, endpoint.": checkName,
+    "The internalIP of an ipNAT is an address of the endpoint.": checkNats,
+  },
+  example: {
+    namespace: "default",
+    name: "node1-k8s-web--1-eth0",
+    spec: {
+      orchestrator: "k8s",
+      node: "node1",
+      pod: "web-1",
+      endpoint: "eth0",
+      interfaceName: "cali1a2b3c4d5e6",
+      ipNetworks: ["10.244.166.131/32"],
+    },
+  },
   columns: [
     { heading: "WORKLOAD", cell: workloadCell },
     { heading: "NODE", cell: ({ spec }) => spec.node },

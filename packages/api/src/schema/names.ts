@@ -46,5 +46,9 @@ export function checkLabelValue(value: string): Checked<string> {
     : refuse("label-value", "is not a label value: at most 63 letters, digits, '-', '_' and '.'");
 }
 
+/** What most resources may be called. */
+export const dnsSubdomain = (): ScalarSchema<string> =>
+  text("a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253", checkDnsSubdomain);
+
 /** A node's name is a DNS subdomain: it becomes a part of keys and file names. */
 export const nodeName = (): ScalarSchema<string> => text("a node name", checkDnsSubdomain);

@@ -10,16 +10,23 @@ import {
   parsePrefix,
 } from "@ocicat/net";
 import { formatDuration, parseDuration } from "./duration.ts";
-import { accept, type Checked, refuse, type ScalarSchema, scalar } from "./schema.ts";
+import { accept, type Checked, refuse, type ScalarForm, type ScalarSchema, scalar } from "./schema.ts";
 
 /** A scalar that is text, with a check of its own on top. */
-export function text(expects = "text", check: (value: string) => Checked<string> = accept): ScalarSchema<string> {
-  return scalar(expects, (value) => (typeof value === "string" ? check(value) : refuse("type")));
+export function text(
+  expects = "text",
+  check: (value: string) => Checked<string> = accept,
+  form: ScalarForm = {},
+): ScalarSchema<string> {
+  return scalar(expects, (value) => (typeof value === "string" ? check(value) : refuse("type")), {
+    type: "string",
+    ...form,
+  });
 }
 
 /** Text that a pattern describes whole. */
 export function matching(expects: string, rule: string, pattern: RegExp): ScalarSchema<string> {
-  return text(expects, (value) => (pattern.test(value) ? accept(value) : refuse(rule)));
+  return text(expects, (value) => (pattern.test(value) ? accept(value) : refuse(rule)), { pattern: pattern.source });
 }
 
 /** Any JSON value, kept as it is. */
@@ -28,15 +35,22 @@ export function anything(): ScalarSchema<unknown> {
 }
 
 export function flag(): ScalarSchema<boolean> {
-  return scalar("true or false", (value) => (typeof value === "boolean" ? accept(value) : refuse("type")));
+  return scalar("true or false", (value) => (typeof value === "boolean" ? accept(value) : refuse("type")), {
+    type: "boolean",
+  });
 }
 
 /** An integer in [min, max]; both must be exact as JavaScript numbers. */
 export function integer(min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER): ScalarSchema<number> {
-  return scalar(integerPhrase(min, max), (value) => {
+  const check = (value: unknown) => {
     if (typeof value === "bigint") return refuse("range");
     if (typeof value !== "number" || !Number.isInteger(value)) return refuse("type");
     return value >= min && value <= max ? accept(value) : refuse("range");
+  };
+  return scalar(integerPhrase(min, max), check, {
+    type: "integer",
+    ...(min === Number.MIN_SAFE_INTEGER ? {} : { minimum: min }),
+    ...(max === Number.MAX_SAFE_INTEGER ? {} : { maximum: max }),
   });
 }
 
@@ -50,23 +64,35 @@ export const port = (): ScalarSchema<number> => integer(1, 65_535);
 
 /** One of a few words, exactly as written here. */
 export function choice<const V extends string>(...values: readonly V[]): ScalarSchema<V> {
-  return choiceBy((value, candidate) => value === candidate, values);
+  return choiceBy((value, candidate) => value === candidate, values, { type: "string", enum: values });
 }
 
 /** One of a few words in upper or lower case; brought to the case written here. */
 export function choiceIgnoringCase<const V extends string>(...values: readonly V[]): ScalarSchema<V> {
-  return choiceBy((value, candidate) => value.toLowerCase() === candidate.toLowerCase(), values);
+  const pattern = `^(${values.map(inAnyCase).join("|")})$`;
+  return choiceBy((value, candidate) => value.toLowerCase() === candidate.toLowerCase(), values, {
+    type: "string",
+    // The first is for editors, that offer the words.
+    anyOf: [{ enum: values }, { pattern }],
+  });
+}
+
+/** As a pattern; those of JSON Schema have no flags. */
+function inAnyCase(word: string): string {
+  return word.replaceAll(/[A-Za-z]/g, (letter) => `[${letter.toUpperCase()}${letter.toLowerCase()}]`);
 }
 
 function choiceBy<V extends string>(
   same: (value: string, candidate: V) => boolean,
   values: readonly V[],
+  form: ScalarForm,
 ): ScalarSchema<V> {
-  return scalar(`one of ${values.filter((value) => value !== "").join(", ")}`, (value) => {
+  const check = (value: unknown) => {
     if (typeof value !== "string") return refuse("type");
     const found = values.find((candidate) => same(value, candidate));
     return found === undefined ? refuse("choice") : accept(found);
-  });
+  };
+  return scalar(`one of ${values.filter((value) => value !== "").join(", ")}`, check, form);
 }
 
 /** A Go duration of zero or more, stored as Go prints it. */
@@ -133,10 +159,16 @@ export function mac(): ScalarSchema<string> {
 
 /** A 4-octet AS number as a number, as its text, or as `high.low` (RFC 5396 asdot). 0 is reserved (RFC 7607). */
 export function asNumber(): ScalarSchema<number> {
-  return scalar("an AS number from 1 to 4294967295", (value) => {
+  const check = (value: unknown) => {
     const number = typeof value === "string" ? asFromText(value) : value;
     if (typeof number !== "number" || !Number.isInteger(number)) return refuse("type");
     return number >= 1 && number <= 0xffff_ffff ? accept(number) : refuse("range");
+  };
+  return scalar("an AS number from 1 to 4294967295", check, {
+    type: ["integer", "string"],
+    minimum: 1,
+    maximum: 0xffff_ffff,
+    pattern: "^\\d{1,10}$|^\\d{1,5}\\.\\d{1,5}$",
   });
 }
 
@@ -150,23 +182,36 @@ function asFromText(value: string): number | undefined {
 
 /** A port, or a range of them as `min:max`; stored as a number, or as text. */
 export function portRange(): ScalarSchema<number | string> {
-  return scalar("a port or a range of ports such as 30000:32767", (value) => {
+  const check = (value: unknown) => {
     const range = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(String(value));
     if (range === null) return refuse("port-range");
     const [min, max] = [Number(range[1]), Number(range[2] ?? range[1])];
     if (max > 65_535) return refuse("port-range");
     if (min > max) return refuse("port-range", "ends before it begins");
     return accept(range[2] === undefined ? min : `${min}:${max}`);
+  };
+  return scalar("a port or a range of ports such as 30000:32767", check, {
+    type: ["integer", "string"],
+    minimum: 0,
+    maximum: 65_535,
+    pattern: "^\\d{1,5}(:\\d{1,5})?$",
   });
 }
 
+const DSCP_NAME = /^(?:EF|DF|LE|AF[1-4][1-3]|CS[0-7])$/;
+
 /** A DSCP by number, or by one of RFC 2474's, RFC 2597's and RFC 3246's names. */
 export function dscp(): ScalarSchema<string | number> {
-  return scalar<string | number>("a DSCP: a name such as EF, AF41 or CS6, or a number from 0 to 63", (value) => {
-    if (typeof value === "string")
-      return /^(?:EF|DF|LE|AF[1-4][1-3]|CS[0-7])$/.test(value) ? accept(value) : refuse("dscp");
+  const check = (value: unknown): Checked<string | number> => {
+    if (typeof value === "string") return DSCP_NAME.test(value) ? accept(value) : refuse("dscp");
     const number = integer(0, 63).check(value);
     return number.ok ? number : refuse("dscp");
+  };
+  return scalar("a DSCP: a name such as EF, AF41 or CS6, or a number from 0 to 63", check, {
+    type: ["integer", "string"],
+    minimum: 0,
+    maximum: 63,
+    pattern: DSCP_NAME.source,
   });
 }
 

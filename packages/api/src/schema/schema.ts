@@ -15,10 +15,21 @@ export type Checked<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly rule: string; readonly message: string | undefined };
 
+/** What JSON Schema (draft 2020-12) can say of a scalar: it refuses nothing that the check accepts. */
+export interface ScalarForm {
+  readonly type?: "string" | "integer" | "boolean" | readonly ["integer", "string"];
+  readonly enum?: readonly unknown[];
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly anyOf?: readonly ScalarForm[];
+}
+
 export interface ScalarSchema<T> {
   readonly type: "scalar";
   /** What is accepted, as a phrase that follows "is not". */
   readonly expects: string;
+  readonly form: ScalarForm;
   readonly check: (value: unknown) => Checked<T>;
   readonly [valueType]?: T;
 }
@@ -41,6 +52,8 @@ export interface MapSchema<T> {
 export interface ObjectSchema<T> {
   readonly type: "object";
   readonly fields: Fields;
+  /** What each field is for. */
+  readonly descriptions: Readonly<Record<string, string>>;
   readonly [valueType]?: T;
 }
 
@@ -53,6 +66,8 @@ export interface Field<T, P extends Presence = Presence> {
   readonly presence: P;
   /** With presence "default": what stands where nothing is given, on reading as on writing; it may depend on what else is. */
   readonly fallback: ((given: Given) => T) | undefined;
+  /** What holds where nothing is given, if that is always the same: for documentation. */
+  readonly standard: T | undefined;
   /** A value that is the same as none: read as if absent, and left out when stored (Go's `omitempty` for false, 0, ""). */
   readonly unstored: T | undefined;
 }
@@ -72,8 +87,12 @@ export type ObjectOf<F extends Fields> = {
   ? { readonly [K in keyof O]: O[K] }
   : never;
 
-export function scalar<T>(expects: string, check: (value: unknown) => Checked<T>): ScalarSchema<T> {
-  return Object.freeze({ type: "scalar", expects, check });
+export function scalar<T>(
+  expects: string,
+  check: (value: unknown) => Checked<T>,
+  form: ScalarForm = {},
+): ScalarSchema<T> {
+  return Object.freeze({ type: "scalar", expects, check, form });
 }
 
 /** Options: `unique` refuses an item given twice. */
@@ -85,32 +104,36 @@ export function map<T>(key: ScalarSchema<string>, value: Schema<T>): MapSchema<R
   return Object.freeze({ type: "map", key, value });
 }
 
-export function object<F extends Fields>(fields: F): ObjectSchema<ObjectOf<F>> {
-  return Object.freeze({ type: "object", fields: Object.freeze(fields) });
+/** One sentence for each of the fields: what it is for, in which unit, and what none means where that is not plain. */
+export type Descriptions<F extends Fields> = { readonly [Name in keyof F]: string };
+
+/** Two tables, so that each can be read down: what is accepted, and what it is for. */
+export function object<F extends Fields>(fields: F, descriptions: Descriptions<F>): ObjectSchema<ObjectOf<F>> {
+  return Object.freeze({ type: "object", fields: Object.freeze(fields), descriptions });
 }
 
 export function required<T>(schema: Schema<T>): Field<T, "required"> {
-  return Object.freeze({ schema, presence: "required", fallback: undefined, unstored: undefined });
+  return Object.freeze({ schema, presence: "required", fallback: undefined, standard: undefined, unstored: undefined });
 }
 
 /** Optional; `unstored` names the value that is the same as leaving the field out. */
 export function optional<T>(schema: Schema<T>, unstored?: T): Field<T, "optional"> {
-  return Object.freeze({ schema, presence: "optional", fallback: undefined, unstored });
+  return Object.freeze({ schema, presence: "optional", fallback: undefined, standard: undefined, unstored });
 }
 
 /** Filled in where absent, and stored. */
 export function defaulted<T>(schema: Schema<T>, fallback: T): Field<T, "default"> {
-  return computed(schema, () => fallback);
+  return { ...computed(schema, () => fallback), standard: fallback };
 }
 
 /** As `defaulted`, with a value that depends on the other fields; `absent` is a value that means "not given", if any. */
 export function computed<T>(schema: Schema<T>, fallback: (given: Given) => T, absent?: T): Field<T, "default"> {
-  return Object.freeze({ schema, presence: "default", fallback, unstored: absent });
+  return Object.freeze({ schema, presence: "default", fallback, standard: undefined, unstored: absent });
 }
 
 /** Filled in where absent; not stored while it has that value. */
 export function implied<T>(schema: Schema<T>, fallback: T): Field<T, "default"> {
-  return Object.freeze({ schema, presence: "default", fallback: () => fallback, unstored: fallback });
+  return { ...defaulted(schema, fallback), unstored: fallback };
 }
 
 export function accept<T>(value: T): Checked<T> {

@@ -5,7 +5,6 @@ import {
   felixConfiguration,
   felixParameters,
   felixSettings,
-  fieldsWithoutEffect,
 } from "../../src/index.ts";
 import { apply, refusals } from "../support.ts";
 import { FELIX_NAMES } from "./felix-names.ts";
@@ -130,14 +129,14 @@ describe("names", () => {
 describe("what has no effect yet", () => {
   it("is listed with its section, where it is set to something else than what holds anyway", () => {
     const spec = { bpfEnabled: true, wireguardMTU: 1400, healthEnabled: true, vxlanPort: 4789, nftablesMode: "Auto" };
-    expect(fieldsWithoutEffect(felix(spec))).toEqual([
+    expect(felixConfiguration.withoutEffect(felix(spec))).toEqual([
       { field: "spec.bpfEnabled", value: true, section: "Dataplane: eBPF" },
       { field: "spec.wireguardMTU", value: 1400, section: "Overlay: Wireguard" },
     ]);
   });
 
   it("is nothing in a configuration that sets nothing, whatever Calico stores in it", () => {
-    expect(fieldsWithoutEffect(felix({}))).toEqual([]);
+    expect(felixConfiguration.withoutEffect(felix({}))).toEqual([]);
   });
 
   it("never is a parameter that is marked as having one", () => {

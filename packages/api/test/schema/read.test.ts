@@ -17,16 +17,21 @@ import {
   writeObject,
 } from "../../src/schema/index.ts";
 
-const schema = object({
-  name: required(text()),
-  size: computed(integer(1, 9), ({ name }) => (name === "big" ? 9 : 1), 0),
-  mode: defaulted(choice("On", "Off"), "Off"),
-  hidden: implied(flag(), false),
-  note: optional(text(), ""),
-  tags: optional(list(text(), { unique: true }), []),
-  labels: optional(map(text(), text())),
-  inner: optional(object({ port: required(integer(1, 65_535)), extra: optional(anything()) })),
-});
+const schema = object(
+  {
+    name: required(text()),
+    size: computed(integer(1, 9), ({ name }) => (name === "big" ? 9 : 1), 0),
+    mode: defaulted(choice("On", "Off"), "Off"),
+    hidden: implied(flag(), false),
+    note: optional(text(), ""),
+    tags: optional(list(text(), { unique: true }), []),
+    labels: optional(map(text(), text())),
+    inner: optional(
+      object({ port: required(integer(1, 65_535)), extra: optional(anything()) }, { port: "P.", extra: "E." }),
+    ),
+  },
+  { name: "N.", size: "S.", mode: "M.", hidden: "H.", note: "N.", tags: "T.", labels: "L.", inner: "I." },
+);
 
 const problems = (input: unknown, mode: "strict" | "tolerant" = "strict") => {
   const reading = read(schema, input, mode);
@@ -119,7 +124,7 @@ describe("what the schema does not name", () => {
   });
 
   it("does not include what every object inherits", () => {
-    const schemaOfInherited = object({ toString: optional(text()) });
+    const schemaOfInherited = object({ toString: optional(text()) }, { toString: "S." });
     expect(read(schemaOfInherited, {}, "strict")).toEqual({ ok: true, value: {} });
   });
 });
