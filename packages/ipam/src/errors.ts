@@ -22,7 +22,11 @@ export type IpamErrorCode =
   | "IPAM_CONTENTION"
   /** The datastore did not say whether a write happened; the next request settles it. Retryable. */
   | "IPAM_OUTCOME_UNKNOWN"
-  | "IPAM_REQUEST_INVALID";
+  | "IPAM_REQUEST_INVALID"
+  /** What must not happen under running agents was asked for while the datastore is open. */
+  | "IPAM_NOT_LOCKED"
+  /** A pool cannot be divided in this way. */
+  | "IPAM_SPLIT_INVALID";
 
 const RETRYABLE: ReadonlySet<IpamErrorCode> = new Set(["IPAM_CONTENTION", "IPAM_OUTCOME_UNKNOWN"]);
 

@@ -5,3 +5,4 @@ export { IpamError, type IpamErrorCode } from "./errors.ts";
 export type { IpamPool, IpamSettings, PoolUse } from "./pool/index.ts";
 export type { RecoverOptions, RecoverReport } from "./recover/recover.ts";
 export * from "./show/index.ts";
+export { type SplitRequest, type SplitResult, type SplitTools, splitPool } from "./split/split.ts";
