@@ -1,5 +1,5 @@
 export type { AffinityRelease, ReleaseAffinityOptions } from "./affinity/affinities.ts";
-export { createIpam, type Ipam, type IpamOptions } from "./ipam.ts";
+export { createIpam, type Ipam, type IpamOptions, LOAD_BALANCER } from "./ipam.ts";
 export { goTimestamp, parseGoTimestamp } from "./timestamp.ts";
 export type {
   AssignedAddress,

@@ -1,4 +1,4 @@
-import { handleKey, hostOwner, type Owner } from "@ocicat/api/ipam";
+import { type AffinityOwner, handleKey, hostOwner, type Owner } from "@ocicat/api/ipam";
 import type { Datastore } from "@ocicat/datastore";
 import { type Clock, type Logger, type Random, silentLogger } from "@ocicat/kit";
 import type { Family, Prefix } from "@ocicat/net";
@@ -26,12 +26,10 @@ import { BlockSearch } from "./search/search.ts";
 import { goTimestamp } from "./timestamp.ts";
 import type { AssignedAddress, AssignIpRequest, AssignRequest, ReleaseRequest, ReleaseResult } from "./types.ts";
 
-export interface IpamOptions {
+interface CommonOptions {
   readonly store: Datastore;
   readonly clock: Clock;
   readonly random: Random;
-  /** Whose blocks are used first, and what new allocations say of themselves. */
-  readonly node: string;
   /** Asked for at each batch: give what a watch has, not what must be fetched. */
   readonly settings: () => IpamSettings | Promise<IpamSettings>;
   readonly logger?: Logger;
@@ -39,7 +37,13 @@ export interface IpamOptions {
   readonly isTaken?: (block: Prefix) => boolean;
 }
 
-/** Addresses for one node. Methods may be called at any time, any number at once; they share commits. */
+/** Whose blocks are used first. Allocations of a node say so of themselves (`node`). */
+export type IpamOptions = CommonOptions & ({ readonly node: string } | { readonly owner: AffinityOwner });
+
+/** The owner of the blocks from which services of type LoadBalancer get their addresses. */
+export const LOAD_BALANCER: AffinityOwner = { type: "virtual", name: "load-balancer" };
+
+/** Addresses for one node, or for one other owner of blocks. Methods may be called at any time, any number at once; they share commits. */
 export interface Ipam {
   /**
    * Free addresses for a holder; the same again if it has some. Throws IpamError, DatastoreError, IpamCorruptError.
@@ -75,14 +79,16 @@ export function createIpam(options: IpamOptions): Ipam {
 
 class Client implements Ipam {
   readonly #options: IpamOptions;
+  readonly #self: AffinityOwner;
   readonly #rows: Rows;
   readonly #pump: Pump;
   readonly #affinities: Affinities;
 
   constructor(options: IpamOptions) {
-    const { store, clock, random, node, settings, logger = silentLogger, isTaken } = options;
+    const { store, clock, random, settings, logger = silentLogger, isTaken } = options;
     this.#options = options;
-    const rows = new Rows(hostOwner(node));
+    this.#self = "owner" in options ? options.owner : hostOwner(options.node);
+    const rows = new Rows(this.#self);
     const writer = new SureWriter(store, clock, random);
     const committer: Committer = store.abilities.transactions
       ? new TransactionCommitter(rows, writer)
@@ -111,7 +117,8 @@ class Client implements Ipam {
     return this.#checked(request.handleId, () => {
       checkWants(request);
       const owner = this.#owner(request);
-      return this.#assign(request.handleId, (acquired) => new AssignJob(request, owner, acquired));
+      const use = request.use ?? this.#use();
+      return this.#assign(request.handleId, (acquired) => new AssignJob({ ...request, use }, owner, acquired));
     });
   }
 
@@ -134,7 +141,7 @@ class Client implements Ipam {
     readonly use?: PoolUse;
     readonly pools?: readonly string[];
   }): Promise<Prefix> {
-    const { family, use = "Workload", pools } = choice;
+    const { family, use = this.#use(), pools } = choice;
     const poolChoice: PoolChoice = { family, use, requested: pools };
     return this.#pump.submit(new EnsureBlockJob(poolChoice));
   }
@@ -145,9 +152,10 @@ class Client implements Ipam {
 
   releaseAffinity(
     block: Prefix,
-    { node = this.#options.node, ...options }: ReleaseAffinityOptions & { readonly node?: string } = {},
+    { node, ...options }: ReleaseAffinityOptions & { readonly node?: string } = {},
   ): Promise<AffinityRelease> {
-    return this.#pump.exclusive(() => this.#affinities.release(hostOwner(node), block, options));
+    const owner = node === undefined ? this.#self : hostOwner(node);
+    return this.#pump.exclusive(() => this.#affinities.release(owner, block, options));
   }
 
   releaseUnselected(): Promise<readonly Prefix[]> {
@@ -170,8 +178,13 @@ class Client implements Ipam {
   }
 
   #owner(request: { readonly handleId: string; readonly attributes?: Readonly<Record<string, string>> }): Owner {
-    const own = { node: this.#options.node, timestamp: goTimestamp(this.#options.clock.now()) };
+    const node = this.#self.type === "host" ? { node: this.#self.name } : {};
+    const own = { ...node, timestamp: goTimestamp(this.#options.clock.now()) };
     return { handleId: request.handleId, attributes: { ...own, ...request.attributes } };
+  }
+
+  #use(): PoolUse {
+    return this.#self.type === "host" ? "Workload" : "LoadBalancer";
   }
 
   /** A promise that rejects, also where a name cannot be a key. */

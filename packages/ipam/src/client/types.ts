@@ -30,7 +30,7 @@ export interface AssignRequest {
   readonly handleId: string;
   /** `pod`, `namespace`, `type`, …; `node` and `timestamp` are added. */
   readonly attributes?: Readonly<Record<string, string>>;
-  /** Workload unless told. */
+  /** Workload unless told; LoadBalancer where no node asks. */
   readonly use?: PoolUse;
   /** All of them or none: one entry, or one for each family. */
   readonly wants: readonly Want[];

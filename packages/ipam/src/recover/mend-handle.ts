@@ -1,4 +1,4 @@
-import { type AllocationBlock, handleKey } from "@ocicat/api/ipam";
+import { type AffinityOwner, type AllocationBlock, handleKey } from "@ocicat/api/ipam";
 import type { Address } from "@ocicat/net";
 import { addressOf, attributeOf, ordinalsOf, sequenceOf } from "../block/index.ts";
 import type { Draft } from "../client/draft.ts";
@@ -7,10 +7,12 @@ import { blocksOf, missingBlocks, recount } from "../client/plan/handle.ts";
 import type { Job, Missing, Plan, PlanContext } from "../client/plan/job.ts";
 import type { Rows } from "../client/rows.ts";
 import { parseGoTimestamp } from "../client/timestamp.ts";
+import { isFor } from "./whose.ts";
 
 export interface MendHandle {
   readonly handleId: string;
-  readonly node: string;
+  /** Only what was allocated for this one is released. */
+  readonly owner: AffinityOwner;
   /** The blocks in which it was seen to hold addresses. */
   readonly blocks: readonly string[];
   /** Asked at the last moment; undefined: nobody knows. */
@@ -49,14 +51,15 @@ export class MendHandleJob implements Job<MendResult> {
   }
 
   #release(draft: Draft, isLost: boolean, context: PlanContext): readonly Address[] {
-    const { handleId, node, blocks } = this.#mend;
+    const { handleId, owner, blocks } = this.#mend;
     const keys = new Set([...blocks, ...blocksOf(draft, handleId).map(({ key }) => key)]);
     return [...keys].flatMap((key) => {
       const block = draft.block(key);
       if (block === undefined) return [];
       const ordinals = ordinalsOf(block, handleId).filter((ordinal) => {
-        const secondary = attributeOf(block, ordinal)?.secondary;
-        return secondary?.node === node && (isLost || this.#isOld(secondary.timestamp));
+        const attribute = attributeOf(block, ordinal);
+        if (attribute === undefined || !isFor(owner, block, attribute)) return false;
+        return isLost || this.#isOld(attribute.secondary.timestamp);
       });
       draftRelease(draft, key, targetsOf(block, ordinals), context);
       return ordinals.map((ordinal) => addressOf(block, ordinal));

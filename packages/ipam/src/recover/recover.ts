@@ -76,7 +76,7 @@ async function mendAll(
     const blocks = survey.holders.get(handleId) ?? [];
     for (const key of [handleKey(handleId), ...blocks]) rows.forget(key);
     try {
-      const job = new MendHandleJob({ handleId, node: rows.owner.name, blocks, isLive, reclaimBefore });
+      const job = new MendHandleJob({ handleId, owner: rows.owner, blocks, isLive, reclaimBefore });
       const result = await serve(job);
       if (result.isMended) mended.push(handleId);
       released.push(...result.released);

@@ -1,4 +1,5 @@
 import {
+  type AffinityOwner,
   type AllocationBlock,
   blocksPrefix,
   decodeBlock,
@@ -14,6 +15,7 @@ import { attributeOf, ordinalsOf } from "../block/index.ts";
 import { blockKeyOfCidr } from "../client/plan/handle.ts";
 import type { Rows } from "../client/rows.ts";
 import { listPages } from "../client/search/list.ts";
+import { isFor } from "./whose.ts";
 
 /** What of the store concerns one node. */
 export interface Survey {
@@ -41,7 +43,7 @@ export async function surveyBlocks(store: Datastore, rows: Rows): Promise<Survey
     if (block !== undefined) blocks.set(row.key, block);
     if (row.value.includes(ownMark)) rows.learn(row.key, row);
   }
-  return { blocks, existing, holders: findHolders(blocks, owner.name), unreadable };
+  return { blocks, existing, holders: findHolders(blocks, owner), unreadable };
 }
 
 /** The handles that do not count what the blocks of the survey say, of those given or (undefined) of all there are. */
@@ -74,13 +76,13 @@ function isMiscounted(survey: Survey, id: string, handle: IpamHandle): boolean {
 
 function findHolders(
   blocks: ReadonlyMap<string, AllocationBlock>,
-  node: string,
+  owner: AffinityOwner,
 ): ReadonlyMap<string, readonly string[]> {
   const holders = new Map<string, Set<string>>();
   for (const [key, block] of blocks) {
     for (const ordinal of block.allocations.keys()) {
       const attribute = attributeOf(block, ordinal);
-      if (attribute?.handleId === undefined || attribute.secondary.node !== node) continue;
+      if (attribute?.handleId === undefined || !isFor(owner, block, attribute)) continue;
       holders.set(attribute.handleId, (holders.get(attribute.handleId) ?? new Set()).add(key));
     }
   }

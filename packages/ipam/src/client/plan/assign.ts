@@ -1,25 +1,27 @@
 import { type AllocationBlock, blockOwner, formatOwner, handleKey, type Owner } from "@ocicat/api/ipam";
 import type { Family } from "@ocicat/net";
 import { ordinalsOf } from "../../block/index.ts";
-import { IpamError } from "../../errors.ts";
-import { choosePools, type IpamPool, type IpamSettings, poolOfBlock } from "../../pool/index.ts";
+import { choosePools, type IpamPool, type IpamSettings, type PoolUse, poolOfBlock } from "../../pool/index.ts";
 import type { Draft } from "../draft.ts";
 import type { Rows } from "../rows.ts";
 import type { AssignedAddress, AssignRequest, Want } from "../types.ts";
 import type { Acquisitions } from "./acquisitions.ts";
 import { rememberExtra } from "./extra.ts";
 import { blockKeyOfCidr, blocksOf, missingBlocks, recount } from "./handle.ts";
-import type { Candidate, Found, Job, Missing, NoBlockReason, Plan, PlanContext, Search } from "./job.ts";
+import type { Candidate, Job, Missing, NoBlock, Plan, PlanContext, Search } from "./job.ts";
+import { noAddress, poolNames } from "./shortage.ts";
 import { confirmOwn, describeHeld, draftClaim, takeFrom, verifyHeld } from "./take.ts";
+
+type Request = AssignRequest & { readonly use: PoolUse };
 
 /** Any free addresses, of the node's own blocks first. */
 export class AssignJob implements Job<readonly AssignedAddress[]> {
-  readonly #request: AssignRequest;
+  readonly #request: Request;
   readonly #owner: Owner;
   readonly #acquired: Acquisitions;
   readonly #extra: ReturnType<typeof rememberExtra>;
 
-  constructor(request: AssignRequest, owner: Owner, acquired: Acquisitions) {
+  constructor(request: Request, owner: Owner, acquired: Acquisitions) {
     this.#request = request;
     this.#owner = owner;
     this.#acquired = acquired;
@@ -69,7 +71,7 @@ export class AssignJob implements Job<readonly AssignedAddress[]> {
   #take(draft: Draft, want: Want, count: number, context: PlanContext): AssignedAddress[] | ShortPlan {
     if (count <= 0) return [];
     const { family } = want;
-    const use = this.#request.use ?? "Workload";
+    const { use } = this.#request;
     const pools = choosePools(context.settings.pools, { family, use, requested: want.pools, allows: want.allows });
     const search: Search = { family, pools };
     const addresses = this.#takeOwn(draft, pools, family, count, context);
@@ -80,7 +82,8 @@ export class AssignJob implements Job<readonly AssignedAddress[]> {
       else if (draftClaim(draft, found.candidate, context)) {
         addresses.push(...this.#takeClaimed(draft, found.candidate, count - addresses.length, context));
       }
-      if (found.kind === "none" && addresses.length < count) throw exhausted(pools, found.reason, context, want);
+      if (found.kind === "none" && addresses.length < count)
+        throw noAddress({ owner: draft.owner, family, pools, settings: context.settings, found });
     }
     return addresses.length === count ? addresses : { kind: "short", search };
   }
@@ -107,13 +110,7 @@ export class AssignJob implements Job<readonly AssignedAddress[]> {
     return takeFrom(draft, candidate.key, this.#owner, count, context, why);
   }
 
-  #borrow(
-    draft: Draft,
-    pools: readonly IpamPool[],
-    found: Found & { kind: "none" },
-    count: number,
-    context: PlanContext,
-  ) {
+  #borrow(draft: Draft, pools: readonly IpamPool[], found: NoBlock, count: number, context: PlanContext) {
     if (context.settings.config.strictAffinity || found.reason === "block-limit") return [];
     const addresses: AssignedAddress[] = [];
     for (const key of found.lenders) {
@@ -134,40 +131,4 @@ function ownerName(block: AllocationBlock): string {
   const owner = blockOwner(block);
   if (owner === undefined) return block.affinity ?? "nobody";
   return owner.type === "host" ? owner.name : formatOwner(owner);
-}
-
-function poolNames(pools: readonly IpamPool[]): string {
-  return `${pools.length === 1 ? "pool" : "pools"} ${pools.map(({ name }) => name).join(", ")}`;
-}
-
-function exhausted(
-  pools: readonly IpamPool[],
-  reason: NoBlockReason,
-  { settings }: PlanContext,
-  want: Want,
-): IpamError {
-  const what = `no free IPv${want.family} address in ${poolNames(pools)}`;
-  if (reason === "block-limit") {
-    return new IpamError({
-      code: "IPAM_BLOCK_LIMIT",
-      what,
-      why: `the node has its ${blockLimit(settings)} blocks, and they are full`,
-      fix: "raise maxBlocksPerHost, use larger blocks, or move pods to other nodes",
-    });
-  }
-  const blocks = reason === "no-auto-allocate" ? "nodes may not claim blocks by themselves" : "every block is claimed";
-  const others = settings.config.strictAffinity ? "strict affinity forbids to borrow" : "none has an address to lend";
-  return new IpamError({
-    code: "IPAM_EXHAUSTED",
-    what,
-    why: `this node's blocks are full, ${blocks}, and ${others}`,
-    fix: "add an IPPool, release what is no longer used, or check IPAM for leaks",
-  });
-}
-
-/** Calico's default where nothing is configured. */
-const DEFAULT_MAX_BLOCKS = 20;
-
-export function blockLimit(settings: IpamSettings): number {
-  return settings.config.maxBlocksPerHost || DEFAULT_MAX_BLOCKS;
 }

@@ -1,5 +1,5 @@
 import { blockKey, isOwnedBy } from "@ocicat/api/ipam";
-import type { Family, Prefix } from "@ocicat/net";
+import type { Prefix } from "@ocicat/net";
 import { freeCount } from "../../block/index.ts";
 import { IpamError } from "../../errors.ts";
 import {
@@ -13,6 +13,7 @@ import {
 import type { Draft } from "../draft.ts";
 import type { Rows } from "../rows.ts";
 import type { Job, Missing, Plan, PlanContext } from "./job.ts";
+import { noBlock } from "./shortage.ts";
 import { draftClaim, warmBlock } from "./take.ts";
 
 /** A block of the node's own with a free address, claimed if there is none: so that the first pod need not wait for it. */
@@ -42,7 +43,7 @@ export class EnsureBlockJob implements Job<Prefix> {
     const search = { family, pools };
     const found = context.found(search).at(-1);
     if (found === undefined) return { kind: "short", search };
-    if (found.kind === "none") throw noBlock(family, found.reason);
+    if (found.kind === "none") throw noBlock({ owner: draft.owner, family, pools, settings, found });
     if (!draftClaim(draft, found.candidate, context)) return { kind: "short", search };
     return { kind: "ready", result: found.candidate.prefix, extra: undefined };
   }
@@ -74,7 +75,10 @@ export class ClaimBlockJob implements Job<Prefix> {
     const search = { family: this.#prefix.family, pools: [pool], exact: this.#prefix };
     const [found] = context.found(search);
     if (found === undefined) return { kind: "short", search };
-    if (found.kind === "none") throw noBlock(this.#prefix.family, found.reason);
+    if (found.kind === "none") {
+      const { family } = this.#prefix;
+      throw noBlock({ owner: draft.owner, family, pools: [pool], settings: context.settings, found });
+    }
     if (!draftClaim(draft, found.candidate, context)) return { kind: "short", search };
     return { kind: "ready", result: this.#prefix, extra: undefined };
   }
@@ -95,13 +99,5 @@ function taken(prefix: Prefix, affinity: string | null): IpamError {
     code: "IPAM_BLOCK_TAKEN",
     what: `${prefix} is ${affinity ?? "nobody"}'s`,
     fix: "release that affinity first",
-  });
-}
-
-function noBlock(family: Family, reason: string): IpamError {
-  return new IpamError({
-    code: reason === "block-limit" ? "IPAM_BLOCK_LIMIT" : "IPAM_EXHAUSTED",
-    what: `no IPv${family} block can be claimed for this node`,
-    why: reason,
   });
 }

@@ -32,10 +32,17 @@ export interface Candidate {
   };
 }
 
-export type Found =
-  | { readonly kind: "claim"; readonly candidate: Candidate }
-  /** No block can be claimed; why, and which blocks of others could lend an address, in the node's own order. */
-  | { readonly kind: "none"; readonly reason: NoBlockReason; readonly lenders: readonly string[] };
+export type Found = { readonly kind: "claim"; readonly candidate: Candidate } | NoBlock;
+
+/** No block can be claimed. */
+export interface NoBlock {
+  readonly kind: "none";
+  readonly reason: NoBlockReason;
+  /** Of each pool in question, where its blocks are. */
+  readonly details: readonly string[];
+  /** Which blocks of others could lend an address, in the node's own order. */
+  readonly lenders: readonly string[];
+}
 
 export type NoBlockReason = "block-limit" | "no-auto-allocate" | "all-taken";
 

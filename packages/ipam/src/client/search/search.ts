@@ -13,7 +13,7 @@ import {
 import type { Datastore, KeyValue } from "@ocicat/datastore";
 import type { Random } from "@ocicat/kit";
 import { formatAddress, type Prefix } from "@ocicat/net";
-import { freeCount, isEmpty } from "../../block/index.ts";
+import { freeCount, isEmpty, reclaimCooled } from "../../block/index.ts";
 import {
   blockCount,
   type IpamPool,
@@ -22,9 +22,10 @@ import {
   walkBlocks,
   walkStart,
 } from "../../pool/index.ts";
-import { blockLimit } from "../plan/assign.ts";
 import type { Candidate, Found, Search } from "../plan/job.ts";
 import type { Rows } from "../rows.ts";
+import { blockLimit } from "./block-limit.ts";
+import { describePool } from "./describe-pool.ts";
 import { listAll } from "./list.ts";
 
 /**
@@ -67,21 +68,30 @@ export class BlockSearch {
     const { config } = settings;
     const claimed = new Set(before.flatMap((found) => (found.kind === "claim" ? [found.candidate.key] : [])));
     if (search.exact !== undefined) {
-      if (!config.autoAllocateBlocks) return { kind: "none", reason: "no-auto-allocate", lenders: [] };
+      if (!config.autoAllocateBlocks) return { kind: "none", reason: "no-auto-allocate", details: [], lenders: [] };
       return { kind: "claim", candidate: { key: blockKey(search.exact), prefix: search.exact } };
     }
-    const owned = rows.ownAffinities(search.family).length + claimed.size;
-    if (owned >= blockLimit(settings)) return { kind: "none", reason: "block-limit", lenders: [] };
+    const owned = this.#owned(search) + claimed.size;
+    if (owned >= blockLimit(rows.owner, settings))
+      return { kind: "none", reason: "block-limit", details: [], lenders: [] };
     if (config.autoAllocateBlocks) {
       const probed = await this.#probe(search, settings, claimed);
       if (probed !== undefined) return { kind: "claim", candidate: probed };
     }
     const existing = await this.#list(search);
     if (this.#learnOwn(existing)) return undefined;
-    if (!config.autoAllocateBlocks) return this.#none("no-auto-allocate", search, existing);
+    if (!config.autoAllocateBlocks) return this.#none("no-auto-allocate", search, settings, existing);
     const free = this.#walk(search, settings, (key) => existing.has(key) || claimed.has(key));
     const candidate = free ?? (await this.#findEmpty(search, settings, existing, claimed, now));
-    return candidate === undefined ? this.#none("all-taken", search, existing) : { kind: "claim", candidate };
+    return candidate === undefined ? this.#none("all-taken", search, settings, existing) : { kind: "claim", candidate };
+  }
+
+  /** How many blocks of the pools in question the node has. */
+  #owned({ family, pools }: Search): number {
+    return this.#tools.rows.ownAffinities(family).filter((key) => {
+      const parsed = parseIpamKey(key);
+      return parsed?.kind === "affinity" && pools.some((pool) => pool.prefix.covers(parsed.prefix));
+    }).length;
   }
 
   /** Reads a few blocks of the first pool, those this node would come to first. */
@@ -131,8 +141,9 @@ export class BlockSearch {
     const { store, rows } = this.#tools;
     for (const { key } of this.#inOrder(search, existing)) {
       const row = existing.get(key);
-      const block = row && readable(row);
-      if (row === undefined || block === undefined || claimed.has(key)) continue;
+      const stored = row && readable(row);
+      if (row === undefined || stored === undefined || claimed.has(key)) continue;
+      const block = reclaimCooled(stored, now, settings.config.ipCooldownSeconds);
       const reserved = reservedOrdinals(block.prefix, settings.reservations);
       if (!isEmpty(block) || freeCount(block, reserved) === 0 || isYoung(block, now)) continue;
       const owner = blockOwner(block);
@@ -147,7 +158,13 @@ export class BlockSearch {
     return undefined;
   }
 
-  #none(reason: "all-taken" | "no-auto-allocate", search: Search, existing: ReadonlyMap<string, KeyValue>): Found {
+  #none(
+    reason: "all-taken" | "no-auto-allocate",
+    search: Search,
+    settings: IpamSettings,
+    existing: ReadonlyMap<string, KeyValue>,
+  ): Found {
+    const details = search.pools.map((pool) => describePool(pool, settings, existing, this.#tools.rows.owner));
     const lenders = this.#inOrder(search, existing).filter(({ key }) => {
       const row = existing.get(key);
       if (row === undefined) return false;
@@ -155,7 +172,7 @@ export class BlockSearch {
       const seen = this.#tools.rows.block(key);
       return seen?.state === "present" && seen.value.affinity !== formatOwner(this.#tools.rows.owner);
     });
-    return { kind: "none", reason, lenders: lenders.map(({ key }) => key) };
+    return { kind: "none", reason, details, lenders: lenders.map(({ key }) => key) };
   }
 
   /** Learns the blocks that are this node's without its knowledge; true if there was one. */
