@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- cni|datapath|routes|scale [--json]`: each case against its peer in the same run, rounds interleaved,
+ * `npm run bench -- cni|datapath|datastore|ipam|routes|scale [--json]`: each case against its peer in the same run, rounds interleaved,
  * medians. Exit code 1 if a goal is missed.
  */
 import { type Case, report } from "./report.ts";
@@ -7,6 +7,8 @@ import { type Case, report } from "./report.ts";
 const SUITES: Readonly<Record<string, () => Promise<{ run(): Promise<Case[]> }>>> = {
   cni: () => import("./cni.ts"),
   datapath: () => import("./datapath.ts"),
+  datastore: () => import("./datastore.ts"),
+  ipam: () => import("./ipam.ts"),
   routes: () => import("./routes.ts"),
   scale: () => import("./scale.ts"),
 };
