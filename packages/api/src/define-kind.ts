@@ -2,8 +2,8 @@ import { checkMetadata, metadataSchema } from "./metadata.ts";
 import type { Problem } from "./problem.ts";
 import { type AnyResource, API_VERSION } from "./resource.ts";
 import {
+  always,
   choice,
-  defaulted,
   dnsSubdomain,
   isObject,
   type Mode,
@@ -62,7 +62,7 @@ export interface KindParts<R extends AnyResource> {
   readonly name?: ScalarSchema<string>;
   readonly spec: ObjectSchema<R["spec"]>;
   readonly status?: ObjectSchema<NonNullable<R["status"]>>;
-  /** Store `"status":{}` where there is none, as Calico does for some kinds. */
+  /** Store an empty status where there is none, as Calico does for some kinds. */
   readonly storesEmptyStatus?: boolean;
   /** Written by the system only: a person who applies one is refused, for this reason. */
   readonly readOnly?: string;
@@ -167,7 +167,7 @@ function resourceSchema<R extends AnyResource>(parts: KindParts<R>): ObjectSchem
     spec: parts.description,
   };
   if (parts.status === undefined) return object(fields, descriptions) as ObjectSchema<R>;
-  const status = parts.storesEmptyStatus === true ? defaulted(parts.status, {}) : optional(parts.status);
+  const status = parts.storesEmptyStatus === true ? always(parts.status) : optional(parts.status);
   const withStatus = { ...descriptions, status: "What the system reports; not for people to write." };
   return object({ ...fields, status }, withStatus) as ObjectSchema<R>;
 }

@@ -4,12 +4,19 @@ export { checkResource, type DocumentOptions, readDocument } from "./document.ts
 export * from "./ipam/index.ts";
 export { keyPrefix, knownKind, parseResourceKey, type ResourceKey, resourceKey } from "./keys.ts";
 export { type BGPConfiguration, type BGPConfigurationSpec, bgpConfiguration } from "./kinds/bgp-configuration.ts";
+export { type BGPFilter, type BGPFilterSpec, bgpFilter } from "./kinds/bgp-filter.ts";
 export { type BGPPeer, type BGPPeerSpec, bgpPeer, type PeerEndpoint, parsePeerIP } from "./kinds/bgp-peer.ts";
 export {
   type BlockAffinityResource,
   type BlockAffinityResourceSpec,
   blockAffinity,
 } from "./kinds/block-affinity.ts";
+export {
+  type CalicoNodeStatus,
+  type CalicoNodeStatusSpec,
+  type CalicoNodeStatusStatus,
+  calicoNodeStatus,
+} from "./kinds/calico-node-status.ts";
 export {
   type ClusterInformation,
   type ClusterInformationSpec,
@@ -26,6 +33,12 @@ export { type FelixParameterName, felixParameters, type Parameter } from "./kind
 export { type IPReservation, type IPReservationSpec, ipReservation } from "./kinds/ip-reservation.ts";
 export { type IPAMConfiguration, type IPAMConfigurationSpec, ipamConfiguration } from "./kinds/ipam-configuration.ts";
 export { type IPPool, type IPPoolSpec, type IPPoolStatus, ippool } from "./kinds/ippool.ts";
+export {
+  type KubeControllersConfiguration,
+  type KubeControllersConfigurationSpec,
+  type KubeControllersConfigurationStatus,
+  kubeControllersConfiguration,
+} from "./kinds/kube-controllers-configuration.ts";
 export { DEFAULT_AS_NUMBER, type Node, type NodeSpec, type NodeStatus, node } from "./kinds/node.ts";
 export {
   endpointPrefixes,

@@ -9,20 +9,14 @@ import {
   integer,
   list,
   map,
-  matching,
   type ObjectSchema,
   object,
   optional,
   refuse,
   required,
   text,
+  timestamp,
 } from "./schema/index.ts";
-
-const timestamp = matching(
-  "a time such as 2026-11-21T02:19:55Z",
-  "timestamp",
-  /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/,
-);
 
 const generateName = text("", () => refuse("generate-name", "is not supported: give metadata.name"));
 
@@ -39,8 +33,8 @@ export const metadataSchema: ObjectSchema<ObjectMeta> = object(
     uid: optional(text(), ""),
     resourceVersion: optional(text(), ""),
     generation: optional(integer(), 0),
-    creationTimestamp: optional(timestamp),
-    deletionTimestamp: optional(timestamp),
+    creationTimestamp: optional(timestamp()),
+    deletionTimestamp: optional(timestamp()),
     deletionGracePeriodSeconds: optional(integer()),
     labels: optional(map(text(), text())),
     annotations: optional(map(text(), text())),

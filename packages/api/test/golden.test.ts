@@ -62,6 +62,7 @@ describe("what a real Calico stored", () => {
     expect(new Set(ours.map((row) => row.kind))).toEqual(
       new Set([
         "BGPConfiguration",
+        "BGPFilter",
         "BGPPeer",
         "BlockAffinity",
         "ClusterInformation",
@@ -107,6 +108,7 @@ describe("good input", () => {
       "BGPConfiguration default of bgp.yaml",
       "BGPPeer rack-tor of bgp.yaml",
       "BGPPeer node2-peer of bgp.yaml",
+      "BGPFilter f1 of bgp.yaml",
       "FelixConfiguration default of bgp.yaml",
       "FelixConfiguration node.node1 of bgp.yaml",
       "IPReservation resv of bgp.yaml",
@@ -184,6 +186,13 @@ describe("tables", () => {
     const kind = findKind(word);
     if (kind === undefined) throw new Error(`no kind ${word}`);
     expect(`${formatTable(resourceTable(kind, resourcesOf(word), options))}\n`).toBe(text(`calicoctl/${file}.out`));
+  });
+
+  it("of filters, where calicoctl fails", () => {
+    expect(resourceTable(knownKind("BGPFilter"), resourcesOf("bgpfilter"))).toEqual({
+      headings: ["NAME", "NUMEXPORTV4", "NUMIMPORTV4", "NUMEXPORTV6", "NUMIMPORTV6"],
+      rows: [["f1", "1", "1", "0", "0"]],
+    });
   });
 
   it("020-get-ippool-name", () => {

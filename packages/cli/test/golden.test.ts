@@ -15,7 +15,6 @@ const LATER: ReadonlySet<string> = new Set([
   "tier",
   "profile",
   "hep",
-  "kubecontrollersconfiguration",
 ]);
 
 const isLater = (args: readonly string[]) => args[0] === "get" && LATER.has(args[1] ?? "");

@@ -9,9 +9,7 @@ import {
   duration,
   flag,
   type Infer,
-  integer,
   list,
-  matching,
   network,
   object,
   optional,
@@ -21,6 +19,7 @@ import {
 } from "../schema/index.ts";
 import { storedOnly } from "../without-effect.ts";
 import { bgpPassword } from "./bgp-password.ts";
+import { interfacePattern, isCommunity, routePriority } from "./bgp-values.ts";
 import { configurationName } from "./configuration-name.ts";
 
 const blocks = list(object({ cidr: required(network()) }, { cidr: "The range, as address/length." }));
@@ -36,8 +35,6 @@ const prefixAdvertisements = list(
     { cidr: "The routes in this range.", communities: "Communities, by value or by a name of spec.communities." },
   ),
 );
-const priority = integer(1, 2_147_483_646);
-
 const spec = object(
   {
     logSeverityScreen: optional(choice("Debug", "Info", "Warning", "Error", "Fatal")),
@@ -53,15 +50,12 @@ const spec = object(
     nodeMeshPassword: optional(bgpPassword),
     nodeMeshMaxRestartTime: optional(duration()),
     bindMode: optional(choice("None", "NodeIP")),
-    ignoredInterfaces: optional(
-      list(matching("an interface name, or a pattern with '*'", "interface-name", /^[a-zA-Z0-9_.*-]{1,15}$/)),
-      [],
-    ),
+    ignoredInterfaces: optional(list(interfacePattern()), []),
     localWorkloadPeeringIPV4: optional(address(4), ""),
     localWorkloadPeeringIPV6: optional(address(6), ""),
     programClusterRoutes: optional(choice("Enabled", "Disabled", "EnabledIPIPOnly", "EnabledNoEncapOnly")),
-    ipv4NormalRoutePriority: optional(priority),
-    ipv6NormalRoutePriority: optional(priority),
+    ipv4NormalRoutePriority: optional(routePriority()),
+    ipv6NormalRoutePriority: optional(routePriority()),
   },
   {
     logSeverityScreen: "How much the BGP speaker logs.",
@@ -173,12 +167,4 @@ function* checkCommunities({ spec }: BGPConfiguration): Iterable<Problem> {
       yield { field, value, rule: "community", message: "is not a community, and spec.communities names none so" };
     }
   }
-}
-
-/** RFC 1997: two of 16 bits. RFC 8092: three of 32 bits. */
-function isCommunity(value: string): boolean {
-  if (!/^\d{1,10}(?::\d{1,10}){1,2}$/.test(value)) return false;
-  const parts = value.split(":").map(Number);
-  const max = parts.length === 2 ? 0xffff : 0xffff_ffff;
-  return parts.every((part) => part <= max);
 }

@@ -16,6 +16,8 @@ import {
   object,
   optional,
   required,
+  text,
+  timestamp,
 } from "../schema/index.ts";
 import { selector } from "../selector/index.ts";
 import { storedOnly } from "../without-effect.ts";
@@ -66,8 +68,27 @@ const spec = object(
   },
 );
 
+const condition = object(
+  {
+    type: required(text()),
+    status: required(choice("True", "False", "Unknown")),
+    observedGeneration: optional(integer(0), 0),
+    lastTransitionTime: optional(timestamp()),
+    reason: optional(text(), ""),
+    message: optional(text(), ""),
+  },
+  {
+    type: "What it is about.",
+    status: "Whether it holds.",
+    observedGeneration: "The generation of the pool that it was said of.",
+    lastTransitionTime: "When it last changed.",
+    reason: "Why, in one word.",
+    message: "Why, for people.",
+  },
+);
+
 const status = object(
-  { conditions: optional(list(object({}, {}))) },
+  { conditions: optional(list(condition)) },
   { conditions: "What controllers say of the pool, as Kubernetes' conditions." },
 );
 

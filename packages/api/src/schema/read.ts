@@ -1,5 +1,14 @@
 import type { Problem } from "../problem.ts";
-import type { Field, Given, ListSchema, MapSchema, ObjectSchema, ScalarSchema, Schema } from "./schema.ts";
+import {
+  defaulted,
+  type Field,
+  type Given,
+  type ListSchema,
+  type MapSchema,
+  type ObjectSchema,
+  type ScalarSchema,
+  type Schema,
+} from "./schema.ts";
 
 /**
  * How to take what a schema does not name. Strict, for what a person writes: it is refused, for it is a mistake.
@@ -18,6 +27,13 @@ export function read<T>(schema: Schema<T>, input: unknown, mode: Mode, path = ""
   if (reader.problems.length > 0) return { ok: false, problems: reader.problems };
   // The one place where a schema's type becomes a value's: the reader returns what the schema describes, or a problem.
   return { ok: true, value: value as T };
+}
+
+/** An object that is always there: where it is not given, it is what its own defaults make of an empty one. */
+export function always<T>(schema: ObjectSchema<T>): Field<T, "default"> {
+  const empty = read(schema, {}, "strict");
+  if (!empty.ok) throw new TypeError("an object with required fields cannot be empty");
+  return defaulted(schema, empty.value);
 }
 
 class Reader {

@@ -104,6 +104,14 @@ export function duration(): ScalarSchema<string> {
   });
 }
 
+/** RFC 3339, as Kubernetes writes times. */
+export const timestamp = (): ScalarSchema<string> =>
+  matching(
+    "a time such as 2026-11-21T02:19:55Z",
+    "timestamp",
+    /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/,
+  );
+
 /** A network: address/length, without bits beyond the length. */
 export function network(family?: Family): ScalarSchema<string> {
   return text(`an ${ip(family)} network such as ${family === 6 ? "fd00:10:244::/48" : "10.244.0.0/16"}`, (value) => {
@@ -114,6 +122,14 @@ export function network(family?: Family): ScalarSchema<string> {
     return attempt(() => parsePrefix(value)) === undefined
       ? refuse("host-bits", `has bits set beyond its length; the network is ${prefix}`)
       : accept(prefix.toString());
+  });
+}
+
+/** A network without bits beyond its length, or a bare address, which means itself alone; kept as written. */
+export function networkOrAddress(family?: Family): ScalarSchema<string> {
+  return text(`an ${ip(family)} network or address`, (value) => {
+    const checked = (value.includes("/") ? network(family) : address(family)).check(value);
+    return checked.ok ? accept(value) : checked;
   });
 }
 

@@ -17,7 +17,7 @@ export type Checked<T> =
 
 /** What JSON Schema (draft 2020-12) can say of a scalar: it refuses nothing that the check accepts. */
 export interface ScalarForm {
-  readonly type?: "string" | "integer" | "boolean" | readonly ["integer", "string"];
+  readonly type?: "string" | "integer" | "boolean" | readonly ("string" | "integer" | "null")[];
   readonly enum?: readonly unknown[];
   readonly pattern?: string;
   readonly minimum?: number;
