@@ -1,8 +1,10 @@
+import { stringifyJson } from "@ocicat/kit";
+import { printableResource } from "./codec.ts";
 import type { Kind, RuleContext } from "./define-kind.ts";
 import { findKind, kindNamed, kinds } from "./kinds.ts";
 import { type DocumentPosition, type Problem, ValidationError } from "./problem.ts";
 import { type AnyResource, API_VERSION } from "./resource.ts";
-import { isObject } from "./schema/index.ts";
+import { isObject, type Mode } from "./schema/index.ts";
 
 export interface DocumentOptions {
   /** Where it was found, for the error. */
@@ -23,6 +25,32 @@ export function readDocument(document: unknown, options: DocumentOptions = {}): 
   const problems = kind.readOnly === undefined ? kind.check(resource) : [notForPeople(kind.readOnly)];
   if (problems.length > 0) throw refused(document, problems, options);
   return resource;
+}
+
+/**
+ * A stored resource from its printable form, as a person has changed that: what we do not know may stay as it is stored,
+ * and not be added to. The rules of the kind are for who writes it to check. Throws ValidationError with all problems.
+ */
+export function readChanged<R extends AnyResource>(kind: Kind<R>, document: unknown, stored: R): R {
+  const problemsOf = (value: unknown, mode: Mode) => {
+    const reading = kind.read(value, mode);
+    return reading.ok ? [] : reading.problems;
+  };
+  const known = new Set(problemsOf(printableResource(stored), "strict").map((found) => stringifyJson(found)));
+  const problems = problemsOf(document, "strict").filter((found) => !known.has(stringifyJson(found)));
+  const reading = kind.read(document, "tolerant");
+  if (!reading.ok || problems.length > 0) throw new ValidationError(title(stored), problems);
+  const { name, namespace } = reading.value.metadata;
+  const moved = [
+    ...(name === stored.metadata.name ? [] : [immutable("metadata.name", name)]),
+    ...(namespace === stored.metadata.namespace ? [] : [immutable("metadata.namespace", namespace)]),
+  ];
+  if (moved.length > 0) throw new ValidationError(title(stored), moved);
+  return reading.value;
+}
+
+function immutable(field: string, value: string | undefined): Problem {
+  return problem(field, value, "immutable", "is another than it is stored under, which cannot be changed");
 }
 
 /** As readDocument, with the rules that look at other resources. Throws ValidationError. */

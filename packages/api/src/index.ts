@@ -1,6 +1,6 @@
 export { decodeStored, encodeStored, printableResource, type StoredResource } from "./codec.ts";
 export type { Column, Kind, KindParts, Rule, RuleContext, TableContext } from "./define-kind.ts";
-export { checkResource, type DocumentOptions, readDocument } from "./document.ts";
+export { checkResource, type DocumentOptions, readChanged, readDocument } from "./document.ts";
 export * from "./ipam/index.ts";
 export { keyPrefix, knownKind, parseResourceKey, type ResourceKey, resourceKey } from "./keys.ts";
 export { type BGPConfiguration, type BGPConfigurationSpec, bgpConfiguration } from "./kinds/bgp-configuration.ts";

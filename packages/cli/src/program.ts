@@ -6,7 +6,9 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addGet } from "./commands/get.ts";
 import { addIpam } from "./commands/ipam.ts";
 import { addLab } from "./commands/lab.ts";
+import { addLabel } from "./commands/label.ts";
 import { addNode } from "./commands/node.ts";
+import { addPatch } from "./commands/patch.ts";
 import { addPool } from "./commands/pool.ts";
 import { addRoutes } from "./commands/routes.ts";
 import { addVersion } from "./commands/version.ts";
@@ -29,6 +31,8 @@ export function createProgram(surroundings: Surroundings): Command {
     .enablePositionalOptions();
   addGet(program, surroundings);
   addWriters(program, surroundings);
+  addPatch(program, surroundings);
+  addLabel(program, surroundings);
   addDelete(program, surroundings);
   addNode(program, surroundings);
   addIpam(program, surroundings);

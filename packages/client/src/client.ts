@@ -94,6 +94,30 @@ export class ResourceClient {
   }
 
   /**
+   * Reads it, and writes what `change` makes of it over exactly what was read; once more with the newer one where somebody
+   * was faster. A resourceVersion that `change` puts in is the caller's: a conflict with it is final. Throws as replace does,
+   * and what `change` throws.
+   */
+  async modify<R extends AnyResource>(
+    kind: Kind<R>,
+    name: string,
+    namespace: string | undefined,
+    change: (present: R) => R,
+  ): Promise<ApplyOutcome<R>> {
+    for (let attempt = 1; ; attempt++) {
+      const present = await this.get(kind, name, namespace);
+      const wanted = change(present);
+      try {
+        return await this.replace(wanted);
+      } catch (error) {
+        const isLost = error instanceof ResourceError && RACE_LOST.has(error.code);
+        const isOurs = wanted.metadata.resourceVersion === present.metadata.resourceVersion;
+        if (!isLost || !isOurs || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /**
    * All of them or none, in one transaction; only where the datastore has none, or beyond what one takes, one by one
    * after all were checked. Returns what happened to each. Throws BatchError.
    */
@@ -197,6 +221,12 @@ export class ResourceClient {
     return items;
   }
 }
+
+/** It was changed, or deleted, after it was read. */
+const RACE_LOST: ReadonlySet<ResourceErrorCode> = new Set<ResourceErrorCode>([
+  "RESOURCE_CONFLICT",
+  "RESOURCE_NOT_FOUND",
+]);
 
 /** Throws BatchError for a resource that is named twice, or cannot be deleted. */
 function deletionKeys(deletions: readonly Deletion[]): readonly (string | undefined)[] {

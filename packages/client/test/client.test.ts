@@ -1,4 +1,4 @@
-import { blockAffinity, ipamConfiguration, ippool, readDocument, ValidationError } from "@ocicat/api";
+import { blockAffinity, type IPPool, ipamConfiguration, ippool, readDocument, ValidationError } from "@ocicat/api";
 import { type Datastore, MemoryDatastore } from "@ocicat/datastore";
 import { seededRandom, TestClock } from "@ocicat/kit";
 import { describe, expect, it } from "vitest";
@@ -49,6 +49,40 @@ describe("ResourceClient", () => {
     const first = await client.create(pool("a", "10.1.0.0/16"));
     await client.apply(pool("a", "10.1.0.0/16", { disabled: true }));
     await expect(client.replace(first)).rejects.toMatchObject({ code: "RESOURCE_CONFLICT" });
+  });
+
+  it("modifies over exactly what was read, and again over the newer where somebody was faster", async () => {
+    const { client } = setUp();
+    await client.create(pool("a", "10.1.0.0/16"));
+    const seen: unknown[] = [];
+    const write = (present: IPPool): IPPool => ({ ...present, spec: { ...present.spec, natOutgoing: true } });
+    const { resource } = await client.modify(ippool, "a", undefined, (present) => {
+      seen.push(present.spec.disabled);
+      // Written, once, between the read and the write that follows.
+      if (seen.length === 1) void client.apply(pool("a", "10.1.0.0/16", { disabled: true }));
+      return write(present);
+    });
+    expect(seen).toEqual([false, true]);
+    expect(resource.spec).toMatchObject({ disabled: true, natOutgoing: true });
+  });
+
+  it("modifies nothing that is gone, nor over another revision than the caller wants", async () => {
+    const { client } = setUp();
+    await expect(client.modify(ippool, "a", undefined, (present) => present)).rejects.toMatchObject({
+      code: "RESOURCE_NOT_FOUND",
+    });
+    await client.create(pool("a", "10.1.0.0/16"));
+    let calls = 0;
+    const wanted = client.modify(ippool, "a", undefined, (present) => {
+      calls++;
+      return {
+        ...present,
+        metadata: { ...present.metadata, resourceVersion: "999" },
+        spec: { ...present.spec, disabled: true },
+      };
+    });
+    await expect(wanted).rejects.toMatchObject({ code: "RESOURCE_CONFLICT" });
+    expect(calls).toBe(1);
   });
 
   it("takes what is there already for written, whatever revision it was written for", async () => {

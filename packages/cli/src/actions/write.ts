@@ -1,4 +1,4 @@
-import { type AnyResource, ippool, knownKind } from "@ocicat/api";
+import { type AnyResource, ippool } from "@ocicat/api";
 import type { Change, ResourceClient } from "@ocicat/client";
 import { toError } from "@ocicat/kit";
 import { DEFAULT_NAMESPACE } from "../commands/options.ts";
@@ -6,7 +6,7 @@ import type { Verb, WriteOptions } from "../commands/write.ts";
 import { withDatastore } from "../connect/datastore.ts";
 import { located, type Manifest, readManifests } from "../input/manifests.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { missingFile, successLine, titleOf } from "./sentences.ts";
+import { missingFile, successLine, tellWithoutEffect, titleOf } from "./sentences.ts";
 
 export async function write(surroundings: Surroundings, verb: Verb, options: WriteOptions): Promise<void> {
   const { filename, namespace = DEFAULT_NAMESPACE } = options;
@@ -47,12 +47,10 @@ async function poolFindings(client: ResourceClient, resources: readonly AnyResou
 }
 
 /** What the sentence on standard output does not say. */
-function report({ tell }: Surroundings, { resource }: Manifest, change: Change | undefined): void {
+function report(surroundings: Surroundings, { resource }: Manifest, change: Change | undefined): void {
   if (change === "skipped") {
-    tell(`${titleOf(resource)} is there already and was left alone`);
+    surroundings.tell(`${titleOf(resource)} is there already and was left alone`);
     return;
   }
-  for (const { field, section } of knownKind(resource.kind).withoutEffect(resource)) {
-    tell(`${titleOf(resource)}: ${field} is stored, and has no effect in this version (${section})`);
-  }
+  tellWithoutEffect(surroundings, resource);
 }

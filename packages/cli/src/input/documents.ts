@@ -1,4 +1,4 @@
-import { OcicatError, toError } from "@ocicat/kit";
+import { type JsonValue, OcicatError, toError } from "@ocicat/kit";
 import type { Document, LineCounter, Pair, YAMLMap } from "yaml";
 
 /** A document, or an item of a list in one, as it was written. */
@@ -32,6 +32,20 @@ export async function readDocuments(text: string, file: string): Promise<readonl
   });
 }
 
+/** One value, a list too, in YAML or JSON: a patch is no resource. Throws OcicatError MANIFEST_SYNTAX. */
+export async function readValue(text: string, where: string): Promise<JsonValue> {
+  const yaml = await import("yaml");
+  const lines = new yaml.LineCounter();
+  const document = yaml.parseDocument(text, { lineCounter: lines, intAsBigInt: true, merge: true, stringKeys: true });
+  const problem = document.errors[0] ?? document.warnings[0];
+  if (problem !== undefined) {
+    const { line, col } = lines.linePos(problem.pos[0]);
+    throw syntaxError(`${where}, line ${line}, column ${col}`, problem.message, problem);
+  }
+  // YAML with text for keys holds what JSON does.
+  return plain({ document, where }) as JsonValue;
+}
+
 interface Parsed {
   readonly yaml: Yaml;
   readonly document: Document.Parsed;
@@ -48,7 +62,7 @@ function isEmpty(yaml: Yaml, { contents }: Document.Parsed): boolean {
 
 function sourcesIn(parsed: Parsed): readonly SourceDocument[] {
   const { document } = parsed;
-  const value = plain(parsed);
+  const value = plain({ document, where: `${parsed.file}, document ${parsed.number}` });
   const { contents } = document;
   const items = itemsOf(parsed.yaml, contents, value);
   if (items === undefined) return [sourceOf(parsed, contents, value)];
@@ -104,12 +118,12 @@ function segmentsOf(field: string): readonly (string | number)[] {
   return [...parts].map(([, quoted, index, name]) => (index === undefined ? (quoted ?? name ?? "") : Number(index)));
 }
 
-function plain({ document, file, number }: Parsed): unknown {
+function plain({ document, where }: { readonly document: Document; readonly where: string }): unknown {
   try {
     return exactNumbers(document.toJS());
   } catch (error) {
     // Aliases that multiply beyond measure, or that nothing is behind.
-    throw syntaxError(`${file}, document ${number}`, toError(error).message, error);
+    throw syntaxError(where, toError(error).message, error);
   }
 }
 
