@@ -17,7 +17,7 @@ const NODES = 20;
 const MANY = 10_000;
 /** The blocks of this many addresses on one node pile up; the rate of the last part against that of the first. */
 const PILE = 8_000;
-const PARTS = 8;
+const PILE_PARTS = 8;
 
 const SETTINGS: IpamSettings = {
   pools: [
@@ -36,15 +36,25 @@ const SETTINGS: IpamSettings = {
   config: { ...DEFAULT_IPAM_CONFIG, maxBlocksPerHost: 100_000 },
 };
 
+/** All parts, or those named in OCICAT_BENCH_PARTS. */
 export async function run(): Promise<Case[]> {
+  const wanted = process.env.OCICAT_BENCH_PARTS?.split(",");
   return withServers(async (ours, etcd) => {
     const cases: Case[] = [];
-    const servers = { ours, etcd };
-    for (const atOnce of [1, 8, 64]) cases.push(...(await oneNode(servers, atOnce)));
-    cases.push(...(await manyNodes(servers)), ...(await pile(servers)));
+    for (const [name, part] of Object.entries(PARTS)) {
+      if (wanted === undefined || wanted.includes(name)) cases.push(...(await part({ ours, etcd })));
+    }
     return cases;
   });
 }
+
+async function oneNode(servers: Servers): Promise<Case[]> {
+  const cases: Case[] = [];
+  for (const atOnce of [1, 8, 64]) cases.push(...(await atOnceOnOne(servers, atOnce)));
+  return cases;
+}
+
+const PARTS = { oneNode, manyNodes, pile };
 
 interface Servers {
   readonly ours: Server;
@@ -100,7 +110,7 @@ async function allocate(nodes: readonly Node[], count: number, atOnce: number): 
   return { times, perSecond: count / ((performance.now() - start) / 1000) };
 }
 
-async function oneNode(servers: Servers, atOnce: number): Promise<Case[]> {
+async function atOnceOnOne(servers: Servers, atOnce: number): Promise<Case[]> {
   const count = 400 * Math.min(atOnce, 5);
   const { ours, etcd } = await sampled(servers, (server) =>
     withNodes(server, 1, (nodes) => allocate(nodes, count, atOnce)),
@@ -138,14 +148,15 @@ async function pile(servers: Servers): Promise<Case[]> {
   const { ours } = await sampled(servers, (server) =>
     withNodes(server, 1, async (nodes) => {
       const rates: number[] = [];
-      for (let part = 0; part < PARTS; part++) rates.push((await allocate(nodes, PILE / PARTS, 64)).perSecond);
+      for (let part = 0; part < PILE_PARTS; part++)
+        rates.push((await allocate(nodes, PILE / PILE_PARTS, 64)).perSecond);
       return rates;
     }),
   );
   const at = (part: number) => median(ours.map((rates) => rates[part] ?? Number.NaN));
-  const first: Peer = { name: `the first ${PILE / PARTS}`, value: at(0) };
-  return Array.from({ length: PARTS - 1 }, (_, index) => {
-    const name = `one node with ${((index + 1) * PILE) / PARTS / 64} full blocks, 64 at once`;
+  const first: Peer = { name: `the first ${PILE / PILE_PARTS}`, value: at(0) };
+  return Array.from({ length: PILE_PARTS - 1 }, (_, index) => {
+    const name = `one node with ${((index + 1) * PILE) / PILE_PARTS / 64} full blocks, 64 at once`;
     return measured(name, "/s", at(index + 1), first, { kind: "at least", value: 0.8 });
   });
 }

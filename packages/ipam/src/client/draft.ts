@@ -123,11 +123,17 @@ export class Draft {
 
   /** The keys of the blocks that will be this node's, those it has first. */
   affine(family: Family): readonly string[] {
-    const claimed = [...this.#changedBlocks()].filter((key) => this.#blockFamily(key) === family);
-    return [...new Set([...this.rows.affine(family), ...claimed])].filter((key) => {
-      const block = this.block(key);
-      return block !== undefined && isOwnedBy(block, this.rows.owner);
-    });
+    return this.#owned(this.rows.affine(family), family);
+  }
+
+  /** The keys of those of them that may have room. */
+  affineWithRoom(family: Family): readonly string[] {
+    return this.#owned(this.rows.affineWithRoom(family), family);
+  }
+
+  /** The keys of those of them in which a handle may hold addresses. */
+  affineHolding(handleId: string): readonly string[] {
+    return this.#owned(this.rows.affineHolding(handleId));
   }
 
   /** True if this layer touches a key that one below keeps for itself. */
@@ -203,6 +209,17 @@ export class Draft {
   *#changedBlocks(): Iterable<string> {
     if (this.#below !== undefined) yield* this.#below.#changedBlocks();
     yield* this.#blocks.keys();
+  }
+
+  /** What of `known`, and of the blocks changed here, is this node's. */
+  #owned(known: Iterable<string>, family?: Family): readonly string[] {
+    const keys = new Set(known);
+    for (const key of this.#changedBlocks())
+      if (family === undefined || this.#blockFamily(key) === family) keys.add(key);
+    return [...keys].filter((key) => {
+      const block = this.block(key);
+      return block !== undefined && isOwnedBy(block, this.rows.owner);
+    });
   }
 
   #blockFamily(key: string): Family | undefined {

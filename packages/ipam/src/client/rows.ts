@@ -13,6 +13,7 @@ import {
 } from "@ocicat/api/ipam";
 import type { KeyValue, Revision } from "@ocicat/datastore";
 import type { Address, Family } from "@ocicat/net";
+import { OwnBlocks } from "./own-blocks.ts";
 import { type Seen, Table } from "./table.ts";
 
 /** Rows that are not this node's own are kept while there are few: they are only a cache. */
@@ -37,7 +38,7 @@ export class Rows {
   readonly #blocks = new Table<AllocationBlock>(decodeBlock);
   readonly #handles = new Table<IpamHandle>(decodeHandle);
   readonly #affinities = new Table<BlockAffinity>(decodeAffinity);
-  readonly #affine: Readonly<Record<Family, Set<string>>> = { 4: new Set(), 6: new Set() };
+  readonly #own = new OwnBlocks();
   readonly #loaded = new Set<Family>();
   readonly #listed = new Set<Family>();
 
@@ -71,7 +72,17 @@ export class Rows {
 
   /** The keys of the blocks that say they are this node's, in key order: the order Calico tries them in. */
   affine(family: Family): readonly string[] {
-    return [...this.#affine[family]].sort();
+    return this.#own.all(family);
+  }
+
+  /** Those of them with room. */
+  affineWithRoom(family: Family): readonly string[] {
+    return this.#own.withRoom(family);
+  }
+
+  /** Those of them in which a handle holds addresses. */
+  affineHolding(handleId: string): Iterable<string> {
+    return this.#own.holding(handleId);
   }
 
   isLoaded(family: Family): boolean {
@@ -127,7 +138,7 @@ export class Rows {
     this.#blocks.forget(key);
     this.#handles.forget(key);
     this.#affinities.forget(key);
-    for (const affine of [this.#affine[4], this.#affine[6]]) affine.delete(key);
+    this.#own.delete(key);
   }
 
   /** Forgets a family's affinities, so that they are listed again before the next plan. */
@@ -142,21 +153,18 @@ export class Rows {
     this.#affinities.clear();
     this.#loaded.clear();
     this.#listed.clear();
-    this.#affine[4].clear();
-    this.#affine[6].clear();
+    this.#own.clear();
   }
 
   /** Keeps the memory small, between batches. */
   trim(): void {
     this.#listed.clear();
     this.#handles.trim(MAX_HANDLES, () => true);
-    const owned = this.#affine[4].size + this.#affine[6].size;
-    this.#blocks.trim(owned + MAX_FOREIGN_BLOCKS, (key) => !this.#affine[4].has(key) && !this.#affine[6].has(key));
+    this.#blocks.trim(this.#own.size + MAX_FOREIGN_BLOCKS, (key) => !this.#own.has(key));
   }
 
   #noteOwner(key: string, seen: Seen<AllocationBlock>): void {
-    const family = key.startsWith(blocksPrefix(4)) ? 4 : 6;
-    if (seen.state === "present" && isOwnedBy(seen.value, this.owner)) this.#affine[family].add(key);
-    else this.#affine[family].delete(key);
+    if (seen.state === "present" && isOwnedBy(seen.value, this.owner)) this.#own.add(key, seen.value);
+    else this.#own.delete(key);
   }
 }

@@ -82,15 +82,18 @@ export class AssignJob implements Job<readonly AssignedAddress[]> {
       else if (draftClaim(draft, found.candidate, context)) {
         addresses.push(...this.#takeClaimed(draft, found.candidate, count - addresses.length, context));
       }
-      if (found.kind === "none" && addresses.length < count)
+      if (found.kind === "none" && addresses.length < count) {
+        // Looked at, so that the refusal rests on them: one that was full when last seen may not be by now.
+        draft.affine(family);
         throw noAddress({ owner: draft.owner, family, pools, settings: context.settings, found });
+      }
     }
     return addresses.length === count ? addresses : { kind: "short", search };
   }
 
   #takeOwn(draft: Draft, pools: readonly IpamPool[], family: Family, count: number, context: PlanContext) {
     const addresses: AssignedAddress[] = [];
-    for (const key of draft.affine(family)) {
+    for (const key of draft.affineWithRoom(family)) {
       if (addresses.length === count) break;
       const block = draft.block(key);
       const pool = block && poolOfBlock(pools, block.prefix);

@@ -26,7 +26,7 @@ export function blocksOf(
 ): readonly { readonly key: string; readonly block: AllocationBlock }[] {
   const named = [...(draft.handle(handleKey(handleId))?.blocks.keys() ?? [])].map(blockKeyOfCidr);
   const found = new Map<string, AllocationBlock>();
-  for (const key of new Set([...named, ...draft.affine(4), ...draft.affine(6)])) {
+  for (const key of new Set([...named, ...draft.affineHolding(handleId)])) {
     const block = draft.block(key);
     if (block !== undefined && ordinalsOf(block, handleId).length > 0) found.set(key, block);
   }
