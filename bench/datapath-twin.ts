@@ -57,8 +57,9 @@ const NODES: readonly TwinNode[] = [
 ];
 
 /**
- * The path that the lab's agents make, made by hand with `ip` and `bridge`: the same links, MTUs, proxy ARP, routes and tunnels;
- * no agent, and no rules but the one that is asked for.
+ * The path that the lab's agents make, made by hand with `ip` and `bridge`: the same links, MTUs, routes, tunnels and settings
+ * of pods' interfaces (proxy ARP, and rp_filter, without which a pod can send with any address); no agent, and no rules but
+ * the one that is asked for.
  */
 export class Twin {
   readonly #prefix = `octtwin${randomBytes(3).toString("hex")}`;
@@ -135,7 +136,8 @@ export class Twin {
       "route add default via 169.254.1.1",
     );
     this.#ip(node, `link set ${device} up`, `route add ${address} dev ${device} scope link`);
-    this.#sysctl(node, `net.ipv4.conf.${device}.proxy_arp=1`, `net.ipv4.neigh.${device}.proxy_delay=0`);
+    const settings = ["proxy_arp=1", "rp_filter=1"].map((setting) => `net.ipv4.conf.${device}.${setting}`);
+    this.#sysctl(node, ...settings, `net.ipv4.neigh.${device}.proxy_delay=0`);
   }
 
   #wayTo(node: TwinNode, other: TwinNode, { encapsulation, checksumOffload = true }: TwinOptions): void {

@@ -165,6 +165,37 @@ describe("on the wire", () => {
       await lab.out("node1", "ip", "link", "del", "caliunknown0");
     }
   });
+
+  it("a pod's interface is in the group of those the guard knows; no other one stays there", async () => {
+    const groups = async () =>
+      new Map(
+        [...(await lab.out("node1", "ip", "link")).matchAll(/^\d+: ([^:@]+).* group (\S+)/gm)].map(
+          ([, name = "", group = ""]) => [name, group] as const,
+        ),
+      );
+    const pods = [...(await groups())].filter(([name]) => name.startsWith("cali"));
+    expect(pods.length).toBeGreaterThan(0);
+    expect(new Set(pods.map(([, group]) => group))).toEqual(new Set(["51729"]));
+    await lab.out(
+      "node1",
+      "ip",
+      "link",
+      "add",
+      "caliunknown1",
+      "group",
+      "51729",
+      "type",
+      "veth",
+      "peer",
+      "name",
+      "stray1",
+    );
+    try {
+      await eventually(groups, (now) => now.get("caliunknown1") === "default");
+    } finally {
+      await lab.out("node1", "ip", "link", "del", "caliunknown1");
+    }
+  });
 });
 
 describe("what an agent says of itself", () => {

@@ -74,7 +74,10 @@ export async function switchWithOneLate(lab: ModeLab, from: Mode, to: Mode): Pro
   }
 }
 
-/** Switches through `modes` while TCP streams flow: the same bytes arrive, and none of them waits long. */
+/**
+ * Switches through `modes` while TCP streams flow: the same bytes arrive, and none of them waits long. How long a machine that
+ * is at other things too makes bytes wait, a stream tells that does not leave its pod.
+ */
 export async function switchUnderStreams(
   lab: ModeLab,
   modes: readonly Mode[],
@@ -82,21 +85,23 @@ export async function switchUnderStreams(
 ): Promise<void> {
   const pairs = modes.includes("never") ? NEAR.slice(0, 1) : [NEAR[0], FAR[0]];
   const streams: TcpStream[] = [];
+  const machine = await TcpStream.open(lab, NEAR[0][0], NEAR[0][0]);
   try {
     for (const [source, target] of pairs) streams.push(await TcpStream.open(lab, source, target));
     for (const mode of modes) {
       expect(lab.apply(mode)).toBe("Successfully applied 1 'IPPool' resource(s)\n");
       await lab.settled(mode);
     }
-    for (const stream of streams) {
-      const { sent, received } = await stream.stop();
+    const reports = await Promise.all(streams.map((stream) => stream.stop()));
+    const { longestDelayMs: machineMs } = (await machine.stop()).received;
+    for (const { sent, received } of reports) {
       expect(sent.error ?? received.error).toBeUndefined();
       expect(received.digest).toBe(sent.digest);
       expect(received.bytes).toBe(sent.bytes);
       expect(received.bytes).toBeGreaterThan(1_000_000);
-      expect(received.longestDelayMs).toBeLessThan(limits.delayMs);
+      expect(received.longestDelayMs).toBeLessThan(limits.delayMs + machineMs);
     }
   } finally {
-    for (const stream of streams) stream.kill();
+    for (const stream of [machine, ...streams]) stream.kill();
   }
 }

@@ -71,6 +71,7 @@ export {
   IPV6_SOURCES,
   ipv6Source,
   ipv6SourceKey,
+  KNOWN_GROUP,
   KNOWN_INTERFACES,
   knownInterface,
   type WorkloadGuardOptions,

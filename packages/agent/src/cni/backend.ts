@@ -27,6 +27,8 @@ export interface BackendContext {
   readonly defaultMtu: () => number;
   /** Makes what an endpoint needs hold in the kernel now: its guard element and its route. Throws if it cannot. */
   readonly program: (endpoint: AgentEndpointRow, link: Link) => void;
+  /** Called before a link is deleted. */
+  readonly linkLeaves: (link: Link) => void;
   /** Why an ADD cannot be served now, or undefined. */
   readonly notReady: () => string | undefined;
 }
@@ -115,7 +117,7 @@ function turn(): Promise<void> {
 /** Leaves nothing of a failed ADD: neither the cable nor, once the claim's outcome is known, the addresses. */
 async function undo(context: BackendContext, request: AddRequest, claiming: Promise<unknown>): Promise<void> {
   await claiming.catch(() => undefined);
-  await cutCable(context.kernel, request.endpoint.hostInterface);
+  await cutCable(context, request.endpoint.hostInterface);
   try {
     await context.endpoints.release(request.endpoint, request.containerId);
   } catch (error) {
@@ -134,7 +136,7 @@ async function del(context: BackendContext, request: DelRequest): Promise<void> 
   const cut = owner === undefined || owner === containerId;
   // Side by side: once the endpoint is released the guard lets nothing through its interface, whoever gets the address next.
   await Promise.all([
-    cut ? cutCable(context.kernel, endpoint.hostInterface) : undefined,
+    cut ? cutCable(context, endpoint.hostInterface) : undefined,
     context.endpoints.release(endpoint, containerId),
   ]);
 }

@@ -261,10 +261,14 @@ export function inspectPod(pod: NamespaceHandle, podInterface: string, addresses
 }
 
 /** Removes the host end, and with it the pod's. False if there was none. */
-export async function cutCable(node: Kernel, hostInterface: string): Promise<boolean> {
-  const link = node.link(hostInterface);
+export async function cutCable(
+  { kernel, linkLeaves }: { readonly kernel: Kernel; readonly linkLeaves: (link: Link) => void },
+  hostInterface: string,
+): Promise<boolean> {
+  const link = kernel.link(hostInterface);
   if (link === undefined) return false;
-  const outcome = await node.deleteLink(link.index);
+  linkLeaves(link);
+  const outcome = await kernel.deleteLink(link.index);
   if (outcome !== undefined && outcome.errno !== "ENODEV")
     throw refused(`removing ${hostInterface}`, outcome.message || outcome.errno);
   return true;

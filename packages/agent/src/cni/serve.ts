@@ -58,12 +58,14 @@ export async function serveCni(parts: CniParts): Promise<void> {
       routes.linkMade(link);
       engine.flush();
       rules.flush();
+      rules.linkMade(link);
       routes.flush();
       const problems = unprogrammed(endpoint);
       if (problems.length > 0 || rules.failure !== undefined) {
         throw notProgrammed(endpoint, rules.failure === undefined ? problems : [...problems, rules.failure]);
       }
     },
+    linkLeaves: (link) => rules.linkLeaves(link),
     notReady: () => notReady(tables),
   });
   writeNodenameFile(options.paths.nodenameFile, options.nodeName);

@@ -1,5 +1,5 @@
 import { type Clock, type Logger, origin, type Scope, type Timer, toError } from "@ocicat/kit";
-import type { Kernel } from "@ocicat/linux";
+import type { Kernel, Link } from "@ocicat/linux";
 import { type Address, familyOf } from "@ocicat/net";
 import {
   GUARD_TABLE,
@@ -23,6 +23,7 @@ import {
 } from "@ocicat/nftables";
 import type { PoolRow } from "@ocicat/routing";
 import type { AgentEndpointRow } from "../tables/rows.ts";
+import { KnownLinks } from "./known-links.ts";
 
 export interface RuleReconcilerOptions {
   readonly kernel: Kernel;
@@ -53,6 +54,7 @@ export class RuleReconciler {
   readonly #pools = new Map<string, PoolRow>();
   #tunnels: Omit<TunnelGuardOptions, "nodes"> = NO_TUNNELS;
   readonly #known = new Map<string, AgentEndpointRow>();
+  readonly #links: KnownLinks;
   #tablesChanged = true;
   #dirty = true;
   #started = false;
@@ -65,6 +67,7 @@ export class RuleReconciler {
   constructor(options: RuleReconcilerOptions) {
     this.#options = options;
     this.#nft = new NftReconciler(options.kernel);
+    this.#links = new KnownLinks({ ...options, knows: (name) => this.#known.has(name) });
     options.scope.add("rules", () => {
       this.#retry?.cancel();
       this.#refresh?.cancel();
@@ -120,10 +123,21 @@ export class RuleReconciler {
     return this.#known.has(interfaceName);
   }
 
+  /** A link of a known interface is there, or is another one now. */
+  linkMade(link: Link): void {
+    this.#links.judge(link);
+  }
+
+  /** A link is about to be deleted. */
+  linkLeaves(link: Link): void {
+    this.#links.leaveForGood(link);
+  }
+
   start(): void {
     if (this.#started) return;
     this.#started = true;
     this.flush();
+    this.#links.start();
     this.#armRefresh();
   }
 
@@ -157,6 +171,7 @@ export class RuleReconciler {
   /** Compares with the kernel at the next flush. */
   resync(): void {
     this.#nft.resync();
+    if (this.#started) this.#links.resync();
     this.#dirty = true;
     this.schedule();
   }
@@ -172,6 +187,7 @@ export class RuleReconciler {
     // Another endpoint may have the interface by now: a pod made again under the same name.
     if (this.#known.get(endpoint.interfaceName)?.key !== endpoint.key) return;
     this.#known.delete(endpoint.interfaceName);
+    this.#links.leave(endpoint.interfaceName);
     this.#forgetSources(endpoint, undefined);
     if (!this.#tablesChanged) this.#nft.deleteElement(KNOWN_INTERFACES, interfaceName(endpoint.interfaceName));
   }

@@ -29,7 +29,7 @@ function host(
   const indexOf = (name: string) => interfaces.findIndex((one) => one.name === name) + 1;
   return {
     links: interfaces.map(({ name, up = true }, at): Link => {
-      const rest = { kind: "", mtu: 1500, mac: undefined, running: up, loopback: name === "lo", master: 0 };
+      const rest = { kind: "", mtu: 1500, mac: undefined, running: up, loopback: name === "lo", master: 0, group: 0 };
       return { index: at + 1, name, up, peerIndex: undefined, tunnel: undefined, ...rest };
     }),
     addresses: interfaces.flatMap(({ name, addresses }) =>

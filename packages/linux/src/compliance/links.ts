@@ -70,6 +70,18 @@ export function linkCompliance(namespace: () => Subject): void {
       expect(linkNamed(kernel, peer.name)).toMatchObject({ up: false, running: false });
     });
 
+    it("a link is in group 0 until it is put into another", () => {
+      const { kernel } = namespace();
+      succeed(kernel, { op: "link.veth", veth: { name: "octv", peer: { name: "octp" } } });
+      const { index, group } = linkNamed(kernel, "octv");
+      expect(group).toBe(0);
+      succeed(kernel, { op: "link.set", index, change: { group: 0xca11 } });
+      expect(linkNamed(kernel, "octv").group).toBe(0xca11);
+      expect(linkNamed(kernel, "octp").group).toBe(0);
+      succeed(kernel, { op: "link.set", index, change: { group: 0 } });
+      expect(linkNamed(kernel, "octv").group).toBe(0);
+    });
+
     it("a bridge owns its ports until they are released", () => {
       const { kernel } = namespace();
       succeed(

@@ -1,7 +1,7 @@
 import { acknowledgement, MessageWriter, messagesIn, NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR } from "@ocicat/netlink";
 import { errnoName, errnoNumber } from "../kernel/errno.ts";
 import type { KernelOutcome } from "../kernel/kernel.ts";
-import { encodeDeleteGroup, encodeDeleteLink, encodeSetGroup } from "../rtnetlink/link.ts";
+import { encodeDeleteGroup, encodeDeleteLink, encodeSetLink } from "../rtnetlink/link.ts";
 import type { NetlinkSocket } from "../socket/netlink-socket.ts";
 
 interface Waiting {
@@ -76,7 +76,7 @@ export class LinkDeletion {
   #setGroup(index: number, group: number): KernelOutcome {
     const sequence = this.#nextSequence();
     const out = new MessageWriter(64);
-    encodeSetGroup(out, FLAGS, sequence, index, group);
+    encodeSetLink(out, FLAGS, sequence, index, { group });
     this.#socket.send(out.finish());
     return this.#outcome(sequence);
   }

@@ -15,6 +15,8 @@ export interface Link {
   readonly loopback: boolean;
   /** The bridge or other device that owns it; 0 if none. */
   readonly master: number;
+  /** What `ip link set … group` puts it in; 0 unless somebody did. */
+  readonly group: number;
   /** For veth: the peer's index, in the peer's namespace. */
   readonly peerIndex: number | undefined;
   /** For VXLAN and IPIP devices: what they were made with. */
@@ -188,6 +190,8 @@ export interface LinkChange {
   readonly mac?: Mac;
   /** Index of the new master, 0 to release. */
   readonly master?: number;
+  /** 0..2^32-1. */
+  readonly group?: number;
   /** Moves the link into the namespace of this open descriptor. */
   readonly namespaceFd?: number;
 }

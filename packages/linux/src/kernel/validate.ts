@@ -114,6 +114,7 @@ function change(given: LinkChange): Objection[] {
     given.name === undefined ? undefined : name(given.name),
     mtu(given.mtu),
     given.master === undefined ? undefined : within("master", given.master, 0, 0x7fff_ffff),
+    within("group", given.group ?? 0, 0, 0xffff_ffff),
     descriptor(given.namespaceFd),
   ];
 }

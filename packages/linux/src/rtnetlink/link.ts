@@ -56,6 +56,7 @@ export function linkFrom(payload: Uint8Array): Link | undefined {
     running: (flags & IFF_LOWER_UP) !== 0,
     loopback: (flags & IFF_LOOPBACK) !== 0,
     master: attributes.u32(IFLA_MASTER) ?? 0,
+    group: attributes.u32(IFLA_GROUP) ?? 0,
     peerIndex: kind === "veth" ? attributes.u32(IFLA_LINK) : undefined,
     tunnel: tunnelFrom(kind, info?.nested(IFLA_INFO_DATA)),
   };
@@ -98,23 +99,12 @@ export function encodeSetLink(
   out.begin(RTM_SETLINK, flags, sequence, linkHeader({ index, up: change.up }));
   encodeIdentity(out, change);
   if (change.master !== undefined) out.u32(IFLA_MASTER, change.master);
+  if (change.group !== undefined) out.u32(IFLA_GROUP, change.group);
   if (change.namespaceFd !== undefined) out.u32(IFLA_NET_NS_FD, change.namespaceFd);
 }
 
 export function encodeDeleteLink(out: MessageWriter, flags: number, sequence: number, index: number): void {
   out.begin(RTM_DELLINK, flags, sequence, linkHeader({ index }));
-}
-
-/** Puts a link into a group; every link is in group 0 unless told. */
-export function encodeSetGroup(
-  out: MessageWriter,
-  flags: number,
-  sequence: number,
-  index: number,
-  group: number,
-): void {
-  out.begin(RTM_SETLINK, flags, sequence, linkHeader({ index }));
-  out.u32(IFLA_GROUP, group);
 }
 
 /** Deletes all links of a group in one go. */

@@ -1,7 +1,7 @@
 import { invalid } from "../errors.ts";
 import type { BaseChain, Chain, Hook } from "../ir/chain.ts";
 import type { Expression } from "../ir/expression.ts";
-import type { Operand } from "../ir/operand.ts";
+import type { MetaKey, Operand } from "../ir/operand.ts";
 import type { NamedSet, SetElement } from "../ir/set.ts";
 import type { TableFamily } from "../ir/table.ts";
 import { targetOf } from "../ir/verdict.ts";
@@ -21,10 +21,12 @@ const FILTER_HOOKS: Readonly<Record<TableFamily, readonly Hook[]>> = {
 };
 
 /** Where a packet has no such interface yet, or no longer: a comparison there would be a rule that never, or always, holds. */
-const WITHOUT_INTERFACE = {
+const WITHOUT_INTERFACE: Readonly<Partial<Record<MetaKey, readonly Hook[]>>> = {
   iifname: ["output"],
+  iifgroup: ["output"],
   oifname: ["prerouting", "input"],
-} as const;
+  oifgroup: ["prerouting", "input"],
+};
 
 /** Is there such a hook for such a chain? Throws NftError. */
 export function checkHook(where: string, family: TableFamily, chain: BaseChain): void {
@@ -111,8 +113,7 @@ function checkAtHook(at: string, base: BaseChain, expression: Expression): void 
     throw invalid(at, `masquerade in ${hook}`, "masquerade in chains of type nat at postrouting");
   }
   for (const operand of operandsOf(expression)) {
-    if (operand.kind !== "meta" || (operand.key !== "iifname" && operand.key !== "oifname")) continue;
-    if (WITHOUT_INTERFACE[operand.key].some((without) => without === base.hook)) {
+    if (operand.kind === "meta" && WITHOUT_INTERFACE[operand.key]?.includes(base.hook) === true) {
       throw invalid(at, `a packet has no ${operand.key} in ${hook}`);
     }
   }

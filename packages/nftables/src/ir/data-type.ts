@@ -6,7 +6,8 @@ export type DataType =
   | "inet_service"
   | "mark"
   | "nf_proto"
-  | "ct_state";
+  | "ct_state"
+  | "devgroup";
 
 export interface DataTypeFacts {
   /** nft's own number for the type: the kernel only stores it, for whoever lists the set. */
@@ -24,6 +25,7 @@ export const DATA_TYPES: Readonly<Record<DataType, DataTypeFacts>> = {
   inet_service: { id: 13, bytes: 2, order: "network" },
   mark: { id: 19, bytes: 4, order: "host" },
   ct_state: { id: 26, bytes: 4, order: "host" },
+  devgroup: { id: 35, bytes: 4, order: "host" },
   ifname: { id: 41, bytes: 16, order: "host" },
 };
 
@@ -45,6 +47,7 @@ export function largestOf(type: DataType): number | undefined {
     case "inet_service":
     case "mark":
     case "ct_state":
+    case "devgroup":
       return 2 ** (8 * DATA_TYPES[type].bytes) - 1;
   }
 }

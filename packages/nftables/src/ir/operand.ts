@@ -1,6 +1,6 @@
 import type { DataType } from "./data-type.ts";
 
-export type MetaKey = "iifname" | "oifname" | "nfproto" | "l4proto" | "mark";
+export type MetaKey = "iifname" | "oifname" | "iifgroup" | "oifgroup" | "nfproto" | "l4proto" | "mark";
 export type PayloadField = "ip saddr" | "ip daddr" | "ip6 saddr" | "ip6 daddr" | "th sport" | "th dport";
 export type CtKey = "state" | "mark";
 
@@ -29,6 +29,8 @@ export const META_KEYS: Readonly<Record<MetaKey, { readonly key: number; readonl
   oifname: { key: 7, type: "ifname" },
   nfproto: { key: 15, type: "nf_proto" },
   l4proto: { key: 16, type: "inet_proto" },
+  iifgroup: { key: 21, type: "devgroup" },
+  oifgroup: { key: 22, type: "devgroup" },
 };
 
 /** NFT_CT_*. */

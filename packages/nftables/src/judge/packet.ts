@@ -12,6 +12,9 @@ export interface PacketFacts {
   /** "" where the packet has none, as `iifname` of what the host itself sends. */
   readonly incoming?: string | undefined;
   readonly outgoing?: string | undefined;
+  /** The groups of these interfaces. */
+  readonly incomingGroup?: number | undefined;
+  readonly outgoingGroup?: number | undefined;
   /** One of CT_STATES. */
   readonly state?: number | undefined;
   /** The packet's mark, and its connection's. */
@@ -33,6 +36,8 @@ export function fieldOf(operand: Operand, packet: PacketFacts): FieldValue {
       return {
         iifname: packet.incoming,
         oifname: packet.outgoing,
+        iifgroup: packet.incomingGroup,
+        oifgroup: packet.outgoingGroup,
         nfproto: NFPROTO[family],
         l4proto: packet.protocol,
         mark: packet.mark,

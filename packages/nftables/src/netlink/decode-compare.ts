@@ -56,6 +56,7 @@ function decodeRight({ operand, bytes: loaded }: Compared, bytes: Uint8Array): V
     case "nf_proto":
     case "mark":
     case "ct_state":
+    case "devgroup":
       return loaded === whole ? bytesPoint(type, bytes) : undefined;
   }
 }
@@ -78,6 +79,7 @@ function decodeMasked(operand: Operand, mask: Uint8Array, negated: boolean, byte
     case "inet_proto":
     case "inet_service":
     case "nf_proto":
+    case "devgroup":
     case "ifname":
       return undefined;
   }

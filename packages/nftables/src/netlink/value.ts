@@ -64,6 +64,7 @@ export function bytesPoint(type: DataType, bytes: Uint8Array): Value | undefined
     case "nf_proto":
     case "mark":
     case "ct_state":
+    case "devgroup":
       return number(bytesNumber(type, bytes));
   }
 }
@@ -107,6 +108,7 @@ export function boundsInterval(type: DataType, { start, end }: Bounds): Value | 
     case "nf_proto":
     case "mark":
     case "ct_state":
+    case "devgroup":
       return undefined;
   }
 }

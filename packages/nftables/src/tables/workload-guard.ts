@@ -18,6 +18,13 @@ export const KNOWN_INTERFACES: SetRef = Object.freeze({ table: GUARD_TABLE, set:
 /** The IPv6 addresses that may be sent from, each with the interface behind which it is. */
 export const IPV6_SOURCES: SetRef = Object.freeze({ table: GUARD_TABLE, set: "sources6" });
 
+/**
+ * The link group (`ip link set … group`) of interfaces that are known: whoever keeps KNOWN_INTERFACES may put its members in
+ * it, and must take them out again first. One number is compared then, in place of a name and a look-up of it: half of what
+ * the guard costs a packet.
+ */
+export const KNOWN_GROUP = 0xca11;
+
 export interface WorkloadSource {
   readonly interfaceName: string;
   readonly address: Ipv6;
@@ -45,12 +52,12 @@ const LINK_LOCAL = parsePrefix("fe80::/10");
  * Fail closed: an interface that looks like a workload's and is nobody's neither sends nor receives. Other interfaces are not
  * looked at twice.
  *
- *     prerouting    iifname "cali*" iifname != @known drop     for the host and to be forwarded alike
- *     postrouting   oifname "cali*" oifname != @known drop     forwarded and the host's own alike
+ *     prerouting    iifgroup != KNOWN_GROUP iifname "cali*" iifname != @known drop     for the host and to be forwarded alike
+ *     postrouting   oifgroup != KNOWN_GROUP oifname "cali*" oifname != @known drop     forwarded and the host's own alike
  *
  * And nobody sends with another's address. For IPv4 rp_filter on the interface sees to it; IPv6 has none, so that the guard does:
  *
- *     prerouting    iifname "cali*" ip6 saddr != fe80::/10 iifname . ip6 saddr != @sources6 drop
+ *     prerouting    ip6 and iifname "cali*" ip6 saddr != fe80::/10 iifname . ip6 saddr != @sources6 drop
  *
  * Link-local addresses lead no further than the link, and neighbour discovery needs them.
  *
@@ -79,11 +86,11 @@ export function workloadGuard(options: WorkloadGuardOptions): Table {
     ],
     chains: [
       guardChain("prerouting", origin("from a workload interface", ...from), [
-        ...unknown(meta("iifname"), prefixes, origin("from a workload interface without an endpoint", ...from)),
+        ...unknown(INCOMING, prefixes, origin("from a workload interface without an endpoint", ...from)),
         ...foreignSource(prefixes, origin("with an address that is not the workload's own", ...from)),
       ]),
       guardChain("postrouting", origin("to a workload interface", ...from), [
-        ...unknown(meta("oifname"), prefixes, origin("to a workload interface without an endpoint", ...from)),
+        ...unknown(OUTGOING, prefixes, origin("to a workload interface without an endpoint", ...from)),
       ]),
     ],
   });
@@ -108,9 +115,24 @@ function guardChain(hook: "prerouting" | "postrouting", why: Origin, rules: read
   return baseChain({ name: hook, type: "filter", hook, priority: RAW_PRIORITY, policy: "accept", origin: why, rules });
 }
 
-function unknown(device: Operand, prefixes: readonly string[], why: Origin): readonly Rule[] {
+interface Side {
+  readonly name: Operand;
+  readonly group: Operand;
+}
+
+const INCOMING: Side = { name: meta("iifname"), group: meta("iifgroup") };
+const OUTGOING: Side = { name: meta("oifname"), group: meta("oifgroup") };
+
+function unknown({ name, group }: Side, prefixes: readonly string[], why: Origin): readonly Rule[] {
   return prefixes.map((prefix) =>
-    rule(why, equal(device, interfacePrefix(prefix)), notInSet(device, KNOWN_INTERFACES.set), COUNTER, verdict(DROP)),
+    rule(
+      why,
+      notEqual(group, number(KNOWN_GROUP)),
+      equal(name, interfacePrefix(prefix)),
+      notInSet(name, KNOWN_INTERFACES.set),
+      COUNTER,
+      verdict(DROP),
+    ),
   );
 }
 
@@ -118,8 +140,9 @@ function foreignSource(prefixes: readonly string[], why: Origin): readonly Rule[
   return prefixes.map((prefix) =>
     rule(
       why,
-      equal(meta("iifname"), interfacePrefix(prefix)),
+      // First what most packets fail by: it is the cheapest to ask.
       equal(meta("nfproto"), number(NFPROTO_IPV6)),
+      equal(meta("iifname"), interfacePrefix(prefix)),
       notEqual(payload("ip6 saddr"), prefixValue(LINK_LOCAL)),
       notInSet([meta("iifname"), payload("ip6 saddr")], IPV6_SOURCES.set),
       COUNTER,

@@ -1,5 +1,5 @@
 import { type Bits, CT_STATES, type Expression, type Limit, type Opaque } from "../ir/expression.ts";
-import { type Operand, typeOf } from "../ir/operand.ts";
+import { type MetaKey, type Operand, typeOf } from "../ir/operand.ts";
 import type { Verdict } from "../ir/verdict.ts";
 import { renderNumber, renderValue } from "./value.ts";
 
@@ -45,10 +45,13 @@ export function renderVerdict(verdict: Verdict): string {
   }
 }
 
+/** What nft writes without "meta". */
+const UNQUALIFIED: ReadonlySet<MetaKey> = new Set(["iifname", "oifname", "iifgroup", "oifgroup"]);
+
 export function renderOperand(operand: Operand): string {
   switch (operand.kind) {
     case "meta":
-      return operand.key === "iifname" || operand.key === "oifname" ? operand.key : `meta ${operand.key}`;
+      return UNQUALIFIED.has(operand.key) ? operand.key : `meta ${operand.key}`;
     case "payload":
       return operand.field;
     case "ct":

@@ -49,6 +49,7 @@ export function renderNumber(type: DataType, value: number): string {
       return FAMILY_NAMES.get(value) ?? String(value);
     case "mark":
     case "ct_state":
+    case "devgroup":
       return `0x${value.toString(16).padStart(2 * DATA_TYPES[type].bytes, "0")}`;
     case "inet_service":
     case "ifname":

@@ -11,6 +11,7 @@ import {
   interfaceName,
   ipv6Source,
   ipv6SourceKey,
+  KNOWN_GROUP,
   KNOWN_INTERFACES,
   knownInterface,
   meta,
@@ -23,7 +24,7 @@ import {
   type WorkloadSource,
   workloadGuard,
 } from "@ocicat/nftables";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { readActual } from "../support/canonical.ts";
 import type { Namespace } from "../support/namespace.ts";
 import { NfnetlinkSocket } from "../support/nfnetlink.ts";
@@ -174,6 +175,23 @@ describe.each(["ipv4", "ipv6"] as const)("%s", (family) => {
     reconciler.deleteElement(KNOWN_INTERFACES, interfaceName(POD_INTERFACES.pod2));
     reconciler.apply();
     expect(send(pods.pod2, at("pod2"), outside, at("outside"))).toEqual(DROPPED_FROM);
+  });
+});
+
+describe("an interface in the group of known ones", () => {
+  const putInto = (group: number) => network.router.ip(`link set ${POD_INTERFACES.pod2} group ${group}`);
+
+  afterEach(() => putInto(0));
+
+  it("passes without being looked up, both ways, until it is out of it", () => {
+    const { outside, pods } = network;
+    const from = () => send(pods.pod2, ADDRESSES.pod2.ipv4, outside, ADDRESSES.outside.ipv4);
+    const to = () => send(outside, ADDRESSES.outside.ipv4, pods.pod2, ADDRESSES.pod2.ipv4);
+    expect([from(), to()]).toEqual([DROPPED_FROM, DROPPED_TO]);
+    putInto(KNOWN_GROUP);
+    expect([from(), to()]).toEqual([PASSED, PASSED]);
+    putInto(1);
+    expect([from(), to()]).toEqual([DROPPED_FROM, DROPPED_TO]);
   });
 });
 

@@ -74,12 +74,12 @@ describe("nft, who knows nothing of us, lists", () => {
       "chain prerouting {",
       'comment "from a workload interface"',
       "type filter hook prerouting priority raw; policy accept;",
-      'iifname "cali*" iifname != @known counter packets 0 bytes 0 drop comment "cali:HASH from a workload interface without an endpoint"',
+      'iifgroup != 51729 iifname "cali*" iifname != @known counter packets 0 bytes 0 drop comment "cali:HASH from a workload interface without an endpoint"',
       'iifname "cali*" ip6 saddr != fe80::/10 iifname . ip6 saddr != @sources6 counter packets 0 bytes 0 drop comment "cali:HASH with an address that is not the workload\'s own"',
       "chain postrouting {",
       'comment "to a workload interface"',
       "type filter hook postrouting priority raw; policy accept;",
-      'oifname "cali*" oifname != @known counter packets 0 bytes 0 drop comment "cali:HASH to a workload interface without an endpoint"',
+      'oifgroup != 51729 oifname "cali*" oifname != @known counter packets 0 bytes 0 drop comment "cali:HASH to a workload interface without an endpoint"',
     ]);
   });
 

@@ -96,6 +96,7 @@ const POINTS: Readonly<Record<DataType, fc.Arbitrary<Value>>> = {
   mark: fc.integer({ min: 0, max: 0xffff_ffff }).map(number),
   nf_proto: fc.constantFrom(2, 10).map(number),
   ct_state: fc.constantFrom(1, 2, 4, 8, 64).map(number),
+  devgroup: fc.integer({ min: 0, max: 0xffff_ffff }).map(number),
 };
 
 type IntervalType = "ipv4_addr" | "ipv6_addr" | "inet_service";
@@ -295,6 +296,8 @@ function lookups(
         return meta("nfproto");
       case "ct_state":
         return ct("state");
+      case "devgroup":
+        return names[0] && meta(names[0] === "iifname" ? "iifgroup" : "oifgroup");
     }
   };
   const keys = looked.key.flatMap((type) => operandFor(type) ?? []);

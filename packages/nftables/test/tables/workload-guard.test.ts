@@ -12,7 +12,7 @@ const guard = (interfacePrefix: string) =>
   });
 
 const FOREIGN_SOURCE =
-  'iifname "cali*" meta nfproto ipv6 ip6 saddr != fe80::/10 iifname . ip6 saddr != @sources6 counter drop';
+  'meta nfproto ipv6 iifname "cali*" ip6 saddr != fe80::/10 iifname . ip6 saddr != @sources6 counter drop';
 
 function rulesOf(table: Table): Readonly<Record<string, readonly string[]>> {
   return Object.fromEntries(table.chains.map(({ name, rules }) => [name, rules.map(({ body }) => renderBody(body))]));
@@ -21,15 +21,15 @@ function rulesOf(table: Table): Readonly<Record<string, readonly string[]>> {
 describe("the guard", () => {
   it("is three rules, whatever the number of interfaces", () => {
     expect(rulesOf(guard("cali"))).toEqual({
-      prerouting: ['iifname "cali*" iifname != @known counter drop', FOREIGN_SOURCE],
-      postrouting: ['oifname "cali*" oifname != @known counter drop'],
+      prerouting: ['iifgroup != 0x0000ca11 iifname "cali*" iifname != @known counter drop', FOREIGN_SOURCE],
+      postrouting: ['oifgroup != 0x0000ca11 oifname "cali*" oifname != @known counter drop'],
     });
   });
 
   it("has a rule for each of several prefixes", () => {
     expect(rulesOf(guard("cali, tap,cali")).prerouting).toEqual([
-      'iifname "cali*" iifname != @known counter drop',
-      'iifname "tap*" iifname != @known counter drop',
+      'iifgroup != 0x0000ca11 iifname "cali*" iifname != @known counter drop',
+      'iifgroup != 0x0000ca11 iifname "tap*" iifname != @known counter drop',
       FOREIGN_SOURCE,
       FOREIGN_SOURCE.replace("cali", "tap"),
     ]);

@@ -157,6 +157,8 @@ function dropReasons(
     destinationPort,
     incoming: incoming?.name ?? "",
     outgoing: outgoing?.name ?? "",
+    incomingGroup: incoming?.group,
+    outgoingGroup: outgoing?.group,
     state: packet.answers ? CT_STATES.established : CT_STATES.new,
   };
   return dropsAt(place.state.tables, hook, facts).map((drop) => dropReason(place, drop, (incoming ?? outgoing)?.name));

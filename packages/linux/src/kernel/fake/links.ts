@@ -95,7 +95,7 @@ export function deleteLink(namespace: FakeNamespace, index: number): void {
 export function setLink(namespace: FakeNamespace, index: number, change: LinkChange): void {
   const link = requireLink(namespace, index);
   checkChange(link, change);
-  const { mac, mtu, name, master, up, namespaceFd } = change;
+  const { mac, mtu, name, master, group, up, namespaceFd } = change;
   if (namespaceFd !== undefined) move(link, namespaceOf(link, namespaceFd));
   if (mac !== undefined) link.mac = mac;
   if (mtu !== undefined) changeMtu(link, mtu);
@@ -104,6 +104,7 @@ export function setLink(namespace: FakeNamespace, index: number, change: LinkCha
     link.name = name;
   }
   if (master !== undefined) link.master = master;
+  if (group !== undefined) link.group = group;
   if (up === true && !link.up) bringUp(link);
   else if (up === false && link.up) takeDown(link);
   else tellLink(link);

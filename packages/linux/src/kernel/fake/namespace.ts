@@ -18,6 +18,7 @@ export interface FakeLink {
   up: boolean;
   /** Index in the same namespace; 0 if none. */
   master: number;
+  group: number;
   peer: FakeLink | undefined;
   home: FakeNamespace;
 }
@@ -78,6 +79,7 @@ export class FakeNamespace {
       txChecksumOffload: true,
       up: false,
       master: 0,
+      group: 0,
       home: this,
     };
     this.links.set(link.index, link);
@@ -116,9 +118,9 @@ function standardRules(family: 4 | 6): Rule[] {
 
 /** As the kernel shows it. */
 export function linkView(link: FakeLink): Link {
-  const { index, name, kind, mtu, mac, up, loopback, master, tunnel } = link;
+  const { index, name, kind, mtu, mac, up, loopback, master, group, tunnel } = link;
   const peerIndex = link.peer?.index;
-  return { index, name, kind, mtu, mac, up, running: hasCarrier(link), loopback, master, peerIndex, tunnel };
+  return { index, name, kind, mtu, mac, up, running: hasCarrier(link), loopback, master, group, peerIndex, tunnel };
 }
 
 function hasCarrier(link: FakeLink): boolean {
