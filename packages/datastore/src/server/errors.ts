@@ -21,6 +21,20 @@ const FAULTS = {
   leaseNotFound: [GrpcCode.NOT_FOUND, "etcdserver: requested lease not found"],
   leaseExists: [GrpcCode.FAILED_PRECONDITION, "etcdserver: lease already exists"],
   leaseTtlTooLarge: [GrpcCode.OUT_OF_RANGE, "etcdserver: too large lease TTL"],
+  userEmpty: [GrpcCode.INVALID_ARGUMENT, "etcdserver: user name is empty"],
+  userExists: [GrpcCode.FAILED_PRECONDITION, "etcdserver: user name already exists"],
+  userNotFound: [GrpcCode.FAILED_PRECONDITION, "etcdserver: user name not found"],
+  roleEmpty: [GrpcCode.INVALID_ARGUMENT, "etcdserver: role name is empty"],
+  roleExists: [GrpcCode.FAILED_PRECONDITION, "etcdserver: role name already exists"],
+  roleNotFound: [GrpcCode.FAILED_PRECONDITION, "etcdserver: role name not found"],
+  roleNotGranted: [GrpcCode.FAILED_PRECONDITION, "etcdserver: role is not granted to the user"],
+  permissionNotGranted: [GrpcCode.FAILED_PRECONDITION, "etcdserver: permission is not granted to the role"],
+  rootMissing: [GrpcCode.FAILED_PRECONDITION, "etcdserver: root user does not exist"],
+  rootWithoutRole: [GrpcCode.FAILED_PRECONDITION, "etcdserver: root user does not have root role"],
+  invalidManagement: [GrpcCode.INVALID_ARGUMENT, "etcdserver: invalid auth management"],
+  authFailed: [GrpcCode.INVALID_ARGUMENT, "etcdserver: authentication failed, invalid user ID or password"],
+  permissionDenied: [GrpcCode.PERMISSION_DENIED, "etcdserver: permission denied"],
+  invalidToken: [GrpcCode.UNAUTHENTICATED, "etcdserver: invalid auth token"],
   authNotEnabled: [GrpcCode.FAILED_PRECONDITION, "etcdserver: authentication is not enabled"],
   stopped: [GrpcCode.UNAVAILABLE, "etcdserver: server stopped"],
 } as const;
@@ -45,6 +59,8 @@ export type ServerErrorCode =
   /** Another process serves it. */
   | "DATA_FILE_IN_USE"
   | "LISTEN_FAILED"
+  /** The certificate, its key or the authorities cannot be read or do not go together. */
+  | "TLS_UNUSABLE"
   /** The disk failed while the server ran; what was acknowledged is safe, what was not is unknown. */
   | "STORAGE_FAILED";
 

@@ -2,6 +2,7 @@ import type { Clock, Logger } from "@ocicat/kit";
 import { type CompactionPolicy, DEFAULT_COMPACTION } from "./compaction/policy.ts";
 import { ServerError } from "./errors.ts";
 import type { ListenAddress } from "./listen/listener.ts";
+import type { ServerTls } from "./listen/tls.ts";
 
 export interface ServerOptions {
   /** At least one. */
@@ -10,6 +11,8 @@ export interface ServerOptions {
   readonly dataFile: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** For the addresses that ask for TLS. */
+  readonly tls?: ServerTls | undefined;
   /** DEFAULT_COMPACTION unless given. "off": history grows until somebody compacts. */
   readonly compaction?: CompactionPolicy | "off";
   /** Bytes of used pages beyond which puts are refused; 2 GiB unless given, as in etcd. */
@@ -28,6 +31,7 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
     quotaBytes: 2 * 1024 ** 3,
     progressIntervalMs: 10 * 60_000,
     onFailure: () => {},
+    tls: undefined,
     ...options,
   };
   if (resolved.listen.length === 0) throw invalid("listen", "names no address", "name a host and port, or a path");

@@ -1,11 +1,15 @@
 import { GrpcCode, GrpcError, GrpcRouter } from "../grpc/index.ts";
+import { Gate } from "./auth/gate.ts";
+import { Tokens } from "./auth/tokens.ts";
 import { GroupCommit } from "./commit/group-commit.ts";
 import { Compactor } from "./compaction/compactor.ts";
 import { Leases } from "./lease/leases.ts";
 import { MAX_REQUEST_BYTES, MESSAGE_OVERHEAD_BYTES } from "./limits.ts";
 import { type Endpoint, Listener } from "./listen/listener.ts";
+import { ServerCertificate } from "./listen/tls.ts";
 import { type ResolvedOptions, resolveOptions, type ServerOptions } from "./options.ts";
 import { serveAdmin } from "./rpc/admin.ts";
+import { serveAuth } from "./rpc/auth.ts";
 import { type Identity, identify } from "./rpc/identity.ts";
 import { serveKv } from "./rpc/kv.ts";
 import { serveLease } from "./rpc/lease.ts";
@@ -33,10 +37,13 @@ export interface RunningServer {
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const resolved = resolveOptions(options);
+  const { tls, logger } = resolved;
+  const certificate = tls === undefined ? undefined : new ServerCertificate(tls, logger);
   const engine = openEngine(resolved);
   const listeners: Listener[] = [];
   try {
-    for (const address of resolved.listen) listeners.push(await Listener.open(address, engine.router));
+    const listenerOptions = { router: engine.router, logger, certificate };
+    for (const address of resolved.listen) listeners.push(await Listener.open(address, listenerOptions));
   } catch (error) {
     await shutDown(engine, listeners, resolved);
     throw error;
@@ -63,7 +70,7 @@ interface Engine {
 /** Everything behind the listeners: a request goes router → rpc → (group commit →) apply → storage, and back. */
 function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): Engine {
   const { store, identity } = openStore(dataFile);
-  const space = new Space(store.file.db, options.quotaBytes);
+  const space = new Space({ file: store.file, quotaBytes: options.quotaBytes, clock, logger });
   const checkpointer = new Checkpointer(store.file, clock, logger);
   const wrote = () => {
     space.look();
@@ -77,6 +84,7 @@ function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): E
       watches.publish(changes);
       wrote();
     },
+    full: () => space.full(),
     failed: options.onFailure,
   });
   const watches = new WatchHub({
@@ -94,6 +102,8 @@ function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): E
     wrote,
   });
   const leases = new Leases({ store, commits, clock, logger });
+  const tokens = new Tokens(clock);
+  const gate = new Gate(store.auth.read(), tokens);
 
   let clientUrls: readonly string[] = [];
   const services: Services = {
@@ -102,8 +112,11 @@ function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): E
     space,
     commits,
     compactor,
+    checkpointer,
     leases,
     watches,
+    gate,
+    tokens,
     clientUrls: () => clientUrls,
   };
   const router = new GrpcRouter({
@@ -117,6 +130,7 @@ function openEngine({ dataFile, clock, logger, ...options }: ResolvedOptions): E
   const endWatches = serveWatch(router, services);
   const endKeepAlives = serveLease(router, services);
   serveAdmin(router, services);
+  serveAuth(router, services);
 
   return {
     router,
@@ -162,5 +176,6 @@ async function shutDown(engine: Engine, listeners: readonly Listener[], { clock 
 
 function urlOf(endpoint: Endpoint): string {
   if ("path" in endpoint) return `unix://${endpoint.path}`;
-  return `http://${endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
+  const host = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
+  return `${endpoint.tls ? "https" : "http"}://${host}:${endpoint.port}`;
 }

@@ -122,7 +122,7 @@ describe("an operator's question", () => {
     snapshot.send({});
     const refused = await snapshot.closed;
     expect(refused?.code).toBe(GrpcCode.UNIMPLEMENTED);
-    expect(refused?.message).toContain("copy its data file");
+    expect(refused?.message).toContain("ocicat datastore backup");
     await expect(client.call(Auth.method.authenticate, { name: "a" })).rejects.toMatchObject({
       code: GrpcCode.FAILED_PRECONDITION,
       message: "etcdserver: authentication is not enabled",

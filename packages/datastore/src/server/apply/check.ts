@@ -124,9 +124,9 @@ export function isReadOnly(request: TxnRequest): boolean {
 }
 
 /** True if a branch can put something, and so needs room. */
-export function mayPut(request: TxnRequest): boolean {
+export function puts(request: TxnRequest): boolean {
   return [...request.success, ...request.failure].some(
     ({ request: operation }) =>
-      operation.case === "requestPut" || (operation.case === "requestTxn" && mayPut(operation.value)),
+      operation.case === "requestPut" || (operation.case === "requestTxn" && puts(operation.value)),
   );
 }

@@ -18,6 +18,8 @@ export interface GroupCommitOptions {
   flush(done: (error: Error | undefined) => void): void;
   /** Called when a group is on the disk and before any of it is answered. */
   durable(committed: Committed): void;
+  /** A group was refused, and nothing of it written, because the disk is full. */
+  full(): void;
   /** The disk failed: nothing can be written any more. Called once. */
   failed(error: ServerError): void;
 }
@@ -160,7 +162,7 @@ export class GroupCommit {
     try {
       store.rollback();
       if (sqliteCode(error) === SQLITE.FULL) {
-        logger.error("the disk is full: writes are refused", { file: store.file.path });
+        this.#options.full();
         return etcdError("noSpace", error);
       }
     } catch (rollbackError) {

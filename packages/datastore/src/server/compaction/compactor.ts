@@ -1,6 +1,7 @@
 import type { Clock, Logger, Timer } from "@ocicat/kit";
 import type { GroupCommit } from "../commit/group-commit.ts";
 import { Scavenger } from "../storage/compaction.ts";
+import { shrink } from "../storage/shrink.ts";
 import type { Store } from "../storage/store.ts";
 import { type CompactionPolicy, HistoryAge } from "./policy.ts";
 
@@ -23,6 +24,7 @@ export class Compactor {
   readonly #scavenger: Scavenger;
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
+  #shrinking: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: CompactorOptions) {
@@ -40,10 +42,30 @@ export class Compactor {
     return this.#running;
   }
 
+  /**
+   * Gives the space that compaction has freed back to the disk, a slice a turn like scavenging. Resolves when the file is
+   * as short as it can be; throws what SQLite throws, having given back what it could.
+   */
+  async defragment(): Promise<void> {
+    await this.scavenge();
+    this.#shrinking ??= this.#shrink().finally(() => {
+      this.#shrinking = undefined;
+    });
+    await this.#shrinking;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
     await this.#running;
+    await this.#shrinking?.catch(() => {});
+  }
+
+  async #shrink(): Promise<void> {
+    while (!this.#closed && shrink(this.#options.store)) {
+      this.#options.wrote();
+      await nextTurn();
+    }
   }
 
   async #run(): Promise<void> {

@@ -1,17 +1,30 @@
 import { mkdirSync } from "node:fs";
-import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
+import {
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerOptions,
+} from "node:http2";
 import type { AddressInfo, ListenOptions, Socket } from "node:net";
 import { dirname } from "node:path";
-import { toError } from "@ocicat/kit";
+import { type Logger, toError } from "@ocicat/kit";
 import type { GrpcRouter } from "../../grpc/index.ts";
 import { ServerError } from "../errors.ts";
+import type { ServerCertificate } from "./tls.ts";
 import { clearStaleSocket, withPrivateUmask } from "./unix-socket.ts";
 
-/** Where to listen. Port 0 lets the kernel choose one. The socket at `path` is for this user alone (mode 0600). */
-export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
-
 /** Where a server listens. */
-export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string };
+export type Endpoint =
+  | { readonly host: string; readonly port: number; readonly tls?: boolean }
+  | { readonly path: string };
+
+/**
+ * Where to listen; `tls`: with the server's certificate. Port 0 lets the kernel choose one. The socket at `path` is for
+ * this user alone (mode 0600).
+ */
+export type ListenAddress = Endpoint;
 
 /** Per stream and per connection: a request of any allowed size arrives without waiting for our window updates. */
 const WINDOW_BYTES = 2 * 1024 * 1024;
@@ -22,24 +35,45 @@ const KEEP_ALIVE_MS = 30_000;
 /** node:http2 refuses streams of a session that holds more than this many megabytes. */
 const SESSION_MEGABYTES = 64;
 
-/** Accepts gRPC calls on one address: HTTP/2 over cleartext, with prior knowledge. */
+const HTTP2: ServerOptions = {
+  settings: { initialWindowSize: WINDOW_BYTES, maxConcurrentStreams: MAX_STREAMS },
+  maxSessionMemory: SESSION_MEGABYTES,
+};
+
+type Server = Http2Server | Http2SecureServer;
+
+export interface ListenerOptions {
+  readonly router: GrpcRouter;
+  readonly logger: Logger;
+  /** For addresses with `tls`. */
+  readonly certificate: ServerCertificate | undefined;
+}
+
+/** Accepts gRPC calls on one address: HTTP/2, over cleartext with prior knowledge, or over TLS. */
 export class Listener {
   readonly endpoint: Endpoint;
-  readonly #server: Http2Server;
+  readonly #server: Server;
+  readonly #sockets: ReadonlySet<Socket>;
   readonly #sessions: ReadonlySet<ServerHttp2Session>;
 
-  private constructor(endpoint: Endpoint, server: Http2Server, sessions: ReadonlySet<ServerHttp2Session>) {
+  private constructor(
+    endpoint: Endpoint,
+    server: Server,
+    sockets: ReadonlySet<Socket>,
+    sessions: ReadonlySet<ServerHttp2Session>,
+  ) {
     this.endpoint = endpoint;
     this.#server = server;
+    this.#sockets = sockets;
     this.#sessions = sessions;
   }
 
-  static async open(address: ListenAddress, router: GrpcRouter): Promise<Listener> {
-    const server = createServer({
-      settings: { initialWindowSize: WINDOW_BYTES, maxConcurrentStreams: MAX_STREAMS },
-      maxSessionMemory: SESSION_MEGABYTES,
-    });
+  static async open(address: ListenAddress, { router, logger, certificate }: ListenerOptions): Promise<Listener> {
+    const server = "tls" in address && address.tls ? secureServer(address, certificate, logger) : createServer(HTTP2);
+    const sockets = new Set<Socket>();
     server.on("connection", (socket: Socket) => {
+      sockets.add(socket);
+      socket.on("close", () => sockets.delete(socket));
       socket.setNoDelay(true);
       // A client whose machine is gone says no goodbye; its watches would stay for ever.
       socket.setKeepAlive(true, KEEP_ALIVE_MS);
@@ -54,7 +88,7 @@ export class Listener {
     });
     server.on("sessionError", () => {});
     server.on("stream", (stream, headers) => router.handle(stream, headers));
-    return new Listener(await listen(server, address), server, sessions);
+    return new Listener(await listen(server, address), server, sockets, sessions);
   }
 
   /** No new connections, and no new calls on those there are; resolves when all calls are over. */
@@ -64,17 +98,36 @@ export class Listener {
     await closed;
   }
 
-  /** Ends what drain() still waits for. */
+  /** Ends what drain() still waits for, handshakes among it. */
   abort(): void {
     for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
   }
 }
 
-async function listen(server: Http2Server, address: ListenAddress): Promise<Endpoint> {
+function secureServer(
+  address: ListenAddress,
+  certificate: ServerCertificate | undefined,
+  logger: Logger,
+): Http2SecureServer {
+  if (certificate === undefined) {
+    const fix = "give a certificate and its key";
+    throw new ServerError("INVALID_OPTION", "TLS is asked for without a certificate", { where: nameOf(address), fix });
+  }
+  const server = createSecureServer({ ...HTTP2, ...certificate.options });
+  // Ahead of node:tls's own, which begins the handshake.
+  server.prependListener("connection", () => certificate.refresh(server));
+  server.on("tlsClientError", (error, socket) => {
+    logger.info("a TLS handshake failed", { client: socket.remoteAddress, cause: error.message });
+  });
+  return server;
+}
+
+async function listen(server: Server, address: ListenAddress): Promise<Endpoint> {
   if ("port" in address) {
-    await begin(server, { host: address.host, port: address.port }, `${address.host}:${address.port}`);
+    await begin(server, { host: address.host, port: address.port }, nameOf(address));
     const bound = server.address();
-    return { host: address.host, port: isAddressInfo(bound) ? bound.port : address.port };
+    return { ...address, port: isAddressInfo(bound) ? bound.port : address.port };
   }
   mkdirSync(dirname(address.path), { recursive: true, mode: 0o755 });
   await clearStaleSocket(address.path);
@@ -82,7 +135,11 @@ async function listen(server: Http2Server, address: ListenAddress): Promise<Endp
   return { path: address.path };
 }
 
-function begin(server: Http2Server, options: ListenOptions, where: string): Promise<void> {
+function nameOf(address: ListenAddress): string {
+  return "path" in address ? address.path : `${address.host}:${address.port}`;
+}
+
+function begin(server: Server, options: ListenOptions, where: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => reject(listenError(error, where));
     server.once("error", fail);

@@ -1,9 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { GrpcCode, GrpcError, type GrpcRouter } from "../../grpc/index.ts";
 import {
+  AlarmMemberSchema,
   AlarmRequest_AlarmAction,
   AlarmResponseSchema,
-  Auth,
+  AlarmType,
   Cluster,
   DefragmentResponseSchema,
   HashKVResponseSchema,
@@ -20,8 +21,9 @@ import type { Services } from "./services.ts";
 /** Begins with the etcd version whose API this is, since clients read a version from it. */
 export const VERSION = "3.5.0+ocicat";
 
-/** What an operator asks about: cluster, maintenance and users. */
-export function serveAdmin(router: GrpcRouter, { identity, store, commits, space, clientUrls }: Services): void {
+/** What an operator asks about: cluster and maintenance. */
+export function serveAdmin(router: GrpcRouter, services: Services): void {
+  const { identity, store, commits, compactor, checkpointer, space, gate, clientUrls } = services;
   const { memberId, term } = identity;
   const header = () => identity.headerAt(commits.durableRevision);
 
@@ -41,25 +43,36 @@ export function serveAdmin(router: GrpcRouter, { identity, store, commits, space
       raftTerm: term,
       raftIndex: index,
       raftAppliedIndex: index,
+      errors: space.alarm ? ["NOSPACE: puts are refused until there is room again"] : [],
     });
   });
 
-  // There are no alarms: a full store refuses puts until there is room, and accepts them again by itself.
-  router.unary(Maintenance.method.alarm, (request) => {
+  const alarms = () =>
+    space.alarm ? [create(AlarmMemberSchema, { memberID: memberId, alarm: AlarmType.NOSPACE })] : [];
+
+  // Like etcd's, but for one thing: it ends by itself when there is room. Disarming it looks whether there is.
+  router.unary(Maintenance.method.alarm, (request, { headers }) => {
+    gate.caller(headers).isAdmin();
     if (request.action === AlarmRequest_AlarmAction.ACTIVATE) throw unimplemented("raising an alarm");
-    return create(AlarmResponseSchema, { header: header() });
+    const raised = alarms();
+    if (request.action === AlarmRequest_AlarmAction.DEACTIVATE && raised.length > 0) space.disarm();
+    return create(AlarmResponseSchema, { header: header(), alarms: raised });
   });
 
-  router.unary(Maintenance.method.defragment, () => {
-    store.file.defragment();
+  router.unary(Maintenance.method.defragment, async (_request, { headers }) => {
+    gate.caller(headers).isAdmin();
+    await compactor.defragment();
+    checkpointer.now();
     return create(DefragmentResponseSchema, { header: header() });
   });
 
-  router.unary(Maintenance.method.hash, () =>
-    create(HashResponseSchema, { header: header(), hash: hashAt(store, commits.durableRevision) }),
-  );
+  router.unary(Maintenance.method.hash, (_request, { headers }) => {
+    gate.caller(headers).isAdmin();
+    return create(HashResponseSchema, { header: header(), hash: hashAt(store, commits.durableRevision) });
+  });
 
-  router.unary(Maintenance.method.hashKV, (request) => {
+  router.unary(Maintenance.method.hashKV, (request, { headers }) => {
+    gate.caller(headers).isAdmin();
     const revision = request.revision > 0n ? request.revision : BigInt(commits.durableRevision);
     if (revision > commits.durableRevision) throw etcdError("futureRevision");
     if (revision < store.compactRevision) throw etcdError("compacted");
@@ -71,13 +84,8 @@ export function serveAdmin(router: GrpcRouter, { identity, store, commits, space
   });
 
   router.stream(Maintenance.method.snapshot, (call) => {
-    call.end(unimplemented("a snapshot; stop the server and copy its data file"));
+    call.end(unimplemented("a snapshot; use `ocicat datastore backup FILE`"));
     return { message: () => {}, halfClosed: () => {}, drained: () => {}, closed: () => {} };
-  });
-
-  // Clients that are given a user name ask this first, and go on without one when told so.
-  router.unary(Auth.method.authenticate, () => {
-    throw etcdError("authNotEnabled");
   });
 }
 

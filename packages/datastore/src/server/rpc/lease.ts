@@ -9,15 +9,20 @@ import {
   LeaseStatusSchema,
   LeaseTimeToLiveResponseSchema,
 } from "../../proto/rpc_pb.ts";
+import { mayEndLease } from "../auth/rights.ts";
 import { etcdError } from "../errors.ts";
 import type { Services } from "./services.ts";
 
 /** Returns what ends the keep-alive streams that are open. */
-export function serveLease(router: GrpcRouter, { identity, leases, space, store, commits }: Services): () => void {
+export function serveLease(
+  router: GrpcRouter,
+  { identity, leases, space, store, commits, gate }: Services,
+): () => void {
   const { headerAt } = identity;
   const headerNow = () => headerAt(commits.durableRevision);
 
-  router.unary(Lease.method.leaseGrant, async (request) => {
+  router.unary(Lease.method.leaseGrant, async (request, { headers }) => {
+    gate.caller(headers).isKnown();
     space.require();
     const granted = await leases.grant(request.TTL, request.ID);
     return create(LeaseGrantResponseSchema, {
@@ -27,7 +32,8 @@ export function serveLease(router: GrpcRouter, { identity, leases, space, store,
     });
   });
 
-  router.unary(Lease.method.leaseRevoke, async (request) => {
+  router.unary(Lease.method.leaseRevoke, async (request, { headers }) => {
+    mayEndLease(gate.caller(headers), request.ID, store);
     const revision = await leases.revoke(request.ID);
     return create(LeaseRevokeResponseSchema, { header: headerAt(revision) });
   });
@@ -38,6 +44,7 @@ export function serveLease(router: GrpcRouter, { identity, leases, space, store,
     keepAlives.add(call);
     return {
       message(request) {
+        gate.caller(call.headers).isKnown();
         const ttl = leases.keepAlive(request.ID) ?? 0;
         call.send(create(LeaseKeepAliveResponseSchema, { header: headerNow(), ID: request.ID, TTL: BigInt(ttl) }));
       },
@@ -47,7 +54,9 @@ export function serveLease(router: GrpcRouter, { identity, leases, space, store,
     };
   });
 
-  router.unary(Lease.method.leaseTimeToLive, (request) => {
+  router.unary(Lease.method.leaseTimeToLive, (request, { headers }) => {
+    const caller = gate.caller(headers);
+    caller.isKnown();
     const time = leases.timeToLive(request.ID);
     const answer = create(LeaseTimeToLiveResponseSchema, {
       header: headerNow(),
@@ -56,15 +65,17 @@ export function serveLease(router: GrpcRouter, { identity, leases, space, store,
       grantedTTL: BigInt(time?.granted ?? 0),
       keys: time !== undefined && request.keys ? store.leasedKeys(request.ID) : [],
     });
+    for (const key of answer.keys) caller.mayRead({ kind: "one", key });
     return commits.settled(answer);
   });
 
-  router.unary(Lease.method.leaseLeases, () =>
-    create(LeaseLeasesResponseSchema, {
+  router.unary(Lease.method.leaseLeases, (_request, { headers }) => {
+    gate.caller(headers).isKnown();
+    return create(LeaseLeasesResponseSchema, {
       header: headerNow(),
       leases: leases.ids().map((ID) => create(LeaseStatusSchema, { ID })),
-    }),
-  );
+    });
+  });
 
   return () => {
     for (const call of keepAlives) call.end(etcdError("stopped"));

@@ -1,6 +1,9 @@
+import type { Gate } from "../auth/gate.ts";
+import type { Tokens } from "../auth/tokens.ts";
 import type { GroupCommit } from "../commit/group-commit.ts";
 import type { Compactor } from "../compaction/compactor.ts";
 import type { Leases } from "../lease/leases.ts";
+import type { Checkpointer } from "../storage/checkpoint.ts";
 import type { Space } from "../storage/space.ts";
 import type { Store } from "../storage/store.ts";
 import type { WatchHub } from "../watch/hub.ts";
@@ -13,8 +16,11 @@ export interface Services {
   readonly space: Space;
   readonly commits: GroupCommit;
   readonly compactor: Compactor;
+  readonly checkpointer: Checkpointer;
   readonly leases: Leases;
   readonly watches: WatchHub;
+  readonly gate: Gate;
+  readonly tokens: Tokens;
   /** The URLs under which clients reach this server. */
   readonly clientUrls: () => readonly string[];
 }

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import type { GrpcRouter, ServerCall, ServerReceiver } from "../../grpc/index.ts";
+import { GrpcError, type GrpcRouter, type ServerCall, type ServerReceiver } from "../../grpc/index.ts";
 import { type Event, Event_EventType, EventSchema } from "../../proto/kv_pb.ts";
 import {
   Watch,
@@ -13,7 +13,7 @@ import { keyValueOf } from "../apply/messages.ts";
 import { etcdError } from "../errors.ts";
 import { MAX_REQUEST_BYTES } from "../limits.ts";
 import { isDeletion } from "../storage/entry.ts";
-import { keyRange, rangeIsEmpty } from "../storage/key-range.ts";
+import { type KeyRange, keyRange, rangeIsEmpty } from "../storage/key-range.ts";
 import type { WatchEvent, Watcher, WatchSink } from "../watch/watcher.ts";
 import type { Services } from "./services.ts";
 
@@ -26,6 +26,8 @@ const NO_WATCH = -1n;
 /** Reasons of a watch that is canceled as soon as created, in etcd's words. */
 const EMPTY_RANGE = "mvcc: watcher range is empty";
 const DUPLICATE_ID = "mvcc: duplicate watch ID provided on the WatchStream";
+
+const DENIED = etcdError("permissionDenied").message;
 
 const LOWEST_KEY = new Uint8Array([0]);
 
@@ -149,6 +151,12 @@ class WatchStream implements ServerReceiver<typeof WatchRequestSchema>, WatchSin
   #create(request: WatchCreateRequest): void {
     const { watches, commits } = this.#services;
     const range = keyRange(request.key.length === 0 ? LOWEST_KEY : request.key, request.rangeEnd);
+    const denial = this.#denial(range);
+    if (denial !== undefined) {
+      const { watchId } = request;
+      this.#send(commits.durableRevision, { watchId, created: true, canceled: true, cancelReason: denial });
+      return;
+    }
     const duplicate = request.watchId !== 0n && this.#byId.has(request.watchId);
     const refusal = rangeIsEmpty(range) ? EMPTY_RANGE : duplicate ? DUPLICATE_ID : undefined;
     if (refusal !== undefined) {
@@ -169,6 +177,18 @@ class WatchStream implements ServerReceiver<typeof WatchRequestSchema>, WatchSin
     const open = { id, watcher: watches.watch(spec, this, from), fragment: request.fragment };
     this.#byId.set(id, open);
     this.#byWatcher.set(open.watcher, open);
+  }
+
+  /** Why the caller may not watch this, if so. What was begun with the right to it goes on without it, as in etcd. */
+  #denial(range: KeyRange): string | undefined {
+    try {
+      this.#services.gate.caller(this.#call.headers).mayRead(range);
+      return undefined;
+    } catch (error) {
+      // In etcd's words, whatever the reason: grpc-go's rendering of its status.
+      if (error instanceof GrpcError) return `rpc error: code = PermissionDenied desc = ${DENIED}`;
+      throw error;
+    }
   }
 
   #cancel(id: bigint): void {

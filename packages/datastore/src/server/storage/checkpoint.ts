@@ -26,6 +26,7 @@ export class Checkpointer {
   #immediate: NodeJS.Immediate | undefined;
   #lastWrite = 0;
   #closed = false;
+  #failing = false;
 
   constructor(file: DataFile, clock: Clock, logger: Logger) {
     this.#clock = clock;
@@ -43,12 +44,17 @@ export class Checkpointer {
     else if (waiting >= WORTHWHILE_PAGES) this.#timer ??= this.#arm(QUIET_MS);
   }
 
-  /** Copies everything. */
-  close(): void {
-    this.#closed = true;
+  /** Copies everything at once, whatever the moment; the file then has the length that its pages need. */
+  now(): void {
     this.#timer?.cancel();
+    this.#timer = undefined;
     clearImmediate(this.#immediate);
     this.#run();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.now();
   }
 
   /** A busy store does not set the timer anew with each write: it is looked at when it fires. */
@@ -65,9 +71,11 @@ export class Checkpointer {
     this.#immediate = undefined;
     try {
       this.#copy.get();
+      this.#failing = false;
     } catch (error) {
       // The log keeps everything; the next commit meets the same disk and reports it to those who wait.
-      this.#logger.warning("copying the write-ahead log failed", { error: String(error) });
+      if (!this.#failing) this.#logger.warning("copying the write-ahead log failed", { error: String(error) });
+      this.#failing = true;
     }
   }
 

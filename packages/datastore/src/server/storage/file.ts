@@ -2,10 +2,10 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ServerError } from "../errors.ts";
-import { columnsOf, text } from "./columns.ts";
+import { columnsOf, integer, text } from "./columns.ts";
 import { LogFlush } from "./log-flush.ts";
 import { createDataFile, syncDirectory } from "./new-file.ts";
-import { APPLICATION_ID, FORMAT } from "./schema.ts";
+import { APPLICATION_ID, FORMAT, SHRINKABLE, UPGRADES } from "./schema.ts";
 import { SQLITE, sqliteCode } from "./sqlite-errors.ts";
 
 export interface DataFile {
@@ -14,8 +14,6 @@ export interface DataFile {
   readonly log: LogFlush;
   /** Bytes on disk, the write-ahead log included. */
   size(): number;
-  /** Writes the file anew without its free pages. Takes as long as reading and writing all of it. */
-  defragment(): void;
   close(): void;
 }
 
@@ -41,10 +39,6 @@ export function openDataFile(path: string): DataFile {
     db,
     log,
     size: () => sizeOf(path) + sizeOf(`${path}-wal`),
-    defragment() {
-      db.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
-      log.makeRoom();
-    },
     close() {
       log.close();
       db.close();
@@ -74,6 +68,7 @@ function open(path: string): { readonly db: DatabaseSync; readonly log: LogFlush
     db = new DatabaseSync(path, { timeout: 0, returnArrays: true });
     configure(db);
     checkIntegrity(db, path);
+    upgrade(db);
     // The log has just been made: its name must be on the disk before anything in it counts.
     syncDirectory(dirname(path));
     return { db, log: new LogFlush(`${path}-wal`) };
@@ -141,6 +136,17 @@ function configure(db: DatabaseSync): void {
 function checkIntegrity(db: DatabaseSync, path: string): void {
   const finding = text(columnsOf(db.prepare("PRAGMA quick_check(1)").get())[0]);
   if (finding !== "ok") throw damaged(path, finding);
+}
+
+/** A file that an earlier version wrote. Ends like a crash if it is interrupted: the next start finds either format whole. */
+function upgrade(db: DatabaseSync): void {
+  const format = integer(columnsOf(db.prepare("PRAGMA user_version").get())[0]);
+  for (let from = format; from < FORMAT; from++) {
+    if (from === 1) db.exec(`${SHRINKABLE}; VACUUM`);
+    const steps = UPGRADES[from];
+    if (steps === undefined) throw new Error(`no way leads on from format ${from}`);
+    db.exec(steps);
+  }
 }
 
 function damaged(path: string, why: string, cause?: unknown): ServerError {

@@ -7,6 +7,8 @@ export type MetaName =
   /** How often the file was opened: what answers carry as raft term, since each start is a leader anew. */
   | "starts"
   | "compact_revision"
+  /** "1": callers must say who they are (auth/). */
+  | "auth_enabled"
   /** History up to this place holds nothing that compaction would still take. */
   | "scavenged_id";
 

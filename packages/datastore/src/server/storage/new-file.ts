@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, linkSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { SCHEMA } from "./schema.ts";
+import { SCHEMA, SHRINKABLE } from "./schema.ts";
 
 /**
  * Built aside and linked into place whole, so that a crash leaves either no file or a good one, and of two processes that
@@ -15,7 +15,7 @@ export function createDataFile(path: string): void {
     const draft = join(workshop, "data");
     closeSync(openSync(draft, "wx", 0o600));
     const db = new DatabaseSync(draft);
-    db.exec("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE");
+    db.exec(`${SHRINKABLE}; PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE`);
     db.exec(SCHEMA);
     const insert = db.prepare("INSERT INTO meta (name, value) VALUES (?, ?)");
     insert.run("cluster_id", randomId());

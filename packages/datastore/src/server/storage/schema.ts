@@ -13,9 +13,44 @@
  * Leases are text because their ids fill 64 bits and JavaScript's numbers do not.
  */
 export const APPLICATION_ID = 0x4f_43_49_43;
-export const FORMAT = 1;
+export const FORMAT = 2;
 
-export const SCHEMA = `
+/** Who may do what (auth/). */
+const AUTH = `
+CREATE TABLE users (
+  name   TEXT PRIMARY KEY,
+  secret TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE roles (
+  name TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE user_roles (
+  user TEXT NOT NULL,
+  role TEXT NOT NULL,
+  PRIMARY KEY (user, role)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE permissions (
+  role      TEXT NOT NULL,
+  key       BLOB NOT NULL,
+  range_end BLOB NOT NULL,
+  rights    INTEGER NOT NULL,
+  PRIMARY KEY (role, key, range_end)
+) STRICT, WITHOUT ROWID;
+`;
+
+/**
+ * What makes a file of an earlier format one of the next, by the format it has. The pragma before any table, or before a
+ * VACUUM, lets a file give space back piece by piece (storage/shrink.ts).
+ */
+export const UPGRADES: Readonly<Record<number, string>> = {
+  1: `BEGIN IMMEDIATE; ${AUTH} PRAGMA user_version = 2; COMMIT`,
+};
+export const SHRINKABLE = "PRAGMA auto_vacuum = INCREMENTAL";
+
+export const SCHEMA = `${AUTH}
 CREATE TABLE meta (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { AuthTable } from "./auth-table.ts";
 import { columnsOf, integer } from "./columns.ts";
 import type { Change } from "./entry.ts";
 import type { DataFile } from "./file.ts";
@@ -7,7 +8,7 @@ import { MetaTable } from "./meta-table.ts";
 import { isMachineFailure } from "./sqlite-errors.ts";
 import { Statements } from "./statements.ts";
 import { type State, View } from "./view.ts";
-import { Writer } from "./writer.ts";
+import { type Tables, Writer } from "./writer.ts";
 
 /** etcd counts the making of the empty store as its first revision. */
 const FIRST_REVISION = 1;
@@ -29,8 +30,9 @@ export interface Committed {
  * Each request of a group sees those before it, and has a savepoint of its own, so that one that throws leaves no trace.
  * What commit() returns is in the log but not on the disk yet: bringing it there is up to the caller (GroupCommit).
  */
-export class Store extends View {
+export class Store extends View implements Tables {
   readonly leases: LeaseTable;
+  readonly auth: AuthTable;
   readonly meta: MetaTable;
   readonly file: DataFile;
   #state: State;
@@ -45,6 +47,7 @@ export class Store extends View {
     this.file = file;
     this.meta = new MetaTable(file.db);
     this.leases = new LeaseTable(file.db);
+    this.auth = new AuthTable(file.db, this.meta);
     this.#totalChanges = file.db.prepare("SELECT total_changes()");
     this.#state = readState(file.db, this.meta);
     this.#before = this.#state;
@@ -59,7 +62,7 @@ export class Store extends View {
   /** What `apply` throws comes through. After a failure of the machine (isMachineFailure) the group must be rolled back. */
   request<T>(apply: (writer: Writer) => T): T {
     const { db } = this.file;
-    const writer = new Writer(this.statements, this.leases, this.meta, this.#state);
+    const writer = new Writer(this.statements, this, this.#state);
     db.exec("SAVEPOINT request");
     try {
       const result = apply(writer);

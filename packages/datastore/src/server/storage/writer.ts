@@ -1,3 +1,4 @@
+import type { AuthTable } from "./auth-table.ts";
 import { type Change, type Entry, isDeletion, NO_BYTES, NO_LEASE } from "./entry.ts";
 import type { KeyRange } from "./key-range.ts";
 import type { LeaseTable } from "./lease-table.ts";
@@ -5,20 +6,29 @@ import type { MetaTable } from "./meta-table.ts";
 import type { Statements } from "./statements.ts";
 import { type State, View } from "./view.ts";
 
+/** What is stored besides keys. */
+export interface Tables {
+  readonly leases: LeaseTable;
+  readonly auth: AuthTable;
+  readonly meta: MetaTable;
+}
+
 /**
  * One write request at work. All it writes has one revision, the next; a request that writes nothing takes none.
  * A request that throws, at whatever point, leaves no trace (store.ts).
  */
 export class Writer extends View {
   readonly leases: LeaseTable;
+  readonly auth: AuthTable;
   readonly changes: Change[] = [];
   readonly effects: (() => void)[] = [];
   readonly #meta: MetaTable;
   #state: State;
 
-  constructor(statements: Statements, leases: LeaseTable, meta: MetaTable, state: State) {
+  constructor(statements: Statements, { leases, auth, meta }: Tables, state: State) {
     super(statements, () => this.#state);
     this.leases = leases;
+    this.auth = auth;
     this.#meta = meta;
     this.#state = state;
   }

@@ -8,7 +8,7 @@ import {
   type RequestOpSchema,
   TxnRequestSchema,
 } from "../../../src/proto/rpc_pb.ts";
-import { checkPut, checkRange, checkTxn, isReadOnly, mayPut } from "../../../src/server/apply/check.ts";
+import { checkPut, checkRange, checkTxn, isReadOnly, puts } from "../../../src/server/apply/check.ts";
 
 type Op = MessageInitShape<typeof RequestOpSchema>;
 type Txn = MessageInitShape<typeof TxnRequestSchema>;
@@ -73,7 +73,7 @@ describe("a transaction", () => {
   });
 
   it("is read-only if no branch can write, and needs room only if one can put", () => {
-    const facts = (init: Txn) => [isReadOnly(txn(init)), mayPut(txn(init))];
+    const facts = (init: Txn) => [isReadOnly(txn(init)), puts(txn(init))];
     expect(facts({ success: [get("a")], failure: [nested({ success: [get("b")] })] })).toEqual([true, false]);
     expect(facts({ success: [get("a")], failure: [nested({ failure: [put("b")] })] })).toEqual([false, true]);
     expect(facts({ success: [nested({ success: [del("b")] })] })).toEqual([false, false]);

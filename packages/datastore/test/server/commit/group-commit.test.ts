@@ -47,6 +47,7 @@ beforeEach(() => {
     logger: silentLogger,
     flush: (done) => disk.flush(done),
     durable: ({ changes }: Committed) => log.push(`durable ${changes.map(({ entry }) => text(entry.key)).join(" ")}`),
+    full: () => log.push("full"),
     failed: (error) => failures.push(error),
   });
 });
@@ -185,13 +186,13 @@ describe("the group commit", () => {
     const limit = (pages: number) => store.file.db.exec(`PRAGMA max_page_count = ${pages}`);
     limit(20);
     await Promise.all([note("small", commits.submit(put("a"))), note("large", commits.submit(large))]);
-    expect(log).toEqual([`small ${GrpcCode.RESOURCE_EXHAUSTED}`, `large ${GrpcCode.RESOURCE_EXHAUSTED}`]);
+    expect(log).toEqual(["full", `small ${GrpcCode.RESOURCE_EXHAUSTED}`, `large ${GrpcCode.RESOURCE_EXHAUSTED}`]);
     expect([store.revision, store.get(bytes("a")), failures.length]).toEqual([1, undefined, 0]);
     limit(1000);
     const again = note("again", commits.submit(put("a")));
     await disk.finish();
     await again;
-    expect(log.slice(2)).toEqual(["durable a", "again 2"]);
+    expect(log.slice(3)).toEqual(["durable a", "again 2"]);
   });
 
   it("writes what waits when stopped, and refuses what comes after", async () => {

@@ -41,6 +41,7 @@ describe("the compactor", () => {
       logger: silentLogger,
       flush: (done) => done(undefined),
       durable: () => onCompacted?.(),
+      full: () => {},
       failed: (error) => {
         throw error;
       },
@@ -89,6 +90,28 @@ describe("the compactor", () => {
     clock.advance(1_000_000_000);
     expect(clock.waiting()).toEqual([]);
     expect([store.compactRevision, rows()]).toEqual([0, 10]);
+  });
+
+  it("gives what compaction has freed back to the disk, others being served between two slices", async () => {
+    const made = compactor("off");
+    await made.scavenge();
+    for (let number = 0; number < 300; number++)
+      write(store, (writer) => writer.put(bytes(`${number}`), Buffer.alloc(20_000, number), 0n));
+    const kept = bytes("299");
+    write(store, (writer) => writer.delete({ kind: "span", start: bytes("0"), end: kept }));
+    write(store, (writer) => writer.compact(store.revision));
+    const pages = () => Number(Object.values(store.file.db.prepare("PRAGMA page_count").get() ?? [])[0]);
+    const before = pages();
+    let turns = 0;
+    let over = false;
+    const done = made.defragment().then(() => (over = true));
+    for (; !over; turns++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(store.entries({ kind: "one", key: kept }, { values: true })[0]?.value[0]).toBe(299 % 256);
+    }
+    await done;
+    expect(turns).toBeGreaterThan(5);
+    expect(pages()).toBeLessThan(before / 3);
   });
 
   it("takes up at the start what an earlier run had left in the file", async () => {

@@ -28,6 +28,7 @@ beforeEach(() => {
       deleted.push(keys);
       onDeleted?.();
     },
+    full: () => {},
     failed: (error) => {
       throw error;
     },

@@ -29,8 +29,17 @@ export class TestClient {
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
   ): Promise<MessageShape<O>> {
+    return this.callWith({}, method, request);
+  }
+
+  /** With headers, as a token. */
+  callWith<I extends DescMessage, O extends DescMessage>(
+    metadata: Readonly<Record<string, string>>,
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+  ): Promise<MessageShape<O>> {
     return new Promise((resolve, reject) => {
-      callUnary(this.session, method, create(method.input, request), OPTIONS, (error, answer) => {
+      callUnary(this.session, method, create(method.input, request), { ...OPTIONS, metadata }, (error, answer) => {
         if (answer === undefined) reject(error ?? new Error("neither an error nor an answer"));
         else resolve(answer);
       });
