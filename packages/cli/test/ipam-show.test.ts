@@ -1,4 +1,5 @@
-import { blockKey, decodeBlock, encodeBlock } from "@ocicat/api/ipam";
+import { blockKey, decodeBlock, encodeBlock, hostOwner } from "@ocicat/api/ipam";
+import { createBlock } from "@ocicat/ipam";
 import { parsePrefix } from "@ocicat/net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startEmbedded, type TestDatastore } from "./support/datastores.ts";
@@ -26,6 +27,27 @@ describe("ipam show, from what a real Calico stored", () => {
         "| IP Pool  | 10.244.0.0/16 |     65536 | 5 (0%)     | 65531 (100%) |",
         "| IP Pool  | 10.99.0.0/26  |        64 | 2 (3%)     | 62 (97%)     |",
         "+----------+---------------+-----------+------------+--------------+",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  it("is what is reserved and what rests, where asked for", async () => {
+    const more = { kind: "IPReservation", apiVersion: "projectcalico.org/v3", metadata: { name: "more" } };
+    const reservedCIDRs = ["10.244.255.0/28", "10.99.0.1", "10.99.0.32/27"];
+    const key = "/calico/resources/v3/projectcalico.org/ipreservations/more";
+    await withStore(datastore.endpoint, (store) =>
+      store.put(key, JSON.stringify({ ...more, spec: { reservedCIDRs } })),
+    );
+    const { stdout } = await show("--show-reserved");
+    expect(stdout).toBe(
+      [
+        "+----------+---------------+-----------+------------+--------------+--------------+-------------+",
+        "| GROUPING |     CIDR      | IPS TOTAL | IPS IN USE | IPS RESERVED |   IPS FREE   | IPS COOLING |",
+        "+----------+---------------+-----------+------------+--------------+--------------+-------------+",
+        "| IP Pool  | 10.244.0.0/16 |     65536 | 5 (0%)     | 256 (0%)     | 65275 (100%) | 0 (0%)      |",
+        "| IP Pool  | 10.99.0.0/26  |        64 | 2 (3%)     | 33 (52%)     | 30 (47%)     | 0 (0%)      |",
+        "+----------+---------------+-----------+------------+--------------+--------------+-------------+",
         "",
       ].join("\n"),
     );
@@ -111,6 +133,25 @@ describe("ipam show, from what a real Calico stored", () => {
       "10.99.0.1 is not assigned: it rests since its release, 2026-11-21T02:30:00Z\n",
     );
     expect((await show()).stdout).toContain("| IP Pool  | 10.99.0.0/26  |        64 | 2 (3%)     | 62 (97%)     |");
+    expect((await show("--show-reserved")).stdout).toContain("| 62 (97%)     | 1 (2%)      |");
+  });
+
+  it("says who has an address besides, and that nobody is known to", async () => {
+    await withStore(datastore.endpoint, async (store) => {
+      const key = blockKey(parsePrefix("10.99.0.0/26"));
+      const stored = JSON.parse((await store.get(key))?.value ?? "") as { attributes: object[] };
+      stored.attributes = [{}, { ...stored.attributes[1], alternateOwnerAttrs: { node: "node3", pod: "tiny-2b" } }];
+      await store.put(key, JSON.stringify(stored));
+    });
+    expect((await show("--ip=10.99.0.1")).stdout).toMatch(
+      /\nAlternate Owner Attributes:\n {2}node: node3\n {2}pod: tiny-2b\n$/,
+    );
+    expect((await show("--ip=10.99.0.0")).stdout).toBe(
+      "IP 10.99.0.0 is in use\nHandle ID: <none>\nNo Active Owner attributes defined\n",
+    );
+    expect((await show("--show-borrowed")).stdout).toContain(
+      "\nOf 1 addresses it is not known for which node they are",
+    );
   });
 });
 
@@ -123,6 +164,16 @@ describe("ipam show", () => {
     await terminal({ env: { ETCD_ENDPOINTS: datastore.endpoint } })("create", "-f", goldenInput("ippool6.yaml"));
     expect((await show()).stdout).toContain(
       "| IP Pool  | fd00:10:244::/48 | 1.2089e+24 | 0 (0%)     | 1.2089e+24 (100%) |",
+    );
+    const block = createBlock({
+      prefix: parsePrefix("fd00:10:244::40/122"),
+      owner: hostOwner("node1"),
+      now: 0,
+      sequenceNumber: 1n,
+    });
+    await withStore(datastore.endpoint, (store) => store.put(blockKey(block.prefix), encodeBlock(block)));
+    expect((await show("--show-blocks")).stdout).toContain(
+      "| Block    | fd00:10:244::40/122 |         64 | 0 (0%)     | 64 (100%)         |",
     );
   });
 });

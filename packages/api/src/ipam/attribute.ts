@@ -64,6 +64,16 @@ export class AllocationAttribute {
     );
   }
 
+  /** Who has the addresses besides, `alternateOwnerAttrs`: while a virtual machine moves, its other end. */
+  get alternate(): Readonly<Record<string, string>> {
+    const { alternateOwnerAttrs } = this.#stored;
+    if (typeof alternateOwnerAttrs !== "object" || alternateOwnerAttrs === null) return {};
+    const texts = Object.entries(alternateOwnerAttrs).filter((entry): entry is [string, string] => {
+      return typeof entry[1] === "string";
+    });
+    return Object.fromEntries(texts);
+  }
+
   /** The compact JSON it is stored as; equal text means equal attributes. */
   get json(): string {
     this.#json ??= toGoJson(this.#stored);

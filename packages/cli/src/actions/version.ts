@@ -23,7 +23,8 @@ export async function showVersion(surroundings: Surroundings, options: VersionOp
   print(`Cluster Type:      ${cluster.spec.clusterType ?? "unknown"}\n`);
 }
 
-function ownVersion(): string {
+/** Of this command. */
+export function ownVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   if (typeof manifest === "object" && manifest !== null && "version" in manifest) return `v${String(manifest.version)}`;
   throw new Error("package.json has no version");

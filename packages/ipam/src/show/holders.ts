@@ -10,6 +10,8 @@ export interface Holder {
   readonly handleId: string | undefined;
   /** `pod`, `namespace`, `node`, `type`, `timestamp`, …. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** Of whoever has it besides: the other end of a virtual machine's migration. */
+  readonly alternate: Readonly<Record<string, string>>;
   readonly sequence: bigint;
   /** Since when it is nobody's and cooling down, RFC 3339. */
   readonly releasedAt: string | undefined;
@@ -47,6 +49,7 @@ function holderOf(block: AllocationBlock, ordinal: number): Holder {
     blockOwner: blockOwner(block),
     handleId: attribute?.handleId,
     attributes: attribute?.secondary ?? {},
+    alternate: attribute?.alternate ?? {},
     sequence: sequenceOf(block, ordinal),
     releasedAt: attribute?.releasedAt,
   };
