@@ -42,7 +42,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addWalk(program, surroundings);
   addLab(program, surroundings);
   addAgent(program, surroundings);
-  addDatastore(program);
+  addDatastore(program, surroundings);
   addVersion(program, surroundings);
   return program;
 }

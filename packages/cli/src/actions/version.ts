@@ -21,6 +21,9 @@ export async function showVersion(surroundings: Surroundings, options: VersionOp
   }
   print(`Cluster Version:   ${cluster.spec.calicoVersion ?? "unknown"}\n`);
   print(`Cluster Type:      ${cluster.spec.clusterType ?? "unknown"}\n`);
+  if (cluster.spec.datastoreReady !== false) return;
+  const { LOCKED } = await import("../migrate/lock.ts");
+  surroundings.tell(`${LOCKED}; unlock it with ${surroundings.name} datastore migrate unlock`);
 }
 
 /** Of this command. */

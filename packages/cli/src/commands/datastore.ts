@@ -1,6 +1,8 @@
 import type { ListenAddress } from "@ocicat/datastore/server";
 import { OcicatError } from "@ocicat/kit";
 import { type Command, Option } from "commander";
+import type { Surroundings } from "../surroundings.ts";
+import { addMigrate } from "./migrate.ts";
 import { withExamples } from "./options.ts";
 
 interface ServeOptions {
@@ -13,11 +15,13 @@ interface ServeOptions {
   readonly quota: number;
 }
 
-export function addDatastore(program: Command): void {
+export function addDatastore(program: Command, surroundings: Surroundings): void {
   const datastore = program
     .command("datastore")
-    .summary("the embedded datastore")
-    .description("The embedded datastore: etcd's API over one file.");
+    .summary("the datastore itself: the embedded one, migration")
+    .description(
+      "The embedded datastore, etcd's API over one file; and moving a cluster from one datastore to another.",
+    );
   const serve = datastore
     .command("serve")
     .summary("run it")
@@ -49,6 +53,7 @@ export function addDatastore(program: Command): void {
       const { runDatastore } = await import("../services/datastore.ts");
       await runDatastore({ listen: addresses, dataFile: data, quotaBytes: quota, tls });
     });
+  addMigrate(datastore, surroundings);
   withExamples(serve, [
     ["datastore serve --listen http://192.168.0.80:2379", "for the nodes of a segment"],
     [

@@ -1,5 +1,6 @@
 import { type AnyResource, API_VERSION, type Kind, printableResource } from "@ocicat/api";
 import { type JsonValue, stringifyJson } from "@ocicat/kit";
+import { isObject, type JsonObject } from "../patch/json.ts";
 import { toYaml } from "./yaml.ts";
 
 /** How whole resources are printed. */
@@ -22,4 +23,21 @@ export function listDocument(kind: Kind, resources: readonly AnyResource[], revi
 export function namedDocument(resources: readonly AnyResource[]): JsonValue {
   const [first, ...more] = resources.map(printableResource);
   return more.length === 0 && first !== undefined ? first : resources.map(printableResource);
+}
+
+/** What a resource has of the cluster that it is in: not for another one. */
+const OF_ITS_CLUSTER: ReadonlySet<string> = new Set([
+  "uid",
+  "resourceVersion",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+]);
+
+/** A resource's document as another cluster can take it. */
+export function withoutIdentity(document: JsonObject): JsonObject {
+  const { metadata } = document;
+  if (!isObject(metadata)) return document;
+  const kept = Object.entries(metadata).filter(([name]) => !OF_ITS_CLUSTER.has(name));
+  return { ...document, metadata: Object.fromEntries(kept) };
 }
