@@ -18,12 +18,14 @@ export interface StoredResource {
 
 /**
  * The value to store: JSON as Calico writes it, fields in its order, without the revision (the store keeps that).
- * Equal resources become equal text. Throws OcicatError KIND_UNKNOWN, and TypeError on a kind that is for looking at only.
+ * Equal resources become equal text. `key`: where it is to stand, if that does not follow from its name. Throws
+ * OcicatError KIND_UNKNOWN, and TypeError on a kind that is for looking at only.
  */
-export function encodeStored(resource: AnyResource): string {
+export function encodeStored(resource: AnyResource, key?: string): string {
   const kind = knownKind(resource.kind);
   if (kind.readOnly !== undefined) throw new TypeError(`a ${kind.kind} cannot be stored: ${kind.readOnly}`);
-  const { resourceVersion: _, ...metadata } = resource.metadata;
+  const { resourceVersion: _, ...own } = resource.metadata;
+  const metadata = kind.storage.toStoredMetadata?.(own, key) ?? own;
   const document = writeObject(kind.schema, { ...resource, metadata });
   return toGoJson(kind.storage.toStored?.(document) ?? document);
 }
@@ -42,9 +44,9 @@ export function decodeStored<R extends AnyResource>(kind: Kind<R>, stored: Store
   return { ...reading.value, metadata };
 }
 
-/** The resource as a person sees it (`-o yaml`): as it is stored, with its revision. Throws OcicatError KIND_UNKNOWN. */
+/** The resource as a person sees it (`-o yaml`), with its revision. Throws OcicatError KIND_UNKNOWN. */
 export function printableResource(resource: AnyResource): JsonObject {
-  return writeObject(knownKind(resource.kind).schema, resource);
+  return knownKind(resource.kind).show(resource);
 }
 
 function toDocument(storage: Storage, name: ResourceName, { key, value }: StoredResource): unknown {

@@ -1,3 +1,4 @@
+import type { JsonValue } from "@ocicat/kit";
 import { checkMetadata, metadataSchema } from "./metadata.ts";
 import type { Problem } from "./problem.ts";
 import { type AnyResource, API_VERSION } from "./resource.ts";
@@ -14,6 +15,7 @@ import {
   read,
   required,
   type ScalarSchema,
+  writeObject,
 } from "./schema/index.ts";
 import { resourceStorage, type Storage } from "./storage.ts";
 import { type IneffectiveField, ineffective, type StoredOnlyField } from "./without-effect.ts";
@@ -24,10 +26,21 @@ export interface RuleContext<R = AnyResource> {
   readonly previous?: R | undefined;
   /** The resources of the kind that there are. */
   readonly others?: readonly R[] | undefined;
+  /** Those of the kinds that the kind names as related; what is not known is not checked. */
+  readonly related?: RelatedResources | undefined;
 }
+
+/** Resources by the names of their kinds, those that are built in among them. */
+export type RelatedResources = ReadonlyMap<string, readonly AnyResource[]>;
 
 /** Looks at a resource whose fields are well-formed each, and says what does not fit together. */
 export type Rule<R> = (resource: R, context: RuleContext<R>) => Iterable<Problem>;
+
+/** What keeps a resource from being deleted. */
+export interface Hindrance {
+  readonly why: string;
+  readonly fix: string;
+}
 
 /** What a column may look at besides the resource itself. */
 export interface TableContext {
@@ -45,8 +58,17 @@ export interface Example<R extends AnyResource> {
   readonly name: string;
   readonly namespace?: string;
   /** As a person would write it: without what is filled in. */
-  readonly spec: Partial<R["spec"]>;
+  readonly spec: Written<R["spec"]>;
 }
+
+/** A value as it is before defaults are filled in, at any depth. */
+export type Written<T> = T extends readonly (infer Item)[]
+  ? readonly Written<Item>[]
+  : T extends object
+    ? { readonly [Name in keyof T]?: Written<T[Name]> }
+    : T;
+
+type JsonObject = { readonly [key: string]: JsonValue };
 
 /** What a kind's file says about it. */
 export interface KindParts<R extends AnyResource> {
@@ -72,6 +94,18 @@ export interface KindParts<R extends AnyResource> {
   readonly rules?: Readonly<Record<string, Rule<R>>>;
   /** What one sets that this version stores and does not act on; nothing unless told. */
   readonly withoutEffect?: readonly StoredOnlyField[];
+  /** The same of all of it: why nobody acts on the kind yet. Who builds the feature deletes the line. */
+  readonly inert?: string;
+  /** Kinds by name whose resources the rules look at besides its own. */
+  readonly related?: readonly string[];
+  /** Resources that there are without being stored; one that is stored under the same name counts instead. */
+  readonly builtIn?: readonly R[];
+  /** What keeps the one of this name from being deleted; what is built in always is kept. */
+  readonly keptBy?: (name: string, related: RelatedResources) => Hindrance | undefined;
+  /** The order of a list; by namespace and name unless told. */
+  readonly compare?: (a: R, b: R) => number;
+  /** What people are shown, from the whole document: for a kind that Calico shows with less than it stores. */
+  readonly shown?: (document: JsonObject) => JsonObject;
   readonly columns: readonly Column<R>[];
   /** The columns of `-o wide`; the same ones unless told. */
   readonly wide?: readonly Column<R>[];
@@ -109,11 +143,22 @@ export interface Kind<R extends AnyResource = AnyResource> {
   readonly storedOnly: readonly StoredOnlyField[];
   /** Which of them a resource sets. Throws TypeError on one of another kind. */
   readonly withoutEffect: (resource: AnyResource) => readonly IneffectiveField[];
+  readonly inert: string | undefined;
+  readonly related: readonly string[];
+  readonly builtIn: readonly R[];
+  /** What keeps the one of this name from being deleted. */
+  readonly keptBy: (name: string, related: RelatedResources) => Hindrance | undefined;
+  /** Sorts a list of its resources, where it is not to be in order of key. Throws TypeError on one of another kind. */
+  readonly compare: ((a: AnyResource, b: AnyResource) => number) | undefined;
+  /** As a person sees it. */
+  readonly show: (resource: AnyResource) => JsonObject;
 }
+
+const BUILT_IN: Hindrance = { why: "it is built in", fix: "leave it: every cluster has it" };
 
 export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> {
   const { kind, plural, namespaced, name = dnsSubdomain(), rules = {}, complete = (resource: R) => resource } = parts;
-  const { withoutEffect: storedOnly = [] } = parts;
+  const { withoutEffect: storedOnly = [], inert, related = [], builtIn = [], compare } = parts;
   const schema = resourceSchema(parts);
   const is = (resource: AnyResource): resource is R => resource.kind === kind;
   const own = (resource: AnyResource): R => {
@@ -144,12 +189,27 @@ export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> 
     read: (document: unknown, mode: Mode) => read(schema, withSpec(document), mode),
     check(resource: AnyResource, context: RuleContext = {}) {
       const previous = context.previous === undefined ? undefined : own(context.previous);
-      const ruleContext = { previous, others: context.others?.filter(is) };
+      const ruleContext = { previous, others: context.others?.filter(is), related: context.related };
       const found = Object.values(rules).flatMap((rule) => [...rule(own(resource), ruleContext)]);
       return [...checkMetadata(resource.metadata, nameRules), ...found];
     },
     complete: (resource: AnyResource) => complete(own(resource)),
-    withoutEffect: (resource: AnyResource) => ineffective(storedOnly, own(resource)),
+    withoutEffect(resource: AnyResource) {
+      if (inert === undefined) return ineffective(storedOnly, own(resource));
+      return [{ field: "spec", value: own(resource).spec, section: inert }];
+    },
+    inert,
+    related,
+    builtIn,
+    keptBy(name: string, resources: RelatedResources) {
+      const isBuiltIn = builtIn.some(({ metadata }) => metadata.name === name);
+      return isBuiltIn ? BUILT_IN : parts.keptBy?.(name, resources);
+    },
+    compare: compare && ((a: AnyResource, b: AnyResource) => compare(own(a), own(b))),
+    show(resource: AnyResource) {
+      const document = writeObject(schema, own(resource));
+      return parts.shown?.(document) ?? document;
+    },
   });
 }
 

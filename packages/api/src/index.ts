@@ -1,5 +1,14 @@
 export { decodeStored, encodeStored, printableResource, type StoredResource } from "./codec.ts";
-export type { Column, Kind, KindParts, Rule, RuleContext, TableContext } from "./define-kind.ts";
+export type {
+  Column,
+  Hindrance,
+  Kind,
+  KindParts,
+  RelatedResources,
+  Rule,
+  RuleContext,
+  TableContext,
+} from "./define-kind.ts";
 export { checkResource, type DocumentOptions, readChanged, readDocument } from "./document.ts";
 export * from "./ipam/index.ts";
 export { keyPrefix, knownKind, parseResourceKey, type ResourceKey, resourceKey } from "./keys.ts";
@@ -30,6 +39,13 @@ export {
   felixSettings,
 } from "./kinds/felix-configuration.ts";
 export { type FelixParameterName, felixParameters, type Parameter } from "./kinds/felix-parameters.ts";
+export {
+  type GlobalNetworkPolicy,
+  type GlobalNetworkPolicySpec,
+  globalNetworkPolicy,
+} from "./kinds/global-network-policy.ts";
+export { type GlobalNetworkSet, type GlobalNetworkSetSpec, globalNetworkSet } from "./kinds/global-network-set.ts";
+export { type HostEndpoint, type HostEndpointSpec, hostEndpoint } from "./kinds/host-endpoint.ts";
 export { type IPReservation, type IPReservationSpec, ipReservation } from "./kinds/ip-reservation.ts";
 export { type IPAMConfiguration, type IPAMConfigurationSpec, ipamConfiguration } from "./kinds/ipam-configuration.ts";
 export { type IPPool, type IPPoolSpec, type IPPoolStatus, ippool } from "./kinds/ippool.ts";
@@ -39,7 +55,28 @@ export {
   type KubeControllersConfigurationStatus,
   kubeControllersConfiguration,
 } from "./kinds/kube-controllers-configuration.ts";
+export { type NetworkPolicy, type NetworkPolicySpec, networkPolicy } from "./kinds/network-policy.ts";
+export { type NetworkSet, type NetworkSetSpec, networkSet } from "./kinds/network-set.ts";
 export { DEFAULT_AS_NUMBER, type Node, type NodeSpec, type NodeStatus, node } from "./kinds/node.ts";
+export type { EntityRule, PolicyRule } from "./kinds/policy/rule.ts";
+export { DEFAULT_TIER, TIER_LABEL } from "./kinds/policy/tier-names.ts";
+export { type Profile, type ProfileSpec, profile } from "./kinds/profile.ts";
+export {
+  type StagedGlobalNetworkPolicy,
+  type StagedGlobalNetworkPolicySpec,
+  stagedGlobalNetworkPolicy,
+} from "./kinds/staged-global-network-policy.ts";
+export {
+  type StagedKubernetesNetworkPolicy,
+  type StagedKubernetesNetworkPolicySpec,
+  stagedKubernetesNetworkPolicy,
+} from "./kinds/staged-kubernetes-network-policy.ts";
+export {
+  type StagedNetworkPolicy,
+  type StagedNetworkPolicySpec,
+  stagedNetworkPolicy,
+} from "./kinds/staged-network-policy.ts";
+export { type Tier, type TierSpec, tier } from "./kinds/tier.ts";
 export {
   endpointPrefixes,
   type WorkloadEndpoint,
@@ -62,7 +99,7 @@ export {
   type SelectorNode,
 } from "./selector/index.ts";
 export { sha1Hex } from "./sha1.ts";
-export { RESOURCES_PREFIX, type ResourceName, type Storage } from "./storage.ts";
+export { type Elsewhere, RESOURCES_PREFIX, type ResourceName, type Storage } from "./storage.ts";
 export { formatTable, resourceTable, type Table, type TableOptions } from "./table.ts";
 export type { IneffectiveField, StoredOnlyField } from "./without-effect.ts";
 export {

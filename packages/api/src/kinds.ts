@@ -6,11 +6,21 @@ import { blockAffinity } from "./kinds/block-affinity.ts";
 import { calicoNodeStatus } from "./kinds/calico-node-status.ts";
 import { clusterInformation } from "./kinds/cluster-information.ts";
 import { felixConfiguration } from "./kinds/felix-configuration.ts";
+import { globalNetworkPolicy } from "./kinds/global-network-policy.ts";
+import { globalNetworkSet } from "./kinds/global-network-set.ts";
+import { hostEndpoint } from "./kinds/host-endpoint.ts";
 import { ipReservation } from "./kinds/ip-reservation.ts";
 import { ipamConfiguration } from "./kinds/ipam-configuration.ts";
 import { ippool } from "./kinds/ippool.ts";
 import { kubeControllersConfiguration } from "./kinds/kube-controllers-configuration.ts";
+import { networkPolicy } from "./kinds/network-policy.ts";
+import { networkSet } from "./kinds/network-set.ts";
 import { node } from "./kinds/node.ts";
+import { profile } from "./kinds/profile.ts";
+import { stagedGlobalNetworkPolicy } from "./kinds/staged-global-network-policy.ts";
+import { stagedKubernetesNetworkPolicy } from "./kinds/staged-kubernetes-network-policy.ts";
+import { stagedNetworkPolicy } from "./kinds/staged-network-policy.ts";
+import { tier } from "./kinds/tier.ts";
 import { workloadEndpoint } from "./kinds/workload-endpoint.ts";
 
 /** Every kind there is. Adding one: its file in kinds/, and a line here. */
@@ -22,11 +32,21 @@ export const kinds: readonly Kind[] = Object.freeze([
   calicoNodeStatus,
   clusterInformation,
   felixConfiguration,
+  globalNetworkPolicy,
+  globalNetworkSet,
+  hostEndpoint,
   ipamConfiguration,
   ippool,
   ipReservation,
   kubeControllersConfiguration,
+  networkPolicy,
+  networkSet,
   node,
+  profile,
+  stagedGlobalNetworkPolicy,
+  stagedKubernetesNetworkPolicy,
+  stagedNetworkPolicy,
+  tier,
   workloadEndpoint,
 ]);
 

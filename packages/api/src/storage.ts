@@ -1,4 +1,5 @@
 import type { JsonValue } from "@ocicat/kit";
+import type { AnyResource, ObjectMeta } from "./resource.ts";
 
 /**
  * Where a kind's resources are in an etcd datastore, and what form they have there. Nearly all of them:
@@ -28,6 +29,16 @@ export interface Storage {
   readonly fromStored?: (stored: Readonly<Record<string, unknown>>, name: ResourceName, key: string) => unknown;
   /** The stored value from the resource's document. */
   readonly toStored?: (document: Document) => Document;
+  /** The metadata to store; the key is the one that follows from the name unless given. */
+  readonly toStoredMetadata?: (metadata: ObjectMeta, key: string | undefined) => ObjectMeta;
+  /** Another key under which the resource of this name may stand, for a kind whose keys were once made in another way. */
+  readonly elsewhere?: (name: string, namespace: string | undefined) => Elsewhere;
+}
+
+export interface Elsewhere {
+  readonly key: string;
+  /** Whether what stands there is the one that is meant. */
+  readonly isMeant: (resource: AnyResource) => boolean;
 }
 
 /** As itself, under its plural. */

@@ -3,8 +3,10 @@ import type { Datastore, KeyValue } from "@ocicat/datastore";
 import { type Clock, type OcicatError, type Random, toError } from "@ocicat/kit";
 import { commitWrites, type Write } from "./commit.ts";
 import { BatchError, ResourceError, type ResourceErrorCode } from "./errors.ts";
+import { checkKept } from "./kept.ts";
 import { ownKey, title, titleOf } from "./names.ts";
 import { type Change, planWrites, type Step, type StoredState, type WriteVerb } from "./plan.ts";
+import { relatedKinds } from "./related.ts";
 
 export interface ResourceClientOptions {
   readonly store: Datastore;
@@ -13,7 +15,7 @@ export interface ResourceClientOptions {
 }
 
 export interface ResourceList<R extends AnyResource> {
-  /** In order of key: namespace, then name. */
+  /** In order of key, namespace, then name, or in that of the kind; those that are built in among them, without uid. */
   readonly items: readonly R[];
   readonly revision: bigint;
   /** Stored values that cannot be read, each with its key and reason: shown, never silently left out. */
@@ -69,13 +71,17 @@ export class ResourceClient {
       const list = await this.list(kind, namespace);
       return list.items.find((item) => item.metadata.name === name && item.metadata.namespace === namespace);
     }
-    const item = await this.#store.get(key);
-    return item === undefined ? undefined : decodeStored(kind, item);
+    const item = (await this.#store.get(key)) ?? (await this.#elsewhere(kind, name, namespace));
+    return item === undefined ? kind.builtIn.find(({ metadata }) => metadata.name === name) : decodeStored(kind, item);
   }
 
   async list<R extends AnyResource>(kind: Kind<R>, namespace?: string): Promise<ResourceList<R>> {
     const { entries, revision, unreadable } = await this.#read(kind, namespace);
-    return { items: entries.map(({ resource }) => resource), revision, unreadable };
+    const items = withBuiltIn(
+      kind,
+      entries.map(({ resource }) => resource),
+    );
+    return { items: kind.compare === undefined ? items : items.toSorted(kind.compare), revision, unreadable };
   }
 
   /** Throws ResourceError RESOURCE_EXISTS, or ValidationError. */
@@ -140,6 +146,7 @@ export class ResourceClient {
     deletions: readonly Deletion[],
     options: { readonly skipMissing?: boolean } = {},
   ): Promise<readonly ("present" | "missing")[]> {
+    await this.#checkKept(deletions);
     const items = await this.#itemsOf(deletions, options.skipMissing === true);
     return items.map((item) => (item === undefined ? "missing" : "present"));
   }
@@ -150,6 +157,7 @@ export class ResourceClient {
     options: { readonly skipMissing?: boolean } = {},
   ): Promise<readonly ("deleted" | "skipped")[]> {
     for (let attempt = 1; ; attempt++) {
+      await this.#checkKept(deletions);
       const items = await this.#itemsOf(deletions, options.skipMissing === true);
       const writes = items.flatMap((item, index) =>
         item === undefined
@@ -183,7 +191,7 @@ export class ResourceClient {
   }
 
   async #storedState(resources: readonly AnyResource[]): Promise<StoredState> {
-    const kinds = [...new Set(resources.map((resource) => knownKind(resource.kind)))];
+    const kinds = relatedKinds(resources.map((resource) => knownKind(resource.kind)));
     const lists = await Promise.all(kinds.map(async (kind) => ({ kind, ...(await this.#read(kind)) })));
     const byKey = (entries: readonly Entry<AnyResource>[]) =>
       new Map(entries.map(({ key, resource }) => [key, resource] as const));
@@ -208,11 +216,34 @@ export class ResourceClient {
     return { entries, unreadable, revision: found.revision };
   }
 
+  /** The one of this name that stands under another key, where the kind has such. */
+  async #elsewhere(kind: Kind, name: string, namespace: string | undefined): Promise<KeyValue | undefined> {
+    const other = kind.storage.elsewhere?.(name, namespace);
+    const item = other === undefined ? undefined : await this.#store.get(other.key);
+    return item !== undefined && other?.isMeant(decodeStored(kind, item)) === true ? item : undefined;
+  }
+
+  /** Throws BatchError for one that is kept. What may keep it is read for kinds that name such only. */
+  async #checkKept(deletions: readonly Deletion[]): Promise<void> {
+    const kinds = [...new Set(deletions.flatMap(({ kind }) => kind.related))].map((name) => knownKind(name));
+    const lists = await Promise.all(kinds.map(async (kind) => [kind.kind, (await this.#read(kind)).entries] as const));
+    const resources = lists.map(([name, entries]) => [name, entries.map(({ resource }) => resource)] as const);
+    checkKept(deletions, new Map(resources));
+  }
+
   /** What is stored of each; undefined for one that is missing, where that is no error. */
   async #itemsOf(deletions: readonly Deletion[], skipMissing: boolean): Promise<readonly (KeyValue | undefined)[]> {
     const keys = deletionKeys(deletions);
-    const items = await Promise.all(keys.map(async (key) => (key === undefined ? undefined : this.#store.get(key))));
+    const items = await Promise.all(
+      deletions.map(async ({ kind, name, namespace }, index) => {
+        const key = keys[index];
+        if (key === undefined) return undefined;
+        return (await this.#store.get(key)) ?? (await this.#elsewhere(kind, name, namespace));
+      }),
+    );
     for (const [index, item] of items.entries()) {
+      const isTwice = item !== undefined && items.findIndex((other) => other?.key === item.key) < index;
+      if (isTwice) throw refused(index, deletions[index], "RESOURCE_TWICE");
       const wanted = deletions[index]?.resourceVersion;
       if (item === undefined && !skipMissing) throw refused(index, deletions[index], "RESOURCE_NOT_FOUND");
       const isAnother = item !== undefined && wanted !== undefined && String(item.modRevision) !== wanted;
@@ -239,6 +270,12 @@ function deletionKeys(deletions: readonly Deletion[]): readonly (string | undefi
     if (key !== undefined) seen.add(key);
     return key;
   });
+}
+
+/** What is stored counts before what is built in under the same name. */
+function withBuiltIn<R extends AnyResource>(kind: Kind<R>, stored: readonly R[]): readonly R[] {
+  const names = new Set(stored.map(({ metadata }) => metadata.name));
+  return [...stored, ...kind.builtIn.filter(({ metadata }) => !names.has(metadata.name))];
 }
 
 function refused(index: number, deletion: Deletion | undefined, code: ResourceErrorCode, why?: string): BatchError {

@@ -6,6 +6,7 @@ export type ResourceErrorCode =
   | "RESOURCE_CONFLICT"
   | "RESOURCE_TWICE"
   | "RESOURCE_READ_ONLY"
+  | "RESOURCE_KEPT"
   | "RESOURCE_UNREADABLE";
 
 const WHAT: Readonly<Record<ResourceErrorCode, { readonly what: string; readonly fix: string }>> = {
@@ -17,6 +18,7 @@ const WHAT: Readonly<Record<ResourceErrorCode, { readonly what: string; readonly
   },
   RESOURCE_TWICE: { what: "is given twice", fix: "give each resource once" },
   RESOURCE_READ_ONLY: { what: "is kept by the system itself", fix: "it cannot be written or deleted by hand" },
+  RESOURCE_KEPT: { what: "cannot be deleted", fix: "remove first what keeps it" },
   RESOURCE_UNREADABLE: { what: "is stored in a form that cannot be read", fix: "delete it, then write it again" },
 };
 
@@ -27,7 +29,7 @@ export class ResourceError extends OcicatError {
   constructor(
     code: ResourceErrorCode,
     resource: string,
-    details: { readonly why?: string; readonly cause?: unknown } = {},
+    details: { readonly why?: string; readonly fix?: string; readonly cause?: unknown } = {},
   ) {
     super({ code, where: resource, what: WHAT[code].what, fix: WHAT[code].fix, ...details });
   }

@@ -1,7 +1,16 @@
-import { type AnyResource, asCreated, asUpdated, type Birth, checkResource, encodeStored } from "@ocicat/api";
+import {
+  type AnyResource,
+  asCreated,
+  asUpdated,
+  type Birth,
+  checkResource,
+  encodeStored,
+  knownKind,
+} from "@ocicat/api";
 import { isOcicatError } from "@ocicat/kit";
 import { BatchError, ResourceError } from "./errors.ts";
 import { keyOf, titleOf } from "./names.ts";
+import { relatedResources } from "./related.ts";
 
 /** create: it must not be there. replace: it must be. apply: either. */
 export type WriteVerb = "create" | "apply" | "replace";
@@ -24,7 +33,7 @@ export interface PlanOptions {
   readonly birth: () => Birth;
 }
 
-/** The resources of the kinds concerned, as they are stored. */
+/** The resources of the kinds concerned, and of those that their rules look at, as they are stored. */
 export interface StoredState {
   /** By kind, then by key. */
   readonly resources: ReadonlyMap<string, ReadonlyMap<string, AnyResource>>;
@@ -45,20 +54,36 @@ export function planWrites(
   const keys = new Set<string>();
   return resources.map((resource, index) => {
     try {
-      const key = keyOf(resource);
+      const table = tables.get(resource.kind) ?? new Map<string, AnyResource>();
+      const key = standingKey(resource, table);
       if (keys.has(key)) throw new ResourceError("RESOURCE_TWICE", titleOf(resource));
       keys.add(key);
       const why = stored.unreadable.get(key);
       if (why !== undefined) throw new ResourceError("RESOURCE_UNREADABLE", titleOf(resource), { why });
-      const table = tables.get(resource.kind) ?? new Map<string, AnyResource>();
-      return planOne(resource, key, table, options);
+      return planOne(resource, key, table, { ...options, tables });
     } catch (error) {
       throw isOcicatError(error) ? new BatchError(index, error) : error;
     }
   });
 }
 
-function planOne(resource: AnyResource, key: string, table: Map<string, AnyResource>, options: PlanOptions): Step {
+/** The key where it stands, if that is another than it would be given today. */
+function standingKey(resource: AnyResource, table: ReadonlyMap<string, AnyResource>): string {
+  const key = keyOf(resource);
+  if (table.has(key)) return key;
+  const { name, namespace } = resource.metadata;
+  const other = knownKind(resource.kind).storage.elsewhere?.(name, namespace).key;
+  return other !== undefined && table.get(other)?.metadata.name === name ? other : key;
+}
+
+type Tables = ReadonlyMap<string, ReadonlyMap<string, AnyResource>>;
+
+function planOne(
+  resource: AnyResource,
+  key: string,
+  table: Map<string, AnyResource>,
+  options: PlanOptions & { readonly tables: Tables },
+): Step {
   const previous = table.get(key);
   const { resourceVersion } = previous?.metadata ?? {};
   const revision = resourceVersion === undefined ? undefined : BigInt(resourceVersion);
@@ -69,11 +94,13 @@ function planOne(resource: AnyResource, key: string, table: Map<string, AnyResou
   if (options.verb === "replace" && previous === undefined)
     throw new ResourceError("RESOURCE_NOT_FOUND", titleOf(resource));
   const complete = previous === undefined ? asCreated(resource, options.birth()) : asUpdated(resource, previous);
-  const text = encodeStored(complete);
+  const text = encodeStored(complete, key);
   // Whatever revision it was written for: it is as it should be.
-  if (previous !== undefined && text === encodeStored(previous)) return { key, change: "unchanged", text, revision };
+  if (previous !== undefined && text === encodeStored(previous, key))
+    return { key, change: "unchanged", text, revision };
   checkVersion(resource, previous);
-  checkResource(resource, { previous, others: [...table.values()] });
+  const related = relatedResources(knownKind(resource.kind), options.tables);
+  checkResource(resource, { previous, others: [...table.values()], related });
   table.set(key, complete);
   return { key, change: previous === undefined ? "created" : "updated", text, revision };
 }

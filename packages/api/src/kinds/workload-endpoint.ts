@@ -4,7 +4,6 @@ import { defineKind } from "../define-kind.ts";
 import type { Problem } from "../problem.ts";
 import type { Resource } from "../resource.ts";
 import {
-  accept,
   address,
   addressOrNetwork,
   dscp,
@@ -18,30 +17,16 @@ import {
   object,
   optional,
   port,
-  refuse,
   required,
-  scalar,
   text,
 } from "../schema/index.ts";
 import { workloadEndpointName } from "../workload.ts";
-
-/** By name, or by number. */
-const protocol = scalar<string | number>(
-  "a protocol: TCP, UDP, SCTP, UDPLite, ICMP, ICMPv6, or a number from 1 to 255",
-  (value) => (isProtocol(value) ? accept(value) : refuse("protocol")),
-  { type: ["integer", "string"], minimum: 1, maximum: 255 },
-);
-
-function isProtocol(value: unknown): value is string | number {
-  return typeof value === "string"
-    ? /^(?:tcp|udp|sctp|udplite|icmp|icmpv6)$/i.test(value)
-    : typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 255;
-}
+import { protocol } from "./protocol.ts";
 
 const namedPort = object(
   {
     name: optional(text(), ""),
-    protocol: optional(protocol),
+    protocol: optional(protocol()),
     port: required(port()),
     hostPort: optional(port(), 0),
     hostIP: optional(address(), ""),

@@ -8,6 +8,7 @@ import {
   type ObjectSchema,
   type ScalarSchema,
   type Schema,
+  saysNothing,
 } from "./schema.ts";
 
 /**
@@ -125,7 +126,7 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
  * for it: `ipipMode: ""` is the default, not a mistake.
  */
 function isAbsent(field: Field<unknown>, value: unknown): boolean {
-  if (value === undefined || value === null || value === field.unstored) return true;
+  if (value === undefined || value === null || saysNothing(field, value)) return true;
   return value === "" && field.presence !== "required" && field.schema.type === "scalar" && !field.schema.check("").ok;
 }
 

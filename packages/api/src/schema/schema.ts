@@ -17,7 +17,7 @@ export type Checked<T> =
 
 /** What JSON Schema (draft 2020-12) can say of a scalar: it refuses nothing that the check accepts. */
 export interface ScalarForm {
-  readonly type?: "string" | "integer" | "boolean" | readonly ("string" | "integer" | "null")[];
+  readonly type?: "string" | "integer" | "number" | "boolean" | readonly ("string" | "integer" | "null")[];
   readonly enum?: readonly unknown[];
   readonly pattern?: string;
   readonly minimum?: number;
@@ -134,6 +134,15 @@ export function computed<T>(schema: Schema<T>, fallback: (given: Given) => T, ab
 /** Filled in where absent; not stored while it has that value. */
 export function implied<T>(schema: Schema<T>, fallback: T): Field<T, "default"> {
   return { ...defaulted(schema, fallback), unstored: fallback };
+}
+
+/** Whether a value is the same as none: read as if absent, and left out when stored. */
+export function saysNothing(field: Field<unknown>, value: unknown): boolean {
+  return value === field.unstored || (isEmptyList(value) && isEmptyList(field.unstored));
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
 
 export function accept<T>(value: T): Checked<T> {

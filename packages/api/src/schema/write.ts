@@ -1,6 +1,6 @@
 import type { JsonValue } from "@ocicat/kit";
 import { isObject } from "./read.ts";
-import type { MapSchema, ObjectSchema, Schema } from "./schema.ts";
+import { type MapSchema, type ObjectSchema, type Schema, saysNothing } from "./schema.ts";
 
 type JsonObject = { readonly [key: string]: JsonValue };
 
@@ -13,7 +13,7 @@ export function writeObject<T>(schema: ObjectSchema<T>, value: T): JsonObject {
   if (!isObject(value)) throw new TypeError("an object was expected");
   const known = Object.entries(schema.fields).flatMap(([name, field]): [string, JsonValue][] => {
     const member = Object.hasOwn(value, name) ? value[name] : undefined;
-    return member === undefined || isSame(member, field.unstored) ? [] : [[name, write(field.schema, member)]];
+    return member === undefined || saysNothing(field, member) ? [] : [[name, write(field.schema, member)]];
   });
   const unknown = Object.entries(value).filter(([name]) => !Object.hasOwn(schema.fields, name));
   return Object.fromEntries([...known, ...unknown.map(([name, member]) => [name, toJson(member)] as const)]);
@@ -52,12 +52,4 @@ function toJson(value: unknown): JsonValue {
     default:
       throw new TypeError(`a value of type ${typeof value} cannot be stored`);
   }
-}
-
-function isSame(value: unknown, unstored: unknown): boolean {
-  return value === unstored || (isEmptyList(value) && isEmptyList(unstored));
-}
-
-function isEmptyList(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
 }
