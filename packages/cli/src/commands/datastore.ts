@@ -2,6 +2,7 @@ import type { ListenAddress } from "@ocicat/datastore/server";
 import { OcicatError } from "@ocicat/kit";
 import { type Command, Option } from "commander";
 import type { Surroundings } from "../surroundings.ts";
+import { addBackup, addRestore } from "./backup.ts";
 import { addMigrate } from "./migrate.ts";
 import { withExamples } from "./options.ts";
 
@@ -18,10 +19,18 @@ interface ServeOptions {
 export function addDatastore(program: Command, surroundings: Surroundings): void {
   const datastore = program
     .command("datastore")
-    .summary("the datastore itself: the embedded one, migration")
+    .summary("the datastore itself: the embedded one, backups, migration")
     .description(
-      "The embedded datastore, etcd's API over one file; and moving a cluster from one datastore to another.",
+      "The embedded datastore, etcd's API over one file; backups of that or of an etcd; and moving a cluster from one " +
+        "datastore to another.",
     );
+  addServe(datastore);
+  addBackup(datastore, surroundings);
+  addRestore(datastore, surroundings);
+  addMigrate(datastore, surroundings);
+}
+
+function addServe(datastore: Command): void {
   const serve = datastore
     .command("serve")
     .summary("run it")
@@ -53,7 +62,6 @@ export function addDatastore(program: Command, surroundings: Surroundings): void
       const { runDatastore } = await import("../services/datastore.ts");
       await runDatastore({ listen: addresses, dataFile: data, quotaBytes: quota, tls });
     });
-  addMigrate(datastore, surroundings);
   withExamples(serve, [
     ["datastore serve --listen http://192.168.0.80:2379", "for the nodes of a segment"],
     [
