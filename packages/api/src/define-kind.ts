@@ -159,7 +159,7 @@ const BUILT_IN: Hindrance = { why: "it is built in", fix: "leave it: every clust
 export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> {
   const { kind, plural, namespaced, name = dnsSubdomain(), rules = {}, complete = (resource: R) => resource } = parts;
   const { withoutEffect: storedOnly = [], inert, related = [], builtIn = [], compare } = parts;
-  const schema = resourceSchema(parts);
+  const schema = resourceSchema(parts, name);
   const is = (resource: AnyResource): resource is R => resource.kind === kind;
   const own = (resource: AnyResource): R => {
     if (is(resource)) return resource;
@@ -213,11 +213,11 @@ export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> 
   });
 }
 
-function resourceSchema<R extends AnyResource>(parts: KindParts<R>): ObjectSchema<R> {
+function resourceSchema<R extends AnyResource>(parts: KindParts<R>, name: ScalarSchema<string>): ObjectSchema<R> {
   const fields = {
     kind: required(choice(parts.kind)),
     apiVersion: required(choice(API_VERSION)),
-    metadata: required(metadataSchema),
+    metadata: required(metadataSchema(name)),
     spec: required(parts.spec),
   };
   const descriptions = {

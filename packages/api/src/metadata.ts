@@ -14,6 +14,7 @@ import {
   optional,
   refuse,
   required,
+  type ScalarSchema,
   text,
   timestamp,
 } from "./schema/index.ts";
@@ -22,45 +23,47 @@ const generateName = text("", () => refuse("generate-name", "is not supported: g
 
 /**
  * Metadata, with everything that Kubernetes' ObjectMeta has, in its order: a resource that was taken from a Kubernetes
- * datastore can be applied as it is. What we have no use for is kept and not looked at.
+ * datastore can be applied as it is. What we have no use for is kept and not looked at. What resources of the kind are
+ * called is only told here, and checked below: stored ones are not held to it.
  */
-export const metadataSchema: ObjectSchema<ObjectMeta> = object(
-  {
-    name: required(text()),
-    generateName: optional(generateName, ""),
-    namespace: optional(text(), ""),
-    selfLink: optional(text(), ""),
-    uid: optional(text(), ""),
-    resourceVersion: optional(text(), ""),
-    generation: optional(integer(), 0),
-    creationTimestamp: optional(timestamp()),
-    deletionTimestamp: optional(timestamp()),
-    deletionGracePeriodSeconds: optional(integer()),
-    labels: optional(map(text(), text())),
-    annotations: optional(map(text(), text())),
-    ownerReferences: optional(list(anything())),
-    finalizers: optional(list(text())),
-    managedFields: optional(list(anything())),
-  },
-  {
-    name: "What it is called: unique in its kind, or in its kind and namespace. Cannot be changed.",
-    generateName: "Not supported; give a name.",
-    namespace: "The namespace it belongs to, for kinds that have one.",
-    selfLink: "Kept and not looked at.",
-    uid: "Its identity, a UUID: given when it is created, and never changed.",
-    resourceVersion:
-      "The revision of its last write. Given back with a change, that change is refused if there was another.",
-    generation: "Kept and not looked at.",
-    creationTimestamp: "When it was created, in UTC, in whole seconds (RFC 3339).",
-    deletionTimestamp: "Kept and not looked at.",
-    deletionGracePeriodSeconds: "Kept and not looked at.",
-    labels: "What selectors see: keys and values as Kubernetes has them.",
-    annotations: "Notes of people and programs; selectors do not see them.",
-    ownerReferences: "Kept and not looked at.",
-    finalizers: "Kept and not looked at.",
-    managedFields: "Kept and not looked at.",
-  },
-);
+export const metadataSchema = ({ expects, form }: ScalarSchema<string>): ObjectSchema<ObjectMeta> =>
+  object(
+    {
+      name: required(text(expects, undefined, form)),
+      generateName: optional(generateName, ""),
+      namespace: optional(text(), ""),
+      selfLink: optional(text(), ""),
+      uid: optional(text(), ""),
+      resourceVersion: optional(text(), ""),
+      generation: optional(integer(), 0),
+      creationTimestamp: optional(timestamp()),
+      deletionTimestamp: optional(timestamp()),
+      deletionGracePeriodSeconds: optional(integer()),
+      labels: optional(map(text(), text())),
+      annotations: optional(map(text(), text())),
+      ownerReferences: optional(list(anything())),
+      finalizers: optional(list(text())),
+      managedFields: optional(list(anything())),
+    },
+    {
+      name: "What it is called: unique in its kind, or in its kind and namespace. Cannot be changed.",
+      generateName: "Not supported; give a name.",
+      namespace: "The namespace it belongs to, for kinds that have one.",
+      selfLink: "Kept and not looked at.",
+      uid: "Its identity, a UUID: given when it is created, and never changed.",
+      resourceVersion:
+        "The revision of its last write. Given back with a change, that change is refused if there was another.",
+      generation: "Kept and not looked at.",
+      creationTimestamp: "When it was created, in UTC, in whole seconds (RFC 3339).",
+      deletionTimestamp: "Kept and not looked at.",
+      deletionGracePeriodSeconds: "Kept and not looked at.",
+      labels: "What selectors see: keys and values as Kubernetes has them.",
+      annotations: "Notes of people and programs; selectors do not see them.",
+      ownerReferences: "Kept and not looked at.",
+      finalizers: "Kept and not looked at.",
+      managedFields: "Kept and not looked at.",
+    },
+  );
 
 export interface NameRules {
   readonly namespaced: boolean;

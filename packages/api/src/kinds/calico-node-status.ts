@@ -17,7 +17,6 @@ import {
   text,
   timestamp,
 } from "../schema/index.ts";
-import { storedOnly } from "../without-effect.ts";
 
 const spec = object(
   {
@@ -157,9 +156,7 @@ export const calicoNodeStatus = defineKind<CalicoNodeStatus>({
   status,
   storesEmptyStatus: true,
   rules: { "classes is not empty.": checkClasses },
-  withoutEffect: storedOnly<CalicoNodeStatusSpec>({
-    "reports of nodes; ask with node status, routes why and doctor": { classes: null },
-  }),
+  inert: "reports of nodes; ask with node status, routes why and doctor",
   example: { name: "node1", spec: { node: "node1", classes: ["Agent", "BGP", "Routes"], updatePeriodSeconds: 10 } },
   columns: [
     { heading: "NAME", cell: ({ metadata }) => metadata.name },

@@ -48,7 +48,10 @@ export function checkLabelValue(value: string): Checked<string> {
 
 /** What most resources may be called. */
 export const dnsSubdomain = (): ScalarSchema<string> =>
-  text("a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253", checkDnsSubdomain);
+  text("a DNS subdomain: lower-case letters, digits, '-' and '.', at most 253", checkDnsSubdomain, {
+    pattern: DNS_SUBDOMAIN.source,
+  });
 
 /** A node's name is a DNS subdomain: it becomes a part of keys and file names. */
-export const nodeName = (): ScalarSchema<string> => text("a node name", checkDnsSubdomain);
+export const nodeName = (): ScalarSchema<string> =>
+  text("a node name", checkDnsSubdomain, { pattern: DNS_SUBDOMAIN.source });

@@ -26,7 +26,9 @@ export function text(
 
 /** Text that a pattern describes whole. */
 export function matching(expects: string, rule: string, pattern: RegExp): ScalarSchema<string> {
-  return text(expects, (value) => (pattern.test(value) ? accept(value) : refuse(rule)), { pattern: pattern.source });
+  // JSON Schema's patterns have no flags.
+  const form = pattern.flags === "" ? { pattern: pattern.source } : {};
+  return text(expects, (value) => (pattern.test(value) ? accept(value) : refuse(rule)), form);
 }
 
 /** Any JSON value, kept as it is. */
@@ -92,7 +94,8 @@ function choiceBy<V extends string>(
     const found = values.find((candidate) => same(value, candidate));
     return found === undefined ? refuse("choice") : accept(found);
   };
-  return scalar(`one of ${values.filter((value) => value !== "").join(", ")}`, check, form);
+  const words = values.filter((value) => value !== "").join(", ");
+  return scalar(values.length === 1 ? words : `one of ${words}`, check, form);
 }
 
 /** A Go duration of zero or more, stored as Go prints it. */

@@ -16,14 +16,14 @@ export type Checked<T> =
   | { readonly ok: false; readonly rule: string; readonly message: string | undefined };
 
 /** What JSON Schema (draft 2020-12) can say of a scalar: it refuses nothing that the check accepts. */
-export interface ScalarForm {
+export type ScalarForm = {
   readonly type?: "string" | "integer" | "number" | "boolean" | readonly ("string" | "integer" | "null")[];
-  readonly enum?: readonly unknown[];
+  readonly enum?: readonly (string | number)[];
   readonly pattern?: string;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly anyOf?: readonly ScalarForm[];
-}
+};
 
 export interface ScalarSchema<T> {
   readonly type: "scalar";

@@ -80,7 +80,7 @@ describe("CalicoNodeStatus", () => {
   });
 
   it("is told to have no effect, and shows its classes", () => {
-    expect(calicoNodeStatus.withoutEffect(status(spec)).map(({ field }) => field)).toEqual(["spec.classes"]);
+    expect(calicoNodeStatus.withoutEffect(status(spec)).map(({ field }) => field)).toEqual(["spec"]);
     expect(resourceTable(calicoNodeStatus, [status(spec)], { wide: true }).rows).toEqual([["s", "node1", "BGP,Agent"]]);
   });
 });

@@ -1,6 +1,6 @@
 import { type AnyResource, type DocumentPosition, readDocument, ValidationError } from "@ocicat/api";
 import { BatchError } from "@ocicat/client";
-import { OcicatError } from "@ocicat/kit";
+import { isOcicatError, OcicatError } from "@ocicat/kit";
 import type { Surroundings } from "../surroundings.ts";
 import { readDocuments, type SourceDocument } from "./documents.ts";
 import { decodeText, manifestFiles, readText } from "./files.ts";
@@ -33,13 +33,59 @@ export async function readManifests(
   surroundings: Surroundings,
   options: ManifestOptions,
 ): Promise<readonly Manifest[]> {
-  const sources = await sourcesOf(surroundings, options);
-  if (sources.length === 0 && options.skipEmpty !== true) {
-    const where = options.filename === "-" ? STANDARD_INPUT : options.filename;
-    const fix = "give at least one resource, or allow none with --skip-empty";
-    throw new OcicatError({ code: "MANIFEST_EMPTY", where, what: "there is no resource in it", fix });
-  }
+  const files = filesOf(surroundings, options);
+  const sources = (await Promise.all(files.map(({ name, text }) => readDocuments(text(), name)))).flat();
+  if (sources.length === 0 && options.skipEmpty !== true) throw nothingIn(options);
   return sources.map((source) => manifestOf(source, options.namespace));
+}
+
+/**
+ * Every resource of the files that can be read, and everything that is wrong with the others: each fault by itself, with
+ * its own line. Throws OcicatError MANIFEST_UNREADABLE, MANIFEST_EMPTY.
+ */
+export async function inspectManifests(
+  surroundings: Surroundings,
+  options: ManifestOptions,
+): Promise<{ readonly manifests: readonly Manifest[]; readonly faults: readonly OcicatError[] }> {
+  const manifests: Manifest[] = [];
+  const faults: OcicatError[] = [];
+  for (const { name, text } of filesOf(surroundings, options)) {
+    const sources = await attempt(async () => await readDocuments(text(), name), faults);
+    for (const source of sources ?? []) {
+      const manifest = await attempt(() => manifestOf(source, options.namespace), faults, source);
+      if (manifest !== undefined) manifests.push(manifest);
+    }
+  }
+  if (manifests.length + faults.length === 0 && options.skipEmpty !== true) throw nothingIn(options);
+  return { manifests, faults };
+}
+
+async function attempt<T>(
+  work: () => T | Promise<T>,
+  faults: OcicatError[],
+  source?: SourceDocument,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isOcicatError(error)) throw error;
+    if (error instanceof ValidationError && source !== undefined) faults.push(...eachAlone(error, source));
+    else faults.push(error);
+    return undefined;
+  }
+}
+
+function eachAlone({ resource, problems }: ValidationError, source: SourceDocument): readonly ValidationError[] {
+  return problems.map((problem) => {
+    const line = source.lineOf(problem.field);
+    return new ValidationError(resource, [problem], { ...source.position, line });
+  });
+}
+
+function nothingIn({ filename }: ManifestOptions): OcicatError {
+  const where = filename === "-" ? STANDARD_INPUT : filename;
+  const fix = "give at least one resource, or allow none with --skip-empty";
+  return new OcicatError({ code: "MANIFEST_EMPTY", where, what: "there is no resource in it", fix });
 }
 
 /** What became of a batch of manifests: an error is told with the place of the one it is about. */
@@ -57,14 +103,17 @@ export async function located<T>(manifests: readonly Manifest[], batch: Promise<
 
 const STANDARD_INPUT = "standard input";
 
-async function sourcesOf(surroundings: Surroundings, options: ManifestOptions): Promise<readonly SourceDocument[]> {
+/** What `-f` names, each read when it is asked for. */
+function filesOf(
+  surroundings: Surroundings,
+  options: ManifestOptions,
+): readonly { readonly name: string; readonly text: () => string }[] {
   const code = "MANIFEST_UNREADABLE";
   if (options.filename === "-") {
-    return await readDocuments(decodeText(surroundings.readInput(), STANDARD_INPUT, code), STANDARD_INPUT);
+    return [{ name: STANDARD_INPUT, text: () => decodeText(surroundings.readInput(), STANDARD_INPUT, code) }];
   }
   const files = manifestFiles(options.filename, options.recursive === true);
-  const sources = await Promise.all(files.map((file) => readDocuments(readText(file, code), file)));
-  return sources.flat();
+  return files.map((name) => ({ name, text: () => readText(name, code) }));
 }
 
 function manifestOf({ value, position, lineOf }: SourceDocument, namespace: string): Manifest {
