@@ -163,6 +163,11 @@ const CASES: readonly Case[] = [
     provoke: [stored("/calico/ipam/v2/host/ghost/ipv4/block/10.244.200.0-26", '{\\"state\\":\\"confirmed\\"}')],
   },
   {
+    code: "DATASTORE_LOCKED",
+    where: "ClusterInformation default",
+    provoke: ["ocicat datastore migrate lock"],
+  },
+  {
     code: "VALUE_UNREADABLE",
     where: "/calico/resources/v3/projectcalico.org/ippools/broken",
     provoke: [stored("/calico/resources/v3/projectcalico.org/ippools/broken", "{")],

@@ -20,6 +20,7 @@ import { tcpTransport } from "./bgp/tcp-transport.ts";
 import { serveCni } from "./cni/serve.ts";
 import { agentFacts } from "./doctor/agent-facts.ts";
 import type { Examination } from "./doctor/examine.ts";
+import { DatastoreLock, guardedStore, WHY_LOCKED } from "./lock/index.ts";
 import { missingGatewayRoute } from "./node/address.ts";
 import { readFelix } from "./node/felix.ts";
 import { forwardIpv4, forwardIpv6WhenNeeded } from "./node/forwarding.ts";
@@ -36,7 +37,7 @@ import { type Conditions, healthRoutes, processMetrics, unmet } from "./serve/he
 import { serveLocally } from "./serve/local-http.ts";
 import { agentMetrics } from "./serve/metrics.ts";
 import { statusRoutes } from "./serve/status.ts";
-import { BlocksWatch, makeTables, type Tables, watchTables } from "./tables/tables.ts";
+import { BlocksWatch, makeTables, type Tables, watchCluster, watchTables } from "./tables/tables.ts";
 import { TunnelRunner } from "./tunnels/runner.ts";
 
 const MAIN_TABLE = 254;
@@ -102,8 +103,12 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     scope,
   );
 
-  const store = openEtcd({ endpoints: options.endpoints, logger: logger.child("datastore"), clock, random });
-  scope.add("datastore", () => store.close());
+  const etcd = openEtcd({ endpoints: options.endpoints, logger: logger.child("datastore"), clock, random });
+  scope.add("datastore", () => etcd.close());
+  const tables = makeTables(options.nodeName, logger.child("tables"));
+  const lock = new DatastoreLock(tables.cluster);
+  lock.subscribe((locked) => logger.warning(locked ? `${WHY_LOCKED}: changes wait` : "the datastore is unlocked"));
+  const store = guardedStore(etcd, lock);
   const client = new ResourceClient({ store, clock, random });
   const own = new OwnAddresses({
     ...options,
@@ -115,9 +120,8 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     logger: logger.child("addresses"),
     scope,
     defer: setImmediate,
-    onGone: (address) => store.localAddressGone(formatAddress(address)),
+    onGone: (address) => etcd.localAddressGone(formatAddress(address)),
   });
-  const tables = makeTables(options.nodeName, logger.child("tables"));
   const resolver = new RoutingResolver(options.nodeName, options.backend);
   const status = statusRoutes({ ...options, tables, resolver, own });
   const patient: Examination = {
@@ -140,12 +144,13 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     scope,
   );
 
-  await untilItAnswers(surroundings, scope, async () => {
-    await registerCluster(client, () => randomUid(random).replaceAll("-", ""));
-    await own.establish();
-  });
-  await watchTables(tables, options.nodeName, { store, clock, random, logger: logger.child("watch"), scope });
-  const blocks = new BlocksWatch(tables, { store, clock, random, logger: logger.child("watch"), scope });
+  const watching = { store, clock, random, logger: logger.child("watch"), scope, lock };
+  await untilItAnswers(surroundings, scope, () => registerCluster(client, () => randomUid(random).replaceAll("-", "")));
+  // From here on it is known whether anything may be written. A node whose resource is as it should be starts all the same.
+  await watchCluster(tables, watching);
+  await untilItAnswers(surroundings, scope, () => own.establish());
+  await watchTables(tables, options.nodeName, watching);
+  const blocks = new BlocksWatch(tables, watching);
   await blocks.ifNeeded();
   const felix = readFelix(tables, options.nodeName, logger);
   own.watch(felix.interfacePrefix);
@@ -248,7 +253,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   });
   scope.add("bgp", () => mesh.stop(true));
   status.attach({ routes, rules, mesh, tunnels });
-  agentMetrics(metrics, { routes, rules, mesh, tables });
+  agentMetrics(metrics, { routes, rules, mesh, tables, lock });
 
   // The guard stands before the first route leads anywhere.
   rules.start();
@@ -277,9 +282,16 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     logger,
     scope,
     felix,
+    lock,
   });
   progress.done();
-  void mendIpam(ipam, logger.child("ipam"));
+  lock.whenOpen(() => void mendIpam(ipam, logger.child("ipam")));
+  // What was to be written meanwhile need not wait for its next try.
+  lock.subscribe((locked) => {
+    if (locked) return;
+    own.lookAgain();
+    tunnels.schedule();
+  });
   logger.info("ready", { node: options.nodeName, ...reportOwn(own), restarting });
 }
 
@@ -304,7 +316,9 @@ async function untilItAnswers(
       return await work();
     } catch (error) {
       if (scope.closed || !isOcicatError(error) || !error.retryable) throw error;
-      logger.warning("the datastore does not answer, waiting for it", { error: error.message });
+      const isLocked = error.code === "DATASTORE_LOCKED";
+      const why = isLocked ? WHY_LOCKED : "the datastore does not answer";
+      logger.warning(`${why}, waiting for it`, { error: error.message });
       await new Promise<void>((resolve) => clock.after(backoff.next(), "datastore", resolve));
     }
   }

@@ -94,6 +94,8 @@ export interface ClusterFacts {
     readonly field: string;
   }[];
   readonly bgpPort: number;
+  /** For a migration: agents act on no change. */
+  readonly locked: boolean;
   /** Stored values that cannot be read. */
   readonly unreadable: readonly {
     readonly key: string;

@@ -86,6 +86,15 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       on: undefined,
     },
   ],
+  DATASTORE_LOCKED: [
+    {
+      what: "the datastore is locked",
+      facts: facts({ cluster: { locked: true } }),
+      where: "ClusterInformation default",
+      mend: "ocicat datastore migrate unlock",
+      on: undefined,
+    },
+  ],
   VALUE_UNREADABLE: [
     {
       what: "a resource cannot be read",

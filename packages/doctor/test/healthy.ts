@@ -109,6 +109,7 @@ export const CLUSTER: ClusterFacts = {
   affinities: [{ node: "node2", block: parsePrefix("10.244.2.0/26") }],
   tunnelMtus: [],
   bgpPort: 179,
+  locked: false,
   unreadable: [],
 };
 

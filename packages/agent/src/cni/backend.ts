@@ -14,6 +14,7 @@ import { CniCode, CniError, podResult } from "@ocicat/cni";
 import type { Logger } from "@ocicat/kit";
 import type { Kernel, Link, NamespaceHandle } from "@ocicat/linux";
 import { familyOf, formatAddress, formatMac, type Mac, parseMac } from "@ocicat/net";
+import { type DatastoreLock, NOT_READY, WHY_LOCKED } from "../lock/index.ts";
 import type { AgentEndpointRow } from "../tables/rows.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { cutCable, dressPod, HOST_MAC, inspectHostEnd, inspectPod, layCable, openPodNamespace } from "./plumbing.ts";
@@ -29,6 +30,8 @@ export interface BackendContext {
   readonly program: (endpoint: AgentEndpointRow, link: Link) => void;
   /** Called before a link is deleted. */
   readonly linkLeaves: (link: Link) => void;
+  /** While it is set, no verb that would write is served. */
+  readonly lock: DatastoreLock;
   /** Why an ADD cannot be served now, or undefined. */
   readonly notReady: () => string | undefined;
 }
@@ -50,7 +53,7 @@ export function createCniBackend(context: BackendContext): CniBackend {
     del: (request) => del(context, request),
     check: (request) => check(context, request),
     ipamAdd: (request) => ipamAdd(context, request),
-    ipamDel: (request) => context.endpoints.releaseAddresses(request.endpoint.handleId),
+    ipamDel: (request) => ipamDel(context, request),
     ipamCheck: (request) => ipamCheck(context, request),
     status: () => Promise.resolve(status(context)),
   };
@@ -130,6 +133,7 @@ async function undo(context: BackendContext, request: AddRequest, claiming: Prom
 }
 
 async function del(context: BackendContext, request: DelRequest): Promise<void> {
+  refuseLocked(context);
   const { endpoint, containerId } = request;
   const owner = context.endpoints.owner(endpoint);
   // A new pod of the same name may have the interface by now; an old sandbox's DEL must not cut its cable.
@@ -165,17 +169,30 @@ async function ipamAdd(context: BackendContext, request: IpamAddRequest): Promis
   return await context.endpoints.claimAddresses(request);
 }
 
+async function ipamDel(context: BackendContext, request: AttachmentRequest): Promise<void> {
+  refuseLocked(context);
+  await context.endpoints.releaseAddresses(request.endpoint.handleId);
+}
+
 async function ipamCheck(context: BackendContext, request: AttachmentRequest): Promise<readonly string[]> {
   const held = await context.endpoints.addressesOf(request.endpoint.handleId);
   return held.length > 0 ? [] : [`handle ${request.endpoint.handleId} holds no address`];
 }
 
 function status(context: BackendContext): AgentStatus {
-  const why = context.notReady();
+  const why = context.lock.locked ? `${NOT_READY}: ${WHY_LOCKED}` : context.notReady();
   return why === undefined ? { ready: true } : { ready: false, limited: false, why };
 }
 
+/** A DEL too: what it leaves undone the runtime asks for again, and what it gave back a copy would not know of. */
+function refuseLocked({ lock }: BackendContext): void {
+  if (!lock.locked) return;
+  const fix = "the runtime tries again by itself; unlock with: ocicat datastore migrate unlock";
+  throw new CniError(CniCode.tryAgainLater, { code: "DATASTORE_LOCKED", what: NOT_READY, why: WHY_LOCKED, fix });
+}
+
 function refuseUnready(context: BackendContext): void {
+  refuseLocked(context);
   const why = context.notReady();
   if (why === undefined) return;
   throw new CniError(CniCode.tryAgainLater, {

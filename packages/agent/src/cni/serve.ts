@@ -5,6 +5,7 @@ import type { Ipam } from "@ocicat/ipam";
 import { type Clock, type Logger, OcicatError, type Random, type Scope } from "@ocicat/kit";
 import type { Kernel } from "@ocicat/linux";
 import { wantedTunnels } from "@ocicat/routing";
+import type { DatastoreLock } from "../lock/index.ts";
 import { podMtu } from "../node/mtu.ts";
 import { writeNodenameFile } from "../node/register.ts";
 import type { AgentOptions } from "../options.ts";
@@ -30,11 +31,13 @@ export interface CniParts {
   readonly logger: Logger;
   readonly scope: Scope;
   readonly felix: FelixSettings;
+  readonly lock: DatastoreLock;
 }
 
 /** Opens the plugin's socket, over everything that an ADD needs. From here on pods may come. */
 export async function serveCni(parts: CniParts): Promise<void> {
-  const { options, kernel, store, tables, engine, routes, rules, ipam, clock, random, logger, scope, felix } = parts;
+  const { options, kernel, store, tables, engine, routes, rules, ipam, clock, random, logger, scope, felix, lock } =
+    parts;
   const unprogrammed = (endpoint: AgentEndpointRow) => [
     ...(rules.knows(endpoint.interfaceName) ? [] : [`the guard does not know ${endpoint.interfaceName}`]),
     ...routes.missing(endpoint.addresses),
@@ -66,7 +69,8 @@ export async function serveCni(parts: CniParts): Promise<void> {
       }
     },
     linkLeaves: (link) => rules.linkLeaves(link),
-    notReady: () => notReady(tables),
+    lock,
+    notReady: () => ([...tables.pools.rows()].length === 0 ? "there is no IPPool" : undefined),
   });
   writeNodenameFile(options.paths.nodenameFile, options.nodeName);
   const server = await createCniServer({
@@ -77,13 +81,6 @@ export async function serveCni(parts: CniParts): Promise<void> {
     path: options.paths.cniSocket,
   });
   scope.add("cni socket", () => server.close());
-}
-
-function notReady(tables: Tables): string | undefined {
-  const cluster = tables.cluster.named("default");
-  if (cluster?.spec.datastoreReady === false)
-    return "Calico is currently not ready to process requests: the datastore is locked for a migration";
-  return [...tables.pools.rows()].length === 0 ? "there is no IPPool" : undefined;
 }
 
 function notProgrammed(endpoint: AgentEndpointRow, problems: readonly string[]): OcicatError {

@@ -1,5 +1,6 @@
 import {
   bgpConfiguration,
+  clusterInformation,
   type FelixConfiguration,
   felixConfiguration,
   HOSTS_PREFIX,
@@ -21,11 +22,12 @@ const BGP_PORT = 179;
 
 /** What the datastore holds, read anew: a table that a watch keeps would hide a datastore that is away. Throws DatastoreError. */
 export async function readCluster(store: Datastore, client: ResourceClient): Promise<ClusterFacts> {
-  const [felix, pools, nodes, bgp, hosts] = await Promise.all([
+  const [felix, pools, nodes, bgp, cluster, hosts] = await Promise.all([
     client.list(felixConfiguration),
     client.list(ippool),
     client.list(nodeKind),
     client.list(bgpConfiguration),
+    client.list(clusterInformation),
     store.list(HOSTS_PREFIX),
   ]);
   const settings = bgp.items.find(({ metadata }) => metadata.name === "default")?.spec;
@@ -39,13 +41,18 @@ export async function readCluster(store: Datastore, client: ResourceClient): Pro
     }),
     tunnelMtus: felix.items.flatMap(tunnelMtus),
     bgpPort: settings?.listenPort ?? BGP_PORT,
-    unreadable: [...felix.unreadable, ...pools.unreadable, ...nodes.unreadable, ...bgp.unreadable].map(
-      ({ key, reason }) => ({
-        key,
-        resource: resourceAt(key),
-        reason,
-      }),
-    ),
+    locked: cluster.items.some(({ spec }) => spec.datastoreReady === false),
+    unreadable: [
+      ...felix.unreadable,
+      ...pools.unreadable,
+      ...nodes.unreadable,
+      ...bgp.unreadable,
+      ...cluster.unreadable,
+    ].map(({ key, reason }) => ({
+      key,
+      resource: resourceAt(key),
+      reason,
+    })),
   };
 }
 

@@ -92,17 +92,18 @@ export class OwnAddresses {
     const { kernel, scope, onGone } = this.#options;
     const monitor = kernel.monitor(["link", "address", "route"], (events) => {
       for (const event of events) if (event.type === "address.gone") onGone(event.address.address);
-      if (events.some((event) => concerns(event, interfacePrefix))) this.#lookAgain();
+      if (events.some((event) => concerns(event, interfacePrefix))) this.lookAgain();
     });
     scope.add("own addresses", () => {
       monitor.close();
       this.#timer?.cancel();
     });
     // What changed between finding and watching.
-    this.#lookAgain();
+    this.lookAgain();
   }
 
-  #lookAgain(): void {
+  /** Something has changed that may change them. */
+  lookAgain(): void {
     this.#again = true;
     if (this.#busy) return;
     this.#busy = true;
@@ -125,7 +126,7 @@ export class OwnAddresses {
     this.#busy = false;
     if (scope.closed) return;
     this.#timer?.cancel();
-    this.#timer = wait > 0 ? this.#options.clock.after(wait, "own addresses", () => this.#lookAgain()) : undefined;
+    this.#timer = wait > 0 ? this.#options.clock.after(wait, "own addresses", () => this.lookAgain()) : undefined;
   }
 
   async #review(): Promise<void> {

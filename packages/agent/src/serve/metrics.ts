@@ -1,5 +1,6 @@
 import type { MetricsRegistry } from "@ocicat/kit";
 import type { MeshRunner } from "../bgp/mesh-runner.ts";
+import type { DatastoreLock } from "../lock/index.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
 import { allTables, type Tables } from "../tables/tables.ts";
@@ -9,10 +10,11 @@ interface Sources {
   readonly rules: RuleReconciler;
   readonly mesh: MeshRunner;
   readonly tables: Tables;
+  readonly lock: DatastoreLock;
 }
 
 /** What the agent holds and does. Felix's name where it has one for the same thing. */
-export function agentMetrics(metrics: MetricsRegistry, { routes, rules, mesh, tables }: Sources): void {
+export function agentMetrics(metrics: MetricsRegistry, { routes, rules, mesh, tables, lock }: Sources): void {
   const count = (rows: Iterable<unknown>) => [...rows].length;
   metrics.gauge("felix_active_local_endpoints", "Workload endpoints of this node.", () =>
     count(tables.endpoints.rows()),
@@ -27,5 +29,13 @@ export function agentMetrics(metrics: MetricsRegistry, { routes, rules, mesh, ta
   );
   metrics.gauge("ocicat_unreadable_values", "Stored values that cannot be read and are treated as absent.", () =>
     allTables(tables).reduce((sum, table) => sum + table.unreadable.size, 0),
+  );
+  metrics.gauge("ocicat_datastore_locked", "1 while the datastore is locked for a migration.", () =>
+    lock.locked ? 1 : 0,
+  );
+  metrics.gauge(
+    "ocicat_datastore_waiting_changes",
+    "Changes that wait for the datastore to be unlocked.",
+    () => lock.waiting,
   );
 }

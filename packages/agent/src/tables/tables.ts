@@ -23,6 +23,7 @@ import type { Datastore, KeyValue } from "@ocicat/datastore";
 import type { Clock, Logger, Random, Scope } from "@ocicat/kit";
 import { type Prefix, parsePrefix } from "@ocicat/net";
 import type { AffinityRow, BlockRow, PeerRow } from "@ocicat/routing";
+import { type DatastoreLock, HeldSink } from "../lock/index.ts";
 import { Reflector } from "../watch/reflector.ts";
 import { type BgpSettingsRow, bgpSettingsRow, peerRow } from "./bgp-rows.ts";
 import {
@@ -92,9 +93,16 @@ export interface WatchOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly scope: Scope;
+  /** While it is set, changes wait. */
+  readonly lock: DatastoreLock;
 }
 
-/** Starts watching. Resolves when every table but the blocks' has been filled once. */
+/** Starts watching what says whether the datastore is locked. Resolves when that is known. */
+export async function watchCluster(tables: Tables, options: WatchOptions): Promise<void> {
+  await new Reflector({ ...options, prefix: clusterInformation.storage.prefix(), sink: tables.cluster }).inSync;
+}
+
+/** Starts watching all else. Resolves when every table but the blocks' has been filled once. */
 export async function watchTables(tables: Tables, self: string, options: WatchOptions): Promise<void> {
   const sources = [
     [ippool.storage.prefix(), tables.pools],
@@ -104,11 +112,14 @@ export async function watchTables(tables: Tables, self: string, options: WatchOp
     [bgpConfiguration.storage.prefix(), tables.bgp],
     [bgpPeer.storage.prefix(), tables.peers],
     [felixConfiguration.storage.prefix(), tables.felix],
-    [clusterInformation.storage.prefix(), tables.cluster],
     [ipReservation.storage.prefix(), tables.reservations],
     [IPAM_CONFIG_KEY, tables.ipam],
   ] as const;
-  await Promise.all(sources.map(([prefix, sink]) => new Reflector({ ...options, prefix, sink }).inSync));
+  await Promise.all(
+    sources.map(
+      ([prefix, sink]) => new Reflector({ ...options, prefix, sink: new HeldSink(sink, options.lock) }).inSync,
+    ),
+  );
 }
 
 /** Watches the blocks from the first VXLAN pool on. There are many, and a cluster without one need not read them. */
@@ -125,10 +136,14 @@ export class BlocksWatch {
 
   /** Resolves when the blocks have been read once, or at once if no pool needs them. */
   async ifNeeded(): Promise<void> {
-    const { pools, blocks: sink } = this.#tables;
+    const { pools, blocks } = this.#tables;
     const needed = [...pools.rows()].some((pool) => pool.vxlanMode !== "Never");
-    if (needed) this.#inSync ??= new Reflector({ ...this.#options, prefix: blocksPrefix(), sink }).inSync;
+    if (needed) this.#inSync ??= this.#begin(new HeldSink(blocks, this.#options.lock));
     await this.#inSync;
+  }
+
+  #begin(sink: HeldSink): Promise<void> {
+    return new Reflector({ ...this.#options, prefix: blocksPrefix(), sink }).inSync;
   }
 }
 

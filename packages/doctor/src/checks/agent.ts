@@ -64,6 +64,22 @@ export const AGENT_CHECKS: readonly Check[] = [
     },
   }),
   check({
+    code: "DATASTORE_LOCKED",
+    severity: "warning",
+    looksFor: "a datastore that is locked for a migration",
+    needs: ["cluster"],
+    *find({ cluster }) {
+      if (!cluster.locked) return;
+      yield {
+        where: "ClusterInformation default",
+        what: "the datastore is locked for a migration",
+        why: "no pod is added or removed, and what is changed takes effect only when it is unlocked",
+        mend: "ocicat datastore migrate unlock",
+        mendOn: "anywhere",
+      };
+    },
+  }),
+  check({
     code: "NODE_WITHOUT_ADDRESS",
     severity: "error",
     looksFor: "a Node resource that is missing or has no address",
