@@ -310,3 +310,15 @@ describe("a name or place that is none", () => {
     expect(await machine.snapshot()).toEqual(clean);
   });
 });
+
+it("goes down on a machine whose first `ip netns` came after it, and leaves that one's namespace alone", async () => {
+  await lab("up", "-f", small);
+  await machine.out("ip", "netns", "add", "octmine");
+  await lab("down");
+  expect(await machine.out("ip", "netns", "list")).toBe("octmine\n");
+  await machine.out("ip", "netns", "exec", "octmine", "true");
+  await machine.out("ip", "netns", "delete", "octmine");
+  await lab("up", "-f", small);
+  await lab("down");
+  expect(await machine.snapshot()).toEqual(clean);
+}, 60_000);

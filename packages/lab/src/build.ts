@@ -15,13 +15,15 @@ import { saveTopology, topologyText } from "./topology/saved.ts";
 import type { LabNode, Topology } from "./topology/topology.ts";
 import { writeWhole } from "./world/files.ts";
 import { makeRouter, makeSegment, makeStation, plugIn, plugsOf } from "./world/links.ts";
+import { shareNamespaceDirectory } from "./world/netns-dir.ts";
 import { makeNodeLayers, makeNodeMounts } from "./world/node-files.ts";
-import { type LabPlaces, NETNS_DIR } from "./world/places.ts";
+import type { LabPlaces } from "./world/places.ts";
 
 /** Makes a lab where there is none: wires, nodes, datastore, agents, mesh, pods. On failure it stays half-made. */
 export async function buildLab(options: LabOptions, topology: Topology, pools: readonly AnyResource[]): Promise<void> {
   const { places } = options;
-  for (const dir of [places.run, places.disk, NETNS_DIR]) mkdirSync(dir, { recursive: true, mode: 0o755 });
+  for (const dir of [places.run, places.disk]) mkdirSync(dir, { recursive: true, mode: 0o755 });
+  shareNamespaceDirectory();
   saveTopology(places, topology);
   await (topology.byHand === undefined ? buildNetwork(options, topology, pools) : buildByHand(options, topology));
   writeWhole(places.readyFile, topologyText(topology));

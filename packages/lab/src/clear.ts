@@ -1,9 +1,11 @@
-import { existsSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { deleteMountNamespace, deleteNetworkNamespace, releasePrivateDirectory } from "@ocicat/linux";
 import { inNamespaces, killAll } from "./process/end.ts";
 import { isMarked } from "./process/mark.ts";
+import { removeIfEmpty } from "./world/files.ts";
 import { allNamespaces, mountNamespaces, networkNamespaces } from "./world/namespaces.ts";
+import { leaveNamespaceDirectory } from "./world/netns-dir.ts";
 import { type LabPlaces, NETNS_DIR } from "./world/places.ts";
 
 /**
@@ -21,21 +23,10 @@ export async function clearLab(places: LabPlaces): Promise<void> {
     rmSync(dir, { recursive: true, force: true });
     removeIfEmpty(dirname(dir));
   }
-  removeIfEmpty(NETNS_DIR);
+  leaveNamespaceDirectory();
 }
 
 /** Whether anything of the lab is on this machine. */
 export function anythingThere(places: LabPlaces): boolean {
   return existsSync(places.run) || existsSync(places.disk) || networkNamespaces(places).length > 0;
-}
-
-/** In use: other labs' things are in it, or it is a mount (`ip netns` makes /run/netns one). */
-const IN_USE: ReadonlySet<string | undefined> = new Set(["ENOTEMPTY", "EBUSY", "ENOENT"]);
-
-function removeIfEmpty(dir: string): void {
-  try {
-    rmdirSync(dir);
-  } catch (error) {
-    if (!IN_USE.has((error as NodeJS.ErrnoException).code)) throw error;
-  }
 }

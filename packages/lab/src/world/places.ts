@@ -5,6 +5,7 @@ import { checkLabName } from "../topology/names.ts";
  * Where a lab's things are on the machine. All of it is gone after `down`.
  *
  *     /run/netns/<lab>.<name>           network namespaces of nodes, routers, hosts, segments: `ip netns` lists them
+ *     /run/ocicat-lab.netns             whether a lab made /run/netns the shared mount it is
  *     /run/ocicat-lab/<lab>/mnt/<node>  mount namespaces of nodes
  *     /run/ocicat-lab/<lab>/*.json      the topology, the processes, and below pods/ and cni/ what the runtime knows
  *     /run/ocicat-lab/<lab>/machine*    for a lab in a machine of its own, where all the rest then is: how it is reached
@@ -86,6 +87,8 @@ export class LabPlaces {
 }
 
 export const NETNS_DIR = "/run/netns";
+/** The identity of the mount there, if a lab made it. */
+export const NETNS_MARK = "/run/ocicat-lab.netns";
 export const DEFAULT_ROOT = { run: "/run/ocicat-lab", disk: "/var/tmp/ocicat-lab" } as const;
 
 /** A segment's bridge. */
