@@ -18,7 +18,7 @@ interface Rule extends Verdict {
   readonly text?: string;
 }
 
-const SPACE = "compact and defragment the store, then disarm its alarm (etcdctl alarm disarm)";
+const SPACE = "make room: delete and compact, or give it a larger disk or quota; then etcdctl alarm disarm";
 const LOGIN = "check the user name and password of the datastore";
 
 /** The first that fits holds. Texts: etcd's api/v3rpc/rpctypes/error.go. */

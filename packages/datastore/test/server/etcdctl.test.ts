@@ -17,8 +17,8 @@ beforeAll(async () => {
 });
 afterAll(() => scope.close());
 
-function start(...args: readonly string[]) {
-  const child = spawn("etcdctl", ["--endpoints", addressOf(server.endpoint), ...args], {
+function start(args: readonly string[], { endpoint } = server) {
+  const child = spawn("etcdctl", ["--endpoints", addressOf(endpoint), ...args], {
     env: { PATH: process.env.PATH, ETCDCTL_API: "3" },
     stdio: ["pipe", "pipe", "pipe"],
   });
@@ -40,8 +40,8 @@ interface Outcome {
   readonly errors: string;
 }
 
-async function run(args: readonly string[], input = ""): Promise<Outcome> {
-  const { child, failed } = start(...args);
+async function run(args: readonly string[], input = "", on = server): Promise<Outcome> {
+  const { child, failed } = start(args, on);
   child.stdin.end(input);
   const [output, errors, [code]] = await Promise.race([
     Promise.all([read(child.stdout), read(child.stderr), once(child, "close")]),
@@ -94,7 +94,7 @@ describe("etcdctl", () => {
   it("watches, from now on and from an earlier revision", async () => {
     const { header } = JSON.parse(await etcdctl("put", "/watch/a", "1", "-w", "json"));
     await etcdctl("put", "/watch/a", "2");
-    const { child } = start("watch", "--prefix", "/watch/", "--rev", String(header.revision), "--prev-kv");
+    const { child } = start(["watch", "--prefix", "/watch/", "--rev", String(header.revision), "--prev-kv"]);
     scope.add("etcdctl watch", () => kill(child));
     const lines: string[] = [];
     const enough = Promise.withResolvers<void>();
@@ -152,6 +152,39 @@ describe("etcdctl", () => {
     );
     expect(await etcdctl("alarm", "list")).toBe("");
     expect(await etcdctl("defrag")).toContain("Finished defragmenting");
+  });
+
+  it("is told that the store is full, and disarms the alarm when there is room", async () => {
+    const small = await startTestServer(scope, {
+      listen: [{ host: "127.0.0.1", port: 0 }],
+      quotaBytes: 4 * 1024 * 1024,
+      compaction: "off",
+    });
+    const on = (...args: readonly string[]) => run(args, "", small);
+    const put = (key: string) => run(["put", key], "x".repeat(900_000), small);
+    const refusals: string[] = [];
+    for (let index = 0; refusals.length === 0; index++) {
+      const { code, errors } = await put(`/full/${index}`);
+      if (code !== 0) refusals.push(errors);
+    }
+    expect(refusals[0]).toContain("Error: etcdserver: mvcc: database space exceeded");
+    const alarm = /^memberID:\d+ alarm:NOSPACE \n$/;
+    expect((await on("alarm", "list")).output).toMatch(alarm);
+    expect((await on("endpoint", "status", "-w", "table")).output).toContain("NOSPACE");
+    // Said too early, it is looked whether there is room, and there is none.
+    expect((await on("alarm", "disarm")).output).toMatch(alarm);
+    expect((await on("alarm", "list")).output).toMatch(alarm);
+    expect((await put("/more")).code).not.toBe(0);
+    expect((await on("get", "--prefix", "--keys-only", "/full/0")).output).toContain("/full/0");
+    const [, revision = ""] =
+      /"revision":(\d+)/.exec((await on("del", "--prefix", "/full/", "-w", "json")).output) ?? [];
+    expect((await on("compact", "--physical", revision)).code).toBe(0);
+    expect((await on("alarm", "list")).output).toBe("");
+    expect((await put("/more")).code).toBe(0);
+    const size = async () => JSON.parse((await on("endpoint", "status", "-w", "json")).output)[0].Status.dbSize;
+    const before = await size();
+    expect((await on("defrag")).code).toBe(0);
+    expect(await size()).toBeLessThan(before - 2_000_000);
   });
 
   it("takes and gives up a lock", async () => {

@@ -1,4 +1,4 @@
-import { statfsSync } from "node:fs";
+import { statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { StatementSync } from "node:sqlite";
 import type { Clock, Logger } from "@ocicat/kit";
@@ -27,7 +27,7 @@ export interface SpaceOptions {
  * always let through: they are the way out.
  *
  *     room = the less of  quota - used pages
- *                         free disk + free pages of the file - reserve
+ *                         what the disk has for the file: free, and taken by it already - used pages - reserve
  */
 export class Space {
   readonly #options: SpaceOptions;
@@ -35,7 +35,8 @@ export class Space {
   readonly #free: StatementSync;
   readonly #pageSize: number;
   #alarm = false;
-  #disk = { freeBytes: 0, seenAt: Number.NEGATIVE_INFINITY };
+  /** What the data file could grow to. */
+  #disk = { bytes: 0, seenAt: Number.NEGATIVE_INFINITY };
 
   constructor(options: SpaceOptions) {
     const { db } = options.file;
@@ -59,12 +60,10 @@ export class Space {
   /** After every commit. */
   look(): void {
     const { quotaBytes, file, clock, logger } = this.#options;
-    const freePages = pragma(this.#free) * this.#pageSize;
-    const used = pragma(this.#pages) * this.#pageSize - freePages;
+    const used = this.used();
     const now = clock.monotonic();
-    if (now - this.#disk.seenAt >= DISK_INTERVAL_MS) this.#disk = { freeBytes: freeOnDisk(file.path), seenAt: now };
-    const { freeBytes } = this.#disk;
-    const room = Math.min(quotaBytes - used, freeBytes + freePages - RESERVE_BYTES);
+    if (now - this.#disk.seenAt >= DISK_INTERVAL_MS) this.#disk = { bytes: diskFor(file.path), seenAt: now };
+    const room = Math.min(quotaBytes, this.#disk.bytes - RESERVE_BYTES) - used;
     if (!this.#alarm && room <= 0) {
       this.#raise(used >= quotaBytes ? "the quota is used up" : "the disk is full");
     } else if (this.#alarm && room >= ENOUGH * Math.min(quotaBytes, RESERVE_BYTES)) {
@@ -75,7 +74,7 @@ export class Space {
 
   /** A commit found the disk full. */
   full(): void {
-    this.#disk = { freeBytes: 0, seenAt: this.#options.clock.monotonic() };
+    this.#disk = { bytes: 0, seenAt: this.#options.clock.monotonic() };
     if (!this.#alarm) this.#raise("the disk is full");
   }
 
@@ -99,7 +98,7 @@ export class Space {
     this.#alarm = true;
     const what = "NOSPACE: puts are refused until deletes and a compaction, or a larger disk or quota, make room";
     const usedBytes = this.used();
-    logger.error(what, { file: file.path, cause, usedBytes, quotaBytes, diskFreeBytes: this.#disk.freeBytes });
+    logger.error(what, { file: file.path, cause, usedBytes, quotaBytes, diskBytes: this.#disk.bytes });
   }
 }
 
@@ -107,8 +106,8 @@ function pragma(statement: StatementSync): number {
   return integer(columnsOf(statement.get())[0]);
 }
 
-/** For this user, not for root alone. */
-function freeOnDisk(path: string): number {
+/** Free to this user, not to root alone; and what the file has taken: pages that are only in the log have no place there yet. */
+function diskFor(path: string): number {
   const { bavail, bsize } = statfsSync(dirname(path));
-  return bavail * bsize;
+  return bavail * bsize + statSync(path).size;
 }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ServerError, type ServerErrorCode } from "../../../src/server/errors.ts";
 import { openDataFile } from "../../../src/server/storage/file.ts";
 import { Store } from "../../../src/server/storage/store.ts";
-import { startServerProcess, temporaryDirectory } from "../support/processes.ts";
+import { startMounts, startServerProcess, temporaryDirectory } from "../support/processes.ts";
 import { bytes, write } from "../support/store.ts";
 
 let scope: Scope;
@@ -107,6 +107,16 @@ describe("the data file", () => {
     expect(refusal("DATA_FILE_UNUSABLE").message).toContain("directory");
     path = join(directory, "missing", "data");
     refusal("DATA_FILE_UNUSABLE");
+  });
+
+  it("is refused on a disk that cannot be written, and said to be so", async () => {
+    makeFile();
+    const before = readFileSync(path);
+    const readOnly = `mount --bind ${directory} ${directory}; mount -o remount,bind,ro ${directory}`;
+    const { enter } = await startMounts(scope, readOnly);
+    const attempt = startServerProcess(scope, path, join(directory, "socket"), enter);
+    await expect(attempt).rejects.toThrow(/DATA_FILE_UNUSABLE.*read-only.*writable by this user/s);
+    expect(readFileSync(path)).toEqual(before);
   });
 
   it("is served by one server of a process", () => {

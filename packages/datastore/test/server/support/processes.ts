@@ -32,21 +32,57 @@ export async function kill(child: ChildProcess, signal: NodeJS.Signals = "SIGKIL
 export interface ServerProcess {
   readonly child: ChildProcess;
   readonly endpoint: Endpoint;
+  /** What it has logged: warnings and errors, JSON lines. */
+  log(): string;
 }
 
-/** Our server in a process of its own, listening on a Unix socket. */
-export async function startServerProcess(scope: Scope, dataFile: string, socket: string): Promise<ServerProcess> {
+/** Our server in a process of its own, listening on a Unix socket; `prefix` is a command that runs another. */
+export async function startServerProcess(
+  scope: Scope,
+  dataFile: string,
+  socket: string,
+  prefix: readonly string[] = [],
+): Promise<ServerProcess> {
   const program = join(import.meta.dirname, "serve.ts");
-  const args = ["--conditions=source", program, dataFile, socket];
-  const child = run(scope, process.execPath, args, import.meta.dirname);
-  let errors = "";
+  const [command = "", ...args] = [...prefix, process.execPath, "--conditions=source", program, dataFile, socket];
+  const child = run(scope, command, args, import.meta.dirname);
+  let log = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    errors += text;
+    log += text;
   });
   const listening = Promise.withResolvers<void>();
   if (child.stdout !== null) createInterface(child.stdout).once("line", () => listening.resolve());
   child.once("error", listening.reject);
-  child.once("exit", (code, signal) => listening.reject(new Error(`the server ended (${code ?? signal}): ${errors}`)));
+  // Not at its exit: what it said last may still be in the pipe.
+  child.once("close", (code, signal) => listening.reject(new Error(`the server ended (${code ?? signal}): ${log}`)));
   await listening.promise;
-  return { child, endpoint: { path: socket } };
+  return { child, endpoint: { path: socket }, log: () => log };
+}
+
+/** A mount namespace: what is mounted in it nobody else sees, and it goes with the scope. */
+export interface Mounts {
+  /** A command line that runs another one in it. */
+  readonly enter: readonly string[];
+  /** Where a path of it is found from outside. */
+  outside(path: string): string;
+}
+
+/** `script` mounts. */
+export async function startMounts(scope: Scope, script: string): Promise<Mounts> {
+  const holder = run(
+    scope,
+    "unshare",
+    ["--mount", "sh", "-e", "-c", `${script}\necho ready; exec sleep infinity`],
+    "/",
+  );
+  const ready = Promise.withResolvers<void>();
+  if (holder.stdout !== null) createInterface(holder.stdout).once("line", () => ready.resolve());
+  holder.once("error", ready.reject);
+  holder.once("close", (code) => ready.reject(new Error(`cannot mount (${code})`)));
+  await ready.promise;
+  const { pid } = holder;
+  return {
+    enter: ["nsenter", "--mount", "--target", `${pid}`, "--wd=/", "--"],
+    outside: (path) => `/proc/${pid}/root${path}`,
+  };
 }
