@@ -4,7 +4,7 @@ export { DeltaTracker } from "./delta-tracker.ts";
 export { type ErrorDetails, isOcicatError, OcicatError, toError } from "./errors.ts";
 export { type JsonValue, parseJson, stringifyJson } from "./json.ts";
 export { createLogger, type Logger, type LogLevel, type LogRecord, silentLogger } from "./logger.ts";
-export { Counter, Gauge, Histogram, MetricsRegistry } from "./metrics.ts";
+export { Counter, Gauge, Histogram, MetricsRegistry, type Reading } from "./metrics.ts";
 export {
   describeOrigin,
   describeResource,

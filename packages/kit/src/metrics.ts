@@ -1,6 +1,9 @@
 /** Metrics in Prometheus' text exposition format 0.0.4. Names and units follow its conventions (seconds, bytes, _total). */
 type Labels = Readonly<Record<string, string>>;
 
+/** Asked at each scrape: one value, or one for each set of labels. What is not told any more is not exposed any more. */
+export type Reading = () => number | Iterable<readonly [labels: Labels, value: number]>;
+
 interface Family {
   readonly name: string;
   readonly help: string;
@@ -13,10 +16,13 @@ export class Counter implements Family {
   readonly name: string;
   readonly help: string;
   readonly #values = new Map<string, number>();
+  readonly #read: Reading | undefined;
 
-  constructor(name: string, help: string) {
+  /** With `read`, the values are asked for at each scrape. */
+  constructor(name: string, help: string, read?: Reading) {
     this.name = name;
     this.help = help;
+    this.#read = read;
   }
 
   add(amount = 1, labels: Labels = {}): void {
@@ -29,6 +35,7 @@ export class Counter implements Family {
   }
 
   *lines(): Iterable<string> {
+    yield* readLines(this.name, this.#read);
     for (const [labels, value] of this.#values) yield `${this.name}${labels} ${value}`;
   }
 }
@@ -38,10 +45,10 @@ export class Gauge implements Family {
   readonly name: string;
   readonly help: string;
   readonly #values = new Map<string, number>();
-  readonly #read: (() => number) | undefined;
+  readonly #read: Reading | undefined;
 
-  /** With `read`, the value is asked for at each scrape. */
-  constructor(name: string, help: string, read?: () => number) {
+  /** With `read`, the values are asked for at each scrape. */
+  constructor(name: string, help: string, read?: Reading) {
     this.name = name;
     this.help = help;
     this.#read = read;
@@ -52,7 +59,7 @@ export class Gauge implements Family {
   }
 
   *lines(): Iterable<string> {
-    if (this.#read !== undefined) yield `${this.name} ${this.#read()}`;
+    yield* readLines(this.name, this.#read);
     for (const [labels, value] of this.#values) yield `${this.name}${labels} ${value}`;
   }
 }
@@ -103,11 +110,11 @@ export class MetricsRegistry {
     return family;
   }
 
-  counter(name: string, help: string): Counter {
-    return this.register(new Counter(name, help));
+  counter(name: string, help: string, read?: Reading): Counter {
+    return this.register(new Counter(name, help, read));
   }
 
-  gauge(name: string, help: string, read?: () => number): Gauge {
+  gauge(name: string, help: string, read?: Reading): Gauge {
     return this.register(new Gauge(name, help, read));
   }
 
@@ -123,6 +130,13 @@ export class MetricsRegistry {
     }
     return text;
   }
+}
+
+function* readLines(name: string, read: Reading | undefined): Iterable<string> {
+  const reading = read?.();
+  if (reading === undefined) return;
+  if (typeof reading === "number") yield `${name} ${reading}`;
+  else for (const [labels, value] of reading) yield `${name}${renderLabels(labels)} ${value}`;
 }
 
 function renderLabels(labels: Labels): string {

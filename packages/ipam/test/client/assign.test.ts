@@ -57,6 +57,24 @@ describe.each(MODES)("autoAssign $mode", ({ transactions }) => {
     await world.expectSound();
   });
 
+  it("writes its handle anew where an endpoint goes with what it held already, and makes it again if it was lost", async () => {
+    const world = new World({ transactions });
+    const node = world.node("node1");
+    const { address } = await assignOne(node, "net.a");
+    const revision = async () => (await world.store.get(handleKey("net.a")))?.modRevision ?? 0n;
+    const before = await revision();
+    const extra = () => ({ operations: [{ put: "/endpoint/a", value: "endpoint" }] });
+    const [again] = await node.autoAssign({ handleId: "net.a", wants: [{ family: 4 }], extra });
+    expect(again).toMatchObject({ address, reused: true });
+    const after = await revision();
+    expect(after).toBeGreaterThan(before);
+    expect(await node.assignIp({ handleId: "net.a", address, extra })).toMatchObject({ reused: true });
+    expect(await revision()).toBeGreaterThan(after);
+    await world.store.delete(handleKey("net.a"));
+    await node.autoAssign({ handleId: "net.a", wants: [{ family: 4 }], extra });
+    await world.expectSound();
+  });
+
   it("does not hand out again what somebody released meanwhile", async () => {
     const world = new World({ transactions });
     const [node, other] = [world.node("node1"), world.node("node2")];

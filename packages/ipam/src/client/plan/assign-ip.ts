@@ -52,7 +52,9 @@ export class AssignIpJob implements Job<AssignedAddress> {
     }
     const result = this.#give(draft, key, context);
     const isHeld = !draft.changesBlock(key);
-    recount(draft, this.#owner.handleId, isHeld ? [] : [key], "giving");
+    // Also for an address that is held already, if an endpoint goes with it: see AssignJob.
+    const isGiving = !isHeld || this.#request.extra !== undefined;
+    recount(draft, this.#owner.handleId, isGiving ? [key] : [], "giving");
     if (isHeld) verifyHeld(draft, this.#owner.handleId, [result]);
     return { kind: "ready", result, extra: this.#extra([result]) };
   }

@@ -49,7 +49,9 @@ export class AssignJob implements Job<readonly AssignedAddress[]> {
       this.#acquired.note(taken);
       addresses.push(...taken);
     }
-    const given = addresses.filter((address) => !held.includes(address));
+    // With an endpoint beside it the handle is written also for what it holds already: then whoever found no endpoint of a
+    // handle knows that there is none as long as the handle is at the same revision. Garbage collection rests on that.
+    const given = this.#request.extra === undefined ? addresses.filter((each) => !held.includes(each)) : addresses;
     recount(
       draft,
       handleId,
