@@ -62,6 +62,18 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
       pure: true,
       imports: { net: "addresses", kit: "errors", nftables: "what a ruleset does to a packet", routing: "tunnels" },
     },
+    service: { pure: false, imports: { kit: "errors, scopes, metrics" } },
+    controllers: {
+      pure: false,
+      imports: {
+        net: "addresses and blocks",
+        kit: "clock, random, logger, metrics",
+        api: "the stored forms",
+        datastore: "watching, transactions, leases",
+        ipam: "the block algebra",
+        service: "health, metrics, the local socket",
+      },
+    },
     cni: {
       pure: false,
       imports: { net: "addresses", kit: "errors, logger", api: "names of endpoints and interfaces" },
@@ -82,6 +94,8 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         linux: "the kernel",
         cni: "the plugin's server side",
         doctor: "what the facts it gathers mean",
+        service: "health, metrics, the local socket",
+        controllers: "what CNI GC collects",
       },
     },
     lab: {
@@ -108,6 +122,8 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         routing: "what a change of a pool would do",
         ipam: "ipam show",
         agent: "the agent command and its socket",
+        service: "the log of programs that stay",
+        controllers: "the controllers command and its socket",
         doctor: "findings, and the list of checks",
         lab: "the lab commands",
         nftables: "reading the rules that a packet meets",
@@ -125,6 +141,7 @@ const PURE_PARTS = [
   "datastore/src/errors.ts",
   "datastore/src/memory/",
   "linux/src/kernel/",
+  "controllers/src/collect/",
 ];
 
 function filesBelow(dir: string): string[] {

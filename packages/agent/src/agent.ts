@@ -15,6 +15,7 @@ import {
 import { type Kernel, openKernel } from "@ocicat/linux";
 import { type Address, formatAddress } from "@ocicat/net";
 import { RouteProtocol, RoutingResolver } from "@ocicat/routing";
+import { type Conditions, healthRoutes, processMetrics, serveLocally, unmet } from "@ocicat/service";
 import { MeshRunner } from "./bgp/mesh-runner.ts";
 import { tcpTransport } from "./bgp/tcp-transport.ts";
 import { serveCni } from "./cni/serve.ts";
@@ -33,8 +34,6 @@ import { RuleReconciler } from "./program/rule-reconciler.ts";
 import { farEndMissing, VtepReconciler } from "./program/vtep-reconciler.ts";
 import { Engine } from "./resolve/engine.ts";
 import { doctorRoutes } from "./serve/doctor.ts";
-import { type Conditions, healthRoutes, processMetrics, unmet } from "./serve/health.ts";
-import { serveLocally } from "./serve/local-http.ts";
 import { agentMetrics } from "./serve/metrics.ts";
 import { statusRoutes } from "./serve/status.ts";
 import { BlocksWatch, makeTables, type Tables, watchCluster, watchTables } from "./tables/tables.ts";

@@ -1,4 +1,3 @@
 export { type RunningAgent, type Surroundings, startAgent } from "./agent.ts";
-export { logToStdout } from "./log.ts";
 export { runAgent } from "./main.ts";
 export { type AgentOptions, type AgentPaths, agentOptionsFrom, DEFAULT_PATHS } from "./options.ts";

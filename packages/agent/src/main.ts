@@ -1,8 +1,8 @@
 import { hostname } from "node:os";
 import { systemClock, systemRandom } from "@ocicat/datastore/etcd";
 import { createLogger, isOcicatError, Scope, toError } from "@ocicat/kit";
+import { logToStdout } from "@ocicat/service";
 import { startAgent } from "./agent.ts";
-import { logToStdout } from "./log.ts";
 import { agentOptionsFrom } from "./options.ts";
 
 /**

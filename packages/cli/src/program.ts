@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addAgent } from "./commands/agent.ts";
+import { addControllers } from "./commands/controllers.ts";
 import { addDatastore } from "./commands/datastore.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -46,6 +47,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addWalk(program, surroundings);
   addLab(program, surroundings);
   addAgent(program, surroundings);
+  addControllers(program, surroundings);
   addDatastore(program, surroundings);
   addVersion(program, surroundings);
   return program;

@@ -1,5 +1,5 @@
 import type { Diagnosis } from "@ocicat/doctor";
-import { json, type Routes } from "./local-http.ts";
+import { json, type Routes } from "@ocicat/service";
 
 /** What is wrong with this node, as `ocicat doctor` prints it. Takes as long as its probes: a second or two. */
 export function doctorRoutes(examine: () => Promise<Diagnosis>): Routes {

@@ -1,13 +1,13 @@
 import { OcicatError } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
 import type { RoutingResolver } from "@ocicat/routing";
+import { type Answer, json, type Routes } from "@ocicat/service";
 import type { MeshRunner } from "../bgp/mesh-runner.ts";
 import { type OwnAddresses, reportOwn } from "../node/own-addresses.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
 import { allTables, type Tables } from "../tables/tables.ts";
 import type { TunnelRunner } from "../tunnels/runner.ts";
-import { type Answer, json, type Routes } from "./local-http.ts";
 import { whyRoutes } from "./routes-why.ts";
 
 interface Running {

@@ -8,19 +8,26 @@ interface Answer {
   readonly text: string;
 }
 
+export interface AskOptions {
+  readonly timeoutMs?: number;
+  /** Who is asked, for messages; the agent unless told. */
+  readonly who?: string;
+}
+
 /** GET over an agent's Unix socket; its answer as JSON. Throws OcicatError AGENT_UNREACHABLE, AGENT_REFUSED. */
-export async function askAgent(socket: string, path: string, timeoutMs: number = TIMEOUT_MS): Promise<unknown> {
-  const { status, text } = await get(socket, path, timeoutMs);
+export async function askAgent(socket: string, path: string, options: AskOptions = {}): Promise<unknown> {
+  const { timeoutMs = TIMEOUT_MS, who = "the agent" } = options;
+  const { status, text } = await get(socket, path, timeoutMs, who);
   const body = jsonIn(text);
   if (status === 200 && body !== undefined) return body;
   const what =
     status === 200
-      ? "the agent's answer is not JSON"
-      : (messageIn(body) ?? `the agent answered ${status}: ${text.trim()}`);
+      ? `${who}${who.endsWith("s") ? "'" : "'s"} answer is not JSON`
+      : (messageIn(body) ?? `${who} answered ${status}: ${text.trim()}`);
   throw new OcicatError({ code: "AGENT_REFUSED", where: socket, what });
 }
 
-async function get(socketPath: string, path: string, timeout: number): Promise<Answer> {
+async function get(socketPath: string, path: string, timeout: number, who: string): Promise<Answer> {
   // Loaded here: most commands never ask an agent, and would wait for it.
   const { request } = await import("node:http");
   return await new Promise((resolve, reject) => {
@@ -31,10 +38,10 @@ async function get(socketPath: string, path: string, timeout: number): Promise<A
         text += chunk;
       });
       response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
-      response.on("error", (cause) => reject(unreachable(socketPath, cause)));
+      response.on("error", (cause) => reject(unreachable(socketPath, cause, who)));
     });
     call.on("timeout", () => call.destroy(new Error(`no answer within ${timeout / 1000} s`)));
-    call.on("error", (cause) => reject(unreachable(socketPath, cause)));
+    call.on("error", (cause) => reject(unreachable(socketPath, cause, who)));
     call.end();
   });
 }
@@ -45,11 +52,11 @@ const WHY: Readonly<Record<string, string>> = {
   ENOENT: "it has ended",
 };
 
-function unreachable(socket: string, cause: NodeJS.ErrnoException): OcicatError {
+function unreachable(socket: string, cause: NodeJS.ErrnoException, who: string): OcicatError {
   return new OcicatError({
     code: "AGENT_UNREACHABLE",
     where: socket,
-    what: "the agent does not answer",
+    what: `${who} ${who.endsWith("s") ? "do" : "does"} not answer`,
     why: WHY[cause.code ?? ""] ?? cause.message,
     cause,
   });

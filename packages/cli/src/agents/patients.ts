@@ -70,7 +70,7 @@ async function examineNode({ name, lab, socket }: LabNode): Promise<Diagnosis> {
 /** The agent's answer; or why there is none, from one that is away. One that refuses is an error. */
 async function asked(socket: string): Promise<{ readonly diagnosis: Diagnosis } | { readonly why: string }> {
   try {
-    return { diagnosis: readDiagnosis(await askAgent(socket, "/doctor", EXAMINATION_MS)) };
+    return { diagnosis: readDiagnosis(await askAgent(socket, "/doctor", { timeoutMs: EXAMINATION_MS })) };
   } catch (error) {
     if (isOcicatError(error) && error.code === "AGENT_UNREACHABLE") return { why: error.message };
     throw error;

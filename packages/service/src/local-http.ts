@@ -95,7 +95,7 @@ async function listen(server: Server, at: ListenAt): Promise<void> {
   if ("path" in at) chmodSync(at.path, 0o600);
 }
 
-/** A socket file that nobody answers on is a dead process's; one that answers belongs to a second agent. */
+/** A socket file that nobody answers on is a dead process's; one that answers belongs to another program of this kind. */
 async function removeStaleSocket(path: string): Promise<void> {
   const alive = await new Promise<boolean>((resolve) => {
     const probe = connect(path);
@@ -107,10 +107,10 @@ async function removeStaleSocket(path: string): Promise<void> {
   });
   if (alive) {
     throw new OcicatError({
-      code: "AGENT_ALREADY_RUNS",
+      code: "ALREADY_RUNS",
       where: path,
-      what: "another agent answers on this socket",
-      fix: "stop it first, or give this one a socket of its own (OCICAT_AGENT_SOCKET)",
+      what: "another program answers on this socket",
+      fix: "stop it first, or give this one a socket of its own (OCICAT_AGENT_SOCKET, OCICAT_CONTROLLERS_SOCKET)",
     });
   }
   try {

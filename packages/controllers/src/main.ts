@@ -1,0 +1,24 @@
+import { hostname } from "node:os";
+import { type EtcdOptions, openEtcd, systemClock, systemRandom } from "@ocicat/datastore/etcd";
+import { createLogger, Scope } from "@ocicat/kit";
+import { logToStdout, untilSignalled } from "@ocicat/service";
+import { startControllers } from "./controllers.ts";
+import { controllersOptionsFrom } from "./options.ts";
+
+/** Runs the controllers until SIGTERM or SIGINT. Throws OcicatError if they cannot start. */
+export async function runControllers(
+  env: Readonly<Record<string, string | undefined>>,
+  connection: Pick<EtcdOptions, "endpoints" | "tls" | "credentials">,
+): Promise<void> {
+  const ended = untilSignalled();
+  const options = controllersOptionsFrom(env, hostname(), process.pid);
+  const logger = createLogger("controllers", env.OCICAT_LOG_LEVEL === "debug" ? "debug" : "info", logToStdout);
+  const scope = new Scope("controllers");
+  const surroundings = { clock: systemClock, random: systemRandom, logger };
+  const store = openEtcd({ ...connection, ...surroundings, logger: logger.child("datastore") });
+  scope.add("datastore", () => store.close());
+  const { port } = await startControllers(options, { ...surroundings, store }, scope);
+  logger.info("serving", { identity: options.identity, port, socket: options.socket });
+  await ended;
+  await scope.close();
+}
