@@ -2,6 +2,7 @@ export { auditIpam, type IpamProblem } from "./audit/audit.ts";
 export * from "./block/index.ts";
 export * from "./census/index.ts";
 export * from "./client/index.ts";
+export * from "./doctor/index.ts";
 export { IpamError, type IpamErrorCode } from "./errors.ts";
 export type { IpamPool, IpamSettings, PoolUse } from "./pool/index.ts";
 export type { RecoverOptions, RecoverReport } from "./recover/recover.ts";

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Surroundings } from "../surroundings.ts";
+import { addIpamInsight } from "./ipam-insight.ts";
 import { type DatastoreOptions, valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
 export interface IpamShowOptions extends DatastoreOptions {
@@ -45,6 +46,7 @@ export function addIpam(program: Command, surroundings: Surroundings): void {
   addRelease(ipam, surroundings);
   addSplit(ipam, surroundings);
   addConfigure(ipam, surroundings);
+  addIpamInsight(ipam, surroundings);
 }
 
 function addShow(ipam: Command, surroundings: Surroundings): void {

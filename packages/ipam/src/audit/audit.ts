@@ -30,6 +30,11 @@ export interface IpamProblem {
   readonly what: string;
 }
 
+interface Row {
+  readonly key: string;
+  readonly value: string;
+}
+
 interface Block {
   readonly key: string;
   readonly prefix: Prefix;
@@ -50,8 +55,13 @@ interface Found {
 
 /** Reads all of IPAM at one revision and says what is wrong with it. Throws DatastoreError. */
 export async function auditIpam(store: Datastore): Promise<readonly IpamProblem[]> {
+  return auditRows(await listAll(store, IPAM_PREFIX));
+}
+
+/** What is wrong with all rows of IPAM, as they stood at one revision. */
+export function auditRows(rows: readonly Row[]): readonly IpamProblem[] {
   const found: Found = { problems: [], blocks: new Map(), handles: new Map(), affinities: new Map() };
-  for (const { key, value } of await listAll(store, IPAM_PREFIX)) {
+  for (const { key, value } of rows) {
     const parsed = parseIpamKey(key);
     if (parsed !== undefined) readRow(found, key, value, parsed);
   }
@@ -109,10 +119,19 @@ function readBlock(problems: IpamProblem[], key: string, prefix: Prefix, value: 
     const at = sequences[`${ordinal}`];
     if (at !== undefined && integer(at) >= sequence) tell("sequence-ahead", address);
     const handle = members(attribute).handle_id;
-    if (typeof handle === "string") holders.set(handle, (holders.get(handle) ?? 0) + 1);
+    if (typeof handle !== "string") continue;
+    // Handles once came with a line's end, which is no part of them.
+    const id = handle.replace(/\r.*$/s, "");
+    holders.set(id, (holders.get(id) ?? 0) + 1);
   }
   for (const index of attributes.keys()) if (!pointedAt.has(index)) tell("attribute-unused", `attribute ${index}`);
-  return { key, prefix, affinity: typeof value.affinity === "string" ? value.affinity : null, holders, used };
+  return { key, prefix, affinity: affinityOf(value), holders, used };
+}
+
+/** Blocks of old say `hostAffinity`, a node's name. */
+function affinityOf({ affinity, hostAffinity }: Members): string | null {
+  if (typeof affinity === "string") return affinity;
+  return typeof hostAffinity === "string" ? `host:${hostAffinity}` : null;
 }
 
 function checkOverlaps({ problems, blocks }: Found): void {

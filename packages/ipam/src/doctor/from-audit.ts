@@ -1,0 +1,119 @@
+import { affinityKey, blockKey, handleKey, parseIpamKey, parseOwner } from "@ocicat/api/ipam";
+import { parsePrefix } from "@ocicat/net";
+import type { IpamProblem } from "../audit/audit.ts";
+import { isEmpty } from "../block/index.ts";
+import type { Census } from "../census/index.ts";
+import type { FindingCode } from "./catalogue.ts";
+import { type Draft, judged, mendable } from "./draft.ts";
+import type { Mend } from "./mends/mend.ts";
+
+/** What the audit finds, with what mends it. */
+export function fromAudit(census: Census, problem: IpamProblem): Draft | undefined {
+  return RULES[problem.rule](census, problem);
+}
+
+type Rule = (census: Census, problem: IpamProblem) => Draft | undefined;
+
+const repaired =
+  (code: FindingCode): Rule =>
+  (_census, { key, what }) =>
+    mendable(code, key, what, { operation: "repair-block", block: key });
+
+const settled =
+  (code: FindingCode): Rule =>
+  (_census, { key, what }) => {
+    const parsed = parseIpamKey(key);
+    if (parsed?.kind !== "affinity") return undefined;
+    const owner = `${parsed.owner.type}:${parsed.owner.name}`;
+    return mendable(code, key, what, {
+      operation: "settle-affinity",
+      affinity: key,
+      block: blockKey(parsed.prefix),
+      owner,
+    });
+  };
+
+const recounted =
+  (code: FindingCode): Rule =>
+  (census, { key, what }) => {
+    const parsed = parseIpamKey(key);
+    // A handle that is missing is told at the block that names it.
+    const handle = parsed?.kind === "handle" ? parsed.id : what;
+    const where = parsed?.kind === "handle" ? key : handleKey(handle);
+    return mendable(code, where, code === "IPAM_HANDLE_MISSING" ? `${key} gives it addresses` : what, {
+      operation: "recount-handle",
+      handle,
+      blocks: blocksNaming(census, handle),
+    });
+  };
+
+const RULES: Readonly<Record<IpamProblem["rule"], Rule>> = {
+  unreadable: (_census, { key, what }) =>
+    judged("IPAM_ROW_UNREADABLE", key, what, "compare it with a backup, and write it again or delete it"),
+  "block-shape": (_census, { key, what }) =>
+    judged("IPAM_BLOCK_SHAPE", key, what, "compare it with a backup; if nobody uses its addresses, delete it"),
+  "address-lost": repaired("IPAM_ADDRESS_LOST"),
+  "address-free-twice": repaired("IPAM_ADDRESS_FREE_TWICE"),
+  "address-free-and-held": repaired("IPAM_ADDRESS_FREE_AND_HELD"),
+  "attribute-unused": repaired("IPAM_OWNER_UNUSED"),
+  "sequence-ahead": repaired("IPAM_SEQUENCE_AHEAD"),
+  "attribute-missing": ownerMissing,
+  "blocks-overlap": overlapping,
+  "block-orphaned": (_census, { key, what }) =>
+    mendable("IPAM_BLOCK_ORPHANED", key, what, { operation: "delete-empty-block", block: key }),
+  "block-unnamed": unnamed,
+  "affinity-half-done": settled("IPAM_AFFINITY_HALF_DONE"),
+  "affinity-stale": settled("IPAM_AFFINITY_STALE"),
+  "handle-missing": recounted("IPAM_HANDLE_MISSING"),
+  "handle-count": recounted("IPAM_HANDLE_MISCOUNTS"),
+  "handle-orphaned": recounted("IPAM_HANDLE_ORPHANED"),
+};
+
+function ownerMissing({ uses }: Census, { key, what: address }: IpamProblem): Draft {
+  const users = (uses.get(address) ?? []).map(({ by }) => by).join(", ");
+  const code = "IPAM_OWNER_MISSING";
+  if (users === "") {
+    return mendable(code, key, `${address} is held by nobody known, and nobody uses it`, {
+      operation: "free-unowned",
+      block: key,
+      address,
+    });
+  }
+  const advice = `end ${users} and start it again, so that its address is released; then look again`;
+  return judged(code, key, `${address} is held by nobody known, and ${users} uses it`, advice);
+}
+
+function overlapping({ blocks }: Census, { key, what }: IpamProblem): Draft {
+  const other = blockKey(parsePrefix(what.replace(/^with /, "")));
+  const empty = [key, other].find((one) => {
+    const block = blocks.find((candidate) => candidate.key === one)?.value;
+    return block !== undefined && isEmpty(block);
+  });
+  const code = "IPAM_BLOCKS_OVERLAP";
+  if (empty !== undefined) return mendable(code, key, what, { operation: "delete-empty-block", block: empty });
+  return judged(code, key, what, "move the pods of one of them to other addresses, then look again");
+}
+
+/** A block of a node that is gone is told as that. */
+function unnamed(census: Census, { key, what }: IpamProblem): Draft | undefined {
+  const block = census.blocks.find((candidate) => candidate.key === key)?.value;
+  const owner = block?.affinity == null ? undefined : parseOwner(block.affinity);
+  if (block === undefined || owner === undefined) {
+    return judged("IPAM_AFFINITY_MISSING", key, what, "compare the block's affinity with a backup");
+  }
+  const isGone = owner.type === "host" && !census.nodes.some(({ value }) => value.metadata.name === owner.name);
+  if (isGone) return undefined;
+  const mend: Mend = {
+    operation: "settle-affinity",
+    affinity: affinityKey(owner, block.prefix),
+    block: key,
+    owner: `${owner.type}:${owner.name}`,
+  };
+  return mendable("IPAM_AFFINITY_MISSING", key, what, mend);
+}
+
+function blocksNaming({ blocks }: Census, handle: string): readonly string[] {
+  return blocks
+    .filter(({ value }) => value.attributes?.some(({ handleId }) => handleId === handle) === true)
+    .map(({ key }) => key);
+}
