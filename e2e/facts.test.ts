@@ -112,6 +112,17 @@ describe("a pod", () => {
   });
 });
 
+describe("the datastore", () => {
+  it("holds the tiers that every cluster has, stored by an agent", () => {
+    const tiers = JSON.parse(lab.ocicat("get", "tier", "-o", "json").stdout) as { items: { metadata: object }[] };
+    expect(tiers.items.map(({ metadata }) => metadata)).toEqual(
+      ["kube-admin", "default", "kube-baseline"].map((name) =>
+        expect.objectContaining({ name, uid: expect.any(String) }),
+      ),
+    );
+  });
+});
+
 describe("on the wire", () => {
   it("pods' packets travel un-encapsulated between pod addresses, and BGP on port 179", async () => {
     const capture = await lab.capture("node1", "ens33", "icmp or tcp port 179");

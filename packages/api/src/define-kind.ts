@@ -100,8 +100,10 @@ export interface KindParts<R extends AnyResource> {
   readonly related?: readonly string[];
   /** Resources that there are without being stored; one that is stored under the same name counts instead. */
   readonly builtIn?: readonly R[];
-  /** What keeps the one of this name from being deleted; what is built in always is kept. */
-  readonly keptBy?: (name: string, related: RelatedResources) => Hindrance | undefined;
+  /** What keeps the one of this name from being deleted, beside resources of `keepers`; what is built in always is kept. */
+  readonly keptBy?: (name: string, keepers: RelatedResources) => Hindrance | undefined;
+  /** Kinds by name whose resources may keep one from being deleted. */
+  readonly keepers?: readonly string[];
   /** The order of a list; by namespace and name unless told. */
   readonly compare?: (a: R, b: R) => number;
   /** What people are shown, from the whole document: for a kind that Calico shows with less than it stores. */
@@ -147,7 +149,8 @@ export interface Kind<R extends AnyResource = AnyResource> {
   readonly related: readonly string[];
   readonly builtIn: readonly R[];
   /** What keeps the one of this name from being deleted. */
-  readonly keptBy: (name: string, related: RelatedResources) => Hindrance | undefined;
+  readonly keptBy: (name: string, keepers: RelatedResources) => Hindrance | undefined;
+  readonly keepers: readonly string[];
   /** Sorts a list of its resources, where it is not to be in order of key. Throws TypeError on one of another kind. */
   readonly compare: ((a: AnyResource, b: AnyResource) => number) | undefined;
   /** As a person sees it. */
@@ -158,7 +161,7 @@ const BUILT_IN: Hindrance = { why: "it is built in", fix: "leave it: every clust
 
 export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> {
   const { kind, plural, namespaced, name = dnsSubdomain(), rules = {}, complete = (resource: R) => resource } = parts;
-  const { withoutEffect: storedOnly = [], inert, related = [], builtIn = [], compare } = parts;
+  const { withoutEffect: storedOnly = [], inert, related = [], keepers = [], builtIn = [], compare } = parts;
   const schema = resourceSchema(parts, name);
   const is = (resource: AnyResource): resource is R => resource.kind === kind;
   const own = (resource: AnyResource): R => {
@@ -201,6 +204,7 @@ export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> 
     inert,
     related,
     builtIn,
+    keepers,
     keptBy(name: string, resources: RelatedResources) {
       const isBuiltIn = builtIn.some(({ metadata }) => metadata.name === name);
       return isBuiltIn ? BUILT_IN : parts.keptBy?.(name, resources);

@@ -114,7 +114,9 @@ export class ResourceClient {
       const present = await this.get(kind, name, namespace);
       const wanted = change(present);
       try {
-        return await this.replace(wanted);
+        // What is built in is stored by its first change.
+        const verb = present.metadata.resourceVersion === undefined ? "create" : "replace";
+        return await this.#writeOne(verb, wanted);
       } catch (error) {
         const isLost = error instanceof ResourceError && RACE_LOST.has(error.code);
         const isOurs = wanted.metadata.resourceVersion === present.metadata.resourceVersion;
@@ -225,7 +227,7 @@ export class ResourceClient {
 
   /** Throws BatchError for one that is kept. What may keep it is read for kinds that name such only. */
   async #checkKept(deletions: readonly Deletion[]): Promise<void> {
-    const kinds = [...new Set(deletions.flatMap(({ kind }) => kind.related))].map((name) => knownKind(name));
+    const kinds = [...new Set(deletions.flatMap(({ kind }) => kind.keepers))].map((name) => knownKind(name));
     const lists = await Promise.all(kinds.map(async (kind) => [kind.kind, (await this.#read(kind)).entries] as const));
     const resources = lists.map(([name, entries]) => [name, entries.map(({ resource }) => resource)] as const);
     checkKept(deletions, new Map(resources));
@@ -253,10 +255,11 @@ export class ResourceClient {
   }
 }
 
-/** It was changed, or deleted, after it was read. */
+/** It was changed, deleted, or stored for the first time, after it was read. */
 const RACE_LOST: ReadonlySet<ResourceErrorCode> = new Set<ResourceErrorCode>([
   "RESOURCE_CONFLICT",
   "RESOURCE_NOT_FOUND",
+  "RESOURCE_EXISTS",
 ]);
 
 /** Throws BatchError for a resource that is named twice, or cannot be deleted. */

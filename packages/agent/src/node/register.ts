@@ -1,6 +1,13 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { API_VERSION, type ClusterInformation, clusterInformation, type Node } from "@ocicat/api";
+import {
+  type AnyResource,
+  API_VERSION,
+  type ClusterInformation,
+  clusterInformation,
+  type Node,
+  tier,
+} from "@ocicat/api";
 import { type ResourceClient, ResourceError } from "@ocicat/client";
 import { formatAddress } from "@ocicat/net";
 import type { OwnAddress } from "@ocicat/routing";
@@ -38,8 +45,12 @@ function formatOwn({ address, subnet }: OwnAddress): string {
   return `${formatAddress(address)}/${subnet.length}`;
 }
 
-/** The first agent of a cluster makes its ClusterInformation; all later ones find it. */
+/** The first agent of a cluster makes its ClusterInformation and the tiers that every one has; all later ones find them. */
 export async function registerCluster(client: ResourceClient, guid: () => string): Promise<void> {
+  const { items } = await client.list(tier);
+  for (const builtIn of items.filter(({ metadata }) => metadata.resourceVersion === undefined)) {
+    await createOnce(client, builtIn);
+  }
   if ((await client.find(clusterInformation, "default")) !== undefined) return;
   const information: ClusterInformation = {
     kind: "ClusterInformation",
@@ -47,8 +58,13 @@ export async function registerCluster(client: ResourceClient, guid: () => string
     metadata: { name: "default" },
     spec: { clusterGUID: guid(), clusterType: "bgp", calicoVersion: CALICO_VERSION, datastoreReady: true },
   };
+  await createOnce(client, information);
+}
+
+/** Of many agents that start at once one makes it. */
+async function createOnce(client: ResourceClient, resource: AnyResource): Promise<void> {
   try {
-    await client.create(information);
+    await client.create(resource);
   } catch (error) {
     // Another node's agent was faster.
     if (!(error instanceof ResourceError && error.code === "RESOURCE_EXISTS")) throw error;

@@ -51,7 +51,7 @@ export const tier = defineKind<Tier>({
     metadata: { name },
     spec,
   })),
-  related: POLICIES,
+  keepers: POLICIES,
   keptBy: policiesOf,
   rules: { "The order and defaultAction of default, kube-admin and kube-baseline are fixed.": checkBuiltIn },
   inert: INERT,
@@ -73,9 +73,9 @@ function* checkBuiltIn({ metadata, spec }: Tier): Iterable<Problem> {
   }
 }
 
-function policiesOf(name: string, related: RelatedResources): Hindrance | undefined {
+function policiesOf(name: string, keepers: RelatedResources): Hindrance | undefined {
   const isInside = ({ spec }: AnyResource) => isObject(spec) && spec.tier === name;
-  const inside = POLICIES.flatMap((kind) => related.get(kind)?.filter(isInside) ?? []);
+  const inside = POLICIES.flatMap((kind) => keepers.get(kind)?.filter(isInside) ?? []);
   const [first, ...more] = inside;
   if (first === undefined) return undefined;
   const { namespace, name: policy } = first.metadata;

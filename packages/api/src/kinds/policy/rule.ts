@@ -20,6 +20,7 @@ import { protocol } from "../protocol.ts";
 import { rulePort } from "./port.ts";
 
 const ipVersion = scalar<4 | 6>("4 or 6", (value) => (value === 4 || value === 6 ? accept(value) : refuse("choice")), {
+  type: "integer",
   enum: [4, 6],
 });
 
