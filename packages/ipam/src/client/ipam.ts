@@ -67,7 +67,10 @@ export interface Ipam {
     block: Prefix,
     options?: ReleaseAffinityOptions & { readonly node?: string },
   ): Promise<AffinityRelease>;
-  /** Gives up this node's empty blocks in pools that do not select it any more. When a pool or the node's labels change. */
+  /**
+   * Gives up this node's empty blocks in pools that do not select it any more. When a pool or the node's labels change;
+   * after each request the client does it by itself.
+   */
   releaseUnselected(): Promise<readonly Prefix[]>;
   /** Mends what a crash of this node left half done. At start, before the first request; safe at any time. */
   recover(options?: RecoverOptions): Promise<RecoverReport>;
@@ -155,14 +158,15 @@ class Client implements Ipam {
     { node, ...options }: ReleaseAffinityOptions & { readonly node?: string } = {},
   ): Promise<AffinityRelease> {
     const owner = node === undefined ? this.#self : hostOwner(node);
-    return this.#pump.exclusive(() => this.#affinities.release(owner, block, options));
+    return this.#pump.exclusive(async () =>
+      this.#affinities.release(owner, block, await this.#options.settings(), options),
+    );
   }
 
   releaseUnselected(): Promise<readonly Prefix[]> {
     return this.#pump.exclusive(async () => {
       for (const family of [4, 6] as const) await this.#affinities.load(family);
-      const { pools } = await this.#options.settings();
-      return this.#affinities.releaseUnselected(pools);
+      return this.#affinities.releaseUnselected(await this.#options.settings());
     });
   }
 

@@ -128,6 +128,58 @@ describe.each(MODES)("release $mode", ({ transactions }) => {
   });
 });
 
+describe.each(MODES)("addresses that rest $mode", ({ transactions }) => {
+  const tiny = (config: object) =>
+    new World({
+      transactions,
+      pools: [pool("tiny", "10.99.0.0/30", 30)],
+      config: { ipCooldownSeconds: 300, ...config },
+    });
+
+  it("keep their block from others, and leave it to them when they have rested", async () => {
+    const world = tiny({ strictAffinity: true });
+    const [node1, node2] = [world.node("node1"), world.node("node2")];
+    await assignOne(node1, "net.a");
+    await node1.release({ handleId: "net.a" });
+    world.clock.advance(120_000);
+    await expect(assignOne(node2, "net.b")).rejects.toMatchObject({
+      code: "IPAM_EXHAUSTED",
+      message: expect.stringMatching(
+        /tiny \(10\.99\.0\.0\/30\): 1 of 1 blocks are claimed, 0 by this node; 1 hold addresses that rest/,
+      ),
+    });
+    world.clock.advance(180_000);
+    expect((await assignOne(node2, "net.b")).borrowedFrom).toBeUndefined();
+    expect(await world.keys("/calico/ipam/v2/host/node1/")).toEqual([]);
+    await world.expectSound();
+  });
+
+  it("keep their block from being given up, and not when they have rested", async () => {
+    const world = tiny({});
+    const node = world.node("node1");
+    const { block } = await assignOne(node, "net.a");
+    await node.release({ handleId: "net.a" });
+    expect(await node.releaseAffinity(block, { requireEmpty: true })).toBe("not-empty");
+    world.clock.advance(300_000);
+    expect(await node.releaseAffinity(block, { requireEmpty: true })).toBe("released");
+    expect(await world.keys()).toEqual([]);
+  });
+
+  it("are not given by address either, and the refusal says why", async () => {
+    const world = tiny({});
+    const node = world.node("node1");
+    const { address } = await assignOne(node, "net.a");
+    await node.release({ handleId: "net.a" });
+    await expect(node.assignIp({ handleId: "net.b", address })).rejects.toMatchObject({
+      code: "IPAM_ADDRESS_TAKEN",
+      message: expect.stringMatching(/released at 2026-01-01T00:00:00Z and cools down/),
+    });
+    world.clock.advance(300_000);
+    expect(await node.assignIp({ handleId: "net.b", address })).toMatchObject({ reused: false });
+    await world.expectSound();
+  });
+});
+
 describe.each(MODES)("writes of the caller's own $mode", ({ transactions }) => {
   const KEY = "/calico/resources/v3/projectcalico.org/workloadendpoints/default/node1-k8s-web-eth0";
 
@@ -259,6 +311,21 @@ describe.each(MODES)("blocks of a node $mode", ({ transactions }) => {
     expect(await node.releaseUnselected()).toEqual([empty]);
     expect((await assignOne(node, "net.b")).block).toEqual(other);
     await world.expectSound();
+  });
+
+  it("are given up with the last address, where their pool has turned away from the node", async () => {
+    const world = new World({ transactions, pools: [pool("a", "10.1.0.0/24", 26)] });
+    const node = world.node("node1");
+    await assignOne(node, "net.a");
+    await assignOne(node, "net.b");
+    const pools = world.settings.pools.map((each) => ({ ...each, selectsNode: false }));
+    world.settings = { ...world.settings, pools };
+    await node.release({ handleId: "net.a" });
+    expect(await world.keys("/calico/ipam/v2/host/")).toHaveLength(1);
+    await node.release({ handleId: "net.b" });
+    // It goes after the answer: whoever asks next finds it gone.
+    expect(await node.releaseUnselected()).toEqual([]);
+    expect(await world.keys()).toEqual([]);
   });
 
   it.each(["pending", "pendingDeletion"])(

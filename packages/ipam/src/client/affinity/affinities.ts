@@ -1,6 +1,7 @@
 import {
   type AffinityOwner,
   type AffinityState,
+  type AllocationBlock,
   affinitiesPrefix,
   affinityKey,
   type BlockAffinity,
@@ -14,9 +15,9 @@ import {
 import type { Datastore } from "@ocicat/datastore";
 import type { Logger } from "@ocicat/kit";
 import type { Family, Prefix } from "@ocicat/net";
-import { clearAffinity, createBlock, isEmpty, nextVersion } from "../../block/index.ts";
+import { clearAffinity, createBlock, isEmpty, nextVersion, reclaimCooled } from "../../block/index.ts";
 import { IpamError } from "../../errors.ts";
-import { type IpamPool, poolOfBlock } from "../../pool/index.ts";
+import { type IpamSettings, poolOfBlock } from "../../pool/index.ts";
 import type { Committer } from "../commit/committer.ts";
 import type { SureWriter } from "../commit/sure.ts";
 import { Draft, type RowWrite } from "../draft.ts";
@@ -127,10 +128,10 @@ export class Affinities {
   }
 
   /** Claims a block step by step. False: it is another's by now, and the rows as they are have been learnt. */
-  async claim(candidate: Candidate): Promise<boolean> {
+  async claim(candidate: Candidate, settings: IpamSettings): Promise<boolean> {
     const { rows } = this.#tools;
     const { prefix, steal } = candidate;
-    if (steal !== undefined && !(await this.#steal(candidate))) return false;
+    if (steal !== undefined && !(await this.#steal(candidate, settings))) return false;
     const key = affinityKey(rows.owner, prefix);
     if (!(await this.#setState(key, "pending"))) return false;
     if (!(await this.#createBlock(prefix))) {
@@ -140,8 +141,13 @@ export class Affinities {
     return this.#setState(key, "confirmed");
   }
 
-  /** Gives up an owner's affinity to a block. */
-  async release(owner: AffinityOwner, prefix: Prefix, options: ReleaseAffinityOptions = {}): Promise<AffinityRelease> {
+  /** Gives up an owner's affinity to a block. What has rested long enough by `settings` does not count as in use. */
+  async release(
+    owner: AffinityOwner,
+    prefix: Prefix,
+    settings: IpamSettings,
+    options: ReleaseAffinityOptions = {},
+  ): Promise<AffinityRelease> {
     const { store, rows } = this.#tools;
     const key = affinityKey(owner, prefix);
     const target = blockKey(prefix);
@@ -150,14 +156,14 @@ export class Affinities {
       const [affinity, block] = await Promise.all([store.get(key), store.get(target)]);
       rows.learn(key, affinity);
       rows.learn(target, block);
-      const refusal = this.#refusal(owner, target, options);
+      const refusal = this.#refusal(owner, target, settings, options);
       if (refusal !== undefined) {
         // It was right to give the block up when this began, and now it is not: the owner keeps it.
         if (isMarked && refusal !== "not-owner") await this.#setState(key, "confirmed");
         if (refusal !== "not-owner" || (await this.#delete(key))) return refusal;
         continue;
       }
-      const step = await this.#giveUp(key, target);
+      const step = await this.#giveUp(key, target, settings);
       if (step === "released") return step;
       isMarked = step === "marked";
     }
@@ -168,34 +174,49 @@ export class Affinities {
     });
   }
 
-  /** Gives up the node's empty blocks in pools that do not select it any more; returns them. Needs the affinities loaded. */
-  async releaseUnselected(pools: readonly IpamPool[]): Promise<readonly Prefix[]> {
+  /**
+   * Gives up the node's blocks that are known, empty, and in pools that do not select it any more; returns them. Costs
+   * nothing where there is none.
+   */
+  async releaseUnselected(settings: IpamSettings): Promise<readonly Prefix[]> {
     const { rows } = this.#tools;
+    if (settings.pools.every((pool) => pool.selectsNode)) return [];
     const released: Prefix[] = [];
     for (const key of [...rows.affine(4), ...rows.affine(6)]) {
       const seen = rows.block(key);
-      if (seen?.state !== "present") continue;
+      if (seen?.state !== "present" || !isEmpty(this.#warm(seen.value, settings))) continue;
       const { prefix } = seen.value;
-      if (poolOfBlock(pools, prefix)?.selectsNode !== false) continue;
-      if ((await this.release(rows.owner, prefix, { requireEmpty: true })) === "released") released.push(prefix);
+      if (poolOfBlock(settings.pools, prefix)?.selectsNode !== false) continue;
+      if ((await this.release(rows.owner, prefix, settings, { requireEmpty: true })) === "released")
+        released.push(prefix);
     }
     return released;
   }
 
-  #refusal(owner: AffinityOwner, target: string, options: ReleaseAffinityOptions): AffinityRelease | undefined {
+  #warm(block: AllocationBlock, { config }: IpamSettings): AllocationBlock {
+    return reclaimCooled(block, this.#tools.now(), config.ipCooldownSeconds);
+  }
+
+  #refusal(
+    owner: AffinityOwner,
+    target: string,
+    settings: IpamSettings,
+    options: ReleaseAffinityOptions,
+  ): AffinityRelease | undefined {
     const seen = this.#tools.rows.block(target);
     if (seen?.state === "corrupt") throw seen.error;
     if (seen?.state !== "present" || !isOwnedBy(seen.value, owner)) return "not-owner";
     if (options.sequence !== undefined && seen.value.sequenceNumber !== options.sequence) return "changed";
-    return options.requireEmpty === true && !isEmpty(seen.value) ? "not-empty" : undefined;
+    return options.requireEmpty === true && !isEmpty(this.#warm(seen.value, settings)) ? "not-empty" : undefined;
   }
 
   /** "marked": the affinity says pendingDeletion by now, and the block could not be given up. */
-  async #giveUp(key: string, target: string): Promise<"released" | "marked" | "again"> {
+  async #giveUp(key: string, target: string, settings: IpamSettings): Promise<"released" | "marked" | "again"> {
     const { rows, committer } = this.#tools;
     const seen = rows.block(target);
     if (seen?.state !== "present") return "again";
-    const left = isEmpty(seen.value) ? undefined : clearAffinity(seen.value);
+    const block = this.#warm(seen.value, settings);
+    const left = isEmpty(block) ? undefined : clearAffinity(block);
     if (!committer.leavesParts) {
       const draft = new Draft(rows);
       draft.setBlock(target, left);
@@ -211,12 +232,13 @@ export class Affinities {
     return !isNamed || (await this.#delete(key)) ? "released" : "again";
   }
 
-  async #steal({ prefix, steal }: Candidate): Promise<boolean> {
+  async #steal({ prefix, steal }: Candidate, settings: IpamSettings): Promise<boolean> {
     if (steal?.owner === undefined) {
       // Nobody's: the empty block is all there is.
       return this.#deleteBlock(blockKey(prefix));
     }
-    return (await this.release(steal.owner, prefix, { requireEmpty: true, sequence: steal.sequence })) === "released";
+    const only = { requireEmpty: true, sequence: steal.sequence };
+    return (await this.release(steal.owner, prefix, settings, only)) === "released";
   }
 
   async #createBlock(prefix: Prefix): Promise<boolean> {

@@ -131,6 +131,7 @@ export class Pump {
       const settings = await this.#tools.settings();
       const drafted = await this.#draftAll(left, failed, settings);
       await this.#commit(drafted, left, failed);
+      await this.#giveUpUnselected(settings);
     } catch (error) {
       for (const task of left) failed.set(task, error);
     }
@@ -228,7 +229,7 @@ export class Pump {
     await affinities.nameOwn(search.family);
     if (result === undefined) return;
     if (result.kind === "claim" && committer.leavesParts) {
-      await affinities.claim(result.candidate);
+      await affinities.claim(result.candidate, settings);
       return;
     }
     found.set(name, [...before, result]);
@@ -255,6 +256,16 @@ export class Pump {
       }
       if (error instanceof IpamError && error.code === "IPAM_OUTCOME_UNKNOWN") this.#tools.rows.forgetAll();
       for (const { task } of planned) fail(task, error);
+    }
+  }
+
+  /** A node keeps a block of a pool that turned away from it as long as an address is in use, and no longer. */
+  async #giveUpUnselected(settings: IpamSettings): Promise<void> {
+    const { affinities, logger } = this.#tools;
+    try {
+      await affinities.releaseUnselected(settings);
+    } catch (error) {
+      logger.debug("a block of a pool for other nodes is kept for now", { reason: toError(error).message });
     }
   }
 
