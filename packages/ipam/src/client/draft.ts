@@ -189,10 +189,20 @@ export class Draft {
     return this.#giving.has(handleKey);
   }
 
-  /** Rows to be compared and not written, with the revision they must be at (undefined: they must not exist). */
+  /**
+   * Rows to be compared and not written, with the revision they must be at (undefined: they must not exist). What is to
+   * be deleted and does not exist is one of them: it might by now.
+   */
   verifications(): readonly { readonly key: string; readonly base: Revision | undefined }[] {
-    const written = (key: string) => this.#blocks.has(key) || this.#handles.has(key) || this.#affinities.has(key);
-    return [...this.#verified].filter((key) => !written(key)).map((key) => ({ key, base: baseOf(this.#seen(key)) }));
+    const changed = [...this.#affinities, ...this.#handles, ...this.#blocks];
+    const written = new Set<string>();
+    const absent: string[] = [];
+    for (const [key, value] of changed) {
+      if (value === undefined && baseOf(this.#seen(key)) === undefined) absent.push(key);
+      else written.add(key);
+    }
+    const compared = new Set([...this.#verified, ...absent]);
+    return [...compared].filter((key) => !written.has(key)).map((key) => ({ key, base: baseOf(this.#seen(key)) }));
   }
 
   #seen(key: string): Seen<unknown> {

@@ -15,8 +15,11 @@ import type {
 /** A store operation on its way. */
 export interface Call {
   readonly name: "get" | "list" | "create" | "update" | "put" | "delete" | "commit";
+  /** What it writes; of a read, what it reads, which for a list is a prefix. */
   readonly keys: readonly string[];
   readonly isWrite: boolean;
+  /** What a transaction only compares. */
+  readonly compared?: readonly string[];
 }
 
 /** Stands between a client and its store: sees every call, and may delay it, drop it, or lose its answer. */
@@ -60,7 +63,9 @@ export class InterceptedStore implements Datastore {
 
   commit(transaction: Transaction): Promise<TransactionResult> {
     const keys = transaction.operations.map((operation) => ("put" in operation ? operation.put : operation.delete));
-    return this.#write("commit", keys, () => this.#store.commit(transaction));
+    const compared = transaction.compares.map(({ key }) => key);
+    const call: Call = { name: "commit", keys, isWrite: true, compared };
+    return this.#intercept(call, () => this.#store.commit(transaction));
   }
 
   watch(prefix: string, options: WatchOptions): Watch {

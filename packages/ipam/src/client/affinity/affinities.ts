@@ -148,11 +148,12 @@ export class Affinities {
     settings: IpamSettings,
     options: ReleaseAffinityOptions = {},
   ): Promise<AffinityRelease> {
-    const { store, rows } = this.#tools;
+    const { store, rows, writer } = this.#tools;
     const key = affinityKey(owner, prefix);
     const target = blockKey(prefix);
     let isMarked = false;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      await writer.giveWay(attempt);
       const [affinity, block] = await Promise.all([store.get(key), store.get(target)]);
       rows.learn(key, affinity);
       rows.learn(target, block);
@@ -160,7 +161,7 @@ export class Affinities {
       if (refusal !== undefined) {
         // It was right to give the block up when this began, and now it is not: the owner keeps it.
         if (isMarked && refusal !== "not-owner") await this.#setState(key, "confirmed");
-        if (refusal !== "not-owner" || (await this.#delete(key))) return refusal;
+        if (refusal !== "not-owner" || (await this.#forget(key, target))) return refusal;
         continue;
       }
       const step = await this.#giveUp(key, target, settings);
@@ -208,6 +209,16 @@ export class Affinities {
     if (seen?.state !== "present" || !isOwnedBy(seen.value, owner)) return "not-owner";
     if (options.sequence !== undefined && seen.value.sequenceNumber !== options.sequence) return "changed";
     return options.requireEmpty === true && !isEmpty(this.#warm(seen.value, settings)) ? "not-empty" : undefined;
+  }
+
+  /** Deletes an affinity to what is another's block, or none, if it still is. */
+  async #forget(key: string, target: string): Promise<boolean> {
+    const { rows, committer } = this.#tools;
+    if (rows.affinity(key)?.state === "absent") return true;
+    const draft = new Draft(rows);
+    draft.setAffinity(key, undefined);
+    draft.verify(target);
+    return (await committer.commit(draft, [])).kind === "committed";
   }
 
   /** "marked": the affinity says pendingDeletion by now, and the block could not be given up. */

@@ -85,7 +85,17 @@ export class SureWriter {
     return this.#doubts.length === 0;
   }
 
-  async pause(ms: number): Promise<void> {
+  /**
+   * Called by whoever was refused `refusals` times in a row. The first refusals brought the rows as they are; more mean a
+   * crowd, or another who undoes what this one does: it is spread out, by up to 50 ms.
+   */
+  async giveWay(refusals: number): Promise<void> {
+    if (refusals < 3) return;
+    const most = Math.min(50, 2 ** (refusals - 2));
+    await this.#pause(1 + (this.#random.uint32() % most));
+  }
+
+  async #pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => this.#clock.after(ms, "ipam retry", resolve));
   }
 
@@ -94,7 +104,7 @@ export class SureWriter {
     let inDoubt = alreadyInDoubt;
     let cause: unknown;
     for (let count = 0; count < ATTEMPTS; count++) {
-      if (count > 0) await this.pause(backoff.next());
+      if (count > 0) await this.#pause(backoff.next());
       try {
         return await attempt(inDoubt);
       } catch (error) {

@@ -1,4 +1,4 @@
-import { handleKey } from "@ocicat/api/ipam";
+import { HANDLES_PREFIX, handleKey } from "@ocicat/api/ipam";
 import { DatastoreError, MAX_TRANSACTION_OPERATIONS } from "@ocicat/datastore";
 import { type Clock, type Logger, toError } from "@ocicat/kit";
 import type { Family } from "@ocicat/net";
@@ -135,7 +135,7 @@ export class Pump {
     } catch (error) {
       for (const task of left) failed.set(task, error);
     }
-    this.#forgetDoubted();
+    await this.#forgetDoubted(left, failed);
     for (const [task, error] of failed) await this.#fail(task, error);
     return [...left].filter((task) => !failed.has(task));
   }
@@ -143,11 +143,16 @@ export class Pump {
   async #draftAll(left: Set<Task>, failed: Map<Task, unknown>, settings: IpamSettings): Promise<Drafted> {
     const found = new Map<string, Found[]>();
     const refreshed = new Set(([4, 6] as const).filter((family) => !this.#tools.rows.isLoaded(family)));
+    let lost = 0;
     for (let count = 0; count < MAX_ATTEMPTS; count++) {
       await this.#tools.reader.read(left, settings);
       const drafted = this.#draft(left, failed, this.#context(settings, found));
       if (drafted.searches.size === 0) return drafted;
-      for (const search of drafted.searches.values()) await this.#search(search, settings, found, refreshed);
+      for (const search of drafted.searches.values()) {
+        const isLost = !(await this.#search(search, settings, found, refreshed));
+        lost = isLost ? lost + 1 : 0;
+      }
+      await this.#tools.writer.giveWay(lost);
     }
     throw contention("no block could be claimed");
   }
@@ -200,39 +205,44 @@ export class Pump {
     return { draft, planned, searches };
   }
 
-  /** A refusal may rest on old rows: those it looked at are read again, and the task is planned once more. */
-  #forgetDoubted(): void {
-    const { rows } = this.#tools;
+  /**
+   * A refusal may rest on old rows: those it looked at are read again, and the task is planned once more. So is a handle
+   * that was taken to be new: an earlier life of this node may have got it the addresses.
+   */
+  async #forgetDoubted(left: Set<Task>, failed: Map<Task, unknown>): Promise<void> {
+    const { rows, reader } = this.#tools;
     if (this.#doubted.size === 0) return;
+    const handles = [...this.#doubted].filter((key) => key.startsWith(HANDLES_PREFIX));
     for (const key of this.#doubted) rows.forget(key);
     for (const family of [4, 6] as const) if (rows.isLoaded(family)) rows.forgetAffinities(family);
     this.#doubted.clear();
+    const reads = await Promise.allSettled(handles.map((key) => reader.readAgain(key)));
+    for (const read of reads) if (read.status === "rejected") for (const task of left) failed.set(task, read.reason);
   }
 
+  /** False: another was faster to claim what was found. */
   async #search(
     search: Search,
     settings: IpamSettings,
     found: Map<string, Found[]>,
     refreshed: Set<Family>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { rows, search: blocks, committer, affinities, clock } = this.#tools;
     if (!refreshed.has(search.family)) {
       // Somebody else may have claimed for this node meanwhile.
       refreshed.add(search.family);
       rows.forgetAffinities(search.family);
-      return;
+      return true;
     }
     const name = searchName(search);
     const before = found.get(name) ?? [];
     const result = await blocks.find(search, settings, before, clock.now());
     // Looking at blocks may have turned up some of the node's own that lost their affinity.
     await affinities.nameOwn(search.family);
-    if (result === undefined) return;
-    if (result.kind === "claim" && committer.leavesParts) {
-      await affinities.claim(result.candidate, settings);
-      return;
-    }
+    if (result === undefined) return true;
+    if (result.kind === "claim" && committer.leavesParts) return affinities.claim(result.candidate, settings);
     found.set(name, [...before, result]);
+    return true;
   }
 
   async #commit({ draft, planned }: Drafted, left: Set<Task>, failed: Map<Task, unknown>): Promise<void> {
@@ -276,8 +286,7 @@ export class Pump {
       most = Math.max(most, task.attempts);
       if (task.attempts >= MAX_ATTEMPTS) fail(task, contention("the rows could not be written"));
     }
-    // The first refusal brought the rows as they are; only a crowd needs to be spread out.
-    if (most >= 3) await this.#tools.writer.pause(Math.min(50, 2 ** (most - 3)));
+    await this.#tools.writer.giveWay(most);
   }
 
   async #fail(task: Task, error: unknown): Promise<void> {
@@ -308,7 +317,7 @@ export class Pump {
       const outcome = await committer.commit(draft, [{ extra: plan.extra, mayHaveWritten }]);
       if (outcome.kind === "committed") return plan.result;
       for (const error of outcome.refused.values()) throw error;
-      if (attempt >= 2) await writer.pause(Math.min(50, 2 ** (attempt - 2)));
+      await writer.giveWay(attempt + 1);
     }
     throw contention("the rows could not be written");
   }

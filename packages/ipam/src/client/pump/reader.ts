@@ -35,6 +35,11 @@ export class RowReader {
     throw new Error("reading rows never ended");
   }
 
+  /** Reads one row again, whatever is remembered of it. */
+  async readAgain(key: string): Promise<void> {
+    this.#rows.learn(key, await this.#store.get(key));
+  }
+
   async #readOne(missing: Missing): Promise<void> {
     switch (missing.kind) {
       case "row":

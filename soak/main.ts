@@ -1,0 +1,57 @@
+/**
+ * What takes too long for every test run, on its sources:
+ *
+ *     npm run soak -- ipam-model [--share 1/2]                    every order of things, two nodes, two blocks
+ *     npm run soak -- ipam-simulation [--operations N] [--seed N] one large simulated cluster, crashes and failures
+ *     npm run soak -- ipam-processes [--seconds N] [--seed N] [--store etcd|embedded]
+ *                                                                 real processes, killed at random, on a real store
+ *
+ * Exit code 1 if a promise was broken; what was broken, and how to see it again, is printed.
+ */
+import { parseArgs } from "node:util";
+
+type Say = (line: string) => void;
+
+export interface SoakOptions {
+  readonly seconds: number | undefined;
+  readonly operations: number | undefined;
+  readonly seed: number;
+  readonly share: string;
+  readonly store: string;
+}
+
+const SOAKS: Readonly<Record<string, () => Promise<{ run(options: SoakOptions, say: Say): Promise<void> }>>> = {
+  "ipam-model": () => import("./ipam-model.ts"),
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: "string" },
+    operations: { type: "string" },
+    seed: { type: "string" },
+    share: { type: "string" },
+    store: { type: "string" },
+  },
+});
+const [name = ""] = positionals;
+const soak = SOAKS[name];
+if (soak === undefined || positionals.length !== 1) {
+  process.stderr.write(`usage: npm run soak -- ${Object.keys(SOAKS).join("|")} [options]\n`);
+  process.exit(2);
+}
+const options: SoakOptions = {
+  seconds: values.seconds === undefined ? undefined : Number(values.seconds),
+  operations: values.operations === undefined ? undefined : Number(values.operations),
+  seed: Number(values.seed ?? Date.now() % 1_000_000),
+  share: values.share ?? "1/1",
+  store: values.store ?? "etcd",
+};
+const started = performance.now();
+try {
+  await (await soak()).run(options, (line) => void process.stdout.write(`${line}\n`));
+  process.stdout.write(`${name}: no promise broken in ${((performance.now() - started) / 1000).toFixed(0)} s\n`);
+} catch (error) {
+  process.stderr.write(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exitCode = 1;
+}
