@@ -1,6 +1,7 @@
 import { handleKey } from "@ocicat/api/ipam";
 import { formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
+import type { Ipam } from "../../src/index.ts";
 import { assignOne, pool, texts, World } from "../support/world.ts";
 
 const MODES = [
@@ -124,6 +125,22 @@ describe.each(MODES)("release $mode", ({ transactions }) => {
     await expect(assignOne(node, "net.b")).rejects.toMatchObject({ code: "IPAM_EXHAUSTED" });
     world.clock.advance(1_000);
     expect((await assignOne(node, "net.b")).address).toBe(given.address);
+    await world.expectSound();
+  });
+});
+
+describe.each(MODES)("a release beside requests for the same block $mode", ({ transactions }) => {
+  it.each([
+    ["an address of it", (ipam: Ipam) => ipam.assignIp({ handleId: "net.b", address: parseAddress("10.99.0.1") })],
+    ["the block", (ipam: Ipam) => ipam.claimAffinity(parsePrefix("10.99.0.0/30"))],
+  ])("that goes with its last address: %s is given after that", async (_what, ask) => {
+    const world = new World({ transactions, pools: [pool("tiny", "10.99.0.0/30", 30)] });
+    const node = world.node("node1");
+    const { block } = await assignOne(node, "net.a");
+    await node.releaseAffinity(block);
+    const [released] = await Promise.all([node.release({ handleId: "net.a" }), ask(node)]);
+    expect(released.released).toHaveLength(1);
+    expect((await world.block(block.toString()))?.affinity).toBe("host:node1");
     await world.expectSound();
   });
 });

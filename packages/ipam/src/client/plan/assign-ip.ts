@@ -44,6 +44,7 @@ export class AssignIpJob implements Job<AssignedAddress> {
     const key = blockKey(prefix);
     draft.reserve(handleKey(this.#owner.handleId));
     if (draft.block(key) === undefined) {
+      if (draft.changesBlock(key)) return { kind: "wait" };
       const search = { family: familyOf(address), pools: [pool], exact: prefix };
       const [found] = context.found(search);
       if (found === undefined) return { kind: "short", search };

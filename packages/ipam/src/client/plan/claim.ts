@@ -71,6 +71,7 @@ export class ClaimBlockJob implements Job<Prefix> {
       draft.verify(key);
       return { kind: "ready", result: this.#prefix, extra: undefined };
     }
+    if (draft.changesBlock(key)) return { kind: "wait" };
     const pool = this.#pool(context.settings);
     const search = { family: this.#prefix.family, pools: [pool], exact: this.#prefix };
     const [found] = context.found(search);

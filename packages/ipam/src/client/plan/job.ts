@@ -62,7 +62,9 @@ export interface PlanContext {
 export type Plan<R> =
   | { readonly kind: "ready"; readonly result: R; readonly extra: Extra | undefined }
   /** A block has to be searched, and the request planned again. */
-  | { readonly kind: "short"; readonly search: Search };
+  | { readonly kind: "short"; readonly search: Search }
+  /** Another request of the same commit does away with the block it needs: it is planned after that. */
+  | { readonly kind: "wait" };
 
 /** A request as the pump sees it: which rows it needs, and what it does to them. Both may be asked many times. */
 export interface Job<R> {

@@ -192,6 +192,7 @@ export class Pump {
         searches.set(searchName(plan.search), plan.search);
         continue;
       }
+      if ("waits" in plan) continue;
       for (const { key } of plan.extra?.compares ?? []) layer.reserve(key);
       for (const operation of plan.extra?.operations ?? [])
         layer.reserve("put" in operation ? operation.put : operation.delete);
@@ -312,7 +313,7 @@ export class Pump {
       await this.#tools.reader.read([job], settings);
       const draft = new Draft(rows);
       const plan = job.plan(draft, this.#context(settings, new Map()));
-      if (plan.kind === "short") throw new Error("a job that runs alone cannot search a block");
+      if (plan.kind !== "ready") throw new Error("a job that runs alone cannot search a block");
       const mayHaveWritten = (key: string) => job.mayHaveWritten?.(key);
       const outcome = await committer.commit(draft, [{ extra: plan.extra, mayHaveWritten }]);
       if (outcome.kind === "committed") return plan.result;

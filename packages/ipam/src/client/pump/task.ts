@@ -13,7 +13,7 @@ export interface Task {
   isWritten: boolean;
   readonly undo: Undo | undefined;
   missing(rows: Rows, settings: IpamSettings): Iterable<Missing>;
-  plan(draft: Draft, context: PlanContext): PlannedTask | { readonly search: Search };
+  plan(draft: Draft, context: PlanContext): PlannedTask | { readonly search: Search } | { readonly waits: true };
   fail(error: unknown): void;
 }
 
@@ -43,6 +43,7 @@ export function makeTask<R>(
     plan(draft, context) {
       const plan = job.plan(draft, context);
       if (plan.kind === "short") return { search: plan.search };
+      if (plan.kind === "wait") return { waits: true };
       return {
         task,
         extra: plan.extra,
