@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addAgent } from "./commands/agent.ts";
+import { addCompletion } from "./commands/completion.ts";
 import { addControllers } from "./commands/controllers.ts";
 import { addDatastore } from "./commands/datastore.ts";
 import { addDelete } from "./commands/delete.ts";
@@ -49,6 +50,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addAgent(program, surroundings);
   addControllers(program, surroundings);
   addDatastore(program, surroundings);
+  addCompletion(program, surroundings);
   addVersion(program, surroundings);
   return program;
 }

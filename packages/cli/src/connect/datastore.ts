@@ -4,7 +4,7 @@ import { type Clock, createLogger, isOcicatError, OcicatError, type Random } fro
 import type { Surroundings } from "../surroundings.ts";
 import { type Connection, findConnection } from "./connection.ts";
 
-/** How long a call may take, with waiting for a connection, in milliseconds. A person is waiting. */
+/** How long a call may take unless told, with waiting for a connection, in milliseconds. A person is waiting. */
 const TIMEOUT_MS = 5_000;
 
 /** What there is to work with while the datastore is open. */
@@ -23,6 +23,7 @@ export async function withDatastore<T>(
   surroundings: Surroundings,
   configFile: string | undefined,
   work: (opened: Opened) => Promise<T>,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<T> {
   const connection = await findConnection(surroundings, configFile);
   const { openEtcd, systemClock, systemRandom } = await import("@ocicat/datastore/etcd");
@@ -31,12 +32,12 @@ export async function withDatastore<T>(
   const logger = createLogger("", "warning", ({ fields }) => {
     complaint = typeof fields.cause === "string" ? fields.cause : complaint;
   });
-  const store = attempt(connection, () => openEtcd({ ...connection.options, timeoutMs: TIMEOUT_MS, logger }));
+  const store = attempt(connection, () => openEtcd({ ...connection.options, timeoutMs, logger }));
   const parts = { store, clock: systemClock, random: systemRandom };
   try {
     return await work({ ...parts, client: new ResourceClient(parts) });
   } catch (error) {
-    throw isSilence(error) ? unreachable(error, connection, complaint) : error;
+    throw isSilence(error) ? unreachable(error, connection, timeoutMs, complaint) : error;
   } finally {
     await store.close();
   }
@@ -59,11 +60,16 @@ function isSilence(error: unknown): error is OcicatError {
   return isOcicatError(error) && SILENCE.has(error.code);
 }
 
-function unreachable(error: OcicatError, { options, source }: Connection, complaint = error.message): OcicatError {
+function unreachable(
+  error: OcicatError,
+  { options, source }: Connection,
+  timeoutMs: number,
+  complaint = error.message,
+): OcicatError {
   return new OcicatError({
     code: "DATASTORE_UNREACHABLE",
     where: options.endpoints.join(", "),
-    what: `the datastore did not answer within ${TIMEOUT_MS / 1000} s`,
+    what: `the datastore did not answer within ${timeoutMs / 1000} s`,
     why: `${complaint}; the address is from ${source}`,
     fix: "start it, or name another: ETCD_ENDPOINTS=http://ADDRESS:2379, or -c FILE",
     cause: error,
