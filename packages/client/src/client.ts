@@ -2,6 +2,7 @@ import { type AnyResource, type Birth, decodeStored, type Kind, knownKind, rando
 import type { Datastore, KeyValue } from "@ocicat/datastore";
 import { type Clock, type OcicatError, type Random, toError } from "@ocicat/kit";
 import { commitWrites, type Write } from "./commit.ts";
+import { checkItems, type Deletion, deletionKeys } from "./deletions.ts";
 import { BatchError, ResourceError, type ResourceErrorCode } from "./errors.ts";
 import { checkKept } from "./kept.ts";
 import { ownKey, title, titleOf } from "./names.ts";
@@ -25,14 +26,6 @@ export interface ResourceList<R extends AnyResource> {
 export interface ApplyOutcome<R extends AnyResource> {
   readonly resource: R;
   readonly change: "created" | "updated" | "unchanged";
-}
-
-export interface Deletion {
-  readonly kind: Kind;
-  readonly name: string;
-  readonly namespace?: string | undefined;
-  /** Deleted only if it is still this one. */
-  readonly resourceVersion?: string | undefined;
 }
 
 interface Entry<R extends AnyResource> {
@@ -243,14 +236,7 @@ export class ResourceClient {
         return (await this.#store.get(key)) ?? (await this.#elsewhere(kind, name, namespace));
       }),
     );
-    for (const [index, item] of items.entries()) {
-      const isTwice = item !== undefined && items.findIndex((other) => other?.key === item.key) < index;
-      if (isTwice) throw refused(index, deletions[index], "RESOURCE_TWICE");
-      const wanted = deletions[index]?.resourceVersion;
-      if (item === undefined && !skipMissing) throw refused(index, deletions[index], "RESOURCE_NOT_FOUND");
-      const isAnother = item !== undefined && wanted !== undefined && String(item.modRevision) !== wanted;
-      if (isAnother) throw refused(index, deletions[index], "RESOURCE_CONFLICT");
-    }
+    checkItems(deletions, items, skipMissing);
     return items;
   }
 }
@@ -262,28 +248,10 @@ const RACE_LOST: ReadonlySet<ResourceErrorCode> = new Set<ResourceErrorCode>([
   "RESOURCE_EXISTS",
 ]);
 
-/** Throws BatchError for a resource that is named twice, or cannot be deleted. */
-function deletionKeys(deletions: readonly Deletion[]): readonly (string | undefined)[] {
-  const seen = new Set<string>();
-  return deletions.map((deletion, index) => {
-    const { kind, name, namespace } = deletion;
-    if (kind.readOnly !== undefined) throw refused(index, deletion, "RESOURCE_READ_ONLY", kind.readOnly);
-    const key = ownKey(kind, name, namespace);
-    if (key !== undefined && seen.has(key)) throw refused(index, deletion, "RESOURCE_TWICE");
-    if (key !== undefined) seen.add(key);
-    return key;
-  });
-}
-
 /** What is stored counts before what is built in under the same name. */
 function withBuiltIn<R extends AnyResource>(kind: Kind<R>, stored: readonly R[]): readonly R[] {
   const names = new Set(stored.map(({ metadata }) => metadata.name));
   return [...stored, ...kind.builtIn.filter(({ metadata }) => !names.has(metadata.name))];
-}
-
-function refused(index: number, deletion: Deletion | undefined, code: ResourceErrorCode, why?: string): BatchError {
-  const name = deletion === undefined ? "" : title(deletion.kind, deletion.name, deletion.namespace);
-  return new BatchError(index, new ResourceError(code, name, why === undefined ? {} : { why }));
 }
 
 function writeOf({ key, change, text, revision }: Step, index: number): readonly Write[] {

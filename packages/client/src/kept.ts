@@ -1,5 +1,5 @@
 import type { AnyResource, RelatedResources } from "@ocicat/api";
-import type { Deletion } from "./client.ts";
+import type { Deletion } from "./deletions.ts";
 import { BatchError, ResourceError } from "./errors.ts";
 import { title } from "./names.ts";
 
