@@ -20,29 +20,42 @@ export interface DocumentPosition {
   readonly line?: number;
 }
 
+/** The line of a field, counted from 1. */
+export type LineOf = (field: string) => number;
+
 /** A resource is refused whole, with everything that is wrong with it. */
 export class ValidationError extends OcicatError {
   readonly problems: readonly Problem[];
   readonly resource: string;
   readonly position: DocumentPosition | undefined;
 
-  constructor(resource: string, problems: readonly Problem[], position?: DocumentPosition) {
-    super({ code: "RESOURCE_INVALID", what: problems.map(formatProblem).join("; "), where: place(resource, position) });
+  constructor(resource: string, problems: readonly Problem[], position?: DocumentPosition, lineOf?: LineOf) {
+    const [first, ...more] = problems.map((problem) => ({
+      text: formatProblem(problem),
+      line: lineOf?.(problem.field),
+    }));
+    const line = first?.line ?? position?.line;
+    const others = more.map((other) => (other.line === undefined ? other.text : `line ${other.line}, ${other.text}`));
+    super({
+      code: "RESOURCE_INVALID",
+      what: [first?.text ?? "", ...others].join("; "),
+      where: place(resource, line === undefined ? position : { ...position, line }),
+    });
     this.resource = resource;
     this.problems = problems;
     this.position = position;
   }
 
-  /** The same, told where the resource came from. */
-  at(position: DocumentPosition): ValidationError {
-    return new ValidationError(this.resource, this.problems, position);
+  /** The same, told where the resource came from, and if that is known on which line each field is. */
+  at(position: DocumentPosition, lineOf?: LineOf): ValidationError {
+    return new ValidationError(this.resource, this.problems, position, lineOf);
   }
 }
 
-/** `spec.blockSize: 19 is not an integer from 20 to 32`. */
+/** `spec.blockSize: 19 is not an integer from 20 to 32 [range]`. */
 export function formatProblem(problem: Problem): string {
   const value = problem.value === undefined ? "" : `${shorten(stringifyJson(problem.value))} `;
-  return `${problem.field === "" ? "" : `${problem.field}: `}${value}${problem.message}`;
+  return `${problem.field === "" ? "" : `${problem.field}: `}${value}${problem.message} [${problem.rule}]`;
 }
 
 function shorten(text: string): string {

@@ -94,25 +94,38 @@ describe("a document", () => {
     const position = { file: "a.yaml", document: 2, line: 7 };
     expect(() => readDocument(document, { position })).toThrow(
       'a.yaml, document 2, line 7, IPPool p: spec.cidr: "10.0.0.1/16" has bits set beyond its length; ' +
-        "the network is 10.0.0.0/16; spec.blockSize: 33.5 is not an integer",
+        "the network is 10.0.0.0/16 [host-bits]; spec.blockSize: 33.5 is not an integer",
     );
   });
 
   it("says which kind and version were meant", () => {
     expect(() => readDocument({ ...pool, apiVersion: undefined })).toThrow(
-      /apiVersion: is missing; write projectcalico.org\/v3$/,
+      /apiVersion: is missing; write projectcalico.org\/v3 \[api-version\]$/,
     );
-    expect(() => readDocument({ ...pool, apiVersion: "v1" })).toThrow(/apiVersion: "v1" is not projectcalico.org\/v3$/);
+    expect(() => readDocument({ ...pool, apiVersion: "v1" })).toThrow(
+      /apiVersion: "v1" is not projectcalico.org\/v3 \[api-version\]$/,
+    );
     expect(() => readDocument({ ...pool, kind: undefined })).toThrow(/kind: is missing; write one of /);
-    expect(() => readDocument({ ...pool, kind: "ippool" })).toThrow(/write IPPool$/);
+    expect(() => readDocument({ ...pool, kind: "ippool" })).toThrow(/write IPPool \[kind\]$/);
     expect(() => readDocument({ ...pool, kind: "Wibble" })).toThrow(/write one of BGPConfiguration, /);
   });
 
   it("gets its position from the caller afterwards, too", () => {
     const error = new ValidationError("IPPool p", [{ field: "spec", value: 1n, rule: "r", message: "is wrong" }]);
-    expect(error.message).toBe("IPPool p: spec: 1 is wrong");
-    expect(error.at({ file: "f" }).message).toBe("f, IPPool p: spec: 1 is wrong");
+    expect(error.message).toBe("IPPool p: spec: 1 is wrong [r]");
+    expect(error.at({ file: "f" }).message).toBe("f, IPPool p: spec: 1 is wrong [r]");
+    expect(error.at({ file: "f", line: 1 }, () => 9).message).toBe("f, line 9, IPPool p: spec: 1 is wrong [r]");
     expect(error.code).toBe("RESOURCE_INVALID");
+  });
+
+  it("says the line of each of several problems", () => {
+    const problem = { value: 1, rule: "r", message: "m" };
+    const error = new ValidationError("p", [
+      { ...problem, field: "a" },
+      { ...problem, field: "b" },
+    ]);
+    const at = error.at({ file: "f", line: 1 }, (field) => (field === "a" ? 3 : 7));
+    expect(at.message).toBe("f, line 3, p: a: 1 m [r]; line 7, b: 1 m [r]");
   });
 
   it("shortens a long value", () => {

@@ -4,6 +4,7 @@ import type { Resource } from "../resource.ts";
 import {
   address,
   asNumber,
+  assumed,
   choice,
   defaulted,
   duration,
@@ -21,6 +22,7 @@ import { storedOnly } from "../without-effect.ts";
 import { bgpPassword } from "./bgp-password.ts";
 import { interfacePattern, isCommunity, routePriority } from "./bgp-values.ts";
 import { configurationName } from "./configuration-name.ts";
+import { DEFAULT_AS_NUMBER } from "./node.ts";
 
 const blocks = list(object({ cidr: required(network()) }, { cidr: "The range, as address/length." }));
 const communities = list(
@@ -37,37 +39,37 @@ const prefixAdvertisements = list(
 );
 const spec = object(
   {
-    logSeverityScreen: optional(choice("Debug", "Info", "Warning", "Error", "Fatal")),
-    nodeToNodeMeshEnabled: optional(flag()),
-    asNumber: optional(asNumber()),
+    logSeverityScreen: assumed(choice("Debug", "Info", "Warning", "Error", "Fatal"), "Info"),
+    nodeToNodeMeshEnabled: assumed(flag(), true),
+    asNumber: assumed(asNumber(), DEFAULT_AS_NUMBER),
     serviceLoadBalancerIPs: optional(blocks, []),
     serviceExternalIPs: optional(blocks, []),
     serviceClusterIPs: optional(blocks, []),
     serviceLoadBalancerAggregation: defaulted(choice("Enabled", "Disabled"), "Enabled"),
     communities: optional(communities, []),
     prefixAdvertisements: optional(prefixAdvertisements, []),
-    listenPort: optional(port(), 0),
+    listenPort: assumed(port(), 179, 0),
     nodeMeshPassword: optional(bgpPassword),
     nodeMeshMaxRestartTime: optional(duration()),
-    bindMode: optional(choice("None", "NodeIP")),
+    bindMode: assumed(choice("None", "NodeIP"), "None"),
     ignoredInterfaces: optional(list(interfacePattern()), []),
     localWorkloadPeeringIPV4: optional(address(4), ""),
     localWorkloadPeeringIPV6: optional(address(6), ""),
     programClusterRoutes: optional(choice("Enabled", "Disabled", "EnabledIPIPOnly", "EnabledNoEncapOnly")),
-    ipv4NormalRoutePriority: optional(routePriority()),
-    ipv6NormalRoutePriority: optional(routePriority()),
+    ipv4NormalRoutePriority: assumed(routePriority(), 1024),
+    ipv6NormalRoutePriority: assumed(routePriority(), 1024),
   },
   {
     logSeverityScreen: "How much the BGP speaker logs.",
-    nodeToNodeMeshEnabled: "Whether every node peers with every other; true unless told. For all nodes only.",
-    asNumber: "The AS number of nodes that have none of their own; 64512 unless told. For all nodes only.",
+    nodeToNodeMeshEnabled: "Whether every node peers with every other. For all nodes only.",
+    asNumber: "The AS number of nodes that have none of their own. For all nodes only.",
     serviceLoadBalancerIPs: "Ranges of load balancers' addresses that are announced. For all nodes only.",
     serviceExternalIPs: "Ranges of services' external addresses that are announced. For all nodes only.",
     serviceClusterIPs: "Ranges of services' cluster addresses that are announced. For all nodes only.",
     serviceLoadBalancerAggregation: "Announce load balancers' ranges as a whole, not address by address.",
     communities: "Names for communities.",
     prefixAdvertisements: "Which communities routes are announced with.",
-    listenPort: "The TCP port that the speaker listens at; 179 unless told.",
+    listenPort: "The TCP port that the speaker listens at.",
     nodeMeshPassword: "The TCP MD5 password (RFC 2385) of sessions of the mesh. For all nodes only.",
     nodeMeshMaxRestartTime:
       "How long routes of a peer of the mesh stay while it restarts (RFC 4724). For all nodes only.",
@@ -76,8 +78,8 @@ const spec = object(
     localWorkloadPeeringIPV4: "The node's IPv4 address towards workloads that it peers with.",
     localWorkloadPeeringIPV6: "The node's IPv6 address towards workloads that it peers with.",
     programClusterRoutes: "Which of the routes to other nodes' blocks the BGP speaker writes.",
-    ipv4NormalRoutePriority: "The metric of IPv4 routes that the speaker writes; 1024 unless told.",
-    ipv6NormalRoutePriority: "The metric of IPv6 routes that the speaker writes; 1024 unless told.",
+    ipv4NormalRoutePriority: "The metric of IPv4 routes that the speaker writes.",
+    ipv6NormalRoutePriority: "The metric of IPv6 routes that the speaker writes.",
   },
 );
 

@@ -6,6 +6,7 @@ import {
   accept,
   address,
   asNumber,
+  assumed,
   choice,
   duration,
   flag,
@@ -32,9 +33,9 @@ const spec = object(
     localASNumber: optional(asNumber(), 0),
     peerSelector: optional(selector(), ""),
     keepOriginalNextHop: optional(flag(), false),
-    nextHopMode: optional(choice("Auto", "Self", "Keep")),
+    nextHopMode: assumed(choice("Auto", "Self", "Keep"), "Auto"),
     password: optional(bgpPassword),
-    sourceAddress: optional(choice("UseNodeIP", "None")),
+    sourceAddress: assumed(choice("UseNodeIP", "None"), "UseNodeIP"),
     maxRestartTime: optional(duration()),
     keepaliveTime: optional(duration()),
     numAllowedLocalASNumbers: optional(integer(0, 0x7fff_ffff)),
@@ -42,7 +43,7 @@ const spec = object(
     reachableBy: optional(address(), ""),
     filters: optional(list(text()), []),
     localWorkloadSelector: optional(selector(), ""),
-    reversePeering: optional(choice("Auto", "Manual")),
+    reversePeering: assumed(choice("Auto", "Manual"), "Auto"),
   },
   {
     node: "The node that peers; without it and nodeSelector all of them.",
@@ -54,8 +55,7 @@ const spec = object(
     keepOriginalNextHop: "The older form of nextHopMode: Keep, for peers of another AS.",
     nextHopMode: "What next hop the node gives: itself, the one it learned, or as BGP's rules have it (Auto).",
     password: "The TCP MD5 password (RFC 2385) of the session.",
-    sourceAddress:
-      "Speak from the node's own address (UseNodeIP; so unless told), or from what the kernel picks (None).",
+    sourceAddress: "Speak from the node's own address (UseNodeIP), or from what the kernel picks (None).",
     maxRestartTime: "How long the peer's routes stay while it restarts (RFC 4724).",
     keepaliveTime: "How often a keepalive is sent.",
     numAllowedLocalASNumbers: "How often the node's own AS number may stand in a path that it accepts.",
@@ -63,7 +63,8 @@ const spec = object(
     reachableBy: "The gateway that the peer lies behind, of the same family.",
     filters: "BGPFilters to apply, by name, in this order.",
     localWorkloadSelector: "Peer with the node's own workloads that have these labels.",
-    reversePeering: "Whether nodes that peerSelector means peer back of their own accord (Auto; so unless told).",
+    reversePeering:
+      "Whether nodes that peerSelector means peer back of their own accord (Auto), or are told to (Manual).",
   },
 );
 

@@ -4,6 +4,7 @@ import type { Resource } from "../resource.ts";
 import {
   addressOrNetwork,
   always,
+  assumed,
   checkLabelKey,
   checkLabelValue,
   choice,
@@ -47,45 +48,45 @@ const template = object(
 
 const hostEndpoint = object(
   {
-    autoCreate: optional(enabled),
-    createDefaultHostEndpoint: optional(enabled),
+    autoCreate: assumed(enabled, "Disabled"),
+    createDefaultHostEndpoint: assumed(enabled, "Enabled"),
     templates: optional(list(template), []),
   },
   {
-    autoCreate: "Make host endpoints for every node; Disabled unless told.",
-    createDefaultHostEndpoint: "Make one for all of a node's interfaces; Enabled unless told.",
+    autoCreate: "Make host endpoints for every node.",
+    createDefaultHostEndpoint: "Make one for all of a node's interfaces.",
     templates: "Host endpoints to make besides it.",
   },
 );
 
 const node = object(
   {
-    reconcilerPeriod: optional(duration()),
-    syncLabels: optional(enabled),
+    reconcilerPeriod: assumed(duration(), "5m0s"),
+    syncLabels: assumed(enabled, "Enabled"),
     hostEndpoint: optional(hostEndpoint),
-    leakGracePeriod: optional(duration()),
+    leakGracePeriod: assumed(duration(), "15m0s"),
   },
   {
-    reconcilerPeriod: "How often everything is looked at anew; 5m unless told.",
-    syncLabels: "Copy labels of Kubernetes' nodes; Enabled unless told.",
+    reconcilerPeriod: "How often everything is looked at anew.",
+    syncLabels: "Copy labels of Kubernetes' nodes.",
     hostEndpoint: "Host endpoints made for nodes.",
-    leakGracePeriod: "How long an address that nobody seems to use is left alone; 15m unless told, 0s is for ever.",
+    leakGracePeriod: "How long an address that nobody seems to use is left alone; 0s is for ever.",
   },
 );
 
 const periodic = object(
-  { reconcilerPeriod: optional(duration()) },
-  { reconcilerPeriod: "How often everything is looked at anew; 5m unless told." },
+  { reconcilerPeriod: assumed(duration(), "5m0s") },
+  { reconcilerPeriod: "How often everything is looked at anew." },
 );
 
 const loadBalancer = object(
-  { assignIPs: optional(choice("AllServices", "RequestedServicesOnly")) },
-  { assignIPs: "Which services of type LoadBalancer get an address: all unless told, or those that ask for one." },
+  { assignIPs: assumed(choice("AllServices", "RequestedServicesOnly"), "AllServices") },
+  { assignIPs: "Which services of type LoadBalancer get an address: all, or those that ask for one." },
 );
 
 const policyMigration = object(
-  { enabled: optional(enabled) },
-  { enabled: "Bring names of policies that older versions stored to their present form; Enabled unless told." },
+  { enabled: assumed(enabled, "Enabled") },
+  { enabled: "Bring names of policies that older versions stored to their present form." },
 );
 
 const controllers = object(
@@ -111,18 +112,18 @@ const controllers = object(
 
 const spec = object(
   {
-    logSeverityScreen: optional(choice("None", "Debug", "Info", "Warning", "Error", "Fatal", "Panic")),
-    healthChecks: optional(enabled),
-    etcdV3CompactionPeriod: optional(duration()),
-    prometheusMetricsPort: optional(portOrNone),
+    logSeverityScreen: assumed(choice("None", "Debug", "Info", "Warning", "Error", "Fatal", "Panic"), "Info"),
+    healthChecks: assumed(enabled, "Enabled"),
+    etcdV3CompactionPeriod: assumed(duration(), "10m0s"),
+    prometheusMetricsPort: assumed(portOrNone, 9094),
     controllers: always(controllers),
     debugProfilePort: optional(portOrNone),
   },
   {
-    logSeverityScreen: "How much the controllers log; Info unless told.",
-    healthChecks: "Whether they answer if they are well; Enabled unless told.",
-    etcdV3CompactionPeriod: "How often etcd's history is made shorter; 10m unless told, 0s is never.",
-    prometheusMetricsPort: "The port at which metrics are served; 9094 unless told, 0 is none.",
+    logSeverityScreen: "How much the controllers log.",
+    healthChecks: "Whether they answer if they are well.",
+    etcdV3CompactionPeriod: "How often etcd's history is made shorter; 0s is never.",
+    prometheusMetricsPort: "The port at which metrics are served; 0 is none.",
     controllers: "The controllers, each as it is set.",
     debugProfilePort: "The port for profiles; none unless told.",
   },

@@ -101,7 +101,7 @@ function scalarTypeName({ form }: ScalarSchema<unknown>): string {
 }
 
 /** Phrases that say no more than the type does. */
-const PLAIN: ReadonlySet<string> = new Set(["text", "true or false", "anything", "an integer"]);
+const PLAIN: ReadonlySet<string> = new Set(["", "text", "true or false", "anything", "an integer", "a number"]);
 
 function takes(schema: Schema<unknown>): string | undefined {
   if (schema.type === "list") {

@@ -121,6 +121,11 @@ export function optional<T>(schema: Schema<T>, unstored?: T): Field<T, "optional
   return Object.freeze({ schema, presence: "optional", fallback: undefined, standard: undefined, unstored });
 }
 
+/** Optional, with what holds where it is not given: that is known, and neither filled in nor stored. */
+export function assumed<T>(schema: Schema<T>, standard: NoInfer<T>, unstored?: NoInfer<T>): Field<T, "optional"> {
+  return Object.freeze({ ...optional(schema, unstored), standard });
+}
+
 /** Filled in where absent, and stored. */
 export function defaulted<T>(schema: Schema<T>, fallback: T): Field<T, "default"> {
   return { ...computed(schema, () => fallback), standard: fallback };

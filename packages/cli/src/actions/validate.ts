@@ -11,7 +11,7 @@ export async function validate(surroundings: Surroundings, options: ValidateOpti
   if (filename === undefined) throw missingFile("validate");
   const { manifests, faults } = await inspectManifests(surroundings, { ...options, filename, namespace });
   const all = [...faults, ...faultsBetween(manifests)];
-  for (const fault of all) surroundings.tell(faultLine(fault));
+  for (const fault of all) surroundings.tell(fault.message);
   if (all.length > 0) {
     surroundings.setExitCode(1);
     return;
@@ -42,10 +42,4 @@ function twice(resource: AnyResource): ValidationError {
   const message = "is there twice in what was given: one would undo the other";
   const problem = { field: "metadata.name", value: resource.metadata.name, rule: "duplicate", message };
   return new ValidationError(titleOf(resource), [problem]);
-}
-
-/** The rule is named, so that a pipeline can tell one from the other. */
-function faultLine(fault: Error): string {
-  if (!(fault instanceof ValidationError)) return fault.message;
-  return `${fault.message} [${fault.problems.map(({ rule }) => rule).join(", ")}]`;
 }

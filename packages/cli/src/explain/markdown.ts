@@ -10,11 +10,11 @@ export function kindPage(kind: Kind): string {
   const below = (part: string) => [...withDescendants(fields.find(({ name }) => name === part)?.children ?? [])];
   return page([
     `# ${kind.kind}`,
-    kind.description,
+    prose(kind.description),
     ...(kind.inert === undefined ? [] : [`*${withoutEffect(kind.inert)}*`]),
     facts(kind),
     ...example(kind),
-    ...(kind.rules.length === 0 ? [] : ["## Rules", kind.rules.map((rule) => `- ${rule}`).join("\n")]),
+    ...(kind.rules.length === 0 ? [] : ["## Rules", kind.rules.map((rule) => `- ${prose(rule)}`).join("\n")]),
     "## Fields",
     table(below("spec")),
     ...(below("status").length === 0
@@ -25,7 +25,7 @@ export function kindPage(kind: Kind): string {
 
 /** The page that leads to the others. */
 export function indexPage(): string {
-  const rows = kinds.map((kind) => [`[${kind.kind}](${pageFile(kind)})`, kind.description]);
+  const rows = kinds.map((kind) => [`[${kind.kind}](${pageFile(kind)})`, prose(kind.description)]);
   const metadata = fieldsOf(ippool).find(({ name }) => name === "metadata");
   return page([
     "# Resources",
@@ -54,7 +54,7 @@ function facts(kind: Kind): string {
     [
       ["names", namesOf(kind).map(code).join(", ")],
       ["scope", kind.namespaced ? "a namespace" : "global"],
-      ["a resource's name", kind.name.expects],
+      ["a resource's name", prose(kind.name.expects)],
       ...(isWritten(kind) ? [] : [["written", `not by hand: ${kind.readOnly}`]]),
       ["stored at", code(storedAt(kind))],
       ...(kind.builtIn.length === 0
@@ -86,8 +86,8 @@ function table(fields: readonly FieldFacts[]): string {
       field.type,
       field.standard === undefined ? "" : code(stringifyJson(field.standard)),
       [
-        field.description,
-        ...(field.takes === undefined ? [] : [`Takes ${field.takes}.`]),
+        prose(field.description),
+        ...(field.takes === undefined ? [] : [`Takes ${prose(field.takes)}.`]),
         ...(field.storedOnly === undefined ? [] : [`*${withoutEffect(field.storedOnly)}*`]),
       ].join(" "),
     ]),
@@ -99,4 +99,6 @@ function markdownTable(headings: readonly string[], rows: readonly (readonly str
   return [line(headings), `|${"---|".repeat(headings.length)}`, ...rows.map(line)].join("\n");
 }
 
+/** What is no code: `<name>` would be taken for HTML. */
+const prose = (text: string) => text.replaceAll("<", "\\<");
 const code = (text: string) => `\`${text}\``;

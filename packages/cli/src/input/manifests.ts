@@ -77,8 +77,7 @@ async function attempt<T>(
 
 function eachAlone({ resource, problems }: ValidationError, source: SourceDocument): readonly ValidationError[] {
   return problems.map((problem) => {
-    const line = source.lineOf(problem.field);
-    return new ValidationError(resource, [problem], { ...source.position, line });
+    return new ValidationError(resource, [problem], source.position, source.lineOf);
   });
 }
 
@@ -119,7 +118,7 @@ function filesOf(
 function manifestOf({ value, position, lineOf }: SourceDocument, namespace: string): Manifest {
   const locate = (error: OcicatError) => {
     if (!(error instanceof ValidationError)) return placed(error, position);
-    return error.at({ ...position, line: lineOf(error.problems[0]?.field ?? "") });
+    return error.at(position, lineOf);
   };
   try {
     return { resource: readDocument(value, { position, namespace }), position, locate };
