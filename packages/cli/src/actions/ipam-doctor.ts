@@ -1,4 +1,3 @@
-import { parseDuration } from "@ocicat/api";
 import type { Datastore, Transaction } from "@ocicat/datastore";
 import {
   IPAM_CATALOGUE,
@@ -16,6 +15,7 @@ import { IN_MACHINE } from "../connect/lab.ts";
 import { oneLine } from "../output/line.ts";
 import { plainTable } from "../output/table.ts";
 import type { Surroundings } from "../surroundings.ts";
+import { milliseconds } from "./duration.ts";
 
 /** As ocicat doctor has them. */
 const EXIT = { found: 1, couldNotLook: 2 } as const;
@@ -176,13 +176,4 @@ async function preview(store: Datastore, { mend }: IpamFinding, now: number): Pr
     if (isOcicatError(error) && error.code === "IPAM_CORRUPT") return undefined;
     throw error;
   }
-}
-
-const NANOSECONDS_A_MILLISECOND = 1_000_000n;
-
-function milliseconds(flag: string, text: string): number {
-  const duration = parseDuration(text);
-  if (duration !== undefined && duration >= 0n) return Number(duration / NANOSECONDS_A_MILLISECOND);
-  const fix = "give a duration such as 90s, 15m or 1h";
-  throw new OcicatError({ code: "CLI_ARGUMENTS", where: flag, what: `"${text}" is not possible`, fix });
 }

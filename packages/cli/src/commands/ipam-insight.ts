@@ -2,6 +2,10 @@ import type { Command } from "commander";
 import type { Surroundings } from "../surroundings.ts";
 import { type DatastoreOptions, valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
+export interface IpamWhyOptions extends DatastoreOptions {
+  readonly output: string;
+}
+
 export interface IpamDoctorOptions extends DatastoreOptions {
   readonly fix?: boolean;
   readonly grace: string;
@@ -10,12 +14,37 @@ export interface IpamDoctorOptions extends DatastoreOptions {
   readonly output: string;
 }
 
+export interface IpamForecastOptions extends DatastoreOptions {
+  readonly window: string;
+  readonly output: string;
+}
+
 /** What calicoctl has not: why an address is whose it is, what contradicts itself and mending it, what will run out. */
 export function addIpamInsight(ipam: Command, surroundings: Surroundings): void {
+  addWhy(ipam, surroundings);
   addDoctor(ipam, surroundings);
+  addForecast(ipam, surroundings);
 }
 
 const formatOption = () => valueOption("-o, --output <format>", "ps, for people, or json").default("ps");
+
+function addWhy(ipam: Command, surroundings: Surroundings): void {
+  const why = ipam
+    .command("why")
+    .summary("all that is known of an address")
+    .description(
+      "Tell the story of an address: its pool, its block and whose that is, who holds it since when and what else that " +
+        "holder has, who uses it, what contradicts that; of a free one why it is free and who could give it out.",
+    )
+    .argument("<address>", "IPv4 or IPv6")
+    .addOption(formatOption())
+    .action(async (address: string, options: IpamWhyOptions) => {
+      const { explainAddress } = await import("../actions/ipam-why.ts");
+      await explainAddress(surroundings, address, options);
+    });
+  withDatastoreOptions(why);
+  withExamples(why, [["ipam why 10.244.166.131", "whose it is, and why"]]);
+}
 
 function addDoctor(ipam: Command, surroundings: Surroundings): void {
   const doctor = ipam
@@ -48,4 +77,23 @@ function addDoctor(ipam: Command, surroundings: Surroundings): void {
     ["ipam doctor --fix", "and mend it"],
     ["ipam doctor --list", "what is looked for"],
   ]);
+}
+
+function addForecast(ipam: Command, surroundings: Surroundings): void {
+  const forecast = ipam
+    .command("forecast")
+    .summary("when each pool will be full")
+    .description(
+      "Say in how many days each pool is full at the rate at which addresses were given out, and whether it runs out of " +
+        "blocks before it runs out of addresses. The store keeps when an address was given, not when others were " +
+        "released: what that leaves uncertain is said.",
+    )
+    .addOption(valueOption("--window <duration>", "the time whose rate counts").default("168h"))
+    .addOption(formatOption())
+    .action(async (options: IpamForecastOptions) => {
+      const { forecastIpam } = await import("../actions/ipam-forecast.ts");
+      await forecastIpam(surroundings, options);
+    });
+  withDatastoreOptions(forecast);
+  withExamples(forecast, [["ipam forecast --window 24h", "at the rate of the last day"]]);
 }

@@ -25,7 +25,7 @@ export function walkStart(pool: IpamPool, node: string, random: Random): bigint 
 }
 
 /** How many blocks the pool has room for. */
-export function blockCount(pool: IpamPool): bigint {
+export function blockCount(pool: Pick<IpamPool, "prefix" | "blockSize">): bigint {
   return pool.blockSize < pool.prefix.length ? 0n : 1n << BigInt(pool.blockSize - pool.prefix.length);
 }
 

@@ -28,7 +28,7 @@ export function reservedIn(
 }
 
 /** Networks overlap only where one holds the other: the larger ones are all there is. */
-function disjoint(networks: readonly Prefix[]): readonly Prefix[] {
+export function disjoint(networks: readonly Prefix[]): readonly Prefix[] {
   return networks.filter(
     (network, index) =>
       !networks.some((other, at) => at !== index && other.covers(network) && (!network.equals(other) || at < index)),
