@@ -100,7 +100,7 @@ export {
 } from "./selector/index.ts";
 export { sha1Hex } from "./sha1.ts";
 export { type Elsewhere, RESOURCES_PREFIX, type ResourceName, type Storage } from "./storage.ts";
-export { formatTable, resourceTable, type Table, type TableOptions } from "./table.ts";
+export { columnsOf, formatTable, resourceTable, type Table, type TableOptions } from "./table.ts";
 export type { IneffectiveField, StoredOnlyField } from "./without-effect.ts";
 export {
   containerInterfaceName,

@@ -5,6 +5,8 @@ export interface TableOptions extends TableContext {
   readonly wide?: boolean;
   /** Put the namespace first, for namespaced kinds. */
   readonly showNamespace?: boolean;
+  /** Instead of the standard ones; see columnsOf. */
+  readonly columns?: readonly Column[];
 }
 
 export interface Table {
@@ -14,9 +16,15 @@ export interface Table {
 
 const NAMESPACE: Column = { heading: "NAMESPACE", cell: ({ metadata }) => metadata.namespace ?? "" };
 
+/** Every column that a kind has, by its heading: those of both tables, and the namespace. */
+export function columnsOf(kind: Kind): ReadonlyMap<string, Column> {
+  const all = [...(kind.namespaced ? [NAMESPACE] : []), ...kind.columns, ...kind.wide];
+  return new Map(all.map((column) => [column.heading, column] as const));
+}
+
 /** The cells of a table of resources of one kind, in the order given. */
 export function resourceTable(kind: Kind, resources: readonly AnyResource[], options: TableOptions = {}): Table {
-  const own = options.wide === true ? kind.wide : kind.columns;
+  const own = options.columns ?? (options.wide === true ? kind.wide : kind.columns);
   const columns = kind.namespaced && options.showNamespace === true ? [NAMESPACE, ...own] : own;
   return {
     headings: columns.map((column) => column.heading),

@@ -14,10 +14,20 @@ import {
 export interface GetOptions extends NamespaceOptions, FileOptions, DatastoreOptions {
   readonly output: string;
   readonly allNamespaces?: boolean;
+  readonly export?: boolean;
 }
 
-export const FORMATS = ["ps", "wide", "yaml", "json", "why"] as const;
-export type Format = (typeof FORMATS)[number];
+/** Those that take a value, as `custom-columns=NAME,CIDR`, end with an equals sign. */
+export const FORMATS = [
+  "ps",
+  "wide",
+  "yaml",
+  "json",
+  "why",
+  "custom-columns=",
+  "go-template=",
+  "go-template-file=",
+] as const;
 
 export function addGet(program: Command, surroundings: Surroundings): void {
   const command = program
@@ -26,7 +36,9 @@ export function addGet(program: Command, surroundings: Surroundings): void {
     .description(
       "Show the resources of a kind, or those named.\n\n" +
         "Formats: ps, a table, is the standard; wide is one with more columns; yaml and json show the whole resource, in " +
-        "a form that apply takes; why shows what each node in reach holds because of it: routes, announcements, rules.",
+        "a form that apply takes; why shows what each node in reach holds because of it: routes, announcements, rules; " +
+        "custom-columns=NAME,CIDR is a table of the columns named; go-template=TEMPLATE and go-template-file=FILE are " +
+        "Go's templates, a subset of them, on a list of what was asked for.",
     )
     .argument("[kind]", "kind of resource: its name, plural or short form, such as ippool, nodes, wep")
     .argument("[names...]", "names; all of the kind if none is given")
@@ -37,6 +49,7 @@ export function addGet(program: Command, surroundings: Surroundings): void {
         `where namespaced kinds are looked for (default: ${DEFAULT_NAMESPACE})`,
       ),
     )
+    .option("--export", "resources that are named without what they have of this cluster, to create them in another")
     .option("-A, --all-namespaces", "look in every namespace")
     .option("-a, --allNamespaces", "the same")
     .action(async (word: string | undefined, names: string[], options: GetOptions) => {
@@ -49,5 +62,7 @@ export function addGet(program: Command, surroundings: Surroundings): void {
     ["get ippool default-ipv4-ippool -o yaml > pool.yaml", "one pool, to change and apply"],
     ["get workloadendpoints -A", "the endpoints of every namespace"],
     ["get node node1 -o why", "what the nodes hold because of node1"],
+    ["get ippool -o custom-columns=NAME,NAT", "the columns named"],
+    ["get node -o go-template='{{range .}}{{range .Items}}{{.Name}} {{end}}{{end}}'", "as a template says"],
   ]);
 }

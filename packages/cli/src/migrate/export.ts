@@ -1,7 +1,7 @@
 import { type AnyResource, API_VERSION, type Kind, node, printableResource } from "@ocicat/api";
 import { OcicatError, parseJson } from "@ocicat/kit";
+import { isObject, type JsonObject } from "../json.ts";
 import { withoutIdentity } from "../output/documents.ts";
-import { isObject, type JsonObject } from "../patch/json.ts";
 import type { Entry, ExportFile, Identity } from "./file.ts";
 import { kubernetesNames, renameInIpam, renameInResource } from "./node-names.ts";
 import { IPAM_PARTS, type IpamPart, type StoredContents } from "./stored.ts";

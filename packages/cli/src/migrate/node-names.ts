@@ -1,6 +1,6 @@
 import { affinityKey, handleKey, type Node, parseIpamKey } from "@ocicat/api";
 import { type JsonValue, OcicatError } from "@ocicat/kit";
-import { isList, isObject, type JsonObject } from "../patch/json.ts";
+import { isList, isObject, type JsonObject } from "../json.ts";
 import type { Entry } from "./file.ts";
 import type { IpamPart } from "./stored.ts";
 

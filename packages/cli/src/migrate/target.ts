@@ -1,7 +1,7 @@
 import { clusterInformation, decodeStored } from "@ocicat/api";
 import type { Datastore, KeyValue } from "@ocicat/datastore";
 import { OcicatError, parseJson } from "@ocicat/kit";
-import { isEqual } from "../patch/json.ts";
+import { isEqual } from "../json.ts";
 import { allItems, type ImportPlan, type Item } from "./import.ts";
 import { ROOT } from "./stored.ts";
 

@@ -1,6 +1,6 @@
 import { type AnyResource, API_VERSION, type Kind, printableResource } from "@ocicat/api";
 import { type JsonValue, stringifyJson } from "@ocicat/kit";
-import { isObject, type JsonObject } from "../patch/json.ts";
+import { isObject, type JsonObject, withoutMember } from "../json.ts";
 import { toYaml } from "./yaml.ts";
 
 /** How whole resources are printed. */
@@ -20,9 +20,9 @@ export function listDocument(kind: Kind, resources: readonly AnyResource[], revi
 }
 
 /** Resources that were named: one by itself, several as a bare list. Both can be applied again. */
-export function namedDocument(resources: readonly AnyResource[]): JsonValue {
-  const [first, ...more] = resources.map(printableResource);
-  return more.length === 0 && first !== undefined ? first : resources.map(printableResource);
+export function namedDocument(documents: readonly JsonObject[]): JsonValue {
+  const [first, ...more] = documents;
+  return more.length === 0 && first !== undefined ? first : documents;
 }
 
 /** What a resource has of the cluster that it is in: not for another one. */
@@ -34,7 +34,13 @@ const OF_ITS_CLUSTER: ReadonlySet<string> = new Set([
   "deletionGracePeriodSeconds",
 ]);
 
-/** A resource's document as another cluster can take it. */
+/** As `--export` shows it, and calicoctl's: for any cluster and namespace. */
+export function withoutCluster(document: JsonObject): JsonObject {
+  const { metadata } = withoutIdentity(document);
+  return isObject(metadata) ? { ...document, metadata: withoutMember(metadata, "namespace") } : document;
+}
+
+/** A resource's document without what it has of its cluster; its namespace stays. */
 export function withoutIdentity(document: JsonObject): JsonObject {
   const { metadata } = document;
   if (!isObject(metadata)) return document;

@@ -1,6 +1,6 @@
 import { type JsonValue, stringifyJson } from "@ocicat/kit";
+import { isEqual, isList, isObject, type JsonObject, memberOf, withMember, withoutMember } from "../json.ts";
 import { PatchError } from "./error.ts";
-import { isEqual, isList, isObject, type JsonObject, memberOf, withMember, withoutMember } from "./json.ts";
 import { formatPointer, type Pointer, parsePointer } from "./pointer.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { JsonValue } from "@ocicat/kit";
+import { isObject, type JsonObject, memberOf, withMember, withoutMember } from "../json.ts";
 import { PatchError } from "./error.ts";
-import { isObject, type JsonObject, memberOf, withMember, withoutMember } from "./json.ts";
 
 /**
  * JSON merge patch (RFC 7386 §2): objects are merged member by member, null removes a member, everything else, lists
