@@ -1,4 +1,5 @@
 import { defineKind } from "../define-kind.ts";
+import type { Problem } from "../problem.ts";
 import type { Resource } from "../resource.ts";
 import { type Infer, object } from "../schema/index.ts";
 import { RULES_OF_POLICY_RULES } from "./policy/check.ts";
@@ -45,7 +46,11 @@ export const networkPolicy = defineKind<NetworkPolicy>({
   storage: policyStorage("networkpolicies", true),
   complete: withTierLabel,
   related: ["Tier"],
-  rules: { ...TIERED_RULES, ...RULES_OF_POLICY_RULES },
+  rules: {
+    "What is made of a Kubernetes NetworkPolicy, by its name knp.default.…, is changed there.": checkOrigin,
+    ...TIERED_RULES,
+    ...RULES_OF_POLICY_RULES,
+  },
   keptBy: (name) => (isOfKubernetes(name) ? OF_KUBERNETES : undefined),
   inert: INERT,
   shown: withoutEmptyEnds,
@@ -69,3 +74,9 @@ export const networkPolicy = defineKind<NetworkPolicy>({
     },
   },
 });
+
+function* checkOrigin({ metadata }: NetworkPolicy): Iterable<Problem> {
+  if (!isOfKubernetes(metadata.name)) return;
+  const message = "is made of a Kubernetes NetworkPolicy; change that one";
+  yield { field: "metadata.name", value: metadata.name, rule: "kubernetes-policy", message };
+}

@@ -1,7 +1,10 @@
 import { defineKind } from "../define-kind.ts";
+import type { Problem } from "../problem.ts";
 import { API_VERSION, type Resource } from "../resource.ts";
 import {
   checkDnsSubdomain,
+  checkLabelKey,
+  checkLabelValue,
   type Infer,
   list,
   map,
@@ -53,7 +56,7 @@ export const profile = defineKind<Profile>({
       spec: { ingress: [allow], egress: [allow] },
     },
   ],
-  rules: RULES_OF_RULES,
+  rules: { ...RULES_OF_RULES, "labelsToApply are labels.": checkLabels },
   inert: INERT,
   shown: withoutEmptyEnds,
   columns: [{ heading: "NAME", cell: ({ metadata }) => metadata.name }],
@@ -70,6 +73,16 @@ export const profile = defineKind<Profile>({
     },
   },
 });
+
+function* checkLabels({ spec }: Profile): Iterable<Problem> {
+  for (const [key, value] of Object.entries(spec.labelsToApply ?? {})) {
+    for (const checked of [checkLabelKey(key), checkLabelValue(value)]) {
+      if (checked.ok) continue;
+      const field = `spec.labelsToApply["${key}"]`;
+      yield { field, value, rule: checked.rule, message: checked.message ?? "is refused" };
+    }
+  }
+}
 
 function profileName(): ScalarSchema<string> {
   return text(`a DNS subdomain other than ${DEFAULT_ALLOW}`, (name) =>

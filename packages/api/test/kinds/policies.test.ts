@@ -164,6 +164,8 @@ describe("what is made of other systems' policies", () => {
     expect(refusals(() => make("NetworkPolicy", name, {}))).toEqual([["metadata.name", name, "kubernetes-policy"]]);
     expect(networkPolicy.keptBy(name, new Map())?.why).toContain("Kubernetes");
     expect(refusals(() => make("NetworkPolicy", "ossg.default.a.b", {}))).toEqual([]);
+    expect(refusals(() => make("StagedNetworkPolicy", name, {}))).toEqual([]);
+    expect(refusals(() => make("GlobalNetworkPolicy", name, {}))).toEqual([["metadata.name", name, "policy-name"]]);
   });
 
   it("is read", () => {

@@ -78,6 +78,10 @@ describe("Profile", () => {
     expect(refusals(() => apply("Profile", "a", { ingress: [{ action: "Deny", source: { ports: [1] } }] }))).toEqual([
       ["spec.ingress[0].source.ports", [1], "ports-protocol"],
     ]);
+    expect(refusals(() => apply("Profile", "a", { labelsToApply: { "a!": "b", c: "d!" } }))).toEqual([
+      ['spec.labelsToApply["a!"]', "b", "label-key"],
+      ['spec.labelsToApply["c"]', "d!", "label-value"],
+    ]);
     expect(wide(profile, { labelsToApply: { b: "2", a: "1" } })).toEqual({
       headings: ["NAME", "LABELS"],
       rows: [["a", "a=1,b=2"]],

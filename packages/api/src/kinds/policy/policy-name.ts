@@ -14,13 +14,13 @@ export const policyName = (): ScalarSchema<string> => text(NAME_PHRASE, checkPol
 
 const NAME_PHRASE = "one DNS label or two with a dot between them: lower-case letters, digits and '-'";
 
-/** As policyName, and what other systems' policies become: NetworkPolicies only. */
+/** As policyName, and what other systems' policies are called. */
 export const namespacedPolicyName = (): ScalarSchema<string> =>
-  text(NAME_PHRASE, (name) => {
-    if (isOfKubernetes(name))
-      return refuse("kubernetes-policy", "belongs to a Kubernetes NetworkPolicy; change that one");
-    return name.startsWith(OPENSTACK) ? checkDnsSubdomain(name) : checkPolicyName(name);
-  });
+  text(NAME_PHRASE, (name) => (isOfAnother(name) ? checkDnsSubdomain(name) : checkPolicyName(name)));
+
+function isOfAnother(name: string): boolean {
+  return isOfKubernetes(name) || name.startsWith(OPENSTACK);
+}
 
 export function isOfKubernetes(name: string): boolean {
   return name.startsWith(KUBERNETES);
