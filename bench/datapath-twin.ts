@@ -38,21 +38,21 @@ const NODES: readonly TwinNode[] = [
   {
     name: "node1",
     address: "192.168.0.81",
-    block: "10.244.68.0/26",
-    tunnelAddress: "10.244.68.0",
+    block: "10.244.166.128/26",
+    tunnelAddress: "10.244.166.128",
     tunnelMac: "66:2d:bf:44:a6:81",
     pods: [
-      { name: "pod1", address: "10.244.68.1", device: "cali1" },
-      { name: "pod3", address: "10.244.68.2", device: "cali3" },
+      { name: "pod1", address: "10.244.166.129", device: "cali1" },
+      { name: "pod3", address: "10.244.166.130", device: "cali3" },
     ],
   },
   {
     name: "node2",
     address: "192.168.0.82",
-    block: "10.244.241.128/26",
-    tunnelAddress: "10.244.241.128",
+    block: "10.244.104.0/26",
+    tunnelAddress: "10.244.104.0",
     tunnelMac: "66:2d:bf:44:a6:82",
-    pods: [{ name: "pod2", address: "10.244.241.129", device: "cali2" }],
+    pods: [{ name: "pod2", address: "10.244.104.1", device: "cali2" }],
   },
 ];
 

@@ -7,7 +7,7 @@ const NFT_MSG_NEWSETELEM = 0xa0c;
 const RTA_DST = 1;
 
 export interface Writes {
-  /** Destinations of RTM_NEWROUTE, in order: "10.244.68.3/32". */
+  /** Destinations of RTM_NEWROUTE, in order: "10.244.166.131/32". */
   readonly routes: readonly string[];
   /** NFT_MSG_NEWSETELEM. */
   readonly elements: number;

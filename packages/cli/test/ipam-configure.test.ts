@@ -37,7 +37,9 @@ describe.each(Object.entries(DATASTORES))("settings and pools, in %s", (_name, s
   it("writes the first settings where there are none", async () => {
     await withStore(datastore.endpoint, (store) => store.delete(IPAM_CONFIG_KEY));
     expect((await ipam("configure", "--strictaffinity=t")).code).toBe(0);
-    expect(await stored()).toBe('{"strict_affinity":true,"auto_allocate_blocks":true}');
+    expect(await stored()).toBe(
+      '{"strict_affinity":true,"auto_allocate_blocks":true,"kubeVirtVMAddressPersistence":"Enabled"}',
+    );
   });
 
   it.each([

@@ -19,7 +19,7 @@ export const DEFAULT_IPAM_CONFIG: IpamConfig = {
   strictAffinity: false,
   autoAllocateBlocks: true,
   maxBlocksPerHost: 0,
-  kubeVirtVmAddressPersistence: undefined,
+  kubeVirtVmAddressPersistence: "Enabled",
   ipCooldownSeconds: 0,
   unknown: {},
 };

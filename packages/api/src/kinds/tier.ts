@@ -50,6 +50,7 @@ export const tier = defineKind<Tier>({
     apiVersion: API_VERSION,
     metadata: { name },
     spec,
+    status: {},
   })),
   keepers: POLICIES,
   keptBy: policiesOf,

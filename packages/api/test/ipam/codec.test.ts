@@ -215,7 +215,9 @@ describe("a stored handle", () => {
 
 describe("the stored settings", () => {
   it("leave out what is zero, and read it back", () => {
-    expect(encodeIpamConfig(DEFAULT_IPAM_CONFIG)).toBe('{"auto_allocate_blocks":true}');
+    expect(encodeIpamConfig(DEFAULT_IPAM_CONFIG)).toBe(
+      '{"auto_allocate_blocks":true,"kubeVirtVMAddressPersistence":"Enabled"}',
+    );
     expect(decodeIpamConfig("k", "{}")).toMatchObject({ autoAllocateBlocks: false, maxBlocksPerHost: 0 });
   });
 

@@ -1,5 +1,6 @@
 import type { Random } from "@ocicat/kit";
 import { Prefix } from "@ocicat/net";
+import { GoRandom } from "./go-random/go-random.ts";
 import type { IpamPool } from "./pool.ts";
 import { reservationOf } from "./reservations.ts";
 
@@ -14,14 +15,16 @@ export function* walkBlocks(pool: IpamPool, start: bigint, reservations: readonl
 }
 
 /**
- * Where a node begins to look. Each begins elsewhere and always at the same place, so that nodes do not meet, and
- * requests on one node do not claim a block each. Calico takes FNV-1 of the host name for a seed; blocks of one address
- * are too many to look through, so there it begins anywhere.
+ * Where a node begins to look: where Calico does, so that a node gets the block that every text on Calico shows for its name
+ * (node1 of 10.244.0.0/16: 10.244.166.128/26). Each begins elsewhere and always at the same place: nodes do not meet, and
+ * requests on one node do not claim a block each. Blocks of one address are too many to look through, so there it begins
+ * anywhere.
  */
 export function walkStart(pool: IpamPool, node: string, random: Random): bigint {
+  const count = blockCount(pool);
   const isSingle = pool.blockSize === (pool.prefix.family === 4 ? 32 : 128);
-  const seed = isSingle ? random.uint32() : scatter(fnv1(node));
-  return (blockCount(pool) * BigInt(seed)) >> 32n;
+  if (isSingle) return (count * BigInt(random.uint32())) >> 32n;
+  return count === 0n ? 0n : new GoRandom(fnv1(node)).below(count);
 }
 
 /** How many blocks the pool has room for. */
@@ -36,14 +39,6 @@ export function fnv1(text: string): number {
     hash = Math.imul(hash, 0x01000193) ^ (text.charCodeAt(index) & 0xff);
   }
   return hash >>> 0;
-}
-
-/** FNV-1 of node1 and node2 differ in the last bits only; this (MurmurHash3's finalizer) spreads them over all. */
-function scatter(hash: number): number {
-  let mixed = hash;
-  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
 function* walkRange(pool: IpamPool, from: bigint, to: bigint, reservations: readonly Prefix[]): Iterable<Prefix> {

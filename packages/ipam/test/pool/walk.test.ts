@@ -49,6 +49,18 @@ describe("the walk over a pool's blocks", () => {
 });
 
 describe("where a node starts", () => {
+  it.each([
+    // What a real Calico 3.32.1 stored, and what the walk-throughs show.
+    ["node1", "10.244.0.0/16", "10.244.166.128/26"],
+    ["node2", "10.244.0.0/16", "10.244.104.0/26"],
+    ["controlplane", "192.168.0.0/16", "192.168.49.64/26"],
+    ["node01", "192.168.0.0/16", "192.168.196.128/26"],
+  ])("is where Calico's does: %s in %s at %s", (node, cidr, first) => {
+    const four = pool("p", cidr, 26);
+    const [block] = walkBlocks(four, walkStart(four, node, random), []);
+    expect(`${block}`).toBe(first);
+  });
+
   it("is always the same, and elsewhere for each, also for names that differ in the last character", () => {
     const four = pool("p", "10.244.0.0/16", 26);
     const names = Array.from({ length: 200 }, (_, index) => `node${index}`);
