@@ -1,6 +1,6 @@
-import type { ClientHttp2Session } from "node:http2";
 import { type Backoff, createBackoff, type Timer, toError } from "@ocicat/kit";
-import { type Dialled, dial } from "./dial.ts";
+import type { ClientSession } from "../http2/index.ts";
+import { dial } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Settings } from "./options.ts";
 import { VitalSigns, type Waiting } from "./vital-signs.ts";
@@ -11,7 +11,7 @@ const PROVEN_MS = 1_000;
 const BACKOFF = { initialMs: 50, maxMs: 3_000 };
 
 interface Current {
-  readonly session: ClientHttp2Session;
+  readonly session: ClientSession;
   /** This end's address, as text. */
   readonly localAddress: string | undefined;
   readonly release: () => void;
@@ -52,7 +52,7 @@ export class Connection {
   }
 
   /** The session, if one is ready now. */
-  get session(): ClientHttp2Session | undefined {
+  get session(): ClientSession | undefined {
     return this.#current?.session;
   }
 
@@ -73,7 +73,7 @@ export class Connection {
   }
 
   /** Gives `session` no more calls and looks for another; those under way on it may finish. */
-  retire(session: ClientHttp2Session, why: Error): void {
+  retire(session: ClientSession, why: Error): void {
     if (session !== this.#current?.session) return;
     const { release } = this.#current;
     this.#failure = why;
@@ -121,11 +121,11 @@ export class Connection {
     const { tls, clock, connectTimeoutMs, logger } = this.#settings;
     const { signal } = this.#closing;
     try {
-      const dialled = await dial(endpoint, tls, { clock, timeoutMs: connectTimeoutMs, signal });
+      const session = await dial(endpoint, tls, { clock, timeoutMs: connectTimeoutMs, signal });
       const since = clock.monotonic();
       this.#reported.clear();
       logger.debug("connected to the datastore", { endpoint: endpoint.name });
-      await this.#serve(dialled);
+      await this.#serve(session);
       const lastedMs = clock.monotonic() - since;
       if (!signal.aborted) {
         logger.warning("lost the connection to the datastore", {
@@ -147,14 +147,13 @@ export class Connection {
   }
 
   /** Resolves when the session takes no more calls; calls under way on it may still finish after that. */
-  #serve(dialled: Dialled): Promise<void> {
-    const { session } = dialled;
+  #serve(session: ClientSession): Promise<void> {
     const { keepAlive, clock } = this.#settings;
     const { signal } = this.#closing;
     return new Promise((resolve) => {
       const unusable = (why: Error) => this.retire(session, why);
       const vitalSigns = new VitalSigns(
-        dialled,
+        session,
         keepAlive,
         clock,
         () => this.#waiting(),
@@ -165,17 +164,16 @@ export class Connection {
       );
       const abort = () => session.destroy();
       signal.addEventListener("abort", abort);
-      // An error is followed by "close".
-      session.on("error", (error) => unusable(error));
-      session.on("goaway", () => unusable(new Error("the server is going away")));
-      session.on("close", () => {
+      const closed = (error: Error | undefined) => {
         vitalSigns.close();
         signal.removeEventListener("abort", abort);
-        unusable(new Error("the server closed the connection"));
-      });
-      this.#current = { session, localAddress: dialled.socket.localAddress, release: resolve };
+        unusable(error ?? new Error("the server closed the connection"));
+      };
+      session.events = { goaway: () => unusable(new Error("the server is going away")), closed };
+      this.#current = { session, localAddress: session.socket.localAddress, release: resolve };
       if (signal.aborted) session.destroy();
-      else if (session.destroyed || session.closed) unusable(new Error("the server closed the connection"));
+      else if (session.isDestroyed) closed(undefined);
+      else if (session.isClosed) unusable(new Error("the server closed the connection"));
       else this.#wakeWaiters();
     });
   }

@@ -1,23 +1,13 @@
 import { readFile } from "node:fs/promises";
-import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { type Clock, toError } from "@ocicat/kit";
+import { ClientSession, type Origin } from "../http2/index.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { TlsFiles } from "./options.ts";
 
-/** A session with a peer that speaks HTTP/2, and the socket under it, whose byte counter tells whether the peer lives. */
-export interface Dialled {
-  readonly session: ClientHttp2Session;
-  readonly socket: Socket;
-}
-
 /** Large lists arrive in one go instead of 64 KiB a round trip. */
-const STREAM_WINDOW_BYTES = 4 * 2 ** 20;
-const SESSION_WINDOW_BYTES = 16 * 2 ** 20;
-
-/** Node refuses new streams beyond this; its default of 10 would do so with a few large answers in flight. */
-const SESSION_MEMORY_MB = 256;
+const WINDOWS = { stream: 4 * 2 ** 20, session: 16 * 2 ** 20 };
 
 /**
  * Connects and waits for the peer's SETTINGS: a peer that accepts and keeps silent, or speaks something else, is not a
@@ -27,13 +17,13 @@ export async function dial(
   endpoint: Endpoint,
   tls: TlsFiles,
   options: { readonly clock: Clock; readonly timeoutMs: number; readonly signal: AbortSignal },
-): Promise<Dialled> {
+): Promise<ClientSession> {
   const { clock, timeoutMs, signal } = options;
   const tlsOptions = endpoint.kind === "tls" ? await readTls(endpoint.host, tls) : undefined;
   signal.throwIfAborted();
 
   const socket = openSocket(endpoint, tlsOptions);
-  const { promise, resolve, reject } = Promise.withResolvers<Dialled>();
+  const { promise, resolve, reject } = Promise.withResolvers<ClientSession>();
   const timer = clock.after(timeoutMs, "etcd connect", () => reject(new Error(`no answer within ${timeoutMs} ms`)));
   const abort = () => reject(toError(signal.reason));
   signal.addEventListener("abort", abort);
@@ -44,9 +34,11 @@ export async function dial(
       reject(new Error("the TLS server does not speak HTTP/2 (no ALPN h2)"));
       return;
     }
-    const session = startSession(endpoint, socket);
-    session.on("error", reject);
-    session.once("remoteSettings", () => resolve({ session, socket }));
+    const session = new ClientSession(socket, originOf(endpoint), WINDOWS);
+    session.events = {
+      ready: () => resolve(session),
+      closed: (error) => reject(error ?? new Error("the connection was closed before it was ready")),
+    };
   });
 
   try {
@@ -71,15 +63,9 @@ function openSocket(endpoint: Endpoint, tlsOptions: ConnectionOptions | undefine
   }
 }
 
-function startSession(endpoint: Endpoint, socket: Socket): ClientHttp2Session {
+function originOf(endpoint: Endpoint): Origin {
   const authority = endpoint.kind === "unix" ? "localhost" : authorityOf(endpoint.host, endpoint.port);
-  const session = connectHttp2(`${endpoint.kind === "tls" ? "https" : "http"}://${authority}`, {
-    createConnection: () => socket,
-    maxSessionMemory: SESSION_MEMORY_MB,
-    settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES },
-  });
-  session.once("connect", () => session.setLocalWindowSize(SESSION_WINDOW_BYTES));
-  return session;
+  return { scheme: endpoint.kind === "tls" ? "https" : "http", authority };
 }
 
 function authorityOf(host: string, port: number): string {

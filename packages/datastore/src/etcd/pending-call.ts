@@ -1,8 +1,8 @@
-import type { ClientHttp2Session } from "node:http2";
 import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import { type Backoff, createBackoff, type Timer } from "@ocicat/kit";
 import { DatastoreError } from "../errors.ts";
 import { type Call, callUnary, GrpcCode, GrpcError } from "../grpc/index.ts";
+import type { ClientSession } from "../http2/index.ts";
 import type { Connection } from "./connection.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Settings } from "./options.ts";
@@ -90,7 +90,7 @@ export class PendingCall<I extends DescMessage, O extends DescMessage> {
     else this.#reject(toDatastoreError(error, this.#request.what, "read"));
   }
 
-  #send(session: ClientHttp2Session, metadata: Metadata): void {
+  #send(session: ClientSession, metadata: Metadata): void {
     const { connection, settings } = this.#environment;
     const { method, message } = this.#request;
     this.#attempts += 1;
@@ -107,7 +107,7 @@ export class PendingCall<I extends DescMessage, O extends DescMessage> {
     });
   }
 
-  #failed(error: GrpcError, session: ClientHttp2Session, metadata: Metadata): void {
+  #failed(error: GrpcError, session: ClientSession, metadata: Metadata): void {
     this.#lastFailure = error;
     const verdict = judge(error);
     if (verdict.next === "login" && this.#logins < MAX_LOGINS) this.#login(metadata);
@@ -117,7 +117,7 @@ export class PendingCall<I extends DescMessage, O extends DescMessage> {
     } else this.#reject(toDatastoreError(error, this.#request.what, this.#request.kind));
   }
 
-  #again(error: GrpcError, session: ClientHttp2Session): void {
+  #again(error: GrpcError, session: ClientSession): void {
     const { connection, settings } = this.#environment;
     // A session that sends nothing more, or a member that is cut off from its cluster.
     if (error.origin === "unsent" || error.message.includes("no leader")) connection.retire(session, error);

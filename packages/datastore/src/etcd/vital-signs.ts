@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "@ocicat/kit";
-import type { Dialled } from "./dial.ts";
+import type { ClientSession } from "../http2/index.ts";
 import type { KeepAlive } from "./options.ts";
 
 /** etcd counts pings that follow one another faster, and ends the connection at the third (`--grpc-keepalive-min-time`). */
@@ -13,7 +13,7 @@ export type Waiting = "calls" | "watches" | "nothing";
  * silence it is sent an HTTP/2 PING; no answer in time, and `onDead` is called once.
  */
 export class VitalSigns {
-  readonly #dialled: Dialled;
+  readonly #session: ClientSession;
   readonly #keepAlive: KeepAlive;
   readonly #clock: Clock;
   readonly #waiting: () => Waiting;
@@ -27,8 +27,8 @@ export class VitalSigns {
   #checksSincePing: number | undefined;
   #nextPingAt = 0;
 
-  constructor(dialled: Dialled, keepAlive: KeepAlive, clock: Clock, waiting: () => Waiting, onDead: () => void) {
-    this.#dialled = dialled;
+  constructor(session: ClientSession, keepAlive: KeepAlive, clock: Clock, waiting: () => Waiting, onDead: () => void) {
+    this.#session = session;
     this.#keepAlive = keepAlive;
     this.#clock = clock;
     this.#waiting = waiting;
@@ -50,7 +50,7 @@ export class VitalSigns {
 
   #check(): void {
     const now = this.#clock.monotonic();
-    const { bytesRead } = this.#dialled.socket;
+    const { bytesRead } = this.#session.socket;
     if (bytesRead !== this.#bytesRead) {
       this.#bytesRead = bytesRead;
       this.#lastHeard = now;
@@ -82,10 +82,10 @@ export class VitalSigns {
   }
 
   #ping(now: number): void {
-    if (this.#dialled.session.destroyed) return;
+    if (this.#session.isDestroyed) return;
     this.#checksSincePing = 0;
     this.#nextPingAt = now + Math.min(MIN_PING_INTERVAL_MS, this.#keepAlive.idleMs);
-    this.#dialled.session.ping(() => {
+    this.#session.ping(() => {
       // The answer is seen as bytes read.
     });
   }

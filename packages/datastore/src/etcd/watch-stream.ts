@@ -1,8 +1,8 @@
-import type { ClientHttp2Session } from "node:http2";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import type { Revision } from "../datastore.ts";
 import { type ClientCall, callStream, GrpcCode, GrpcError } from "../grpc/index.ts";
+import type { ClientSession } from "../http2/index.ts";
 import type { Event } from "../proto/kv_pb.ts";
 import { Watch, type WatchCreateRequestSchema, WatchRequestSchema, type WatchResponse } from "../proto/rpc_pb.ts";
 import { MAX_ANSWER_BYTES } from "./pending-call.ts";
@@ -32,7 +32,7 @@ export class WatchStream<W extends object> {
   readonly #fragments = new Map<bigint, Event[]>();
   #lastId = 0n;
 
-  constructor(session: ClientHttp2Session, metadata: Metadata, told: WatchStreamEvents<W>) {
+  constructor(session: ClientSession, metadata: Metadata, told: WatchStreamEvents<W>) {
     this.metadata = metadata;
     this.#told = told;
     const options = { metadata, maxMessageBytes: MAX_ANSWER_BYTES };

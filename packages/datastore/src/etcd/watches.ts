@@ -1,8 +1,8 @@
-import type { ClientHttp2Session } from "node:http2";
 import { type Backoff, createBackoff, type Timer } from "@ocicat/kit";
 import type { Revision, Watch, WatchOptions } from "../datastore.ts";
 import { DatastoreError } from "../errors.ts";
 import { GrpcCode, GrpcError } from "../grpc/index.ts";
+import type { ClientSession } from "../http2/index.ts";
 import type { Event } from "../proto/kv_pb.ts";
 import type { WatchResponse } from "../proto/rpc_pb.ts";
 import { compacted } from "../shared/failures.ts";
@@ -98,7 +98,7 @@ export class Watches {
     this.#open();
   }
 
-  #start(session: ClientHttp2Session, metadata: Metadata): void {
+  #start(session: ClientSession, metadata: Metadata): void {
     this.#connection.underWay.watches += 1;
     const stream: WatchStream<Watcher> = new WatchStream(session, metadata, {
       created: () => {
@@ -164,7 +164,7 @@ export class Watches {
     this.#fail(watcher, toDatastoreError(error, `watch ${watcher.prefix}`, "read"));
   }
 
-  #lost(error: GrpcError | undefined, session: ClientHttp2Session, metadata: Metadata): void {
+  #lost(error: GrpcError | undefined, session: ClientSession, metadata: Metadata): void {
     if (this.#closed || this.#watchers.size === 0) return;
     if (error?.origin === "local") {
       this.#open();
@@ -177,7 +177,7 @@ export class Watches {
     else this.#reopen(error, session);
   }
 
-  #reopen(error: GrpcError | undefined, session: ClientHttp2Session): void {
+  #reopen(error: GrpcError | undefined, session: ClientSession): void {
     if (error?.origin === "unsent" || error?.message.includes("no leader")) this.#connection.retire(session, error);
     if (this.#connection.session === session) this.#openLater();
     else this.#open();

@@ -1,4 +1,3 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, constants, type OutgoingHttpHeaders } from "node:http2";
 import {
   type DescMessage,
   type DescMethodStreaming,
@@ -6,6 +5,15 @@ import {
   fromBinary,
   type MessageShape,
 } from "@bufbuild/protobuf";
+import {
+  ErrorCode,
+  type HeaderList,
+  type Headers,
+  type Requester,
+  type Reset,
+  type Stream,
+  type StreamListener,
+} from "../http2/index.ts";
 import { encodeFrame, FrameDecoder } from "./framing.ts";
 import { CONTENT_TYPE, encodeTimeout, headersProblem, methodPath, statusFrom } from "./headers.ts";
 import { GrpcCode, GrpcError } from "./status.ts";
@@ -42,7 +50,7 @@ export interface ClientReceiver<O extends DescMessage> {
  * before this returns.
  */
 export function callUnary<I extends DescMessage, O extends DescMessage>(
-  session: ClientHttp2Session,
+  session: Requester,
   method: DescMethodUnary<I, O> | DescMethodStreaming<I, O>,
   request: MessageShape<I>,
   options: CallOptions,
@@ -66,92 +74,117 @@ export function callUnary<I extends DescMessage, O extends DescMessage>(
 
 /** Messages both ways until either side ends it. */
 export function callStream<I extends DescMessage, O extends DescMessage>(
-  session: ClientHttp2Session,
+  session: Requester,
   method: DescMethodUnary<I, O> | DescMethodStreaming<I, O>,
   options: CallOptions,
   receiver: ClientReceiver<O>,
 ): ClientCall<I> & { sendLast(message: MessageShape<I>): void } {
-  const decoder = new FrameDecoder(options.maxMessageBytes);
-  let over = false;
-  let status: { readonly error: GrpcError | undefined } | undefined;
-  const finish = (error: GrpcError | undefined) => {
-    if (over) return;
-    over = true;
-    receiver.closed(error);
-  };
-
-  let stream: ClientHttp2Stream;
+  const call = new StreamCall(method, options.maxMessageBytes, receiver);
   try {
-    stream = session.request(requestHeaders(methodPath(method), options));
+    call.stream = session.request(requestHeaders(session, methodPath(method), options), call);
   } catch (error) {
     // The session is closing or gone, or its stream ids are used up.
     const failure = new GrpcError(GrpcCode.UNAVAILABLE, "the connection takes no more calls", "unsent", error);
-    queueMicrotask(() => finish(failure));
-    return { cancel: finish, send: () => true, sendLast: () => {}, halfClose: () => {} };
+    queueMicrotask(() => call.cancel(failure));
   }
-  const cancel = (error: GrpcError) => {
-    finish(error);
-    stream.close(constants.NGHTTP2_CANCEL);
-  };
+  return call;
+}
 
-  stream.on("response", (headers) => {
-    if (headers["grpc-status"] !== undefined) status = { error: statusFrom(headers) };
+class StreamCall<I extends DescMessage, O extends DescMessage> implements ClientCall<I>, StreamListener {
+  /** Undefined: the session took no more. */
+  stream: Stream | undefined;
+  readonly #method: DescMethodUnary<I, O> | DescMethodStreaming<I, O>;
+  readonly #receiver: ClientReceiver<O>;
+  readonly #decoder: FrameDecoder;
+  #isOver = false;
+  #status: { readonly error: GrpcError | undefined } | undefined;
+  #gotHeaders = false;
+
+  constructor(
+    method: DescMethodUnary<I, O> | DescMethodStreaming<I, O>,
+    maxMessageBytes: number,
+    receiver: ClientReceiver<O>,
+  ) {
+    this.#method = method;
+    this.#receiver = receiver;
+    this.#decoder = new FrameDecoder(maxMessageBytes);
+  }
+
+  cancel(error: GrpcError): void {
+    this.#finish(error);
+    this.stream?.reset(ErrorCode.CANCEL, error.message);
+  }
+
+  send(message: MessageShape<I>): boolean {
+    return this.stream?.write(encodeFrame(this.#method.input, message)) ?? true;
+  }
+
+  sendLast(message: MessageShape<I>): void {
+    this.stream?.end(encodeFrame(this.#method.input, message));
+  }
+
+  halfClose(): void {
+    this.stream?.end();
+  }
+
+  headers(headers: Headers): void {
+    if (headers["grpc-status"] !== undefined || this.#gotHeaders) this.#status = { error: statusFrom(headers) };
     else {
       const problem = headersProblem(headers);
-      if (problem !== undefined) cancel(problem);
+      if (problem !== undefined) this.cancel(problem);
     }
-  });
-  stream.on("trailers", (headers) => {
-    status = { error: statusFrom(headers) };
-  });
-  stream.on("data", (chunk: Buffer) => {
-    if (over) return;
+    this.#gotHeaders = true;
+  }
+
+  data(bytes: Buffer): void {
+    if (this.#isOver) return;
     try {
-      decoder.push(chunk, (bytes) => {
-        if (!over) receiver.message(fromBinary(method.output, bytes));
+      this.#decoder.push(bytes, (message) => {
+        if (!this.#isOver) this.#receiver.message(fromBinary(this.#method.output, message));
       });
     } catch (error) {
-      cancel(
+      this.cancel(
         error instanceof GrpcError ? error : new GrpcError(GrpcCode.INTERNAL, "undecodable answer", "lost", error),
       );
     }
-  });
-  // The server is done; what this side might still say is not wanted.
-  stream.on("end", () => {
-    if (status === undefined) return;
-    finish(status.error);
-    if (!stream.writableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
-  });
-  let failure: Error | undefined;
-  stream.on("error", (error: Error) => {
-    failure = error;
-  });
-  stream.on("close", () => finish(status === undefined ? streamLost(stream, failure) : status.error));
+  }
 
-  return {
-    cancel,
-    send: (message) => stream.writable && stream.write(encodeFrame(method.input, message)),
-    sendLast: (message) => void stream.end(encodeFrame(method.input, message)),
-    halfClose: () => void stream.end(),
-  };
+  /** The server is done; what this side might still say is not wanted. */
+  ended(): void {
+    if (this.#status === undefined) return;
+    this.#finish(this.#status.error);
+    if (this.stream?.isEnded === false) this.stream.reset(ErrorCode.NO_ERROR, "the call is over");
+  }
+
+  drained(): void {}
+
+  closed(reset: Reset | undefined): void {
+    this.#finish(this.#status === undefined ? streamLost(reset) : this.#status.error);
+  }
+
+  #finish(error: GrpcError | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#receiver.closed(error);
+  }
 }
 
-function requestHeaders(path: string, options: CallOptions): OutgoingHttpHeaders {
-  const headers: OutgoingHttpHeaders = {
-    ":method": "POST",
-    ":path": path,
-    te: "trailers",
-    "content-type": CONTENT_TYPE,
-    ...options.metadata,
-  };
-  if (options.timeoutMs !== undefined) headers["grpc-timeout"] = encodeTimeout(options.timeoutMs);
+function requestHeaders({ origin }: Requester, path: string, { metadata, timeoutMs }: CallOptions): HeaderList {
+  const headers: [string, string][] = [
+    [":method", "POST"],
+    [":scheme", origin.scheme],
+    [":path", path],
+    [":authority", origin.authority],
+    ["te", "trailers"],
+    ["content-type", CONTENT_TYPE],
+  ];
+  if (timeoutMs !== undefined) headers.push(["grpc-timeout", encodeTimeout(timeoutMs)]);
+  for (const name in metadata) headers.push([name, metadata[name] ?? ""]);
   return headers;
 }
 
 /** A stream that ended without a status: what HTTP/2's reset code says (gRPC over HTTP/2, "Errors"). */
-function streamLost(stream: ClientHttp2Stream, failure: Error | undefined): GrpcError {
-  // RFC 9113 §8.7: REFUSED_STREAM means that no processing took place. A stream without an id never left.
-  const unsent = stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined;
-  const why = failure?.message ?? `the stream ended without a status (reset code ${stream.rstCode})`;
-  return new GrpcError(GrpcCode.UNAVAILABLE, why, unsent ? "unsent" : "lost", failure);
+function streamLost(reset: Reset | undefined): GrpcError {
+  const why = reset?.why ?? "the stream ended without a status";
+  return new GrpcError(GrpcCode.UNAVAILABLE, why, reset?.unprocessed === true ? "unsent" : "lost");
 }

@@ -41,6 +41,11 @@ export class FrameDecoder {
     return this.#buffered === 0;
   }
 
+  /** Bytes of a message begun that are kept until its end. */
+  get held(): number {
+    return this.#buffered;
+  }
+
   /** Calls `onMessage` for each message that `chunk` completes; what it gets may share memory with `chunk`. */
   push(chunk: Buffer, onMessage: (message: Buffer) => void): void {
     this.#chunks.push(chunk);

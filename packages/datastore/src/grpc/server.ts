@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import {
   type DescMessage,
   type DescMethod,
@@ -7,20 +6,21 @@ import {
   fromBinary,
   type MessageShape,
 } from "@bufbuild/protobuf";
+import type { HeaderList, Headers, Stream, StreamListener } from "../http2/index.ts";
 import { encodeFrame, FrameDecoder } from "./framing.ts";
 import { CONTENT_TYPE, methodPath } from "./headers.ts";
 import { encodeGrpcMessage, GrpcCode, GrpcError } from "./status.ts";
 
 /** What a handler may know about the call beside its message. */
 export interface CallContext {
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: Headers;
   /** True once the caller is gone: the answer would be thrown away. */
   cancelled(): boolean;
 }
 
 /** The server's hand on a call that streams. */
 export interface ServerCall<O extends DescMessage> {
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: Headers;
   /** False: the peer reads more slowly than this writes; stop until `drained` of the receiver is called. */
   send(message: MessageShape<O>): boolean;
   /** Ends the call: OK without an error. Nothing is sent or received after it; a second call does nothing. */
@@ -46,19 +46,23 @@ export type UnaryHandler<I extends DescMessage, O extends DescMessage> = (
 /** Called once a call; must not throw. */
 export type StreamHandler<I extends DescMessage, O extends DescMessage> = (call: ServerCall<O>) => ServerReceiver<I>;
 
-type Handle = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+const RESPONSE_HEADERS: HeaderList = [
+  [":status", "200"],
+  ["content-type", CONTENT_TYPE],
+];
+const OK_TRAILERS: HeaderList = [["grpc-status", "0"]];
 
-const RESPONSE_HEADERS = { ":status": 200, "content-type": CONTENT_TYPE } as const;
+type Accept = (stream: Stream, headers: Headers) => StreamListener;
 
 /**
- * Routes the streams of a node:http2 server to handlers by method:
+ * Routes the streams of HTTP/2 sessions to handlers by method:
  *
  *     const router = new GrpcRouter({ maxMessageBytes });
  *     router.unary(KV.method.put, (request) => …);
- *     server.on("stream", (stream, headers) => router.handle(stream, headers));
+ *     new ServerSession(socket, { onRequest: (stream, headers) => router.handle(stream, headers), … });
  */
 export class GrpcRouter {
-  readonly #routes = new Map<string, Handle>();
+  readonly #routes = new Map<string, Accept>();
   readonly #maxMessageBytes: number;
   readonly #toGrpcError: (error: unknown) => GrpcError;
 
@@ -74,30 +78,7 @@ export class GrpcRouter {
     handler: UnaryHandler<I, O>,
   ): void {
     this.#add(method, (stream, headers) => {
-      const decoder = new FrameDecoder(this.#maxMessageBytes);
-      let request: Buffer | undefined;
-      const fail = (error: unknown) => respondError(stream, this.#toGrpcError(error));
-      const run = async () => {
-        if (request === undefined || !decoder.empty) {
-          throw new GrpcError(GrpcCode.INTERNAL, `${methodPath(method)} takes exactly one whole message`);
-        }
-        const answer = await handler(parse(method.input, request), { headers, cancelled: () => stream.destroyed });
-        respondUnary(stream, encodeFrame(method.output, answer));
-      };
-      stream.on("data", (chunk: Buffer) => {
-        try {
-          decoder.push(chunk, (message) => {
-            if (request !== undefined)
-              throw new GrpcError(GrpcCode.INTERNAL, `${methodPath(method)} takes one message`);
-            request = message;
-          });
-        } catch (error) {
-          fail(error);
-        }
-      });
-      stream.on("end", () => {
-        if (!stream.headersSent) run().catch(fail);
-      });
+      return new UnaryCall(stream, headers, method, handler, this.#maxMessageBytes, this.#toGrpcError);
     });
   }
 
@@ -107,65 +88,155 @@ export class GrpcRouter {
     handler: StreamHandler<I, O>,
   ): void {
     this.#add(method, (stream, headers) => {
-      const decoder = new FrameDecoder(this.#maxMessageBytes);
-      let ended = false;
-      let result: GrpcError | undefined;
-      const end = (error?: GrpcError) => {
-        if (ended) return;
-        ended = true;
-        result = error;
-        stream.end();
-        dismiss(stream);
-      };
-      const guarded = (act: () => void) => {
-        if (ended) return;
-        try {
-          act();
-        } catch (error) {
-          end(this.#toGrpcError(error));
-        }
-      };
-      stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });
-      stream.on("wantTrailers", () => stream.sendTrailers(trailers(result)));
-
-      const receiver = handler({
-        headers,
-        send: (message) => ended || stream.destroyed || stream.write(encodeFrame(method.output, message)),
-        end,
-      });
-      const take = (bytes: Buffer) => guarded(() => receiver.message(parse(method.input, bytes)));
-      stream.on("data", (chunk: Buffer) => guarded(() => decoder.push(chunk, take)));
-      stream.on("end", () => guarded(() => receiver.halfClosed()));
-      stream.on("drain", () => guarded(() => receiver.drained()));
-      stream.on("close", () => {
-        ended = true;
-        receiver.closed();
-      });
+      return new StreamingCall(stream, headers, method, handler, this.#maxMessageBytes, this.#toGrpcError);
     });
   }
 
-  /** For the server's "stream" event. */
-  handle(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders & { ":path"?: string | undefined; ":method"?: string | undefined },
-  ): void {
-    // A reset by the peer comes as an error event; "close" follows and is where it is dealt with.
-    stream.on("error", () => {});
-    if (headers[":method"] !== "POST" || !headers["content-type"]?.startsWith(CONTENT_TYPE)) {
+  /** For a session's requests. */
+  handle(stream: Stream, headers: Headers): StreamListener {
+    if (headers[":method"] !== "POST" || headers["content-type"]?.startsWith(CONTENT_TYPE) !== true) {
       // gRPC over HTTP/2: 415 for what is not gRPC.
-      stream.respond({ ":status": 415 }, { endStream: true });
-      return;
+      stream.finish([[":status", "415"]]);
+      return DEAF;
     }
-    const route = this.#routes.get(headers[":path"] ?? "");
-    if (route === undefined) {
-      respondError(stream, new GrpcError(GrpcCode.UNIMPLEMENTED, `unknown method ${headers[":path"] ?? ""}`));
-    } else {
-      route(stream, headers);
+    const accept = this.#routes.get(headers[":path"] ?? "");
+    if (accept !== undefined) return accept(stream, headers);
+    respondError(stream, new GrpcError(GrpcCode.UNIMPLEMENTED, `unknown method ${headers[":path"] ?? ""}`));
+    return DEAF;
+  }
+
+  #add(method: DescMethod, accept: Accept): void {
+    this.#routes.set(methodPath(method), accept);
+  }
+}
+
+/** Hears the rest of what is not wanted. */
+const DEAF: StreamListener = { headers() {}, data() {}, ended() {}, drained() {}, closed() {} };
+
+class UnaryCall<I extends DescMessage, O extends DescMessage> implements StreamListener {
+  readonly #stream: Stream;
+  readonly #context: CallContext;
+  readonly #method: DescMethodUnary<I, O>;
+  readonly #handler: UnaryHandler<I, O>;
+  readonly #decoder: FrameDecoder;
+  readonly #toGrpcError: (error: unknown) => GrpcError;
+  #request: Buffer | undefined;
+
+  constructor(
+    stream: Stream,
+    headers: Headers,
+    method: DescMethodUnary<I, O>,
+    handler: UnaryHandler<I, O>,
+    maxMessageBytes: number,
+    toGrpcError: (error: unknown) => GrpcError,
+  ) {
+    this.#stream = stream;
+    this.#context = { headers, cancelled: () => stream.isClosed };
+    this.#method = method;
+    this.#handler = handler;
+    this.#decoder = new FrameDecoder(maxMessageBytes);
+    this.#toGrpcError = toGrpcError;
+  }
+
+  headers(): void {}
+
+  data(bytes: Buffer): void {
+    if (this.#stream.isEnded) return;
+    try {
+      this.#decoder.push(bytes, (message) => this.#take(message));
+      this.#stream.hold(this.#decoder.held);
+    } catch (error) {
+      this.#fail(error);
     }
   }
 
-  #add(method: DescMethod, handle: Handle): void {
-    this.#routes.set(methodPath(method), handle);
+  ended(): void {
+    if (!this.#stream.isEnded) this.#run().catch((error: unknown) => this.#fail(error));
+  }
+
+  drained(): void {}
+
+  closed(): void {}
+
+  #take(message: Buffer): void {
+    if (this.#request !== undefined) {
+      throw new GrpcError(GrpcCode.INTERNAL, `${methodPath(this.#method)} takes one message`);
+    }
+    this.#request = message;
+  }
+
+  async #run(): Promise<void> {
+    if (this.#request === undefined || !this.#decoder.empty) {
+      throw new GrpcError(GrpcCode.INTERNAL, `${methodPath(this.#method)} takes exactly one whole message`);
+    }
+    const answer = await this.#handler(parse(this.#method.input, this.#request), this.#context);
+    this.#stream.respond(RESPONSE_HEADERS);
+    this.#stream.end(encodeFrame(this.#method.output, answer), OK_TRAILERS);
+  }
+
+  #fail(error: unknown): void {
+    respondError(this.#stream, this.#toGrpcError(error));
+  }
+}
+
+class StreamingCall<I extends DescMessage, O extends DescMessage> implements StreamListener {
+  readonly #stream: Stream;
+  readonly #method: DescMethodStreaming<I, O>;
+  readonly #decoder: FrameDecoder;
+  readonly #toGrpcError: (error: unknown) => GrpcError;
+  readonly #receiver: ServerReceiver<I>;
+
+  constructor(
+    stream: Stream,
+    headers: Headers,
+    method: DescMethodStreaming<I, O>,
+    handler: StreamHandler<I, O>,
+    maxMessageBytes: number,
+    toGrpcError: (error: unknown) => GrpcError,
+  ) {
+    this.#stream = stream;
+    this.#method = method;
+    this.#decoder = new FrameDecoder(maxMessageBytes);
+    this.#toGrpcError = toGrpcError;
+    stream.respond(RESPONSE_HEADERS);
+    this.#receiver = handler({
+      headers,
+      send: (message) => stream.isEnded || stream.write(encodeFrame(method.output, message)),
+      end: (error) => stream.finish(trailers(error)),
+    });
+  }
+
+  /** A client has no trailers. */
+  headers(): void {}
+
+  data(bytes: Buffer): void {
+    this.#guarded(() => {
+      this.#decoder.push(bytes, (message) => {
+        this.#guarded(() => this.#receiver.message(parse(this.#method.input, message)));
+      });
+      this.#stream.hold(this.#decoder.held);
+    });
+  }
+
+  ended(): void {
+    this.#guarded(() => this.#receiver.halfClosed());
+  }
+
+  drained(): void {
+    this.#guarded(() => this.#receiver.drained());
+  }
+
+  closed(): void {
+    this.#receiver.closed();
+  }
+
+  #guarded(act: () => void): void {
+    if (this.#stream.isEnded) return;
+    try {
+      act();
+    } catch (error) {
+      this.#stream.finish(trailers(this.#toGrpcError(error)));
+    }
   }
 }
 
@@ -177,30 +248,15 @@ function parse<Desc extends DescMessage>(schema: Desc, bytes: Buffer): MessageSh
   }
 }
 
-function trailers(error: GrpcError | undefined): Record<string, string> {
-  if (error === undefined) return { "grpc-status": "0" };
-  return { "grpc-status": String(error.code), "grpc-message": encodeGrpcMessage(error.message) };
-}
-
-function respondUnary(stream: ServerHttp2Stream, frame: Buffer): void {
-  if (stream.destroyed || stream.headersSent) return;
-  stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });
-  stream.on("wantTrailers", () => stream.sendTrailers(trailers(undefined)));
-  stream.end(frame);
+function trailers(error: GrpcError | undefined): HeaderList {
+  if (error === undefined) return OK_TRAILERS;
+  return [
+    ["grpc-status", String(error.code)],
+    ["grpc-message", encodeGrpcMessage(error.message)],
+  ];
 }
 
 /** "Trailers-Only": status in the one and only header block. */
-function respondError(stream: ServerHttp2Stream, error: GrpcError): void {
-  if (stream.destroyed || stream.headersSent) return;
-  stream.respond({ ...RESPONSE_HEADERS, ...trailers(error) }, { endStream: true });
-  dismiss(stream);
-}
-
-/**
- * After the status: what the caller still sends is read and dropped. A reset with NO_ERROR (RFC 9113 §8.1) would be
- * quicker, but nghttp2 then throws away trailers that are still queued.
- */
-function dismiss(stream: ServerHttp2Stream): void {
-  stream.removeAllListeners("data");
-  stream.resume();
+function respondError(stream: Stream, error: GrpcError): void {
+  if (!stream.isEnded) stream.finish([...RESPONSE_HEADERS, ...trailers(error)]);
 }

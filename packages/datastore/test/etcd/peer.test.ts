@@ -1,8 +1,8 @@
-import { constants } from "node:http2";
 import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type EtcdDatastore, type EtcdOptions, openEtcd } from "../../src/etcd/index.ts";
 import { GrpcCode, GrpcError } from "../../src/grpc/index.ts";
+import { ErrorCode } from "../../src/http2/index.ts";
 import { Event_EventType } from "../../src/proto/kv_pb.ts";
 import { KV, PutResponseSchema, RangeResponseSchema } from "../../src/proto/rpc_pb.ts";
 import { failsWith } from "../support/expect.ts";
@@ -140,7 +140,7 @@ describe("a connection that is taken away politely", () => {
     await member(0).until(() => member(0).watchStreams.length > 0);
     const slow = store.put("/a", "1");
     await arrived.promise;
-    member(0).sessions[0]?.goaway(constants.NGHTTP2_NO_ERROR);
+    member(0).sessions[0]?.goaway(ErrorCode.NO_ERROR);
     await member(1).until(() => member(1).watchStreams.length > 0);
     expect((await store.list("/")).revision).toBe(9n);
     answer.resolve(4n);
@@ -153,9 +153,8 @@ describe("a connection that is taken away politely", () => {
     const { router } = member(0);
     const handle = router.handle.bind(router);
     router.handle = (stream, headers) => {
-      stream.on("error", () => {});
-      if (streams++ === 0) stream.close(constants.NGHTTP2_REFUSED_STREAM);
-      else handle(stream, headers);
+      if (streams++ === 0) stream.reset(ErrorCode.REFUSED_STREAM, "busy");
+      return handle(stream, headers);
     };
     for (const { router: each } of members) each.unary(KV.method.put, () => put(5n));
     expect(await open().put("/a", "1")).toMatchObject({ modRevision: 5n });

@@ -1,5 +1,3 @@
-import { once } from "node:events";
-import { type ClientHttp2Session, connect, createServer, type Http2Server } from "node:http2";
 import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
@@ -24,6 +22,14 @@ import {
   WatchRequestSchema,
   WatchResponseSchema,
 } from "../../src/proto/rpc_pb.ts";
+import {
+  ourRequester,
+  ourServer,
+  type TestRequester,
+  type TestServer,
+  witnessRequester,
+  witnessServer,
+} from "../support/sessions.ts";
 
 const MAX = 1 << 20;
 
@@ -74,32 +80,32 @@ describe("grpc-timeout", () => {
   });
 });
 
-describe("a call over HTTP/2", () => {
+/** Each side with ours and with Node's: four ways to be right together, or wrong alone. */
+const PAIRS = [
+  { name: "ours to ours", serve: ourServer, dial: ourRequester },
+  { name: "ours to Node's", serve: witnessServer, dial: ourRequester },
+  { name: "Node's to ours", serve: ourServer, dial: witnessRequester },
+];
+
+describe.each(PAIRS)("a call over HTTP/2, $name", ({ serve, dial }) => {
   let router: GrpcRouter;
-  let server: Http2Server;
-  let session: ClientHttp2Session;
+  let server: TestServer;
+  let session: TestRequester;
 
   beforeEach(async () => {
     router = new GrpcRouter({ maxMessageBytes: 1000 });
-    server = createServer();
-    server.on("stream", (stream, headers) => router.handle(stream, headers));
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("no TCP address");
-    session = connect(`http://127.0.0.1:${address.port}`);
-    session.on("error", () => {});
+    server = await serve(router);
+    session = await dial(server.port);
   });
   afterEach(async () => {
     session.destroy();
-    server.close();
-    await once(server, "close");
+    await server.close();
   });
 
   const put = (key: string, value: string) =>
     new Promise<PutResponse>((resolve, reject) => {
       const request = create(PutRequestSchema, { key: Buffer.from(key), value: Buffer.from(value) });
-      callUnary(session, KV.method.put, request, { maxMessageBytes: MAX }, (error, answer) => {
+      callUnary(session.requester, KV.method.put, request, { maxMessageBytes: MAX }, (error, answer) => {
         if (answer !== undefined) resolve(answer);
         else reject(error ?? new Error("neither error nor answer"));
       });
@@ -162,7 +168,7 @@ describe("a call over HTTP/2", () => {
     }));
     const result = await new Promise<GrpcError | undefined>((resolve) => {
       const call = callStream(
-        session,
+        session.requester,
         Watch.method.watch,
         { maxMessageBytes: MAX },
         {
@@ -190,7 +196,7 @@ describe("a call over HTTP/2", () => {
     }));
     const result = await new Promise<GrpcError | undefined>((resolve) => {
       const call = callStream(
-        session,
+        session.requester,
         Watch.method.watch,
         { maxMessageBytes: MAX },
         { message: () => {}, closed: resolve },
@@ -198,13 +204,28 @@ describe("a call over HTTP/2", () => {
       call.cancel(new GrpcError(GrpcCode.CANCELLED, "changed my mind", "local"));
     });
     expect(result).toMatchObject({ code: GrpcCode.CANCELLED, origin: "local" });
-    session.request({ ":method": "GET", ":path": "/" }).resume();
     await over.promise;
   });
 
   it("what is not gRPC gets 415", async () => {
-    const stream = session.request({ ":method": "GET", ":path": "/" });
-    const [headers] = await once(stream, "response");
-    expect(headers).toMatchObject({ ":status": 415 });
+    const status = await new Promise<string | undefined>((resolve) => {
+      const { origin } = session.requester;
+      const headers = [
+        [":method", "GET"],
+        [":scheme", origin.scheme],
+        [":path", "/"],
+        [":authority", origin.authority],
+      ] as const;
+      session.requester
+        .request(headers, {
+          headers: (answer) => resolve(answer[":status"]),
+          data() {},
+          ended() {},
+          drained() {},
+          closed() {},
+        })
+        .end();
+    });
+    expect(status).toBe("415");
   });
 });

@@ -70,6 +70,11 @@ describe("etcdctl", () => {
     expect(await etcdctl("get", "--prefix", "/kv/")).toBe("");
   });
 
+  it("finds a Unix socket by its path", async () => {
+    const onSocket = await startTestServer(scope);
+    expect(await run(["put", "/a", "1"], "", onSocket)).toMatchObject({ code: 0, output: "OK\n" });
+  });
+
   it("reads an earlier revision", async () => {
     await etcdctl("put", "/rev", "old");
     const { header } = JSON.parse(await etcdctl("get", "/rev", "-w", "json"));

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
+import type { Http2Server, ServerHttp2Session } from "node:http2";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { GrpcRouter, type ServerCall } from "../../src/grpc/index.ts";
 import {
@@ -8,6 +8,7 @@ import {
   type WatchResponseSchema as WatchResponse,
   WatchResponseSchema,
 } from "../../src/proto/rpc_pb.ts";
+import { nodeServer } from "./node-http2.ts";
 
 /** A watch stream as the member sees it. */
 export interface WatchStream {
@@ -21,7 +22,7 @@ export class Member {
   readonly router = new GrpcRouter({ maxMessageBytes: 2 ** 20 });
   readonly sessions: ServerHttp2Session[] = [];
   readonly watchStreams: WatchStream[] = [];
-  readonly #server: Http2Server = createServer();
+  readonly #server: Http2Server = nodeServer(this.router);
   #listeners: (() => void)[] = [];
   #port = 0;
 
@@ -72,7 +73,6 @@ export class Member {
       session.on("error", () => {});
       this.#notify();
     });
-    this.#server.on("stream", (stream, headers) => this.router.handle(stream, headers));
     this.#server.listen(0, "127.0.0.1");
     await once(this.#server, "listening");
     const address = this.#server.address();

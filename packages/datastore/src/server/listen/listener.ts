@@ -1,16 +1,10 @@
 import { mkdirSync } from "node:fs";
-import {
-  createSecureServer,
-  createServer,
-  type Http2SecureServer,
-  type Http2Server,
-  type ServerHttp2Session,
-  type ServerOptions,
-} from "node:http2";
-import type { AddressInfo, ListenOptions, Socket } from "node:net";
+import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { createServer as createSecureServer, type TLSSocket } from "node:tls";
 import { type Logger, toError } from "@ocicat/kit";
 import type { GrpcRouter } from "../../grpc/index.ts";
+import { ServerSession } from "../../http2/index.ts";
 import { ServerError } from "../errors.ts";
 import type { ServerCertificate } from "./tls.ts";
 import { clearStaleSocket, withPrivateUmask } from "./unix-socket.ts";
@@ -28,20 +22,11 @@ export type ListenAddress = Endpoint;
 
 /** Per stream and per connection: a request of any allowed size arrives without waiting for our window updates. */
 const WINDOW_BYTES = 2 * 1024 * 1024;
-/** Streams a client may have open at once; node:http2 has no limit of its own. */
+const WINDOWS = { stream: WINDOW_BYTES, session: WINDOW_BYTES };
+/** Streams a client may have open at once. */
 const MAX_STREAMS = 10_000;
 /** Of silence, before the kernel asks whether the client is still there. */
 const KEEP_ALIVE_MS = 30_000;
-/** node:http2 refuses streams of a session that holds more than this many megabytes. */
-const SESSION_MEGABYTES = 64;
-
-const HTTP2: ServerOptions = {
-  settings: { initialWindowSize: WINDOW_BYTES, maxConcurrentStreams: MAX_STREAMS },
-  maxSessionMemory: SESSION_MEGABYTES,
-};
-
-type Server = Http2Server | Http2SecureServer;
-
 export interface ListenerOptions {
   readonly router: GrpcRouter;
   readonly logger: Logger;
@@ -54,13 +39,13 @@ export class Listener {
   readonly endpoint: Endpoint;
   readonly #server: Server;
   readonly #sockets: ReadonlySet<Socket>;
-  readonly #sessions: ReadonlySet<ServerHttp2Session>;
+  readonly #sessions: ReadonlySet<ServerSession>;
 
   private constructor(
     endpoint: Endpoint,
     server: Server,
     sockets: ReadonlySet<Socket>,
-    sessions: ReadonlySet<ServerHttp2Session>,
+    sessions: ReadonlySet<ServerSession>,
   ) {
     this.endpoint = endpoint;
     this.#server = server;
@@ -69,25 +54,27 @@ export class Listener {
   }
 
   static async open(address: ListenAddress, { router, logger, certificate }: ListenerOptions): Promise<Listener> {
-    const server = "tls" in address && address.tls ? secureServer(address, certificate, logger) : createServer(HTTP2);
     const sockets = new Set<Socket>();
-    server.on("connection", (socket: Socket) => {
+    const sessions = new Set<ServerSession>();
+    const serve = (socket: Socket) => {
+      const session = new ServerSession(
+        socket,
+        { windows: WINDOWS, maxStreams: MAX_STREAMS, onRequest: (stream, headers) => router.handle(stream, headers) },
+        // A connection that breaks is the client's affair; its streams are told by themselves.
+        { closed: () => sessions.delete(session) },
+      );
+      sessions.add(session);
+    };
+    const isSecure = "tls" in address && address.tls === true;
+    const server = isSecure ? secureServer(address, certificate, logger, serve) : createServer(serve);
+    // Ahead of what begins to read.
+    server.prependListener("connection", (socket: Socket) => {
       sockets.add(socket);
       socket.on("close", () => sockets.delete(socket));
       socket.setNoDelay(true);
       // A client whose machine is gone says no goodbye; its watches would stay for ever.
       socket.setKeepAlive(true, KEEP_ALIVE_MS);
     });
-    const sessions = new Set<ServerHttp2Session>();
-    server.on("session", (session) => {
-      sessions.add(session);
-      session.setLocalWindowSize(WINDOW_BYTES);
-      session.on("close", () => sessions.delete(session));
-      // A connection that breaks is the client's affair; its streams are told by their own events.
-      session.on("error", () => {});
-    });
-    server.on("sessionError", () => {});
-    server.on("stream", (stream, headers) => router.handle(stream, headers));
     return new Listener(await listen(server, address), server, sockets, sessions);
   }
 
@@ -109,12 +96,17 @@ function secureServer(
   address: ListenAddress,
   certificate: ServerCertificate | undefined,
   logger: Logger,
-): Http2SecureServer {
+  serve: (socket: TLSSocket) => void,
+): Server {
   if (certificate === undefined) {
     const fix = "give a certificate and its key";
     throw new ServerError("INVALID_OPTION", "TLS is asked for without a certificate", { where: nameOf(address), fix });
   }
-  const server = createSecureServer({ ...HTTP2, ...certificate.options });
+  const server = createSecureServer({ ...certificate.options, ALPNProtocols: ["h2"] }, (socket) => {
+    // One that did not say what it speaks will not speak HTTP/2 (RFC 9113 §3.2).
+    if (socket.alpnProtocol === "h2") serve(socket);
+    else socket.destroy();
+  });
   // Ahead of node:tls's own, which begins the handshake.
   server.prependListener("connection", () => certificate.refresh(server));
   server.on("tlsClientError", (error, socket) => {

@@ -1,4 +1,3 @@
-import { type ClientHttp2Session, connect } from "node:http2";
 import { connect as connectSocket } from "node:net";
 import {
   create,
@@ -10,18 +9,18 @@ import {
 } from "@bufbuild/protobuf";
 import type { Endpoint } from "@ocicat/datastore/server";
 import { callStream, callUnary, type GrpcError } from "../../../src/grpc/index.ts";
+import { ClientSession, type Stream, type StreamListener } from "../../../src/http2/index.ts";
 
 const OPTIONS = { maxMessageBytes: 64 * 1024 * 1024 };
 
 /** A client without manners: it sends what it is told, so that a test can send what a good client would not. */
 export class TestClient {
-  readonly session: ClientHttp2Session;
+  readonly session: ClientSession;
 
   constructor(endpoint: Endpoint) {
     const socket = "path" in endpoint ? connectSocket(endpoint.path) : connectSocket(endpoint.port, endpoint.host);
-    this.session = connect("http://localhost", { createConnection: () => socket });
-    // What goes wrong is told to each call.
-    this.session.on("error", () => {});
+    const windows = { stream: 2 ** 22, session: 2 ** 24 };
+    this.session = new ClientSession(socket, { scheme: "http", authority: "localhost" }, windows);
   }
 
   /** Rejects with GrpcError. */
@@ -50,6 +49,30 @@ export class TestClient {
     return new TestStream(this.session, method);
   }
 
+  /** Says and hears bytes. */
+  raw(path: string, listener: Partial<StreamListener>): Stream {
+    const headers = [
+      [":method", "POST"],
+      [":scheme", "http"],
+      [":path", path],
+      [":authority", "localhost"],
+      ["content-type", "application/grpc"],
+      ["te", "trailers"],
+    ] as const;
+    const nothing = () => {};
+    const deaf = { headers: nothing, data: nothing, ended: nothing, drained: nothing, closed: nothing };
+    return this.session.request(headers, { ...deaf, ...listener });
+  }
+
+  /** Reads nothing more from the socket, until told to. */
+  pause(): void {
+    this.session.socket.pause();
+  }
+
+  resume(): void {
+    this.session.socket.resume();
+  }
+
   close(): void {
     this.session.destroy();
   }
@@ -63,7 +86,7 @@ export class TestStream<I extends DescMessage, O extends DescMessage> {
   #waiting: ((message: MessageShape<O> | undefined) => void)[] = [];
   readonly closed: Promise<GrpcError | undefined>;
 
-  constructor(session: ClientHttp2Session, method: DescMethodStreaming<I, O>) {
+  constructor(session: ClientSession, method: DescMethodStreaming<I, O>) {
     const { promise, resolve } = Promise.withResolvers<GrpcError | undefined>();
     this.closed = promise;
     this.#method = method;
