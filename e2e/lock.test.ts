@@ -162,6 +162,9 @@ describe("a locked datastore", () => {
     const running = pings();
     ocicat("datastore", "migrate", "lock");
     await onEveryNode("ocicat_datastore_locked", (value) => value === 1);
+    // What a cluster of before lacks, and every agent puts there that may.
+    const tier = "/calico/resources/v3/projectcalico.org/tiers/kube-admin";
+    await store.delete(tier);
     const before = await kernel("node1");
     const stored = await allKeys(store);
     await lab.lab.kill("agent-node1");
@@ -173,6 +176,10 @@ describe("a locked datastore", () => {
     expect(await allKeys(store)).toEqual(stored);
     ocicat("datastore", "migrate", "unlock");
     await onEveryNode("ocicat_datastore_locked", (value) => value === 0);
+    await eventually(
+      () => store.get(tier),
+      (item) => item !== undefined,
+    );
     await node1.add(attachment);
     await node1.del(attachment);
     await expectNoLoss(running);

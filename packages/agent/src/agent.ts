@@ -11,6 +11,7 @@ import {
   type Random,
   Scope,
   silentLogger,
+  toError,
 } from "@ocicat/kit";
 import { type Kernel, openKernel } from "@ocicat/linux";
 import { type Address, formatAddress } from "@ocicat/net";
@@ -144,9 +145,13 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   );
 
   const watching = { store, clock, random, logger: logger.child("watch"), scope, lock };
-  await untilItAnswers(surroundings, scope, () => registerCluster(client, () => randomUid(random).replaceAll("-", "")));
-  // From here on it is known whether anything may be written. A node whose resource is as it should be starts all the same.
   await watchCluster(tables, watching);
+  const register = () =>
+    untilItAnswers(surroundings, scope, () => registerCluster(client, () => randomUid(random).replaceAll("-", "")));
+  // A locked cluster is there; what else it lacks it has lacked till now. An agent that need not write starts all the same.
+  const fail = (error: unknown) => (scope.closed ? undefined : onFatal(toError(error)));
+  if (lock.locked) lock.whenOpen(() => void register().catch(fail));
+  else await register();
   await untilItAnswers(surroundings, scope, () => own.establish());
   await watchTables(tables, options.nodeName, watching);
   const blocks = new BlocksWatch(tables, watching);
