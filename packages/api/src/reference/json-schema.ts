@@ -6,8 +6,8 @@ import { type FieldFacts, fieldsOf } from "./fields.ts";
 type JsonObject = { readonly [key: string]: JsonValue };
 
 /**
- * A kind as JSON Schema, draft 2020-12, for editors and pipelines. It refuses nothing that is accepted here, but for null
- * and empty text that mean "not given"; rules across fields, and what only a parser can say, it leaves out.
+ * A kind as JSON Schema, draft 2020-12, for editors and pipelines. It refuses nothing that is accepted here, but for null,
+ * zero and empty text that mean "not given"; rules across fields, and what only a parser can say, it leaves out.
  */
 export function jsonSchema(kind: Kind): JsonObject {
   return {

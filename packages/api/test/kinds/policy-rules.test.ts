@@ -30,6 +30,8 @@ describe("a rule", () => {
     ["protocol 256", { protocol: "256" }, ["protocol", "256", "protocol"]],
     ["a field that is none", { from: {} }, ["from", {}, "unknown-field"]],
     ["port 0", { protocol: "TCP", source: { ports: [0] } }, ["source.ports[0]", 0, "range"]],
+    ["port -1", { protocol: "TCP", source: { ports: [-1] } }, ["source.ports[0]", -1, "range"]],
+    ["half a port", { protocol: "TCP", source: { ports: [1.5] } }, ["source.ports[0]", 1.5, "range"]],
     ["port 65536", { protocol: "TCP", source: { ports: ["65536"] } }, ["source.ports[0]", "65536", "range"]],
     ["a range backwards", { protocol: "TCP", source: { ports: ["9:8"] } }, ["source.ports[0]", "9:8", "port-range"]],
     ["a range without end", { protocol: "TCP", source: { ports: ["9:"] } }, ["source.ports[0]", "9:", "port"]],

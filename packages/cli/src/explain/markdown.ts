@@ -33,7 +33,7 @@ export function indexPage(): string {
       "`ocicat explain`.",
     markdownTable(["kind", "what it is"], rows),
     "Beside each page is the kind's JSON Schema (draft 2020-12), for editors and pipelines. It refuses nothing that is " +
-      "accepted here, but for null and empty text that mean the same as leaving a field out. Rules across fields it leaves " +
+      "accepted here, but for null, zero and empty text that mean the same as leaving a field out. Rules across fields it leaves " +
       "out: `ocicat validate -f FILE` knows them all.",
     "## Every resource",
     `\`apiVersion\` is \`${API_VERSION}\`, \`kind\` one of the above. A field that a kind does not have is refused in what ` +

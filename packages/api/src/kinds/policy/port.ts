@@ -19,6 +19,7 @@ export function rulePort(): ScalarSchema<RulePort> {
     if (typeof value !== "number" && typeof value !== "string") return refuse("type");
     const numbers = /^(\d+)(?::(\d+))?$/.exec(String(value));
     // Names were once freer than portName; what is stored is read all the same.
+    if (numbers === null && typeof value === "number") return refuse("range");
     if (numbers === null) return /^[a-zA-Z0-9_.-]{1,128}$/.test(String(value)) ? accept(value) : refuse("port");
     const [min, max] = [Number(numbers[1]), Number(numbers[2] ?? numbers[1])];
     if (min < 1 || max < 1 || min > 65_535 || max > 65_535) return refuse("range");
