@@ -83,19 +83,21 @@ async function treat(store: Datastore, found: readonly IpamFinding[], look: Look
   return { done, left };
 }
 
+/** Mends under way at once: there may be ten thousand leaks. */
+const AT_ONCE = 8;
+
 /** Several findings of one block may need the same operation: it is done once. */
 async function mendAll(store: Datastore, findings: readonly IpamFinding[], now: number): Promise<readonly Treatment[]> {
+  const mendable = findings.flatMap((finding) =>
+    finding.mend === undefined ? [] : [{ finding, mend: finding.mend, operation: stringifyJson(finding.mend) }],
+  );
+  const waiting = new Map(mendable.map(({ operation, mend }) => [operation, mend])).entries();
   const outcomes = new Map<string, string>();
-  const treatments: Treatment[] = [];
-  for (const finding of findings) {
-    const { mend } = finding;
-    if (mend === undefined) continue;
-    const operation = stringifyJson(mend);
-    const known = outcomes.get(operation) ?? (await outcomeOf(store, mend, now));
-    outcomes.set(operation, known);
-    treatments.push({ finding, outcome: known });
-  }
-  return treatments;
+  const work = async () => {
+    for (const [operation, mend] of waiting) outcomes.set(operation, await outcomeOf(store, mend, now));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return mendable.map(({ finding, operation }) => ({ finding, outcome: outcomes.get(operation) }));
 }
 
 async function outcomeOf(store: Datastore, mend: Mend, now: number): Promise<string> {

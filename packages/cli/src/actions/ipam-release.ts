@@ -3,7 +3,7 @@ import { handleKey } from "@ocicat/api/ipam";
 import { DatastoreError } from "@ocicat/datastore";
 import { type Census, type CheckReport, decodeReport, findHolder, leaksInAll, readCensus } from "@ocicat/ipam";
 import { OcicatError } from "@ocicat/kit";
-import { type Address, formatAddress, parseAddress } from "@ocicat/net";
+import { type Address, formatAddress, PrefixTrie, parseAddress } from "@ocicat/net";
 import type { IpamReleaseOptions } from "../commands/ipam.ts";
 import { type Opened, withDatastore } from "../connect/datastore.ts";
 import { ipamOf } from "../farewell/ipam.ts";
@@ -75,9 +75,11 @@ async function releaseReported(work: Work, files: readonly ReportFile[]): Promis
   const { census, surroundings } = work;
   const isLocked = checkReports(work, files);
   const leaks = leaksInAll(files.map(({ report }) => report));
+  const blocks = new PrefixTrie<string>();
+  for (const { key, value } of census.blocks) blocks.set(value.prefix, key);
   const releases = [...leaks.allocations.values()].map(({ ip, handle, sequenceNumber }): Release => {
     const address = parseAddress(ip);
-    const block = census.blocks.find(({ value }) => value.prefix.has(address))?.key;
+    const block = blocks.longestMatch(address)?.value;
     return { address, handleId: handle, sequence: sequenceNumber, block, users: usersOf(census, ip) };
   });
   await releaseAddresses(work, releases);

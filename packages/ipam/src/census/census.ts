@@ -36,11 +36,3 @@ export interface Reservation {
   readonly name: string;
   readonly network: Prefix;
 }
-
-/** The block that holds an address, if there is one. Blocks do not overlap but by mistake; then it is the first. */
-export function blockAround(
-  { blocks }: Pick<Census, "blocks">,
-  has: (prefix: Prefix) => boolean,
-): Stored<AllocationBlock> | undefined {
-  return blocks.find(({ value }) => has(value.prefix));
-}

@@ -1,3 +1,3 @@
-export { blockAround, type Census, type Reservation, type UnreadableRow } from "./census.ts";
+export type { Census, Reservation, UnreadableRow } from "./census.ts";
 export { readCensus } from "./read.ts";
 export { type AddressUse, type AddressUses, addressUses, needsAllocation, type Stored, type UseKind } from "./uses.ts";

@@ -25,7 +25,8 @@ import { compareAddresses, parsePrefix } from "@ocicat/net";
 import type { Census, UnreadableRow } from "./census.ts";
 import { addressUses, type Stored } from "./uses.ts";
 
-const PAGE = 500;
+/** Each page costs a store a look at all that is left. */
+const PAGE = 2000;
 
 const ATTEMPTS = 3;
 

@@ -1,15 +1,19 @@
 import { IPAM_PREFIX } from "@ocicat/api/ipam";
 import type { Datastore } from "@ocicat/datastore";
 import { auditRows } from "../audit/audit.ts";
-import { type Census, readCensus } from "../census/index.ts";
+import { type Census, needsAllocation, readCensus } from "../census/index.ts";
 import { IPAM_CATALOGUE } from "./catalogue.ts";
+import { explainProblem } from "./checks/audit.ts";
+import { checkBlock } from "./checks/block.ts";
+import { type EvidenceOptions, evidenceOf } from "./checks/evidence.ts";
+import { checkHolders } from "./checks/holders.ts";
+import { checkUses } from "./checks/uses.ts";
 import { type Draft, judged } from "./draft.ts";
 import type { IpamFinding } from "./finding.ts";
-import { fromAudit } from "./from-audit.ts";
-import { fromUse, type UseOptions } from "./from-use.ts";
 
 /** Every contradiction of one moment. Some of them may be only under way: see lookTwice. Pure. */
-export function diagnose(census: Census, options: UseOptions): readonly IpamFinding[] {
+export function diagnose(census: Census, options: EvidenceOptions): readonly IpamFinding[] {
+  const evidence = evidenceOf(census, options);
   const problems = auditRows(census.rows);
   const told = new Set(problems.map(({ key }) => key));
   const unreadable = census.unreadable
@@ -18,9 +22,10 @@ export function diagnose(census: Census, options: UseOptions): readonly IpamFind
       judged("IPAM_ROW_UNREADABLE", key, reason, "compare it with a backup, and write it again"),
     );
   const drafts = [
-    ...problems.flatMap((problem) => fromAudit(census, problem) ?? []),
+    ...problems.flatMap((problem) => explainProblem(evidence, problem) ?? []),
     ...unreadable,
-    ...fromUse(census, options),
+    ...census.blocks.flatMap((block) => [...checkBlock(evidence, block), ...checkHolders(evidence, block)]),
+    ...[...census.uses].flatMap(([address, uses]) => [...checkUses(evidence, address, uses.filter(needsAllocation))]),
   ];
   const revisions = new Map(census.rows.map(({ key, modRevision }) => [key, modRevision]));
   const findings = drafts.map((draft) => finished(draft, revisions));
@@ -28,7 +33,7 @@ export function diagnose(census: Census, options: UseOptions): readonly IpamFind
 }
 
 export interface LookOptions {
-  /** See UseOptions. */
+  /** See EvidenceOptions. */
   readonly graceMs: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;

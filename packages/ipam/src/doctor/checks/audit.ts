@@ -1,27 +1,27 @@
-import { affinityKey, blockKey, handleKey, parseIpamKey, parseOwner } from "@ocicat/api/ipam";
+import { type AllocationBlock, affinityKey, blockKey, handleKey, parseIpamKey, parseOwner } from "@ocicat/api/ipam";
 import { parsePrefix } from "@ocicat/net";
-import type { IpamProblem } from "../audit/audit.ts";
-import { isEmpty } from "../block/index.ts";
-import type { Census } from "../census/index.ts";
-import type { FindingCode } from "./catalogue.ts";
-import { type Draft, judged, mendable } from "./draft.ts";
-import type { Mend } from "./mends/mend.ts";
+import type { IpamProblem } from "../../audit/audit.ts";
+import { isEmpty } from "../../block/index.ts";
+import type { FindingCode } from "../catalogue.ts";
+import { type Draft, judged, mendable } from "../draft.ts";
+import type { Mend } from "../mends/mend.ts";
+import type { Evidence } from "./evidence.ts";
 
 /** What the audit finds, with what mends it. */
-export function fromAudit(census: Census, problem: IpamProblem): Draft | undefined {
-  return RULES[problem.rule](census, problem);
+export function explainProblem(evidence: Evidence, problem: IpamProblem): Draft | undefined {
+  return RULES[problem.rule](evidence, problem);
 }
 
-type Rule = (census: Census, problem: IpamProblem) => Draft | undefined;
+type Rule = (evidence: Evidence, problem: IpamProblem) => Draft | undefined;
 
 const repaired =
   (code: FindingCode): Rule =>
-  (_census, { key, what }) =>
+  (_evidence, { key, what }) =>
     mendable(code, key, what, { operation: "repair-block", block: key });
 
 const settled =
   (code: FindingCode): Rule =>
-  (_census, { key, what }) => {
+  (_evidence, { key, what }) => {
     const parsed = parseIpamKey(key);
     if (parsed?.kind !== "affinity") return undefined;
     const owner = `${parsed.owner.type}:${parsed.owner.name}`;
@@ -35,7 +35,7 @@ const settled =
 
 const recounted =
   (code: FindingCode): Rule =>
-  (census, { key, what }) => {
+  ({ blocksOf }, { key, what }) => {
     const parsed = parseIpamKey(key);
     // A handle that is missing is told at the block that names it.
     const handle = parsed?.kind === "handle" ? parsed.id : what;
@@ -43,14 +43,14 @@ const recounted =
     return mendable(code, where, code === "IPAM_HANDLE_MISSING" ? `${key} gives it addresses` : what, {
       operation: "recount-handle",
       handle,
-      blocks: blocksNaming(census, handle),
+      blocks: blocksOf.get(handle) ?? [],
     });
   };
 
 const RULES: Readonly<Record<IpamProblem["rule"], Rule>> = {
-  unreadable: (_census, { key, what }) =>
+  unreadable: (_evidence, { key, what }) =>
     judged("IPAM_ROW_UNREADABLE", key, what, "compare it with a backup, and write it again or delete it"),
-  "block-shape": (_census, { key, what }) =>
+  "block-shape": (_evidence, { key, what }) =>
     judged("IPAM_BLOCK_SHAPE", key, what, "compare it with a backup; if nobody uses its addresses, delete it"),
   "address-lost": repaired("IPAM_ADDRESS_LOST"),
   "address-free-twice": repaired("IPAM_ADDRESS_FREE_TWICE"),
@@ -59,7 +59,7 @@ const RULES: Readonly<Record<IpamProblem["rule"], Rule>> = {
   "sequence-ahead": repaired("IPAM_SEQUENCE_AHEAD"),
   "attribute-missing": ownerMissing,
   "blocks-overlap": overlapping,
-  "block-orphaned": (_census, { key, what }) =>
+  "block-orphaned": (_evidence, { key, what }) =>
     mendable("IPAM_BLOCK_ORPHANED", key, what, { operation: "delete-empty-block", block: key }),
   "block-unnamed": unnamed,
   "affinity-half-done": settled("IPAM_AFFINITY_HALF_DONE"),
@@ -69,7 +69,7 @@ const RULES: Readonly<Record<IpamProblem["rule"], Rule>> = {
   "handle-orphaned": recounted("IPAM_HANDLE_ORPHANED"),
 };
 
-function ownerMissing({ uses }: Census, { key, what: address }: IpamProblem): Draft {
+function ownerMissing({ census: { uses } }: Evidence, { key, what: address }: IpamProblem): Draft {
   const users = (uses.get(address) ?? []).map(({ by }) => by).join(", ");
   const code = "IPAM_OWNER_MISSING";
   if (users === "") {
@@ -83,10 +83,10 @@ function ownerMissing({ uses }: Census, { key, what: address }: IpamProblem): Dr
   return judged(code, key, `${address} is held by nobody known, and ${users} uses it`, advice);
 }
 
-function overlapping({ blocks }: Census, { key, what }: IpamProblem): Draft {
+function overlapping({ blocks }: Evidence, { key, what }: IpamProblem): Draft {
   const other = blockKey(parsePrefix(what.replace(/^with /, "")));
   const empty = [key, other].find((one) => {
-    const block = blocks.find((candidate) => candidate.key === one)?.value;
+    const block = blockAt(blocks, one);
     return block !== undefined && isEmpty(block);
   });
   const code = "IPAM_BLOCKS_OVERLAP";
@@ -95,13 +95,13 @@ function overlapping({ blocks }: Census, { key, what }: IpamProblem): Draft {
 }
 
 /** A block of a node that is gone is told as that. */
-function unnamed(census: Census, { key, what }: IpamProblem): Draft | undefined {
-  const block = census.blocks.find((candidate) => candidate.key === key)?.value;
+function unnamed({ blocks, nodes }: Evidence, { key, what }: IpamProblem): Draft | undefined {
+  const block = blockAt(blocks, key);
   const owner = block?.affinity == null ? undefined : parseOwner(block.affinity);
   if (block === undefined || owner === undefined) {
     return judged("IPAM_AFFINITY_MISSING", key, what, "compare the block's affinity with a backup");
   }
-  const isGone = owner.type === "host" && !census.nodes.some(({ value }) => value.metadata.name === owner.name);
+  const isGone = owner.type === "host" && !nodes.has(owner.name);
   if (isGone) return undefined;
   const mend: Mend = {
     operation: "settle-affinity",
@@ -112,8 +112,7 @@ function unnamed(census: Census, { key, what }: IpamProblem): Draft | undefined 
   return mendable("IPAM_AFFINITY_MISSING", key, what, mend);
 }
 
-function blocksNaming({ blocks }: Census, handle: string): readonly string[] {
-  return blocks
-    .filter(({ value }) => value.attributes?.some(({ handleId }) => handleId === handle) === true)
-    .map(({ key }) => key);
+function blockAt(blocks: Evidence["blocks"], key: string): AllocationBlock | undefined {
+  const parsed = parseIpamKey(key);
+  return parsed?.kind === "block" ? blocks.get(parsed.prefix)?.value : undefined;
 }
