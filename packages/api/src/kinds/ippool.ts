@@ -111,6 +111,7 @@ export const ippool = defineKind<IPPool>({
     "cidr is not in a link-local range (169.254.0.0/16, fe80::/10).": checkRange,
     "A pool has one encapsulation at most, and IPIP for IPv4 only.": checkEncapsulation,
     "allowedUses is not empty. LoadBalancer stands alone, and cannot be added or taken away later.": checkUses,
+    "A pool for load balancers is every node's, is announced, and has no encapsulation.": checkLoadBalancers,
     "cidr and blockSize cannot be changed.": checkUnchanged,
     "A new pool overlaps no other.": checkOverlap,
   },
@@ -180,6 +181,28 @@ function* checkUses(pool: IPPool, { previous }: RuleContext<IPPool>): Iterable<P
   if (previous !== undefined && forLoadBalancers(previous) !== forLoadBalancers(pool)) {
     const message = "turns a pool into one for load balancers, or back; make another pool";
     yield { field, value: allowedUses, rule: "immutable", message };
+  }
+}
+
+/** Services' addresses are no node's: there is nobody to tunnel to, and routers beyond the nodes must know them. */
+const LOAD_BALANCER_POOL = [
+  ["nodeSelector", "all()"],
+  ["disableBGPExport", false],
+  ["ipipMode", "Never"],
+  ["vxlanMode", "Never"],
+] as const;
+
+function* checkLoadBalancers(pool: IPPool): Iterable<Problem> {
+  if (!forLoadBalancers(pool)) return;
+  for (const [name, only] of LOAD_BALANCER_POOL) {
+    const value = pool.spec[name];
+    if (value === only) continue;
+    yield {
+      field: `spec.${name}`,
+      value,
+      rule: "load-balancer",
+      message: `must be ${only} in a pool for load balancers`,
+    };
   }
 }
 

@@ -72,6 +72,18 @@ describe("a pool is refused", () => {
       { cidr: "10.0.0.0/16", allowedUses: ["LoadBalancer", "Workload"] },
       ["spec.allowedUses", ["LoadBalancer", "Workload"], "uses"],
     ],
+    ...(
+      [
+        ["nodeSelector", "rack == 'a'"],
+        ["disableBGPExport", true],
+        ["ipipMode", "Always"],
+        ["vxlanMode", "CrossSubnet"],
+      ] as const
+    ).map(([name, value]): [string, object, [string, unknown, string]] => [
+      `for load balancers with ${name} ${value}`,
+      { cidr: "10.0.0.0/16", allowedUses: ["LoadBalancer"], [name]: value },
+      [`spec.${name}`, value, "load-balancer"],
+    ]),
     [
       "for a use given twice",
       { cidr: "10.0.0.0/16", allowedUses: ["Tunnel", "Tunnel"] },
