@@ -5,6 +5,8 @@
  *     npm run soak -- ipam-simulation [--operations N] [--seed N] one large simulated cluster, crashes and failures
  *     npm run soak -- ipam-processes [--seconds N] [--seed N] [--store etcd|embedded]
  *                                                                 real processes, killed at random, on a real store
+ *     npm run soak -- node-churn [--seconds N] [--nodes N] [--pods N] [--grace SECONDS] [--seed N]
+ *                                                                 nodes and pods appear and vanish, on a real etcd
  *
  * Exit code 1 if a promise was broken; what was broken, and how to see it again, is printed.
  */
@@ -18,10 +20,15 @@ export interface SoakOptions {
   readonly seed: number;
   readonly share: string;
   readonly store: string;
+  readonly nodes: number | undefined;
+  readonly pods: number | undefined;
+  /** Seconds. */
+  readonly grace: number | undefined;
 }
 
 const SOAKS: Readonly<Record<string, () => Promise<{ run(options: SoakOptions, say: Say): Promise<void> }>>> = {
   "ipam-model": () => import("./ipam-model.ts"),
+  "node-churn": () => import("./node-churn.ts"),
 };
 
 const { values, positionals } = parseArgs({
@@ -32,6 +39,9 @@ const { values, positionals } = parseArgs({
     seed: { type: "string" },
     share: { type: "string" },
     store: { type: "string" },
+    nodes: { type: "string" },
+    pods: { type: "string" },
+    grace: { type: "string" },
   },
 });
 const [name = ""] = positionals;
@@ -40,12 +50,16 @@ if (soak === undefined || positionals.length !== 1) {
   process.stderr.write(`usage: npm run soak -- ${Object.keys(SOAKS).join("|")} [options]\n`);
   process.exit(2);
 }
+const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
 const options: SoakOptions = {
-  seconds: values.seconds === undefined ? undefined : Number(values.seconds),
-  operations: values.operations === undefined ? undefined : Number(values.operations),
+  seconds: number(values.seconds),
+  operations: number(values.operations),
   seed: Number(values.seed ?? Date.now() % 1_000_000),
   share: values.share ?? "1/1",
   store: values.store ?? "etcd",
+  nodes: number(values.nodes),
+  pods: number(values.pods),
+  grace: number(values.grace),
 };
 const started = performance.now();
 try {

@@ -56,10 +56,10 @@ describe.each(DATASTORES)("garbage collection without a grace period, on %s", (_
         (candidates) => candidates.length === 0,
       );
       expect(witness.violations).toEqual([]);
-      expect(witness.revisions).toBeGreaterThan(100);
-      expect(counts.added).toBeGreaterThan(50);
+      expect(witness.revisions).toBeGreaterThan(20);
+      expect(counts.added).toBeGreaterThan(20);
       // It did something: the addresses without endpoints are gone.
-      expect(counts.halves).toBeGreaterThan(10);
+      expect(counts.halves).toBeGreaterThan(5);
       const handles = (await store.list("/calico/ipam/v2/handle/")).items.length;
       expect(handles).toBe(witness.endpoints);
       expect((await auditIpam(store)).map(({ rule, key, what }) => `${rule} ${key} ${what}`)).toEqual([]);

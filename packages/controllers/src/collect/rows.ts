@@ -11,7 +11,6 @@ import {
 } from "@ocicat/api/ipam";
 import type { KeyValue } from "@ocicat/datastore";
 import { sequenceOf } from "@ocicat/ipam";
-import { type JsonValue, parseJson } from "@ocicat/kit";
 import { type Address, formatAddress, type Prefix, parsePrefix } from "@ocicat/net";
 
 /** What garbage collection keeps of each stored row: enough to judge, no more, for there may be a hundred thousand. */
@@ -27,9 +26,15 @@ export type HolderKind =
   /** A service, a virtual machine, Windows' reserve, or nobody knows: not ours to judge. */
   | "other";
 
+/** Which block it is, whatever is in it. */
+export interface BlockPlace {
+  readonly key: string;
+  readonly prefix: Prefix;
+}
+
 export interface Allocation {
   readonly address: Address;
-  readonly block: BlockRow;
+  readonly block: BlockPlace;
   readonly handleId: string;
   /** The sequence number it was given at: another number is another allocation. */
   readonly sequence: bigint;
@@ -39,9 +44,8 @@ export interface Allocation {
   readonly kind: HolderKind;
 }
 
-export interface BlockRow {
-  readonly key: string;
-  readonly prefix: Prefix;
+export interface BlockRow extends BlockPlace {
+  readonly place: BlockPlace;
   readonly revision: bigint;
   readonly sequence: bigint;
   /** As stored: `host:node1`. */
@@ -86,13 +90,26 @@ const TUNNEL_TYPE = /TunnelAddress$/;
 /** Attributes of holders that are neither a container nor a tunnel. */
 const FOREIGN = ["service", "vmi-name", "vmi-uid", "vm-uid", "vmim-uid"] as const;
 
-/** Throws IpamCorruptError. */
-export function blockRow(item: KeyValue): BlockRow {
+/**
+ * `before`: the row as it was, of which the allocations that are still the same are kept. So what nobody touches costs
+ * nothing, and the memory of a busy block stays where it is. Throws IpamCorruptError.
+ */
+export function blockRow(item: KeyValue, before?: BlockRow): BlockRow {
   const block = decodeBlock(item.key, item.value);
+  const place = before?.place ?? { key: item.key, prefix: block.prefix };
+  const byAddress = new Map(before?.allocations.map((each) => [each.address, each]));
   const allocations: Allocation[] = [];
-  const row: BlockRow = {
-    key: item.key,
-    prefix: block.prefix,
+  for (const [ordinal, index] of block.allocations.entries()) {
+    const attribute = index === null ? undefined : block.attributes?.[index];
+    if (attribute?.handleId === undefined || attribute.releasedAt !== undefined) continue;
+    const { handleId } = attribute;
+    const old = byAddress.get(block.prefix.nth(ordinal));
+    const isSame = old?.handleId === handleId && old.sequence === sequenceOf(block, ordinal);
+    allocations.push(isSame ? old : allocation(place, block, ordinal, handleId, attribute));
+  }
+  return {
+    ...place,
+    place,
     revision: item.modRevision,
     sequence: block.sequenceNumber,
     affinity: block.affinity,
@@ -100,12 +117,6 @@ export function blockRow(item: KeyValue): BlockRow {
     allocations,
     isUnused: isUnused(block),
   };
-  for (const [ordinal, index] of block.allocations.entries()) {
-    const attribute = index === null ? undefined : block.attributes?.[index];
-    if (attribute?.handleId === undefined || attribute.releasedAt !== undefined) continue;
-    allocations.push(allocation(row, block, ordinal, attribute.handleId, attribute));
-  }
-  return row;
 }
 
 function isUnused(block: AllocationBlock): boolean {
@@ -118,7 +129,7 @@ function isUnused(block: AllocationBlock): boolean {
 }
 
 function allocation(
-  row: BlockRow,
+  place: BlockPlace,
   block: AllocationBlock,
   ordinal: number,
   handleId: string,
@@ -127,7 +138,7 @@ function allocation(
   const { node, pod, namespace } = secondary;
   return {
     address: block.prefix.nth(ordinal),
-    block: row,
+    block: place,
     handleId,
     sequence: sequenceOf(block, ordinal),
     node,
@@ -159,10 +170,11 @@ export function affinityRow(owner: AffinityOwner, prefix: Prefix, { key, value, 
  * an address must not be lost over it. Throws SyntaxError or TypeError where not even that can be read.
  */
 export function endpointRow({ key, value, modRevision }: KeyValue): EndpointRow {
-  const spec = members(members(parseJson(value), key).spec, key);
-  const { node, containerID, ipNetworks } = spec;
+  const parsed: unknown = JSON.parse(value);
+  const spec = members(members(parsed, key).get("spec"), key);
+  const [node, containerID, ipNetworks] = [spec.get("node"), spec.get("containerID"), spec.get("ipNetworks")];
   if (typeof node !== "string") throw new TypeError(`${key}: spec.node is not text`);
-  const networks: readonly JsonValue[] = Array.isArray(ipNetworks) ? ipNetworks : [];
+  const networks: readonly unknown[] = Array.isArray(ipNetworks) ? ipNetworks : [];
   return {
     key,
     revision: modRevision,
@@ -172,14 +184,12 @@ export function endpointRow({ key, value, modRevision }: KeyValue): EndpointRow 
   };
 }
 
-function addressIn(network: JsonValue, key: string): string {
+function addressIn(network: unknown, key: string): string {
   if (typeof network === "string") return formatAddress(parsePrefix(network).address);
   throw new TypeError(`${key}: spec.ipNetworks holds what is not text`);
 }
 
-function members(value: JsonValue | undefined, key: string): Readonly<Record<string, JsonValue>> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return value as Readonly<Record<string, JsonValue>>;
-  }
+function members(value: unknown, key: string): ReadonlyMap<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return new Map(Object.entries(value));
   throw new TypeError(`${key}: not an object`);
 }

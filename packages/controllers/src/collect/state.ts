@@ -157,7 +157,7 @@ export class ClusterState {
     const parsed = parseIpamKey(key);
     switch (parsed?.kind) {
       case "block":
-        this.#setBlock(key, parsed.prefix, item && this.#read(item, blockRow));
+        this.#setBlock(key, parsed.prefix, item && this.#read(item, (row) => blockRow(row, this.blocks.get(key))));
         break;
       case "handle":
         this.#setHandle(parsed.id, item && this.#read(item, (row) => handleRow(parsed.id, row)));
@@ -192,21 +192,21 @@ export class ClusterState {
     const before = this.blocks.get(key);
     this.#touchPlace(prefix);
     for (const each of [before, row]) if (each?.affinity != null) this.#touchOwner(each.affinity, prefix.family);
-    this.#touchHolders(before, row);
-    if (before !== undefined) {
-      for (const allocation of before.allocations) this.#forget(allocation);
-      if (before.affinity !== null) this.#blocksOfOwner.delete(before.affinity, before);
-    }
+    const gone = new Set(before?.allocations);
+    const more = (row?.allocations ?? []).filter((allocation) => !gone.delete(allocation));
+    for (const allocation of gone) this.#forget(allocation);
+    for (const allocation of more) this.#know(allocation);
+    if (before !== undefined && before.affinity !== null) this.#blocksOfOwner.delete(before.affinity, before);
     if (row === undefined) this.blocks.delete(key);
     else {
       this.blocks.set(key, row);
-      for (const allocation of row.allocations) this.#know(allocation);
       if (row.affinity !== null) this.#blocksOfOwner.add(row.affinity, row);
     }
   }
 
   #know(allocation: Allocation): void {
     const { handleId, node } = allocation;
+    this.#dirty.add(`handle ${handleId}`);
     if (!this.#byHandle.has(handleId)) for (const tail of tails(handleId)) this.#handlesByTail.add(tail, handleId);
     this.#byHandle.add(handleId, allocation);
     this.#holderAt.set(formatAddress(allocation.address), handleId);
@@ -215,6 +215,7 @@ export class ClusterState {
 
   #forget(allocation: Allocation): void {
     const { handleId, node } = allocation;
+    this.#dirty.add(`handle ${handleId}`);
     this.#byHandle.delete(handleId, allocation);
     this.#holderAt.delete(formatAddress(allocation.address));
     const left = [...this.#byHandle.get(handleId)];
@@ -224,15 +225,6 @@ export class ClusterState {
       for (const { key } of this.endpointsNaming(handleId)) this.#dirty.add(`endpoint ${key}`);
     }
     if (node !== undefined && left.every((other) => other.node !== node)) this.#handlesOfNode.delete(node, handleId);
-  }
-
-  /** The holders whose part of the block is another by now. */
-  #touchHolders(before: BlockRow | undefined, after: BlockRow | undefined): void {
-    const old = new Map(before?.allocations.map((held) => [nameOf(held), held.handleId]));
-    for (const held of after?.allocations ?? []) {
-      if (!old.delete(nameOf(held))) this.#dirty.add(`handle ${held.handleId}`);
-    }
-    for (const handleId of old.values()) this.#dirty.add(`handle ${handleId}`);
   }
 
   #setHandle(id: string, row: HandleRow | undefined): void {
@@ -313,10 +305,6 @@ export class ClusterState {
 /** Where a node's resource is, or would be. */
 export function nodeKey(node: string): string {
   return `${nodeKind.storage.prefix()}${node}`;
-}
-
-function nameOf({ address, handleId, sequence }: Allocation): string {
-  return `${formatAddress(address)} ${sequence} ${handleId}`;
 }
 
 /** Everything that stands after a dot: networks and container ids may both have dots in their names. */

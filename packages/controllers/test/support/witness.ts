@@ -14,6 +14,8 @@ export class Witness {
   /** Revisions seen. */
   revisions = 0;
   readonly #endpoints = new Map<string, Endpoint>();
+  /** By address: the endpoint that has it. */
+  readonly #byAddress = new Map<string, string>();
   /** By address: its handle. */
   readonly #holders = new Map<string, string>();
   readonly #blocks = new Map<string, readonly string[]>();
@@ -27,10 +29,10 @@ export class Witness {
     this.#running = (async () => {
       for await (const { events } of watch) {
         this.revisions += 1;
+        // Endpoints written, and addresses that somebody else holds by now, or nobody.
         const touched = new Set<string>();
         for (const event of events) this.#take(event.type === "put" ? event.item : event.key, touched);
         for (const key of touched) this.#check(key);
-        if (touched.has("blocks")) for (const key of this.#endpoints.keys()) this.#check(key);
       }
     })();
   }
@@ -48,21 +50,26 @@ export class Witness {
     const key = typeof row === "string" ? row : row.key;
     const value = typeof row === "string" ? undefined : row.value;
     if (key.includes("/workloadendpoints/")) {
+      const before = this.#endpoints.get(key);
+      if (before !== undefined && this.#byAddress.get(before.address) === key) this.#byAddress.delete(before.address);
       if (value === undefined) this.#endpoints.delete(key);
       else {
         const { spec } = JSON.parse(value) as { spec: { containerID: string; ipNetworks: string[] } };
-        this.#endpoints.set(key, {
-          address: spec.ipNetworks[0]?.split("/")[0] ?? "",
-          container: spec.containerID,
-        });
+        const address = spec.ipNetworks[0]?.split("/")[0] ?? "";
+        this.#endpoints.set(key, { address, container: spec.containerID });
+        this.#byAddress.set(address, key);
       }
       touched.add(key);
     }
     if (key.includes("/assignment/ipv4/block/")) {
-      for (const address of this.#blocks.get(key) ?? []) this.#holders.delete(address);
+      const before = new Map((this.#blocks.get(key) ?? []).map((address) => [address, this.#holders.get(address)]));
+      for (const address of before.keys()) this.#holders.delete(address);
       this.#blocks.delete(key);
       if (value !== undefined) this.#takeBlock(key, value);
-      touched.add("blocks");
+      for (const [address, holder] of before) {
+        const endpoint = this.#byAddress.get(address);
+        if (endpoint !== undefined && this.#holders.get(address) !== holder) touched.add(endpoint);
+      }
     }
   }
 
