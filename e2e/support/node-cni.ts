@@ -43,7 +43,7 @@ export class NodeCni {
   }
 
   /** One execution of our plugin. `conf`: what is on its standard input. */
-  exec(command: string, attachment: Attachment, conf: unknown = CONF): Promise<Output> {
+  exec(command: string, attachment: Attachment, conf: unknown = CONF, plugin = "ocicat"): Promise<Output> {
     const { containerId, netns, ifname = "eth0", args = "" } = attachment;
     const env = {
       PATH: process.env["PATH"] ?? "",
@@ -54,10 +54,20 @@ export class NodeCni {
       CNI_ARGS: args,
       CNI_PATH: "/opt/cni/bin",
     };
-    const child = this.#lab.lab.spawn(this.#node, ["/opt/cni/bin/ocicat"], { env, stdio: "pipe" });
+    const child = this.#lab.lab.spawn(this.#node, [`/opt/cni/bin/${plugin}`], { env, stdio: "pipe" });
     child.stdin?.on("error", () => undefined);
     child.stdin?.end(typeof conf === "string" ? conf : JSON.stringify(conf));
     return collect(child);
+  }
+
+  /** One execution for a whole network (GC, STATUS), with the environment that the reference library gives it. */
+  async ofNetwork(command: "GC" | "STATUS", conf: unknown, plugin = "ocicat"): Promise<Output> {
+    const none = { CNI_CONTAINERID: "", CNI_NETNS: "", CNI_IFNAME: "", CNI_ARGS: "" };
+    const env = { PATH: process.env["PATH"] ?? "", CNI_COMMAND: command, CNI_PATH: "/opt/cni/bin", ...none };
+    const child = this.#lab.lab.spawn(this.#node, [`/opt/cni/bin/${plugin}`], { env, stdio: "pipe" });
+    child.stdin?.on("error", () => undefined);
+    child.stdin?.end(JSON.stringify(conf));
+    return await collect(child);
   }
 
   /** The result's first address, without its length. Throws on a failure. */

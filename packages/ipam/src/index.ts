@@ -5,7 +5,7 @@ export * from "./client/index.ts";
 export * from "./doctor/index.ts";
 export { IpamError, type IpamErrorCode } from "./errors.ts";
 export * from "./forecast/index.ts";
-export type { IpamPool, IpamSettings, PoolUse } from "./pool/index.ts";
+export { choosePools, type IpamPool, type IpamSettings, type PoolChoice, type PoolUse } from "./pool/index.ts";
 export type { RecoverOptions, RecoverReport } from "./recover/recover.ts";
 export * from "./report/index.ts";
 export * from "./show/index.ts";

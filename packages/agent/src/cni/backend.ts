@@ -9,6 +9,8 @@ import type {
   DelRequest,
   IpamAddRequest,
   IpamAddress,
+  StatusRequest,
+  ValidAttachment,
 } from "@ocicat/cni";
 import { CniCode, CniError, podResult } from "@ocicat/cni";
 import type { Logger } from "@ocicat/kit";
@@ -34,6 +36,14 @@ export interface BackendContext {
   readonly lock: DatastoreLock;
   /** Why an ADD cannot be served now, or undefined. */
   readonly notReady: () => string | undefined;
+  /** The same of an ADD by a certain configuration, for which the datastore is asked. */
+  readonly status: (request: StatusRequest) => Promise<AgentStatus>;
+  /** Gives back what the runtime does not count among the valid; returns the endpoints that are gone. */
+  readonly collect: (
+    network: string,
+    valid: readonly ValidAttachment[],
+    isBusy: (handleId: string) => boolean,
+  ) => Promise<readonly AgentEndpointRow[]>;
 }
 
 /**
@@ -48,15 +58,37 @@ export interface BackendContext {
  * A failure undoes the cable and the claim before it is reported.
  */
 export function createCniBackend(context: BackendContext): CniBackend {
+  const busy = new Busy();
   return {
-    add: (request) => add(context, request),
-    del: (request) => del(context, request),
+    add: (request) => busy.during(request, () => add(context, request)),
+    del: (request) => busy.during(request, () => del(context, request)),
     check: (request) => check(context, request),
-    ipamAdd: (request) => ipamAdd(context, request),
-    ipamDel: (request) => ipamDel(context, request),
+    ipamAdd: (request) => busy.during(request, () => ipamAdd(context, request)),
+    ipamDel: (request) => busy.during(request, () => ipamDel(context, request)),
     ipamCheck: (request) => ipamCheck(context, request),
-    status: () => Promise.resolve(status(context)),
+    status: (request) => status(context, request),
+    collect: (network, valid) => collect(context, network, valid, (handleId) => busy.has(handleId)),
   };
+}
+
+/** The holders whose ADD or DEL is under way. */
+class Busy {
+  readonly #counts = new Map<string, number>();
+
+  has(handleId: string): boolean {
+    return this.#counts.has(handleId);
+  }
+
+  async during<T>({ endpoint: { handleId } }: AttachmentRequest, work: () => Promise<T>): Promise<T> {
+    this.#counts.set(handleId, (this.#counts.get(handleId) ?? 0) + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (this.#counts.get(handleId) ?? 1) - 1;
+      if (left === 0) this.#counts.delete(handleId);
+      else this.#counts.set(handleId, left);
+    }
+  }
 }
 
 async function add(context: BackendContext, request: AddRequest): Promise<AddResult> {
@@ -179,9 +211,21 @@ async function ipamCheck(context: BackendContext, request: AttachmentRequest): P
   return held.length > 0 ? [] : [`handle ${request.endpoint.handleId} holds no address`];
 }
 
-function status(context: BackendContext): AgentStatus {
+async function status(context: BackendContext, request: StatusRequest): Promise<AgentStatus> {
   const why = context.lock.locked ? `${NOT_READY}: ${WHY_LOCKED}` : context.notReady();
-  return why === undefined ? { ready: true } : { ready: false, limited: false, why };
+  return why === undefined ? await context.status(request) : { ready: false, limited: false, why };
+}
+
+/** As many DELs as there are containers that the runtime does not know: first the record, then the cable. */
+async function collect(
+  context: BackendContext,
+  network: string,
+  valid: readonly ValidAttachment[],
+  isBusy: (handleId: string) => boolean,
+): Promise<void> {
+  refuseLocked(context);
+  const gone = await context.collect(network, valid, isBusy);
+  await Promise.all(gone.map(({ interfaceName }) => cutCable(context, interfaceName)));
 }
 
 /** A DEL too: what it leaves undone the runtime asks for again, and what it gave back a copy would not know of. */

@@ -9,14 +9,16 @@ import {
   type WorkloadEndpoint,
 } from "@ocicat/api";
 import type { AddRequest, EndpointIdentity, IpamAddRequest, IpamAddress } from "@ocicat/cni";
+import { ENDPOINT_ATTRIBUTE, NO_ENDPOINT } from "@ocicat/controllers/collect";
 import type { Datastore } from "@ocicat/datastore";
-import type { AssignedAddress, Extra, Ipam, Want } from "@ocicat/ipam";
+import type { AssignedAddress, Extra, Ipam } from "@ocicat/ipam";
 import { type Clock, isOcicatError, OcicatError, type Random } from "@ocicat/kit";
 import { type Address, formatAddress, type Mac, Prefix } from "@ocicat/net";
 import type { AffinityRow } from "@ocicat/routing";
 import { type AgentEndpointRow, endpointRow } from "../tables/rows.ts";
 import type { Table } from "../tables/table.ts";
 import { addressesHeldBy } from "./held.ts";
+import { wantsOf } from "./wants.ts";
 
 export interface EndpointsOptions {
   readonly nodeName: string;
@@ -91,8 +93,9 @@ export class Endpoints {
     });
   }
 
+  /** For another plugin's interface, which has no endpoint: garbage collection must not look for one. */
   async claimAddresses(request: IpamAddRequest): Promise<readonly IpamAddress[]> {
-    const assigned = await this.#assign(request, undefined);
+    const assigned = await this.#assign(request, undefined, { [ENDPOINT_ATTRIBUTE]: NO_ENDPOINT });
     return assigned.map(({ address, block }) => ({ address, block }));
   }
 
@@ -134,12 +137,14 @@ export class Endpoints {
   async #assign(
     request: AddRequest | IpamAddRequest,
     extra: ((addresses: readonly AssignedAddress[]) => Extra) | undefined,
+    more: Readonly<Record<string, string>> = {},
   ): Promise<readonly AssignedAddress[]> {
     const { ipam } = this.#options;
-    const common = { handleId: request.endpoint.handleId, attributes: attributesOf(request) };
+    const common = { handleId: request.endpoint.handleId, attributes: { ...attributesOf(request), ...more } };
     const withExtra = extra === undefined ? {} : { extra };
     const [wanted, second] = request.options.addresses;
-    if (wanted === undefined) return await ipam.autoAssign({ ...common, ...withExtra, wants: wantsOf(request) });
+    if (wanted === undefined)
+      return await ipam.autoAssign({ ...common, ...withExtra, wants: wantsOf(request.options) });
     if (second === undefined) return [await ipam.assignIp({ ...common, ...withExtra, address: wanted })];
     // One of each family. The endpoint is written with the second; a crash before that leaves what DEL finds by the handle.
     const first = await ipam.assignIp({ ...common, address: wanted });
@@ -220,15 +225,4 @@ function keyOf(identity: EndpointIdentity): string {
 function attributesOf(request: AddRequest | IpamAddRequest): Readonly<Record<string, string>> {
   const { endpoint } = request;
   return endpoint.orchestrator === "k8s" ? { namespace: endpoint.namespace, pod: endpoint.workload } : {};
-}
-
-/** Each family asked for, from the pools named for it. */
-function wantsOf(request: AddRequest | IpamAddRequest): readonly Want[] {
-  const { families, pools } = request.options;
-  return families.map((family) => {
-    const named = (family === 4 ? pools.ipv4 : pools.ipv6).map((pool) =>
-      pool.by === "name" ? pool.name : pool.cidr.toString(),
-    );
-    return named.length === 0 ? { family } : { family, pools: named };
-  });
 }

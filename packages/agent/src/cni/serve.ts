@@ -6,6 +6,7 @@ import { type Clock, type Logger, OcicatError, type Random, type Scope } from "@
 import type { Kernel } from "@ocicat/linux";
 import { wantedTunnels } from "@ocicat/routing";
 import type { DatastoreLock } from "../lock/index.ts";
+import { ipamSettings } from "../node/ipam.ts";
 import { podMtu } from "../node/mtu.ts";
 import { writeNodenameFile } from "../node/register.ts";
 import type { AgentOptions } from "../options.ts";
@@ -15,7 +16,9 @@ import type { Engine } from "../resolve/engine.ts";
 import type { AgentEndpointRow } from "../tables/rows.ts";
 import type { Tables } from "../tables/tables.ts";
 import { createCniBackend } from "./backend.ts";
+import { collectInvalid } from "./collect.ts";
 import { Endpoints } from "./endpoints.ts";
+import { statusFor } from "./status.ts";
 
 export interface CniParts {
   readonly options: AgentOptions;
@@ -52,6 +55,14 @@ export async function serveCni(parts: CniParts): Promise<void> {
     random,
     unprogrammed,
   });
+  const collecting = {
+    nodeName: options.nodeName,
+    store,
+    table: tables.endpoints,
+    clock,
+    logger: logger.child("gc"),
+    cooldownSeconds: () => ipamSettings(tables).config.ipCooldownSeconds,
+  };
   const backend = createCniBackend({
     kernel,
     endpoints,
@@ -70,6 +81,9 @@ export async function serveCni(parts: CniParts): Promise<void> {
     },
     linkLeaves: (link) => rules.linkLeaves(link),
     lock,
+    status: (request) =>
+      statusFor({ store, settings: () => ipamSettings(tables), guardFailure: () => rules.failure }, request),
+    collect: (network, valid, isBusy) => collectInvalid({ ...collecting, isBusy }, network, valid),
     notReady: () => ([...tables.pools.rows()].length === 0 ? "there is no IPPool" : undefined),
   });
   writeNodenameFile(options.paths.nodenameFile, options.nodeName);

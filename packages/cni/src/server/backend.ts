@@ -46,6 +46,12 @@ export interface IpamAddress {
   readonly block: Prefix;
 }
 
+/** What an ADD by this configuration would need. */
+export interface StatusRequest {
+  readonly network: string;
+  readonly options: AddOptions;
+}
+
 export type AgentStatus =
   | { readonly ready: true }
   | {
@@ -73,8 +79,11 @@ export interface CniBackend {
   /** As `check`, of the allocation alone. */
   ipamCheck(request: AttachmentRequest): Promise<readonly string[]>;
   /** Whether an ADD could be served now. Cheap: runtimes ask often. */
-  status(): Promise<AgentStatus>;
-  /** GC: removes what belongs to the network's attachments that are not in `valid`. Without it GC collects nothing. */
+  status(request: StatusRequest): Promise<AgentStatus>;
+  /**
+   * GC: removes what belongs to the network's attachments that are not in `valid`. Without it GC collects nothing. The
+   * runtime has no ADD or DEL under way meanwhile, says the specification.
+   */
   collect?(network: string, valid: readonly ValidAttachment[]): Promise<void>;
 }
 

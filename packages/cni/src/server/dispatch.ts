@@ -102,8 +102,9 @@ function planCheck(context: Context): Operation {
 function planStatus(context: Context): Operation {
   const network = parseNetwork(context.request.stdin);
   requireVersion(network, "STATUS");
+  const options = parseAddOptions(network);
   const run = async (): Promise<undefined> => {
-    const status = await context.backend.status();
+    const status = await context.backend.status({ network: network.name, options });
     if (!status.ready) throw notReady(status);
   };
   return { key: undefined, about: { network: network.name }, withoutEffect: [], run };
@@ -113,10 +114,10 @@ function planGc(context: Context): Operation {
   const network = parseNetwork(context.request.stdin);
   requireVersion(network, "GC");
   const valid = readValidAttachments(network);
-  const { backend, role } = context;
+  const { backend } = context;
+  // By either name: a network plugin of somebody else's hands GC on to the IPAM plugin it has its addresses from.
   const run = async (): Promise<undefined> => {
-    // The IPAM plugin's turn comes beside the network plugin's, which collects addresses too.
-    if (role === "network") await backend.collect?.(network.name, valid);
+    await backend.collect?.(network.name, valid);
   };
   const about = { network: network.name, valid: valid.length, collects: backend.collect !== undefined };
   return { key: `gc ${network.name}`, about, withoutEffect: [], run };

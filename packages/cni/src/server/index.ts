@@ -7,6 +7,7 @@ export type {
   DelRequest,
   IpamAddRequest,
   IpamAddress,
+  StatusRequest,
   ValidAttachment,
 } from "./backend.ts";
 export { DEFAULT_SOCKET } from "./listen.ts";

@@ -44,7 +44,7 @@ export function fakeBackend(answers: Partial<CniBackend> = {}): {
       ipamAdd: (request) => record("ipamAdd", request, () => chosen.ipamAdd(request)),
       ipamDel: (request) => record("ipamDel", request, () => chosen.ipamDel(request)),
       ipamCheck: (request) => record("ipamCheck", request, () => chosen.ipamCheck(request)),
-      status: () => record("status", undefined, () => chosen.status()),
+      status: (request) => record("status", request, () => chosen.status(request)),
       ...(collect === undefined
         ? {}
         : { collect: (network, valid) => record("collect", { network, valid }, () => collect(network, valid)) }),

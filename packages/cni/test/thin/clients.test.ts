@@ -23,7 +23,7 @@ beforeAll(async () => {
     add: (request) => (answers.add ?? (() => Promise.resolve(POD_RESULT)))(request),
     del: (request) => (answers.del ?? (() => Promise.resolve()))(request),
     check: (request) => (answers.check ?? (() => Promise.resolve([])))(request),
-    status: () => (answers.status ?? (() => Promise.resolve({ ready: true as const })))(),
+    status: (request) => (answers.status ?? (() => Promise.resolve({ ready: true as const })))(request),
   });
   calls = recorder.calls;
   server = await createCniServer({
