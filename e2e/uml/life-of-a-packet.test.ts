@@ -20,17 +20,17 @@ describe("the walk-through of IPIP and of its end", () => {
   it("each node has the other's block behind tunl0, and its own as a blackhole", async () => {
     await eventually(
       () => routes("controlplane"),
-      (text) => /^192\.168\.\d+\.\d+\/26 via 172\.17\.0\.40 dev tunl0 proto bird onlink\s*$/m.test(text),
+      (text) => /^192\.168\.196\.128\/26 via 172\.17\.0\.40 dev tunl0 proto bird onlink\s*$/m.test(text),
       60_000,
     );
     await eventually(
       () => routes("node01"),
-      (text) => /^192\.168\.\d+\.\d+\/26 via 172\.17\.0\.32 dev tunl0 proto bird onlink\s*$/m.test(text),
+      (text) => /^192\.168\.49\.64\/26 via 172\.17\.0\.32 dev tunl0 proto bird onlink\s*$/m.test(text),
       60_000,
     );
     const text = await routes("controlplane");
-    expect(text).toMatch(/^blackhole 192\.168\.\d+\.\d+\/26 proto bird\s*$/m);
-    expect(text).toMatch(/^192\.168\.\d+\.\d+ dev cali[0-9a-f]{11} scope link\s*$/m);
+    expect(text).toMatch(/^blackhole 192\.168\.49\.64\/26 proto bird\s*$/m);
+    expect(text).toMatch(/^192\.168\.49\.65 dev cali[0-9a-f]{11} scope link\s*$/m);
     expect(text).toMatch(/^172\.17\.0\.0\/16 dev ens3 proto kernel scope link src 172\.17\.0\.32\s*$/m);
   });
 
@@ -51,7 +51,7 @@ describe("the walk-through of IPIP and of its end", () => {
     ).toBe("Successfully applied 1 'IPPool' resource(s)\n");
     await eventually(
       () => routes("controlplane"),
-      (text) => /^192\.168\.\d+\.\d+\/26 via 172\.17\.0\.40 dev ens3 proto bird\s*$/m.test(text),
+      (text) => /^192\.168\.196\.128\/26 via 172\.17\.0\.40 dev ens3 proto bird\s*$/m.test(text),
       30_000,
     );
     const capture = await lab.capture("controlplane", "ens3", "ip proto 4 or icmp");
