@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { OcicatError, stringifyJson } from "@ocicat/kit";
 import { fieldsOf, list, texts } from "../agents/answers.ts";
 import { askAgent } from "../agents/ask.ts";
-import type { BacklogOptions } from "../commands/controllers.ts";
+import type { BacklogOptions } from "../options/controllers.ts";
 import { plainTable } from "../output/table.ts";
 import type { Surroundings } from "../surroundings.ts";
 

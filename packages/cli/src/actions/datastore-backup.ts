@@ -1,6 +1,6 @@
 import { OcicatError } from "@ocicat/kit";
-import type { BackupCommandOptions, RestoreCommandOptions } from "../commands/backup.ts";
 import { withDatastore } from "../connect/datastore.ts";
+import type { BackupCommandOptions, RestoreCommandOptions } from "../options/backup.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 export async function backUp(surroundings: Surroundings, file: string, options: BackupCommandOptions): Promise<void> {

@@ -1,11 +1,11 @@
 import type { AnyResource } from "@ocicat/api";
 import type { Deletion } from "@ocicat/client";
 import { OcicatError } from "@ocicat/kit";
-import type { DeleteOptions } from "../commands/delete.ts";
-import { DEFAULT_NAMESPACE } from "../commands/options.ts";
 import { type Opened, withDatastore } from "../connect/datastore.ts";
 import { farewellOf } from "../farewell/index.ts";
 import { located, type Manifest, readManifests } from "../input/manifests.ts";
+import type { DeleteOptions } from "../options/delete.ts";
+import { DEFAULT_NAMESPACE } from "../options/shared.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { kindFrom, namespaceOf } from "./select.ts";
 import { successLine } from "./sentences.ts";

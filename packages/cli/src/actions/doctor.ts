@@ -1,8 +1,8 @@
 import { type Diagnosis, type Finding, type Mend, relate } from "@ocicat/doctor";
 import { isOcicatError, OcicatError, stringifyJson, toError } from "@ocicat/kit";
 import { patients } from "../agents/patients.ts";
-import type { DoctorOptions } from "../commands/doctor.ts";
 import { IN_MACHINE } from "../connect/lab.ts";
+import type { DoctorOptions } from "../options/doctor.ts";
 import { oneLine } from "../output/line.ts";
 import { plainTable } from "../output/table.ts";
 import type { Surroundings } from "../surroundings.ts";

@@ -1,10 +1,10 @@
 import type { Kind } from "@ocicat/api";
 import { type FieldFacts, fieldSchema, findField } from "@ocicat/api/reference";
 import { OcicatError, stringifyJson } from "@ocicat/kit";
-import { EXPLAIN_FORMATS, type ExplainOptions } from "../commands/explain.ts";
 import { kindPage } from "../explain/markdown.ts";
 import { schemaText } from "../explain/pages.ts";
 import { fieldText, kindsText, kindText, treeText } from "../explain/text.ts";
+import { EXPLAIN_FORMATS, type ExplainOptions } from "../options/explain.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { kindFrom } from "./select.ts";
 

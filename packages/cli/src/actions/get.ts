@@ -1,9 +1,9 @@
 import type { ResourceClient } from "@ocicat/client";
 import { OcicatError } from "@ocicat/kit";
-import type { GetOptions } from "../commands/get.ts";
-import { DEFAULT_NAMESPACE } from "../commands/options.ts";
 import { withDatastore } from "../connect/datastore.ts";
 import { readManifests } from "../input/manifests.ts";
+import type { GetOptions } from "../options/get.ts";
+import { DEFAULT_NAMESPACE } from "../options/shared.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { kindFrom, namespaceOf, type Selection } from "./select.ts";
 import { type Found, showerFrom } from "./show.ts";

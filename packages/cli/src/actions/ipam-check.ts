@@ -10,8 +10,8 @@ import {
   type Used,
 } from "@ocicat/ipam";
 import { OcicatError, toError } from "@ocicat/kit";
-import type { IpamCheckOptions } from "../commands/ipam.ts";
 import { withDatastore } from "../connect/datastore.ts";
+import type { IpamCheckOptions } from "../options/ipam.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { tellUnreadable } from "./ipam-unreadable.ts";
 import { ownVersion } from "./version.ts";

@@ -8,8 +8,8 @@ import {
 } from "@ocicat/api/ipam";
 import { type Datastore, DatastoreError } from "@ocicat/datastore";
 import { OcicatError } from "@ocicat/kit";
-import type { IpamConfigureOptions } from "../commands/ipam.ts";
 import { withDatastore } from "../connect/datastore.ts";
+import type { IpamConfigureOptions } from "../options/ipam.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 export async function configureIpam(surroundings: Surroundings, options: IpamConfigureOptions): Promise<void> {

@@ -9,9 +9,9 @@ import {
   previewMend,
 } from "@ocicat/ipam";
 import { isOcicatError, OcicatError, stringifyJson, toError } from "@ocicat/kit";
-import type { IpamDoctorOptions } from "../commands/ipam-insight.ts";
 import { withDatastore } from "../connect/datastore.ts";
 import { IN_MACHINE } from "../connect/lab.ts";
+import type { IpamDoctorOptions } from "../options/ipam-insight.ts";
 import { oneLine } from "../output/line.ts";
 import { plainTable } from "../output/table.ts";
 import type { Surroundings } from "../surroundings.ts";

@@ -1,7 +1,7 @@
 import { type ForecastOptions, forecastPools, type PoolForecast, readCensus, readPast, type Trend } from "@ocicat/ipam";
 import { OcicatError, stringifyJson } from "@ocicat/kit";
-import type { IpamForecastOptions } from "../commands/ipam-insight.ts";
 import { withDatastore } from "../connect/datastore.ts";
+import type { IpamForecastOptions } from "../options/ipam-insight.ts";
 import { oneLine } from "../output/line.ts";
 import { fiveDigits } from "../output/quantity.ts";
 import { plainTable } from "../output/table.ts";

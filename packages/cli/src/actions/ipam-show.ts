@@ -14,8 +14,8 @@ import {
 } from "@ocicat/ipam";
 import { OcicatError } from "@ocicat/kit";
 import { type Address, compareAddresses, formatAddress, type Prefix, parsePrefix } from "@ocicat/net";
-import type { IpamShowOptions } from "../commands/ipam.ts";
 import { type Opened, withDatastore } from "../connect/datastore.ts";
+import type { IpamShowOptions } from "../options/ipam.ts";
 import { formatBox } from "../output/box.ts";
 import { fiveDigits, share } from "../output/quantity.ts";
 import type { Surroundings } from "../surroundings.ts";

@@ -1,7 +1,7 @@
 import { splitPool } from "@ocicat/ipam";
 import { OcicatError } from "@ocicat/kit";
-import type { IpamSplitOptions } from "../commands/ipam.ts";
 import { withDatastore } from "../connect/datastore.ts";
+import type { IpamSplitOptions } from "../options/ipam.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 export async function splitIpam(surroundings: Surroundings, number: string, options: IpamSplitOptions): Promise<void> {

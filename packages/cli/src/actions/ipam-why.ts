@@ -10,8 +10,8 @@ import {
 import { OcicatError, stringifyJson } from "@ocicat/kit";
 import { readRouteWhys } from "../agents/answers.ts";
 import { tryAgents } from "../agents/reach.ts";
-import type { IpamWhyOptions } from "../commands/ipam-insight.ts";
 import { withDatastore } from "../connect/datastore.ts";
+import type { IpamWhyOptions } from "../options/ipam-insight.ts";
 import { oneLine } from "../output/line.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { addressFrom } from "./ipam-address.ts";

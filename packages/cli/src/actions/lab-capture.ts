@@ -13,7 +13,7 @@ import {
   pcapRecord,
 } from "@ocicat/linux";
 import { decodeFrame, describeFrame } from "@ocicat/walk";
-import type { CaptureOptions } from "../commands/lab.ts";
+import type { CaptureOptions } from "../options/lab.ts";
 import { timeOfDay } from "../output/time-of-day.ts";
 import type { Surroundings } from "../surroundings.ts";
 

@@ -10,7 +10,7 @@ import {
   type Topology,
   topologyLabName,
 } from "@ocicat/lab";
-import type { AddNodeOptions, LabOptions, RunOptions, UpOptions } from "../commands/lab.ts";
+import type { AddNodeOptions, LabOptions, RunOptions, UpOptions } from "../options/lab.ts";
 import { plainTable } from "../output/table.ts";
 import type { Surroundings } from "../surroundings.ts";
 

@@ -1,7 +1,7 @@
 import type { AnyResource } from "@ocicat/api";
 import { OcicatError } from "@ocicat/kit";
-import type { LabelOptions } from "../commands/label.ts";
 import { withDatastore } from "../connect/datastore.ts";
+import type { LabelOptions } from "../options/label.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { kindFrom, namespaceOf } from "./select.ts";
 import { titleOf } from "./sentences.ts";

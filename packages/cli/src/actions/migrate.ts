@@ -1,6 +1,4 @@
 import { OcicatError } from "@ocicat/kit";
-import type { ExportOptions, ImportOptions } from "../commands/migrate.ts";
-import type { DatastoreOptions } from "../commands/options.ts";
 import { withDatastore } from "../connect/datastore.ts";
 import { decodeText, readText } from "../input/files.ts";
 import { exportOf, TARGETS } from "../migrate/export.ts";
@@ -9,6 +7,8 @@ import { readImport } from "../migrate/import.ts";
 import { lockDatastore, unlockDatastore } from "../migrate/lock.ts";
 import { readContents } from "../migrate/stored.ts";
 import { writeImport } from "../migrate/target.ts";
+import type { ExportOptions, ImportOptions } from "../options/migrate.ts";
+import type { DatastoreOptions } from "../options/shared.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 export async function lock(surroundings: Surroundings, { config }: DatastoreOptions): Promise<void> {

@@ -1,9 +1,9 @@
 import { type AnyResource, type Kind, printableResource, readChanged } from "@ocicat/api";
 import { type JsonValue, OcicatError } from "@ocicat/kit";
-import type { PatchOptions } from "../commands/patch.ts";
 import { withDatastore } from "../connect/datastore.ts";
 import { readValue } from "../input/documents.ts";
 import { decodeText, readText } from "../input/files.ts";
+import type { PatchOptions } from "../options/patch.ts";
 import { applyJsonPatch, applyMergePatch, applyStrategicPatch, PatchError } from "../patch/index.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { kindFrom, namespaceOf } from "./select.ts";

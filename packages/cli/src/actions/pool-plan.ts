@@ -4,10 +4,10 @@ import { OcicatError, stringifyJson } from "@ocicat/kit";
 import { named, type Objection, type PoolPlan, planPool, type RouteClass } from "@ocicat/routing/plan";
 import { readOwnInterfaces } from "../agents/answers.ts";
 import { tryAgents } from "../agents/reach.ts";
-import { DEFAULT_NAMESPACE } from "../commands/options.ts";
-import type { PoolPlanOptions } from "../commands/pool.ts";
 import { type Opened, withDatastore } from "../connect/datastore.ts";
 import { type Manifest, readManifests } from "../input/manifests.ts";
+import type { PoolPlanOptions } from "../options/pool.ts";
+import { DEFAULT_NAMESPACE } from "../options/shared.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { readPlanCluster, withBlocks } from "./plan-cluster.ts";
 

@@ -2,7 +2,7 @@ import { OcicatError, stringifyJson } from "@ocicat/kit";
 import { AddressError, parsePrefix } from "@ocicat/net";
 import { type RouteWhy, readRouteWhys } from "../agents/answers.ts";
 import { type AgentAnswer, askAgents } from "../agents/reach.ts";
-import type { WhyOptions } from "../commands/routes.ts";
+import type { WhyOptions } from "../options/routes.ts";
 import { plainTable } from "../output/table.ts";
 import type { Surroundings } from "../surroundings.ts";
 

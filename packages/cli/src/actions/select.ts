@@ -1,6 +1,6 @@
 import { findKind, type Kind, kinds } from "@ocicat/api";
 import { OcicatError } from "@ocicat/kit";
-import { DEFAULT_NAMESPACE, type NamespaceOptions } from "../commands/options.ts";
+import { DEFAULT_NAMESPACE, type NamespaceOptions } from "../options/shared.ts";
 
 /** The kind a person named: by its name, plural or an alias, in any case. Throws OcicatError CLI_KIND. */
 export function kindFrom(word: string): Kind {

@@ -1,7 +1,7 @@
 import { type AnyResource, checkResource, ValidationError } from "@ocicat/api";
-import { DEFAULT_NAMESPACE } from "../commands/options.ts";
-import type { ValidateOptions } from "../commands/validate.ts";
 import { inspectManifests, type Manifest } from "../input/manifests.ts";
+import { DEFAULT_NAMESPACE } from "../options/shared.ts";
+import type { ValidateOptions } from "../options/validate.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { missingFile, successLine, titleOf } from "./sentences.ts";
 

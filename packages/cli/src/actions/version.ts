@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { OcicatError } from "@ocicat/kit";
-import type { VersionOptions } from "../commands/version.ts";
+import type { VersionOptions } from "../options/version.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 export async function showVersion(surroundings: Surroundings, options: VersionOptions): Promise<void> {

@@ -3,7 +3,7 @@ import { OcicatError } from "@ocicat/kit";
 import { openLab, runningLabName } from "@ocicat/lab";
 import { type Address, type Family, familyOf, formatAddress, isAddress, parseAddress } from "@ocicat/net";
 import { leastSize, storyText, tellStory } from "@ocicat/walk";
-import type { WalkOptions } from "../commands/walk.ts";
+import type { WalkOptions } from "../options/walk.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { follow, type Journey } from "../walk/follow.ts";
 import { labSite } from "../walk/lab-site.ts";

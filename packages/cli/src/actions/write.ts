@@ -1,10 +1,10 @@
 import { type AnyResource, ippool } from "@ocicat/api";
 import type { Change, ResourceClient } from "@ocicat/client";
 import { toError } from "@ocicat/kit";
-import { DEFAULT_NAMESPACE } from "../commands/options.ts";
-import type { Verb, WriteOptions } from "../commands/write.ts";
 import { withDatastore } from "../connect/datastore.ts";
 import { located, type Manifest, readManifests } from "../input/manifests.ts";
+import { DEFAULT_NAMESPACE } from "../options/shared.ts";
+import type { Verb, WriteOptions } from "../options/write.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { missingFile, successLine, tellWithoutEffect, titleOf } from "./sentences.ts";
 

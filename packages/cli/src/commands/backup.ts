@@ -1,15 +1,7 @@
 import type { Command } from "commander";
+import type { BackupCommandOptions, RestoreCommandOptions } from "../options/backup.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { type DatastoreOptions, withDatastoreOptions, withExamples } from "./options.ts";
-
-export interface BackupCommandOptions extends DatastoreOptions {
-  readonly prefix: string;
-  readonly overwrite?: boolean;
-}
-
-export interface RestoreCommandOptions extends DatastoreOptions {
-  readonly replace?: boolean;
-}
+import { withDatastoreOptions, withExamples } from "./options.ts";
 
 export function addBackup(datastore: Command, surroundings: Surroundings): void {
   const backup = datastore

@@ -1,10 +1,8 @@
 import type { Command } from "commander";
+import type { BacklogOptions } from "../options/controllers.ts";
+import type { DatastoreOptions } from "../options/shared.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { type DatastoreOptions, valueOption, withDatastoreOptions, withExamples } from "./options.ts";
-
-export interface BacklogOptions {
-  readonly output: string;
-}
+import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
 const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
   ["OCICAT_CONTROLLERS_LEASE_SECONDS", "how long a leader that says nothing stays one (15)"],

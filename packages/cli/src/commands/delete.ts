@@ -1,19 +1,8 @@
 import type { Command } from "commander";
+import type { DeleteOptions } from "../options/delete.ts";
+import { DEFAULT_NAMESPACE } from "../options/shared.ts";
 import type { Surroundings } from "../surroundings.ts";
-import {
-  type DatastoreOptions,
-  DEFAULT_NAMESPACE,
-  type FileOptions,
-  type NamespaceOptions,
-  valueOption,
-  withDatastoreOptions,
-  withExamples,
-  withFileOptions,
-} from "./options.ts";
-
-export interface DeleteOptions extends NamespaceOptions, FileOptions, DatastoreOptions {
-  readonly skipNotExists?: boolean;
-}
+import { valueOption, withDatastoreOptions, withExamples, withFileOptions } from "./options.ts";
 
 export function addDelete(program: Command, surroundings: Surroundings): void {
   const command = program

@@ -1,12 +1,7 @@
 import type { Command } from "commander";
+import type { DoctorOptions } from "../options/doctor.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { type DatastoreOptions, valueOption, withDatastoreOptions, withExamples } from "./options.ts";
-
-export interface DoctorOptions extends DatastoreOptions {
-  readonly node?: string;
-  readonly output: string;
-  readonly list?: boolean;
-}
+import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
 export function addDoctor(program: Command, surroundings: Surroundings): void {
   const doctor = withDatastoreOptions(program.command("doctor"))

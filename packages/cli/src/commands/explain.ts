@@ -1,13 +1,7 @@
 import type { Command } from "commander";
+import { EXPLAIN_FORMATS, type ExplainOptions } from "../options/explain.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { valueOption, withExamples } from "./options.ts";
-
-export interface ExplainOptions {
-  readonly output: string;
-  readonly recursive?: boolean;
-}
-
-export const EXPLAIN_FORMATS = ["text", "markdown", "json-schema"] as const;
 
 export function addExplain(program: Command, surroundings: Surroundings): void {
   const command = program

@@ -1,33 +1,8 @@
 import type { Command } from "commander";
+import { FORMATS, type GetOptions } from "../options/get.ts";
+import { DEFAULT_NAMESPACE } from "../options/shared.ts";
 import type { Surroundings } from "../surroundings.ts";
-import {
-  type DatastoreOptions,
-  DEFAULT_NAMESPACE,
-  type FileOptions,
-  type NamespaceOptions,
-  valueOption,
-  withDatastoreOptions,
-  withExamples,
-  withFileOptions,
-} from "./options.ts";
-
-export interface GetOptions extends NamespaceOptions, FileOptions, DatastoreOptions {
-  readonly output: string;
-  readonly allNamespaces?: boolean;
-  readonly export?: boolean;
-}
-
-/** Those that take a value, as `custom-columns=NAME,CIDR`, end with an equals sign. */
-export const FORMATS = [
-  "ps",
-  "wide",
-  "yaml",
-  "json",
-  "why",
-  "custom-columns=",
-  "go-template=",
-  "go-template-file=",
-] as const;
+import { valueOption, withDatastoreOptions, withExamples, withFileOptions } from "./options.ts";
 
 export function addGet(program: Command, surroundings: Surroundings): void {
   const command = program

@@ -1,23 +1,7 @@
 import type { Command } from "commander";
+import type { IpamDoctorOptions, IpamForecastOptions, IpamWhyOptions } from "../options/ipam-insight.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { type DatastoreOptions, valueOption, withDatastoreOptions, withExamples } from "./options.ts";
-
-export interface IpamWhyOptions extends DatastoreOptions {
-  readonly output: string;
-}
-
-export interface IpamDoctorOptions extends DatastoreOptions {
-  readonly fix?: boolean;
-  readonly grace: string;
-  readonly wait: string;
-  readonly list?: boolean;
-  readonly output: string;
-}
-
-export interface IpamForecastOptions extends DatastoreOptions {
-  readonly window: string;
-  readonly output: string;
-}
+import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
 /** What calicoctl has not: why an address is whose it is, what contradicts itself and mending it, what will run out. */
 export function addIpamInsight(ipam: Command, surroundings: Surroundings): void {

@@ -1,39 +1,14 @@
 import type { Command } from "commander";
+import type {
+  IpamCheckOptions,
+  IpamConfigureOptions,
+  IpamReleaseOptions,
+  IpamShowOptions,
+  IpamSplitOptions,
+} from "../options/ipam.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { addIpamInsight } from "./ipam-insight.ts";
-import { type DatastoreOptions, valueOption, withDatastoreOptions, withExamples } from "./options.ts";
-
-export interface IpamShowOptions extends DatastoreOptions {
-  readonly ip?: string;
-  readonly showBlocks?: boolean;
-  readonly showReserved?: boolean;
-  readonly showBorrowed?: boolean;
-  readonly showConfiguration?: boolean;
-}
-
-export interface IpamCheckOptions extends DatastoreOptions {
-  readonly showAllIps?: boolean;
-  readonly showProblemIps?: boolean;
-  readonly output?: string;
-}
-
-export interface IpamReleaseOptions extends DatastoreOptions {
-  readonly ip?: string;
-  readonly fromReport?: readonly string[];
-  readonly force?: boolean;
-}
-
-export interface IpamSplitOptions extends DatastoreOptions {
-  readonly cidr?: string;
-  readonly name?: string;
-}
-
-export interface IpamConfigureOptions extends DatastoreOptions {
-  readonly strictaffinity?: string;
-  readonly maxBlocksPerHost?: string;
-  readonly ipCooldownSeconds?: string;
-  readonly kubevirtIpPersistence?: string;
-}
+import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
 /** What calicoctl has of this, by the same flags; and what is ours. */
 export function addIpam(program: Command, surroundings: Surroundings): void {

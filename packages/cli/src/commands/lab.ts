@@ -1,39 +1,10 @@
 import type { Scenario } from "@ocicat/lab";
 import { type Command, Option } from "commander";
+import type { AddNodeOptions, CaptureOptions, LabOptions, RunOptions, UpOptions } from "../options/lab.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { valueOption, withExamples } from "./options.ts";
 
 const SCENARIOS: readonly Scenario[] = ["ipip", "bgp", "same-node", "vxlan", "crosssubnet", "tunnel-by-hand"];
-
-/** What every lab command takes: which lab, where several run. */
-export interface LabOptions {
-  readonly name?: string;
-}
-
-export interface UpOptions extends LabOptions {
-  readonly filename?: string;
-  readonly scenario?: Scenario;
-  readonly inUml?: boolean;
-}
-
-export interface RunOptions extends LabOptions {
-  readonly node?: string;
-  readonly namespace: string;
-  readonly port?: readonly string[];
-}
-
-export interface CaptureOptions extends LabOptions {
-  readonly write?: string;
-  readonly count?: string;
-}
-
-export interface AddNodeOptions extends LabOptions {
-  readonly address: string;
-  readonly segment?: string;
-  readonly gateway?: string;
-  readonly address6?: string;
-  readonly gateway6?: string;
-}
 
 const load = () => import("../actions/lab.ts");
 

@@ -1,18 +1,8 @@
 import type { Command } from "commander";
+import type { LabelOptions } from "../options/label.ts";
+import { DEFAULT_NAMESPACE } from "../options/shared.ts";
 import type { Surroundings } from "../surroundings.ts";
-import {
-  type DatastoreOptions,
-  DEFAULT_NAMESPACE,
-  type NamespaceOptions,
-  valueOption,
-  withDatastoreOptions,
-  withExamples,
-} from "./options.ts";
-
-export interface LabelOptions extends NamespaceOptions, DatastoreOptions {
-  readonly overwrite?: boolean;
-  readonly remove?: boolean;
-}
+import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
 export function addLabel(program: Command, surroundings: Surroundings): void {
   const command = program

@@ -1,14 +1,8 @@
 import type { Command } from "commander";
+import type { ExportOptions, ImportOptions } from "../options/migrate.ts";
+import type { DatastoreOptions } from "../options/shared.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { type DatastoreOptions, valueOption, withDatastoreOptions, withExamples } from "./options.ts";
-
-export interface ExportOptions extends DatastoreOptions {
-  readonly to: string;
-}
-
-export interface ImportOptions extends DatastoreOptions {
-  readonly filename: string;
-}
+import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
 /** Under `datastore`. */
 export function addMigrate(datastore: Command, surroundings: Surroundings): void {

@@ -5,22 +5,10 @@ export function valueOption(flags: string, description: string): Option {
   return new Option(flags, description).argParser((value) => value.replace(/^=/, ""));
 }
 
-/** What every command takes that opens the datastore. */
-export interface DatastoreOptions {
-  readonly config?: string;
-}
-
 export function withDatastoreOptions(command: Command): Command {
   return command
     .addOption(valueOption("-c, --config <file>", "how to reach the datastore: a CalicoAPIConfig file"))
     .addOption(new Option("--allow-version-mismatch", "accepted for calicoctl's scripts: nothing to allow").hideHelp());
-}
-
-/** What every command takes that reads resources from files. */
-export interface FileOptions {
-  readonly filename?: string;
-  readonly recursive?: boolean;
-  readonly skipEmpty?: boolean;
 }
 
 export function withFileOptions(command: Command): Command {
@@ -29,13 +17,6 @@ export function withFileOptions(command: Command): Command {
     .option("-R, --recursive", "go into directories below the one given with -f")
     .option("--skip-empty", "files without a resource are no error");
 }
-
-/** Where a namespaced resource is sought that does not say it itself. */
-export interface NamespaceOptions {
-  readonly namespace?: string;
-}
-
-export const DEFAULT_NAMESPACE = "default";
 
 /** Examples under a command's help: each a line as it is typed, and what it does. */
 export function withExamples(command: Command, examples: readonly (readonly [line: string, does: string])[]): Command {

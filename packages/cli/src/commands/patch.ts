@@ -1,19 +1,8 @@
 import type { Command } from "commander";
+import type { PatchOptions } from "../options/patch.ts";
+import { DEFAULT_NAMESPACE } from "../options/shared.ts";
 import type { Surroundings } from "../surroundings.ts";
-import {
-  type DatastoreOptions,
-  DEFAULT_NAMESPACE,
-  type NamespaceOptions,
-  valueOption,
-  withDatastoreOptions,
-  withExamples,
-} from "./options.ts";
-
-export interface PatchOptions extends NamespaceOptions, DatastoreOptions {
-  readonly patch?: string;
-  readonly patchFile?: string;
-  readonly type: string;
-}
+import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
 export function addPatch(program: Command, surroundings: Surroundings): void {
   const command = program

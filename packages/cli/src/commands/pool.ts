@@ -1,14 +1,7 @@
 import type { Command } from "commander";
+import type { PoolPlanOptions } from "../options/pool.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { type DatastoreOptions, valueOption, withDatastoreOptions, withExamples } from "./options.ts";
-
-export interface PoolPlanOptions extends DatastoreOptions {
-  readonly vxlan?: string;
-  readonly ipip?: string;
-  readonly natOutgoing?: string;
-  readonly filename?: string;
-  readonly output: string;
-}
+import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
 export function addPool(program: Command, surroundings: Surroundings): void {
   const pool = program

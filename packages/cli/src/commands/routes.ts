@@ -1,11 +1,7 @@
 import type { Command } from "commander";
+import type { WhyOptions } from "../options/routes.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { valueOption, withExamples } from "./options.ts";
-
-export interface WhyOptions {
-  readonly node?: string;
-  readonly output: string;
-}
 
 export function addRoutes(program: Command, surroundings: Surroundings): void {
   const routes = program

@@ -1,15 +1,8 @@
 import type { Command } from "commander";
+import { DEFAULT_NAMESPACE } from "../options/shared.ts";
+import type { ValidateOptions } from "../options/validate.ts";
 import type { Surroundings } from "../surroundings.ts";
-import {
-  DEFAULT_NAMESPACE,
-  type FileOptions,
-  type NamespaceOptions,
-  valueOption,
-  withExamples,
-  withFileOptions,
-} from "./options.ts";
-
-export interface ValidateOptions extends NamespaceOptions, FileOptions {}
+import { valueOption, withExamples, withFileOptions } from "./options.ts";
 
 export function addValidate(program: Command, surroundings: Surroundings): void {
   const command = program

@@ -1,10 +1,7 @@
 import type { Command } from "commander";
+import type { VersionOptions } from "../options/version.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { type DatastoreOptions, withDatastoreOptions, withExamples } from "./options.ts";
-
-export interface VersionOptions extends DatastoreOptions {
-  readonly client?: boolean;
-}
+import { withDatastoreOptions, withExamples } from "./options.ts";
 
 export function addVersion(program: Command, surroundings: Surroundings): void {
   const command = program

@@ -1,18 +1,7 @@
 import { type Command, Option } from "commander";
+import type { WalkOptions } from "../options/walk.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { type DatastoreOptions, valueOption, withDatastoreOptions, withExamples } from "./options.ts";
-
-export interface WalkOptions extends DatastoreOptions {
-  readonly name?: string;
-  readonly port?: string;
-  readonly protocol?: string;
-  readonly ipv6?: boolean;
-  readonly size?: string;
-  readonly wait: string;
-  readonly write?: string;
-  readonly output: string;
-  readonly lang: string;
-}
+import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
 export function addWalk(program: Command, surroundings: Surroundings): void {
   const command = withDatastoreOptions(program.command("walk"))

@@ -1,29 +1,8 @@
-import type { WriteVerb } from "@ocicat/client";
 import type { Command } from "commander";
+import { DEFAULT_NAMESPACE } from "../options/shared.ts";
+import type { Verb, WriteOptions } from "../options/write.ts";
 import type { Surroundings } from "../surroundings.ts";
-import {
-  type DatastoreOptions,
-  DEFAULT_NAMESPACE,
-  type FileOptions,
-  type NamespaceOptions,
-  valueOption,
-  withDatastoreOptions,
-  withExamples,
-  withFileOptions,
-} from "./options.ts";
-
-export interface WriteOptions extends NamespaceOptions, FileOptions, DatastoreOptions {
-  readonly skipExists?: boolean;
-}
-
-/** A verb that writes resources from files. */
-export interface Verb {
-  readonly name: WriteVerb;
-  readonly done: string;
-  readonly summary: string;
-  readonly description: string;
-  readonly examples: readonly (readonly [string, string])[];
-}
+import { valueOption, withDatastoreOptions, withExamples, withFileOptions } from "./options.ts";
 
 const VERBS: readonly Verb[] = [
   {

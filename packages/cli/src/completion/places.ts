@@ -1,6 +1,6 @@
 import type { Argument, Option } from "commander";
-import { EXPLAIN_FORMATS } from "../commands/explain.ts";
-import { FORMATS } from "../commands/get.ts";
+import { EXPLAIN_FORMATS } from "../options/explain.ts";
+import { FORMATS } from "../options/get.ts";
 import { longName, type Typed } from "./typed.ts";
 
 /** What can stand somewhere: words, or what has to be looked up. */

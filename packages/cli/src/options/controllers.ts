@@ -1,0 +1,3 @@
+export interface BacklogOptions {
+  readonly output: string;
+}

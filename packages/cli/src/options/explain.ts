@@ -1,0 +1,6 @@
+export interface ExplainOptions {
+  readonly output: string;
+  readonly recursive?: boolean;
+}
+
+export const EXPLAIN_FORMATS = ["text", "markdown", "json-schema"] as const;

@@ -1,0 +1,4 @@
+export interface WhyOptions {
+  readonly node?: string;
+  readonly output: string;
+}

@@ -1,0 +1,5 @@
+import type { DatastoreOptions } from "./shared.ts";
+
+export interface VersionOptions extends DatastoreOptions {
+  readonly client?: boolean;
+}
