@@ -228,7 +228,8 @@ export abstract class Session implements StreamHost {
     this.#guarded(() => {
       while (this.#waiting.size > 0 && this.outbox.isOpen && this.#sendWindow > 0) {
         const before = this.#sendWindow;
-        for (const stream of [...this.#waiting]) this.pump(stream);
+        // Those that wait now: pump() puts one that has more at the end of the line.
+        for (const stream of Array.from(this.#waiting)) this.pump(stream);
         // All that wait do so for their own windows.
         if (this.#sendWindow === before) return;
       }

@@ -1,13 +1,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { bytes, columnsOf, integer, leaseFromColumn, leaseToColumn } from "./columns.ts";
-import { type Change, type Entry, NO_BYTES } from "./entry.ts";
-import type { KeyRange } from "./key-range.ts";
-
-/** Where a key stands now: its newest write, deletions included, and the place of that in the history. */
-export interface Latest {
-  readonly entry: Entry;
-  readonly id: number;
-}
+import { type Change, type Entry, isDeletion, NO_BYTES } from "./entry.ts";
+import { byteString, type KeyRange } from "./key-range.ts";
+import { type Latest, RecentEntries } from "./recent.ts";
 
 const RANGES: Readonly<Record<KeyRange["kind"], string>> = {
   one: "l.key = ?",
@@ -46,9 +41,14 @@ class RangeStatement {
 
 const NO_LIMIT = -1;
 
+/** Of keys and values that need not be looked for in the file. */
+const RECENT_BYTES = 8 * 1024 * 1024;
+
 /** The SQL of the store, each statement prepared once and dressed in types. No decision is taken here. */
 export class Statements {
+  readonly #recent = new RecentEntries(RECENT_BYTES);
   readonly #latest: StatementSync;
+  readonly #latestWithValue: StatementSync;
   readonly #liveKeys: RangeStatement;
   readonly #liveEntries: RangeStatement;
   readonly #liveCount: RangeStatement;
@@ -65,6 +65,9 @@ export class Statements {
   constructor(db: DatabaseSync) {
     const state = "l.key, l.revision, l.created, l.version, l.lease";
     this.#latest = db.prepare(`SELECT ${state}, l.id FROM latest l WHERE l.key = ?`);
+    this.#latestWithValue = db.prepare(
+      `SELECT ${state}, l.id, h.value FROM latest l JOIN history h ON h.id = l.id WHERE l.key = ?`,
+    );
     this.#liveKeys = new RangeStatement(
       db,
       (where) => `SELECT ${state} FROM latest l WHERE ${where} AND l.version > 0 ORDER BY l.key LIMIT ?`,
@@ -108,11 +111,30 @@ export class Statements {
     this.#leasedKeys = db.prepare("SELECT key FROM latest WHERE lease = ? ORDER BY key");
   }
 
+  /** Perhaps without its value. */
   latest(key: Uint8Array): Latest | undefined {
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return recent;
     const row = this.#latest.get(key);
     if (row === undefined) return undefined;
     const columns = columnsOf(row);
     return { entry: entryOf(columns, NO_BYTES), id: integer(columns[5]) };
+  }
+
+  latestWithValue(key: Uint8Array): Latest | undefined {
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return recent;
+    const row = this.#latestWithValue.get(key);
+    if (row === undefined) return undefined;
+    const columns = columnsOf(row);
+    const latest = { entry: entryOf(columns, bytes(columns[6])), id: integer(columns[5]) };
+    if (!isDeletion(latest.entry)) this.#recent.keep(latest, true);
+    return latest;
+  }
+
+  /** After a rollback: what is remembered may be what was rolled back. */
+  rolledBack(): void {
+    this.#recent.clear();
   }
 
   /** Live keys in order, without their values. */
@@ -181,6 +203,8 @@ export class Statements {
     const { key, modRevision, createRevision, version } = entry;
     this.#addHistory.run(id, modRevision, key, createRevision, version, lease, previousId, entry.value);
     this.#setLatest.run(key, id, modRevision, createRevision, version, lease);
+    if (isDeletion(entry)) this.#recent.forget(byteString(key));
+    else this.#recent.keep(change, false);
   }
 
   leasedKeys(lease: bigint): Uint8Array[] {

@@ -37,6 +37,8 @@ export class Store extends View implements Tables {
   readonly file: DataFile;
   #state: State;
   #before: State;
+  readonly #savepoint: StatementSync;
+  readonly #release: StatementSync;
   readonly #totalChanges: StatementSync;
   #rowsBefore = 0;
   #changes: Change[] = [];
@@ -48,6 +50,8 @@ export class Store extends View implements Tables {
     this.meta = new MetaTable(file.db);
     this.leases = new LeaseTable(file.db);
     this.auth = new AuthTable(file.db, this.meta);
+    this.#savepoint = file.db.prepare("SAVEPOINT request");
+    this.#release = file.db.prepare("RELEASE request");
     this.#totalChanges = file.db.prepare("SELECT total_changes()");
     this.#state = readState(file.db, this.meta);
     this.#before = this.#state;
@@ -63,15 +67,16 @@ export class Store extends View implements Tables {
   request<T>(apply: (writer: Writer) => T): T {
     const { db } = this.file;
     const writer = new Writer(this.statements, this, this.#state);
-    db.exec("SAVEPOINT request");
+    this.#savepoint.run();
     try {
       const result = apply(writer);
-      db.exec("RELEASE request");
+      this.#release.run();
       this.#state = writer.state;
       this.#changes.push(...writer.changes);
       this.#effects.push(...writer.effects);
       return result;
     } catch (error) {
+      this.statements.rolledBack();
       if (!isMachineFailure(error)) db.exec("ROLLBACK TO request; RELEASE request");
       throw error;
     }
@@ -89,6 +94,7 @@ export class Store extends View implements Tables {
   rollback(): void {
     this.#state = this.#before;
     this.#forget();
+    this.statements.rolledBack();
     // Some errors (disk full, I/O) make SQLite roll back by itself.
     if (this.file.db.isTransaction) this.file.db.exec("ROLLBACK");
   }

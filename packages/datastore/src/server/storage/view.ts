@@ -15,7 +15,7 @@ export interface State {
 export interface ReadOptions {
   /** At most this many keys; all unless given. */
   readonly limit?: number | undefined;
-  /** False: entries come with empty values. */
+  /** False: entries may come with empty values. */
   readonly values: boolean;
 }
 
@@ -45,6 +45,11 @@ export class View {
 
   /** The keys that exist, in bytewise order. */
   entries(range: KeyRange, options: ReadOptions): Entry[] {
+    if (range.kind === "one") {
+      const { statements } = this;
+      const latest = options.values ? statements.latestWithValue(range.key) : statements.latest(range.key);
+      return latest === undefined || isDeletion(latest.entry) ? [] : [latest.entry];
+    }
     return options.values
       ? this.statements.liveEntries(range, options.limit)
       : this.statements.liveKeys(range, options.limit);

@@ -44,7 +44,7 @@ export async function startServerProcess(
   prefix: readonly string[] = [],
 ): Promise<ServerProcess> {
   const program = join(import.meta.dirname, "serve.ts");
-  const [command = "", ...args] = [...prefix, process.execPath, "--conditions=source", program, dataFile, socket];
+  const [command, ...args] = [...prefix, process.execPath, "--conditions=source", program, dataFile, socket];
   const child = run(scope, command, args, import.meta.dirname);
   let log = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
