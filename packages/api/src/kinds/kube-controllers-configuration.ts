@@ -161,11 +161,9 @@ export const kubeControllersConfiguration = defineKind<KubeControllersConfigurat
     "the controllers' process": {
       logSeverityScreen: null,
       healthChecks: null,
-      etcdV3CompactionPeriod: null,
-      prometheusMetricsPort: null,
       debugProfilePort: null,
+      "controllers.node.reconcilerPeriod": null,
     },
-    "garbage collection": { "controllers.node.reconcilerPeriod": null, "controllers.node.leakGracePeriod": null },
     "host endpoints for nodes": { "controllers.node.hostEndpoint": null },
     Kubernetes: {
       "controllers.node.syncLabels": null,
