@@ -333,6 +333,11 @@ describe.each(Object.entries(DATASTORES))("ipam doctor, in %s", (_name, start) =
       await store.put(affinity("node2", "10.244.104.0/26"), "");
       await store.put(block("10.244.200.0/26"), emptyBlock("10.244.200.0/26", "host:node3").replace("[],", "null,"));
       await store.put(affinity("node3", "10.244.200.0/26"), '{"state":"confirmed","later":{"a":1}}');
+      await edit(
+        store,
+        DB,
+        held({ handle_id: "windows-reserved-ipam-handle", secondary: { note: "windows host rsvd" } }),
+      );
     });
     expect((await doctor()).stdout).toBe("Nothing was found.\n");
   });
@@ -358,6 +363,23 @@ describe.each(Object.entries(DATASTORES))("ipam doctor, in %s", (_name, start) =
     await change((store) => store.delete(DB0));
     expect((await doctor("--grace=1h")).stdout).toBe("Nothing was found.\n");
     expect((await doctor("--grace=30m")).stdout).toContain("10.244.104.0 is held by pod default/db-0 on node2 since");
+  });
+
+  it("releases all that one holder left, one after the other", async () => {
+    await change(async (store) => {
+      await edit(store, DB, (value) => {
+        const allocations = value.allocations as JsonValue[];
+        return {
+          ...value,
+          allocations: allocations.with(1, 0).with(2, 0),
+          unallocated: (value.unallocated as JsonValue[]).filter((ordinal) => Number(ordinal) > 2),
+        };
+      });
+      await store.put(handle(3), '{"block":{"10.244.104.0/26":3},"deleted":false}');
+      await store.delete(DB0);
+    });
+    expect((await doctor("--fix")).stdout).toMatch(/\n3 of 3 findings mended\.\nNothing is left\.\n$/);
+    expect(await change(auditIpam)).toEqual([]);
   });
 
   it("lets a released address rest where addresses rest", async () => {

@@ -1,4 +1,4 @@
-import type { Datastore, Transaction } from "@ocicat/datastore";
+import { type Datastore, DatastoreError, type Transaction } from "@ocicat/datastore";
 import {
   IPAM_CATALOGUE,
   type IpamFinding,
@@ -68,15 +68,15 @@ interface Treated {
   readonly left: readonly IpamFinding[];
 }
 
-/** Mending one thing can bring another to light: a block that can be read again. */
-const ROUNDS = 5;
+/** Mending one thing can bring another to light (a block that can be read again), or has to go before another. */
+const ROUNDS = 100;
 
 async function treat(store: Datastore, found: readonly IpamFinding[], look: LookOptions): Promise<Treated> {
   const done: Treatment[] = [];
   let left = found;
   for (let round = 0; round < ROUNDS && left.some(({ mend }) => mend !== undefined); round++) {
     const treatments = await mendAll(store, left, look.now());
-    done.push(...treatments);
+    done.push(...treatments.filter(({ outcome }) => outcome !== "not-needed"));
     left = await lookTwice(store, look);
     if (treatments.every(({ outcome }) => outcome !== "done")) break;
   }
@@ -100,9 +100,15 @@ async function mendAll(store: Datastore, findings: readonly IpamFinding[], now: 
   return mendable.map(({ finding, operation }) => ({ finding, outcome: outcomes.get(operation) }));
 }
 
+/** What one mend meets does not keep the others from being done: what is left is looked for afterwards. */
 async function outcomeOf(store: Datastore, mend: Mend, now: number): Promise<string> {
-  const outcome = await performMend(store, mend, now);
-  return outcome.kind === "refused" ? `refused: ${outcome.why}` : outcome.kind;
+  try {
+    const outcome = await performMend(store, mend, now);
+    return outcome.kind === "refused" ? `refused: ${outcome.why}` : outcome.kind;
+  } catch (error) {
+    if (!(error instanceof DatastoreError)) throw error;
+    return `not known to be mended: ${error.message}`;
+  }
 }
 
 const FORMATS: Readonly<Record<string, (treated: Treated, place: Place) => string | Promise<string>>> = {
@@ -118,7 +124,6 @@ interface Place {
 
 const OUTCOMES: Readonly<Record<string, string>> = {
   done: "mended",
-  "not-needed": "not mended, for it was as it should be by then",
   contended: "not mended, for others wrote at the same time",
 };
 
@@ -127,15 +132,24 @@ function text({ done, left }: Treated): string {
   const findings = left.map((finding) =>
     block(finding, [finding.mend === undefined ? "judge" : "mend", finding.advice]),
   );
-  const count = done.filter(({ outcome }) => outcome === "done").length;
-  const fixable = left.filter(({ mend }) => mend !== undefined).length;
-  const summary = [
-    ...(done.length === 0 ? [] : [`${count} of ${counted(done.length)} mended.`]),
-    left.length === 0
-      ? `Nothing ${done.length === 0 ? "was found" : "is left"}.`
-      : `${counted(left.length)}${done.length === 0 ? "" : " left"}; ${fixable} of them --fix mends, ${left.length - fixable} somebody has to decide.`,
-  ];
+  const summary = [...(done.length === 0 ? [] : [mendedText(done)]), leftText(left, done.length > 0)];
   return `${[...mended, ...findings, summary.join("\n")].join("\n")}\n`;
+}
+
+function mendedText(done: readonly Treatment[]): string {
+  const count = done.filter(({ outcome }) => outcome === "done").length;
+  return `${count} of ${counted(done.length)} mended.`;
+}
+
+function leftText(left: readonly IpamFinding[], isTreated: boolean): string {
+  if (left.length === 0) return isTreated ? "Nothing is left." : "Nothing was found.";
+  const mendable = left.filter(({ mend }) => mend !== undefined).length;
+  const judged = left.length - mendable;
+  const parts = [
+    ...(mendable === 0 ? [] : [`--fix mends ${mendable}`]),
+    ...(judged === 0 ? [] : [`somebody has to decide about ${judged}`]),
+  ];
+  return `${counted(left.length)}${isTreated ? " left" : ""}: ${parts.join(", ")}.`;
 }
 
 /**

@@ -75,7 +75,10 @@ function lines({ story, history, routes }: Known): readonly string[] {
     ...(uses.length === 0 ? [row("used by", "no endpoint and no node says it has it")] : []),
     ...routes.map((route) => row("route", route)),
     ...historyRows(history),
-    ...contradictions.flatMap(({ code, what, advice }) => [row("wrong", `${code}: ${what}`), row("", advice)]),
+    ...contradictions.flatMap(({ code, what, advice, isMendable }) => [
+      row("wrong", `${code}: ${what}`),
+      row("", isMendable ? `ocicat ipam doctor --fix does it: ${advice}` : advice),
+    ]),
   ];
 }
 

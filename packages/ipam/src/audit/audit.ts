@@ -122,6 +122,8 @@ function readBlock(problems: IpamProblem[], key: string, prefix: Prefix, value: 
     if (typeof handle !== "string") continue;
     // Handles once came with a line's end, which is no part of them.
     const id = handle.replace(/\r.*$/s, "");
+    // What Windows keeps of each block for itself has no handle.
+    if (id.toLowerCase() === "windows-reserved-ipam-handle") continue;
     holders.set(id, (holders.get(id) ?? 0) + 1);
   }
   for (const index of attributes.keys()) if (!pointedAt.has(index)) tell("attribute-unused", `attribute ${index}`);

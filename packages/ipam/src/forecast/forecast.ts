@@ -159,7 +159,7 @@ function* notesOnData({ basis }: Trend, blocks: readonly AllocationBlock[]): Ite
   const undated = held - blocks.reduce((sum, block) => sum + givenTimes(block).length, 0);
   if (basis === "none") yield "too little is known for a rate: nothing was given out, or only just now";
   if (basis === "at-most") {
-    yield "the store has forgotten how it was before: pods that took the place of others look like growth, so it lasts this long or longer";
+    yield "how many were given back is not known: what took the place of others looks like growth, so it lasts this long or longer";
   }
   if (undated > 0) yield `${undated} addresses do not say since when they are held`;
 }

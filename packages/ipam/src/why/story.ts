@@ -71,4 +71,6 @@ export interface StoryContradiction {
   readonly what: string;
   readonly cause: string;
   readonly advice: string;
+  /** Whether the doctor does it. */
+  readonly isMendable: boolean;
 }

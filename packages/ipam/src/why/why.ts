@@ -168,5 +168,5 @@ function contradictions(
       if (own.has(where) || what.split(/[\s,]+/).includes(text)) return true;
       return isAround(where) && (OF_THE_BLOCK.has(code) || code.startsWith("IPAM_AFFINITY"));
     })
-    .map(({ code, what, cause, advice }) => ({ code, what, cause, advice }));
+    .map(({ code, what, cause, advice, mend }) => ({ code, what, cause, advice, isMendable: mend !== undefined }));
 }

@@ -37,6 +37,7 @@ async function leaking() {
     address: formatAddress(address),
     handle: `net.${CONTAINER}`,
     sequence,
+    handleRevision: (await world.store.get(handleKey(`net.${CONTAINER}`)))?.modRevision,
     guards: [ENDPOINT],
   };
   return { world, mend, address: formatAddress(address) };
@@ -65,6 +66,15 @@ describe("a leaked address", () => {
     });
     expect(await performMend(store, mend, world.clock.now())).toEqual({ kind: "not-needed" });
     expect(await world.handle(`net.${CONTAINER}`)).toBeDefined();
+  });
+
+  it("is kept if its holder got an endpoint of another name", async () => {
+    const { world, mend } = await leaking();
+    const extra = () => ({ operations: [{ put: "/calico/resources/of-another-interface", value: "{}" }] });
+    const wants = [{ family: 4 as const }];
+    const [again] = await world.node("node1").autoAssign({ handleId: `net.${CONTAINER}`, wants, extra });
+    expect(again).toMatchObject({ reused: true });
+    expect(await performMend(world.store, mend, world.clock.now())).toEqual({ kind: "not-needed" });
   });
 
   it("is kept if it was given anew since, also to the same holder", async () => {

@@ -52,6 +52,7 @@ function* checkUnused(
     address,
     handle: handleId,
     sequence: sequenceOf(block, ordinal),
+    handleRevision: handleId === undefined ? undefined : evidence.census.handles.get(handleId)?.revision,
     guards: guardsOf(handleId, secondary),
   });
 }

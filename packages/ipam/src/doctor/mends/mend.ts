@@ -23,6 +23,8 @@ export type Mend =
       readonly address: string;
       readonly handle: string | undefined;
       readonly sequence: bigint;
+      /** Of the handle's row: who gives its holder an endpoint writes it. Undefined: there is none. */
+      readonly handleRevision: bigint | undefined;
       /** Rows that would say it is in use after all: they must stay as they are. */
       readonly guards: readonly string[];
     }

@@ -5,6 +5,7 @@ import {
   decodeAffinity,
   decodeIpamConfig,
   encodeAffinity,
+  handleKey,
   hostOwner,
   IPAM_CONFIG_KEY,
   newAffinity,
@@ -84,6 +85,8 @@ async function releaseAddress(change: Change, mend: Of<"release-address">, now: 
   if (block === undefined) return;
   const ordinal = ordinalOf(block, parseAddress(mend.address));
   for (const guard of mend.guards) if (isUsedBy(await change.row(guard), mend.address)) return;
+  const handle = mend.handle === undefined ? undefined : await change.row(handleKey(mend.handle));
+  if (handle?.modRevision !== mend.handleRevision) return;
   const config = await change.row(IPAM_CONFIG_KEY);
   const cooldown = config === undefined ? 0 : decodeIpamConfig(config.key, config.value).ipCooldownSeconds;
   const target = { ordinal, handleId: mend.handle, sequence: mend.sequence };
