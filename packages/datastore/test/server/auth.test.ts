@@ -20,7 +20,7 @@ let endpoints: readonly string[];
 let dataFile: string;
 
 beforeAll(async () => {
-  const etcd = await startEtcd();
+  const etcd = await startEtcd({ flags: ["--bcrypt-cost", "4"] });
   scope.add("etcd", () => etcd.stop());
   const server = await startTestServer(scope, { listen: [{ host: "127.0.0.1", port: 0 }] });
   if (!("port" in server.endpoint)) throw new Error("no port");

@@ -17,6 +17,7 @@ export class DisruptionProxy {
   #port = 0;
   #refusing = false;
   #cutAfterBytes: () => number = () => Number.POSITIVE_INFINITY;
+  #delayMs: ((direction: Direction) => number) | undefined;
   #listeners: (() => void)[] = [];
 
   /** Bytes that have passed towards the clients. */
@@ -52,6 +53,11 @@ export class DisruptionProxy {
   /** Each new connection breaks after as many bytes towards the client as `bytes` says: anywhere within a message. */
   cutAfter(bytes: () => number): void {
     this.#cutAfterBytes = bytes;
+  }
+
+  /** What new connections pass arrives so many milliseconds later, piece by piece and in order. */
+  delay(ms: (direction: Direction) => number): void {
+    this.#delayMs = ms;
   }
 
   /** Breaks every connection, and new ones as soon as they are made. */
@@ -102,12 +108,12 @@ export class DisruptionProxy {
     const link: Link = { client, server, frozen: new Set() };
     this.#links.add(link);
 
-    client.on("data", (chunk) => {
-      if (!link.frozen.has("toServer")) server.write(chunk);
+    this.#pass(client, "toServer", (chunk) => {
+      if (!link.frozen.has("toServer") && !server.destroyed) server.write(chunk);
     });
     let left = this.#cutAfterBytes();
-    server.on("data", (chunk) => {
-      if (link.frozen.has("toClient")) return;
+    this.#pass(server, "toClient", (chunk) => {
+      if (link.frozen.has("toClient") || client.destroyed) return;
       const passed = chunk.subarray(0, left);
       left -= passed.length;
       client.write(passed);
@@ -124,6 +130,19 @@ export class DisruptionProxy {
     client.on("close", close);
     server.on("close", close);
     this.#notify();
+  }
+
+  #pass(from: Socket, direction: Direction, take: (chunk: Buffer) => void): void {
+    const delayMs = this.#delayMs;
+    if (delayMs === undefined) {
+      from.on("data", take);
+      return;
+    }
+    let before: Promise<void> = Promise.resolve();
+    from.on("data", (chunk) => {
+      const after = new Promise<void>((resolve) => setTimeout(resolve, delayMs(direction)));
+      before = Promise.all([before, after]).then(() => take(chunk));
+    });
   }
 
   #notify(): void {
