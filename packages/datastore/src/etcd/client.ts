@@ -48,6 +48,7 @@ import { Calls } from "./calls.ts";
 import { decodeKeyValue, deleteOp, encodeOperation, encodeText, listRequest, putOp, txnRequest } from "./codec.ts";
 import { Connection } from "./connection.ts";
 import { type EtcdOptions, settingsFrom } from "./options.ts";
+import { type Origin, originOf } from "./origin.ts";
 import { anonymous, Login, type TokenSource } from "./tokens.ts";
 import { Watches } from "./watches.ts";
 
@@ -65,6 +66,8 @@ export class EtcdDatastore implements Datastore {
   readonly #tokens: TokenSource;
   readonly #watches: Watches;
   #closed = false;
+  /** Who has answered the last list. */
+  #origin: Origin | undefined;
 
   constructor(options: EtcdOptions) {
     const settings = settingsFrom(options);
@@ -161,7 +164,7 @@ export class EtcdDatastore implements Datastore {
   watch(prefix: string, options: WatchOptions): Watch {
     if (this.#closed) throw closed();
     checkWatch(prefix, options);
-    return this.#watches.add(prefix, options);
+    return this.#watches.add(prefix, options, this.#origin);
   }
 
   async grantLease(ttlSeconds: number): Promise<bigint> {
@@ -215,6 +218,7 @@ export class EtcdDatastore implements Datastore {
       const { header, kvs, more } = await this.#read(KV.method.range, listRequest(prefix, page), `list ${prefix}`);
       for (const kv of kvs) items.push(decodeKeyValue(kv));
       revision ??= revisionOf(header);
+      this.#origin = originOf(header);
       after = items.at(-1)?.key;
       if (!more || kvs.length === 0 || items.length >= limit) return { items, revision, more };
     }

@@ -5,12 +5,14 @@ import { type ClientCall, callStream, GrpcCode, GrpcError } from "../grpc/index.
 import type { ClientSession } from "../http2/index.ts";
 import type { Event } from "../proto/kv_pb.ts";
 import { Watch, type WatchCreateRequestSchema, WatchRequestSchema, type WatchResponse } from "../proto/rpc_pb.ts";
+import { type Origin, originOf } from "./origin.ts";
 import { MAX_ANSWER_BYTES } from "./pending-call.ts";
 import type { Metadata } from "./tokens.ts";
 
 /** What a stream tells about the watches on it. */
 export interface WatchStreamEvents<W> {
-  created(): void;
+  /** The server has taken it; `origin` is who that is, undefined where it does not say. */
+  created(watcher: W, origin: Origin | undefined): void;
   /** Whole revisions, in order. */
   events(watcher: W, events: readonly Event[]): void;
   /** Everything up to this revision has been told. */
@@ -74,7 +76,7 @@ export class WatchStream<W extends object> {
       this.#forget(watchId, watcher);
       this.#told.canceled(watcher, response);
     } else if (response.created) {
-      this.#told.created();
+      this.#told.created(watcher, originOf(response.header));
     } else if (response.fragment) {
       this.#keep(watchId, response.events);
     } else {

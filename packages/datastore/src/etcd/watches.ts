@@ -10,6 +10,7 @@ import { WatchQueue } from "../shared/watch-queue.ts";
 import { decodeEvent, prefixRange } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import type { Settings } from "./options.ts";
+import { isAnotherStore, type Origin } from "./origin.ts";
 import type { Metadata, TokenSource } from "./tokens.ts";
 import { judge, toDatastoreError } from "./verdict.ts";
 import { WatchStream } from "./watch-stream.ts";
@@ -20,6 +21,8 @@ interface Watcher {
   readonly queue: WatchQueue;
   /** The first revision not told yet: all below it are, none from it on. */
   next: Revision;
+  /** Who has told the revisions below it, as far as that is known. */
+  origin: Origin | undefined;
   /** The metadata with which the server last denied it: tokens expire, and etcd then says "permission denied". */
   deniedWith: Metadata | undefined;
 }
@@ -55,10 +58,11 @@ export class Watches {
     connection.onRetired(() => this.#stream?.end("the connection is given up"));
   }
 
-  add(prefix: string, options: WatchOptions): Watch {
+  /** `origin`: who has told the revision to begin at, as far as that is known. */
+  add(prefix: string, options: WatchOptions, origin: Origin | undefined): Watch {
     const queue = new WatchQueue(() => this.#remove(watcher));
     const previous = options.previous === true;
-    const watcher: Watcher = { prefix, previous, queue, next: options.from, deniedWith: undefined };
+    const watcher: Watcher = { prefix, previous, queue, next: options.from, origin, deniedWith: undefined };
     this.#watchers.add(watcher);
     if (this.#stream === undefined) this.#open();
     else this.#create(this.#stream, watcher);
@@ -101,13 +105,14 @@ export class Watches {
   #start(session: ClientSession, metadata: Metadata): void {
     this.#connection.underWay.watches += 1;
     const stream: WatchStream<Watcher> = new WatchStream(session, metadata, {
-      created: () => {
+      created: (watcher, origin) => {
         this.#backoff.reset();
         this.#connection.answers += 1;
+        this.#identify(watcher, origin);
       },
       events: (watcher, events) => this.#deliver(watcher, events),
       progress: (watcher, revision) => {
-        if (revision >= watcher.next) watcher.next = revision + 1n;
+        if (revision >= watcher.next) told(watcher, revision);
       },
       canceled: (watcher, response) => this.#canceled(watcher, response, metadata),
       closed: (error) => {
@@ -134,13 +139,24 @@ export class Watches {
     });
   }
 
+  /** In another store, as one made anew and restored into, a revision means nothing: the watch might be silent for ever. */
+  #identify(watcher: Watcher, now: Origin | undefined): void {
+    const before = watcher.origin;
+    watcher.origin = now;
+    if (before === undefined || now === undefined) return;
+    if (!isAnotherStore(before, now)) return;
+    const what = `watch ${watcher.prefix}: the datastore is another one than the one that told revision ${before.revision}`;
+    const fix = "list again and go on from the revision the list shows";
+    this.#fail(watcher, new DatastoreError("COMPACTED", what, { fix }));
+  }
+
   #deliver(watcher: Watcher, wire: readonly Event[]): void {
     const fresh = wire.filter((event) => (event.kv?.modRevision ?? 0n) >= watcher.next);
     const revision = fresh.at(-1)?.kv?.modRevision;
     if (revision === undefined) return;
     try {
       const events = fresh.map(decodeEvent);
-      watcher.next = revision + 1n;
+      told(watcher, revision);
       watcher.queue.push({ events, revision });
     } catch (error) {
       this.#fail(watcher, asDatastoreError(error));
@@ -212,6 +228,11 @@ export class Watches {
   #failAll(error: DatastoreError): void {
     for (const watcher of this.#watchers) this.#fail(watcher, error);
   }
+}
+
+function told(watcher: Watcher, revision: Revision): void {
+  watcher.next = revision + 1n;
+  if (watcher.origin !== undefined) watcher.origin = { ...watcher.origin, revision };
 }
 
 /** A cancelled watch comes with etcd's error text only; the status codes are those of its errors. */

@@ -171,6 +171,25 @@ describe.each(BACKENDS)("with %s", (_name, start) => {
       expect(error.message).toContain(prefix);
     });
 
+    it("throws COMPACTED when another store stands in the place of its own, instead of keeping silent for ever", async () => {
+      const other = await start(scope);
+      const store = open();
+      const running = store.watch(prefix, { from: (await revisionNow()) + 1n });
+      await direct.put(`${prefix}a`, "1");
+      await take(running, 1);
+      const { revision } = await store.list(prefix);
+      proxy.lead(other);
+      proxy.cut();
+      expect((await failsWith(take(running, 1), "COMPACTED")).message).toContain("another one");
+      // And one that begins where a list of the old store ended.
+      const begun = store.watch(prefix, { from: revision + 1n });
+      await failsWith(take(begun, 1), "COMPACTED");
+      const again = await store.list(prefix);
+      const fresh = store.watch(prefix, { from: again.revision + 1n });
+      await store.put(`${prefix}a`, "2");
+      expect((await take(fresh, 1)).map(line)).toEqual(["+a=2"]);
+    });
+
     it("of a quiet prefix keeps up with the store, so that a compaction elsewhere does not end it", async () => {
       const store = open();
       const watch = store.watch(prefix, { from: (await revisionNow()) + 1n });

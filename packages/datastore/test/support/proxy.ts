@@ -12,7 +12,7 @@ interface Link {
 /** A TCP proxy that does to connections what networks do: cuts, silence, refusal. */
 export class DisruptionProxy {
   readonly #listener: Server;
-  readonly #target: { readonly port: number; readonly host: string };
+  #target: { readonly port: number; readonly host: string };
   readonly #links = new Set<Link>();
   #port = 0;
   #refusing = false;
@@ -53,6 +53,12 @@ export class DisruptionProxy {
   /** Each new connection breaks after as many bytes towards the client as `bytes` says: anywhere within a message. */
   cutAfter(bytes: () => number): void {
     this.#cutAfterBytes = bytes;
+  }
+
+  /** New connections lead to another server. */
+  lead(endpoint: string): void {
+    const { hostname: host, port } = new URL(endpoint);
+    this.#target = { host, port: Number(port) };
   }
 
   /** What new connections pass arrives so many milliseconds later, piece by piece and in order. */
