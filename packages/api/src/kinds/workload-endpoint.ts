@@ -6,6 +6,7 @@ import type { Resource } from "../resource.ts";
 import {
   address,
   addressOrNetwork,
+  defaulted,
   dscp,
   hostNetwork,
   type Infer,
@@ -23,19 +24,20 @@ import {
 import { workloadEndpointName } from "../workload.ts";
 import { protocol } from "./protocol.ts";
 
+/** All of it is stored, also where it is empty. */
 const namedPort = object(
   {
-    name: optional(text(), ""),
+    name: defaulted(text(), ""),
     protocol: optional(protocol()),
     port: required(port()),
-    hostPort: optional(port(), 0),
-    hostIP: optional(address(), ""),
+    hostPort: defaulted(integer(0, 65_535), 0),
+    hostIP: defaulted(address(), ""),
   },
   {
     name: "The name that policies know it by.",
     protocol: "TCP, UDP, SCTP or another, by name or number.",
     port: "The port of the workload.",
-    hostPort: "A port of the node that leads to it.",
+    hostPort: "A port of the node that leads to it; 0 is none.",
     hostIP: "The address of the node at which hostPort is open; all of them unless told.",
   },
 );

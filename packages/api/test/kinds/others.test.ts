@@ -150,6 +150,13 @@ describe("WorkloadEndpoint", () => {
     expect(found).toEqual(protocol === "" ? [] : [["spec.ports[0].protocol", protocol, "protocol"]]);
   });
 
+  it("stores all of a port, also what is empty, as Calico does", () => {
+    const stored = encodeStored(endpoint({ ports: [{ protocol: "TCP", port: 80 }] }));
+    expect(stored).toContain('"ports":[{"name":"","protocol":"TCP","port":80,"hostPort":0,"hostIP":""}]');
+    const full = '"ports":[{"name":"http","protocol":"TCP","port":80,"hostPort":8080,"hostIP":"10.0.0.9"}]';
+    expect(encodeStored(endpoint(JSON.parse(`{${full}}`) as object))).toContain(full);
+  });
+
   it("lives in a namespace", () => {
     expect(refusals(() => apply("WorkloadEndpoint", name, spec))).toEqual([
       ["metadata.namespace", undefined, "required"],
