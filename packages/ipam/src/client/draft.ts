@@ -106,6 +106,11 @@ export class Draft {
     return this.#read;
   }
 
+  /** The keys that a commit of it compares or writes. Of the lowest layer only. */
+  get keys(): readonly string[] {
+    return [...this.#affinities.keys(), ...this.#handles.keys(), ...this.#blocks.keys(), ...this.#verified];
+  }
+
   /** Compares the row at the commit, although it is not written. */
   verify(key: string): void {
     this.#seen(key);

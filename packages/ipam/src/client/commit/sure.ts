@@ -87,12 +87,14 @@ export class SureWriter {
 
   /**
    * Called by whoever was refused `refusals` times in a row. The first refusals brought the rows as they are; more mean a
-   * crowd, or another who undoes what this one does: it is spread out, by up to 50 ms.
+   * crowd, or another who undoes what this one does: it is spread out, by up to 50 ms. True if time has passed: what is
+   * known of the rows is old then.
    */
-  async giveWay(refusals: number): Promise<void> {
-    if (refusals < 3) return;
+  async giveWay(refusals: number): Promise<boolean> {
+    if (refusals < 3) return false;
     const most = Math.min(50, 2 ** (refusals - 2));
     await this.#pause(1 + (this.#random.uint32() % most));
+    return true;
   }
 
   async #pause(ms: number): Promise<void> {

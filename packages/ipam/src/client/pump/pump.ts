@@ -259,7 +259,9 @@ export class Pump {
         return;
       }
       for (const [{ task }, error] of outcome.refused) fail(task, error);
-      await this.#countAttempts(planned, fail);
+      const isOld = await this.#countAttempts(planned, fail);
+      // Else two who undo each other's work would each go on with what it knew before the other's last write.
+      if (isOld) for (const key of draft.keys) this.#doubted.add(key);
     } catch (error) {
       if (isTooLarge(error) && planned.length > 1) {
         this.#limit = Math.ceil(planned.length / 2);
@@ -280,14 +282,14 @@ export class Pump {
     }
   }
 
-  async #countAttempts(planned: readonly PlannedTask[], fail: (task: Task, error: unknown) => void): Promise<void> {
+  async #countAttempts(planned: readonly PlannedTask[], fail: (task: Task, error: unknown) => void): Promise<boolean> {
     let most = 0;
     for (const { task } of planned) {
       task.attempts += 1;
       most = Math.max(most, task.attempts);
       if (task.attempts >= MAX_ATTEMPTS) fail(task, contention("the rows could not be written"));
     }
-    await this.#tools.writer.giveWay(most);
+    return this.#tools.writer.giveWay(most);
   }
 
   async #fail(task: Task, error: unknown): Promise<void> {
@@ -318,7 +320,7 @@ export class Pump {
       const outcome = await committer.commit(draft, [{ extra: plan.extra, mayHaveWritten }]);
       if (outcome.kind === "committed") return plan.result;
       for (const error of outcome.refused.values()) throw error;
-      await writer.giveWay(attempt + 1);
+      if (await writer.giveWay(attempt + 1)) for (const key of draft.keys) rows.forget(key);
     }
     throw contention("the rows could not be written");
   }
