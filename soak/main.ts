@@ -28,6 +28,7 @@ export interface SoakOptions {
 
 const SOAKS: Readonly<Record<string, () => Promise<{ run(options: SoakOptions, say: Say): Promise<void> }>>> = {
   "ipam-model": () => import("./ipam-model.ts"),
+  "ipam-simulation": () => import("./ipam-simulation.ts"),
   "ipam-processes": () => import("./ipam-processes.ts"),
   "node-churn": () => import("./node-churn.ts"),
 };

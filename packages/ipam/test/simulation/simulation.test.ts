@@ -41,3 +41,33 @@ describe.each(MODES)("nodes that crash, over a store that fails, writing in mode
     expect(lines[0].length).toBeGreaterThan(20);
   });
 });
+
+describe("a large cluster whose operator changes everything", () => {
+  /** What must have happened in it, or it shows less than it says. */
+  const MUST_HAPPEN = [
+    "crash",
+    "borrowed",
+    "taken over",
+    "held already",
+    "families 4+6",
+    "asked for by address",
+    "pool a",
+    "pool b",
+    "pool six",
+    "pool services",
+    "config",
+    "reserve",
+    "disable",
+    "delete",
+    "split",
+    "a block of a pool turned away",
+    "IPAM_EXHAUSTED",
+    "IPAM_NO_POOL",
+  ];
+
+  it("gives no address twice, loses none, and ends sound", { timeout: 60_000 }, async () => {
+    const simulation = new Simulation({ seed: FIRST_SEED, mode: "mixed", operations: 2500 });
+    await simulation.run();
+    expect([...simulation.tally.keys()]).toEqual(expect.arrayContaining(MUST_HAPPEN));
+  });
+});

@@ -1,4 +1,11 @@
-import { blocksPrefix, DEFAULT_IPAM_CONFIG, decodeBlock, decodeHandle, HANDLES_PREFIX } from "@ocicat/api/ipam";
+import {
+  blocksPrefix,
+  DEFAULT_IPAM_CONFIG,
+  decodeBlock,
+  decodeHandle,
+  HANDLES_PREFIX,
+  hostOwner,
+} from "@ocicat/api/ipam";
 import { DatastoreError, type KeyValue, MemoryDatastore } from "@ocicat/datastore";
 import { type Random, seededRandom } from "@ocicat/kit";
 import { type Address, formatAddress, parseAddress } from "@ocicat/net";
@@ -11,10 +18,12 @@ import {
   IpamError,
   type IpamPool,
   type IpamSettings,
+  LOAD_BALANCER,
 } from "../../src/index.ts";
 import { type Call, InterceptedStore, type Interceptor } from "../support/intercepted-store.ts";
 import { pool } from "../support/world.ts";
 import { IMMORTAL, type Life, Scheduler } from "./scheduler.ts";
+import { changeSettings, LARGE_POOLS } from "./weather.ts";
 
 /** `mixed`: each node writes in its own way, as where some run Calico. */
 export type Mode = "transactions" | "singles" | "mixed";
@@ -22,6 +31,11 @@ export type Mode = "transactions" | "singles" | "mixed";
 export interface SimulationOptions {
   readonly seed: number;
   readonly mode: Mode;
+  /**
+   * So many additions and deletions, on twenty nodes and a load balancer over three pools and one, while an operator
+   * changes settings and pools. Unless told: a few, on a few nodes, in pools that may be tiny.
+   */
+  readonly operations?: number | undefined;
   /** Told of every step, for replays. */
   readonly trace?: (line: string) => void;
 }
@@ -97,32 +111,43 @@ export class Simulation {
   readonly #random: Random;
   readonly #store: MemoryDatastore;
   readonly #nodes: readonly Node[];
-  readonly #settings: IpamSettings;
+  /** What the operator has set; each node sees it a little later. */
+  #settings: IpamSettings;
+  readonly #views = new Map<string, IpamSettings>();
   readonly #trace: ((line: string) => void) | undefined;
-  readonly #pods: Pod[] = [];
+  /** Those that are not gone, by handle. */
+  readonly #pods = new Map<string, Pod>();
+  /** How often what happened. */
+  readonly tally = new Map<string, number>();
   /** Who has been promised which address, until its deletion begins. */
   readonly #promised = new Map<string, string>();
   /** What handles count, and what blocks give, as of the last write. */
   readonly #counted = new Map<string, ReadonlyMap<string, number>>();
   readonly #given = new Map<string, ReadonlyMap<string, number>>();
+  readonly #givenTo = new Map<string, Map<string, number>>();
   readonly #isLarge: boolean;
+  readonly #operations: number | undefined;
   #hasFaults = true;
   #busy = 0;
   #failure: Error | undefined;
 
-  constructor({ seed, mode, trace }: SimulationOptions) {
+  constructor({ seed, mode, operations, trace }: SimulationOptions) {
     this.#random = seededRandom(seed);
     this.#scheduler = new Scheduler(this.#random);
     this.#store = new MemoryDatastore();
     this.#trace = trace;
+    this.#operations = operations;
     const config = { ...DEFAULT_IPAM_CONFIG, ...this.#scheduler.pick(CONFIGS) };
-    this.#settings = { pools: this.#scheduler.pick(POOLS), reservations: [], config };
+    const pools = operations === undefined ? this.#scheduler.pick(POOLS) : LARGE_POOLS;
+    this.#settings = { pools, reservations: [], config };
     // Mostly small worlds: a rare meeting of few things is found sooner among many of them.
     this.#isLarge = this.#scheduler.oneIn(10);
-    const count = 2 + this.#scheduler.below(this.#isLarge ? 4 : 2);
-    this.#nodes = Array.from({ length: count }, (_, index) => {
+    const count = operations === undefined ? 2 + this.#scheduler.below(this.#isLarge ? 4 : 2) : 20;
+    const names = Array.from({ length: count }, (_, index) => `n${index}`);
+    if (operations !== undefined) names.push(LOAD_BALANCER.name);
+    this.#nodes = names.map((name) => {
       const transactions = mode === "mixed" ? this.#scheduler.oneIn(2) : mode === "transactions";
-      return new Node(`n${index}`, (life) => this.#start(`n${index}`, life, transactions));
+      return new Node(name, (life) => this.#start(name, life, transactions));
     });
   }
 
@@ -132,16 +157,85 @@ export class Simulation {
 
   /** Throws on the first broken promise. */
   async run(): Promise<void> {
-    for (const node of this.#nodes) {
-      const pods = 1 + this.#scheduler.below(this.#isLarge ? 5 : 2);
-      for (let index = 0; index < pods; index++) this.#begin(this.#livePod(node, `${node.name}-p${index}`));
-    }
-    this.#begin(this.#misfortune());
-    this.#begin(this.#operator());
+    if (this.#operations === undefined) this.#runSmall();
+    else this.#runLarge(this.#operations);
     await this.#scheduler.run(() => this.#busy === 0);
     this.#check();
     await this.#heal();
     await this.#judge();
+  }
+
+  #runLarge(operations: number): void {
+    const goesOn = () => this.#count("ADD") + this.#count("DEL") < operations && this.#failure === undefined;
+    for (const node of this.#nodes) {
+      for (let slot = 0; slot < 8; slot++) this.#begin(this.#livePods(node, `${node.name}-p${slot}`, goesOn));
+    }
+    this.#begin(this.#repeat(goesOn, 1500, () => this.#misfortune(1)));
+    this.#begin(this.#repeat(goesOn, 1000, () => this.#operator(1)));
+    this.#begin(this.#repeat(goesOn, 6000, () => this.#changeSettings()));
+    this.#begin(this.#repeat(goesOn, 30_000, () => this.#compact()));
+  }
+
+  #runSmall(): void {
+    for (const node of this.#nodes) {
+      const pods = 1 + this.#scheduler.below(this.#isLarge ? 5 : 2);
+      for (let index = 0; index < pods; index++) this.#begin(this.#livePod(node, `${node.name}-p${index}`));
+    }
+    this.#begin(this.#misfortune(this.#scheduler.below(5)));
+    this.#begin(this.#operator(this.#scheduler.below(4)));
+  }
+
+  /** About every so many milliseconds. */
+  async #repeat(goesOn: () => boolean, every: number, deed: () => Promise<void>): Promise<void> {
+    while (goesOn()) {
+      await this.#sleep(2 * every);
+      await deed();
+    }
+  }
+
+  #sleep(most: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#scheduler.clock(IMMORTAL).after(this.#scheduler.below(most), "sleep", resolve);
+    });
+  }
+
+  /** A kubelet's slot: one pod after the other. */
+  async #livePods(node: Node, name: string, goesOn: () => boolean): Promise<void> {
+    for (let number = 0; goesOn(); number += 2) await this.#livePod(node, name, goesOn, number);
+  }
+
+  async #changeSettings(): Promise<void> {
+    const { what, settings } = changeSettings(this.#settings, this.#scheduler);
+    this.#trace?.(what);
+    this.#note(what.split(" ")[0] ?? "");
+    this.#settings = settings;
+    for (const node of this.#nodes) this.#begin(this.#see(node, settings));
+  }
+
+  /** A node hears of a change some time later, and some pools may have turned away from it, or come back. */
+  async #see(node: Node, settings: IpamSettings): Promise<void> {
+    await this.#sleep(1000);
+    const isForAll = this.#scheduler.oneIn(2);
+    const pools = settings.pools.map((one) => ({ ...one, selectsNode: isForAll || !this.#scheduler.oneIn(3) }));
+    this.#views.set(node.name, { ...settings, pools });
+    await ignoreFailure(
+      node.call(async (ipam) => {
+        for (const _block of await ipam.releaseUnselected()) this.#note("a block of a pool turned away");
+      }),
+    );
+  }
+
+  async #compact(): Promise<void> {
+    const { revision } = await this.#store.list("/none/");
+    await ignoreFailure(this.#store.compact(revision));
+  }
+
+  #note(what: string): void {
+    this.tally.set(what, this.#count(what) + 1);
+  }
+
+  #count(what: string): number {
+    return this.tally.get(what) ?? 0;
   }
 
   #begin(work: Promise<void>): void {
@@ -166,8 +260,8 @@ export class Simulation {
       store: new InterceptedStore(this.#store, intercept, { transactions, leases: false }),
       clock: this.#scheduler.clock(life),
       random: this.#random,
-      node: name,
-      settings: () => this.#settings,
+      owner: name === LOAD_BALANCER.name ? LOAD_BALANCER : hostOwner(name),
+      settings: () => this.#views.get(name) ?? this.#settings,
     });
   }
 
@@ -221,8 +315,7 @@ export class Simulation {
   }
 
   /** Kills a node now and then. */
-  async #misfortune(): Promise<void> {
-    const crashes = this.#scheduler.below(5);
+  async #misfortune(crashes: number): Promise<void> {
     for (let count = 0; count < crashes; count++) {
       const pause = 5 + this.#scheduler.below(60);
       for (let turn = 0; turn < pause; turn++) await this.#scheduler.turn(IMMORTAL);
@@ -230,6 +323,7 @@ export class Simulation {
       const node = this.#scheduler.pick(this.#nodes);
       const { life } = node;
       this.#trace?.(`${node.name} dies`);
+      this.#note("crash");
       node.kill();
       for (const testament of this.#testaments.filter((entry) => entry.life === life)) testament.onDeath();
       this.#testaments = this.#testaments.filter((entry) => entry.life !== life);
@@ -238,14 +332,17 @@ export class Simulation {
   }
 
   /** Somebody gives up blocks of nodes, and mends, in the middle of everything. */
-  async #operator(): Promise<void> {
-    const deeds = this.#scheduler.below(4);
+  async #operator(deeds: number): Promise<void> {
     for (let count = 0; count < deeds; count++) {
       const pause = 10 + this.#scheduler.below(40);
       for (let turn = 0; turn < pause; turn++) await this.#scheduler.turn(IMMORTAL);
       const [by, of] = [this.#scheduler.pick(this.#nodes), this.#scheduler.pick(this.#nodes)];
       if (this.#scheduler.oneIn(2)) {
         await this.#recover(by);
+        continue;
+      }
+      if (this.#operations !== undefined && this.#scheduler.oneIn(4)) {
+        await ignoreFailure(by.call((ipam) => ipam.ensureBlock({ family: this.#scheduler.pick([4, 6]) })));
         continue;
       }
       const blocks = (await this.#store.list(blocksPrefix())).items;
@@ -264,22 +361,27 @@ export class Simulation {
   }
 
   #isLive(handle: string): boolean {
-    const pod = this.#pods.find((candidate) => candidate.handle === handle);
+    const pod = this.#pods.get(handle);
     return pod !== undefined && pod.state !== "gone" && pod.state !== "new";
   }
 
   /** A kubelet with one pod: adds it, perhaps again, and perhaps deletes it, through every failure. */
-  async #livePod(node: Node, name: string): Promise<void> {
-    const families = this.#scheduler.oneIn(3) ? ([4, 6] as const) : ([4] as const);
-    for (let life = 0; life < 2; life++) {
+  async #livePod(node: Node, name: string, goesOn = () => false, first = 0): Promise<void> {
+    const families = this.#scheduler.oneIn(3) && node.name !== LOAD_BALANCER.name ? ([4, 6] as const) : ([4] as const);
+    for (let life = first; life < first + 2; life++) {
       const address = this.#scheduler.oneIn(6) ? this.#someAddress() : undefined;
       const pod: Pod = { handle: `net.${name}-${life}`, node, families, address, addresses: undefined, state: "new" };
-      this.#pods.push(pod);
+      this.#pods.set(pod.handle, pod);
       await this.#scheduler.turn(IMMORTAL);
       const isAdded = await this.#add(pod);
       if (isAdded && this.#scheduler.oneIn(4)) await this.#add(pod);
-      if (isAdded && this.#scheduler.oneIn(3)) return;
+      if (isAdded && this.#scheduler.oneIn(3)) {
+        if (!goesOn()) return;
+        await this.#sleep(20_000);
+        if (!goesOn()) return;
+      }
       await this.#delete(pod);
+      this.#pods.delete(pod.handle);
     }
   }
 
@@ -288,6 +390,8 @@ export class Simulation {
       pod.state = "adding";
       try {
         const given = await pod.node.call((ipam) => this.#request(pod, ipam));
+        this.#note("ADD");
+        for (const address of given) this.#noteAddress(address);
         this.#promise(
           pod,
           given.map(({ address }) => formatAddress(address)),
@@ -295,6 +399,7 @@ export class Simulation {
         return true;
       } catch (error) {
         this.#trace?.(`ADD ${pod.handle} failed: ${String(error)}`);
+        this.#note(codeOf(error));
         expectFailure(error);
         if (this.#scheduler.oneIn(3)) return false;
       }
@@ -307,14 +412,23 @@ export class Simulation {
     const extra = (addresses: readonly AssignedAddress[]) => ({
       operations: [{ put: endpointKey(pod), value: addresses.map(({ address }) => formatAddress(address)).join() }],
     });
+    this.#note(pod.address === undefined ? `families ${pod.families.join("+")}` : "asked for by address");
     if (pod.address !== undefined) return [await ipam.assignIp({ handleId: pod.handle, address: pod.address, extra })];
     const wants = pod.families.map((family) => ({ family }));
     return ipam.autoAssign({ handleId: pod.handle, wants, extra });
   }
 
+  #noteAddress({ reused, borrowedFrom, reason, pool: name = "no pool" }: AssignedAddress): void {
+    if (reused) this.#note("held already");
+    else if (borrowedFrom !== undefined) this.#note("borrowed");
+    else if (reason.includes("left empty")) this.#note("taken over");
+    this.#note(`pool ${name.replace(/^split-(.+)-\d$/, "$1")}`);
+  }
+
   #someAddress(): Address {
-    const prefix = this.#settings.pools[0]?.prefix;
-    if (prefix === undefined) throw new Error("there are no pools");
+    const [first] = this.#settings.pools;
+    if (first === undefined) throw new Error("there are no pools");
+    const { prefix } = this.#operations === undefined ? first : this.#scheduler.pick(this.#settings.pools);
     return prefix.nth(this.#scheduler.below(Number(prefix.size)));
   }
 
@@ -348,6 +462,7 @@ export class Simulation {
         );
         pod.state = "gone";
         this.#trace?.(`DEL ${pod.handle}`);
+        this.#note("DEL");
         return;
       } catch (error) {
         this.#trace?.(`DEL ${pod.handle} failed: ${String(error)}`);
@@ -393,22 +508,41 @@ export class Simulation {
 
   /** At no moment does a handle count less than the blocks give it: then nobody could find the address again. */
   async #watchCounts(keys: readonly string[]): Promise<void> {
+    const touched = new Set<string>();
     for (const key of keys) {
       const row = await this.#store.get(key);
       if (key.startsWith(HANDLES_PREFIX)) {
         const id = key.slice(HANDLES_PREFIX.length);
         this.#counted.set(id, row === undefined ? new Map() : decodeHandle(key, row.value).blocks);
+        touched.add(id);
       }
-      if (key.startsWith(blocksPrefix())) this.#given.set(key, row === undefined ? new Map() : countByHandle(row));
+      if (key.startsWith(blocksPrefix())) {
+        for (const id of this.#give(key, row === undefined ? new Map() : countByHandle(row))) touched.add(id);
+      }
     }
-    for (const [key, given] of this.#given) {
-      for (const [handle, count] of given) {
-        const cidr = key.slice(key.lastIndexOf("/") + 1).replace("-", "/");
+    for (const handle of touched) {
+      for (const [cidr, count] of this.#givenTo.get(handle) ?? []) {
         const counted = this.#counted.get(handle)?.get(cidr) ?? 0;
         if (counted < count)
           this.#failure ??= new Error(`${handle} counts ${counted} in ${cidr}, which gives it ${count}`);
       }
     }
+  }
+
+  /** Takes what a block gives now; returns whom it gives something, or gave before. */
+  #give(key: string, given: ReadonlyMap<string, number>): Iterable<string> {
+    const cidr = key.slice(key.lastIndexOf("/") + 1).replace("-", "/");
+    const handles = new Set([...(this.#given.get(key)?.keys() ?? []), ...given.keys()]);
+    this.#given.set(key, given);
+    for (const handle of handles) {
+      const counts = this.#givenTo.get(handle) ?? new Map<string, number>();
+      const count = given.get(handle);
+      if (count === undefined) counts.delete(cidr);
+      else counts.set(cidr, count);
+      if (counts.size === 0) this.#givenTo.delete(handle);
+      else this.#givenTo.set(handle, counts);
+    }
+    return handles;
   }
 }
 
@@ -444,7 +578,16 @@ function expectFailure(error: unknown): void {
     "IPAM_OUTCOME_UNKNOWN",
     "IPAM_ADDRESS_TAKEN",
     "IPAM_STRICT_AFFINITY",
+    // Of a world in which pools come and go, and of a crowd:
+    "IPAM_NO_POOL",
+    "IPAM_ADDRESS_OUTSIDE_POOLS",
+    "IPAM_CONTENTION",
   ];
   if (error instanceof IpamError && expected.includes(error.code)) return;
   throw error;
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof Crash) return "crashed";
+  return error instanceof IpamError || error instanceof DatastoreError ? error.code : "another error";
 }
