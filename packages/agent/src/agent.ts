@@ -26,7 +26,7 @@ import { DatastoreLock, guardedStore, WHY_LOCKED } from "./lock/index.ts";
 import { missingGatewayRoute } from "./node/address.ts";
 import { readFelix } from "./node/felix.ts";
 import { forwardIpv4, forwardIpv6WhenNeeded } from "./node/forwarding.ts";
-import { ipamSettings, mendIpam } from "./node/ipam.ts";
+import { ipamSettings, leavePools, mendIpam } from "./node/ipam.ts";
 import { OwnAddresses, reportOwn } from "./node/own-addresses.ts";
 import { registerCluster } from "./node/register.ts";
 import type { AgentOptions } from "./options.ts";
@@ -290,6 +290,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   });
   progress.done();
   lock.whenOpen(() => void mendIpam(ipam, logger.child("ipam")));
+  leavePools({ ipam, tables, lock, defer: setImmediate, logger: logger.child("ipam") });
   // What was to be written meanwhile need not wait for its next try.
   lock.subscribe((locked) => {
     if (locked) return;

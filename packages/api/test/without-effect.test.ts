@@ -8,13 +8,6 @@ function document(kind: string, spec: object) {
 const withoutEffect = (resource: AnyResource) => knownKind(resource.kind).withoutEffect(resource);
 
 describe("what a resource sets that changes nothing yet", () => {
-  it("is a pool's selector of namespaces", () => {
-    const spec = { cidr: "10.1.0.0/16", ipipMode: "CrossSubnet", namespaceSelector: "has(team)" };
-    expect(withoutEffect(document("IPPool", spec))).toEqual([
-      { field: "spec.namespaceSelector", value: "has(team)", section: "allocation" },
-    ]);
-  });
-
   it("is what BGP does not do", () => {
     const spec = { asNumber: 64513, bindMode: "NodeIP", serviceClusterIPs: [{ cidr: "10.96.0.0/12" }] };
     expect(withoutEffect(document("BGPConfiguration", spec)).map(({ field }) => field)).toEqual([

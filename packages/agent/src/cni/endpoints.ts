@@ -15,9 +15,10 @@ import type { AssignedAddress, Extra, Ipam } from "@ocicat/ipam";
 import { type Clock, isOcicatError, OcicatError, type Random } from "@ocicat/kit";
 import { type Address, formatAddress, type Mac, Prefix } from "@ocicat/net";
 import type { AffinityRow } from "@ocicat/routing";
-import { type AgentEndpointRow, endpointRow } from "../tables/rows.ts";
+import { type AgentEndpointRow, type AgentPoolRow, endpointRow } from "../tables/rows.ts";
 import type { Table } from "../tables/table.ts";
 import { addressesHeldBy } from "./held.ts";
+import { poolsForNamespace } from "./namespace.ts";
 import { wantsOf } from "./wants.ts";
 
 export interface EndpointsOptions {
@@ -26,6 +27,7 @@ export interface EndpointsOptions {
   readonly ipam: Ipam;
   readonly table: Table<AgentEndpointRow>;
   readonly affinities: Table<AffinityRow>;
+  readonly pools: Table<AgentPoolRow>;
   readonly clock: Clock;
   readonly random: Random;
   /** What of an endpoint is not in the kernel as it should be, in words. */
@@ -139,12 +141,15 @@ export class Endpoints {
     extra: ((addresses: readonly AssignedAddress[]) => Extra) | undefined,
     more: Readonly<Record<string, string>> = {},
   ): Promise<readonly AssignedAddress[]> {
-    const { ipam } = this.#options;
-    const common = { handleId: request.endpoint.handleId, attributes: { ...attributesOf(request), ...more } };
+    const { ipam, store, pools } = this.#options;
+    const attributes = { ...attributesOf(request), ...more };
+    const common = { handleId: request.endpoint.handleId, attributes, use: "Workload" as const };
     const withExtra = extra === undefined ? {} : { extra };
     const [wanted, second] = request.options.addresses;
-    if (wanted === undefined)
-      return await ipam.autoAssign({ ...common, ...withExtra, wants: wantsOf(request.options) });
+    if (wanted === undefined) {
+      const allows = await poolsForNamespace(store, pools.rows(), request.endpoint);
+      return await ipam.autoAssign({ ...common, ...withExtra, wants: wantsOf(request.options, allows) });
+    }
     if (second === undefined) return [await ipam.assignIp({ ...common, ...withExtra, address: wanted })];
     // One of each family. The endpoint is written with the second; a crash before that leaves what DEL finds by the handle.
     const first = await ipam.assignIp({ ...common, address: wanted });

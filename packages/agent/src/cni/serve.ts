@@ -51,6 +51,7 @@ export async function serveCni(parts: CniParts): Promise<void> {
     ipam,
     table: tables.endpoints,
     affinities: tables.affinities,
+    pools: tables.pools,
     clock,
     random,
     unprogrammed,

@@ -20,10 +20,12 @@ export interface AgentPoolRow extends PoolRow {
   readonly allocation: Omit<IpamPool, "selectsNode">;
   /** Whether its node selector matches a node with these labels. */
   readonly selects: (labels: Readonly<Record<string, string>>) => boolean;
+  /** The same of its namespace selector; undefined: it is for pods of all namespaces. */
+  readonly selectsNamespace: ((labels: Readonly<Record<string, string>>) => boolean) | undefined;
 }
 
 export function poolRow(pool: IPPool): AgentPoolRow {
-  const { blockSize, assignmentMode, allowedUses, nodeSelector } = pool.spec;
+  const { blockSize, assignmentMode, allowedUses, nodeSelector, namespaceSelector } = pool.spec;
   const prefix = parsePrefix(pool.spec.cidr);
   return {
     allocation: {
@@ -35,6 +37,7 @@ export function poolRow(pool: IPPool): AgentPoolRow {
       allowedUses,
     },
     selects: compileSelector(nodeSelector).matches,
+    selectsNamespace: namespaceSelector ? compileSelector(namespaceSelector).matches : undefined,
     name: pool.metadata.name,
     cidr: prefix,
     ipipMode: pool.spec.ipipMode,

@@ -20,7 +20,6 @@ import {
   timestamp,
 } from "../schema/index.ts";
 import { selector } from "../selector/index.ts";
-import { storedOnly } from "../without-effect.ts";
 
 const encapsulation = choice("Never", "Always", "CrossSubnet");
 
@@ -105,7 +104,6 @@ export const ippool = defineKind<IPPool>({
   namespaced: false,
   spec,
   status,
-  withoutEffect: storedOnly<IPPoolSpec>({ allocation: { namespaceSelector: null } }),
   rules: {
     "blockSize is 20 to 32 for IPv4 and 116 to 128 for IPv6, and the pool holds at least one block.": checkBlockSize,
     "cidr is not in a link-local range (169.254.0.0/16, fe80::/10).": checkRange,
