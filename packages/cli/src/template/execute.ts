@@ -76,7 +76,10 @@ class Run {
   }
 
   #range({ pipe, body, otherwise }: Omit<Control, "type">, dot: Value): Ended {
-    const entries = entriesOf(this.#value(pipe, dot), pipe.offset);
+    const over = this.#value(pipe, dot);
+    if (isNumber(over) && pipe.variables.length > 1)
+      throw new TemplateError(pipe.offset, "a range over a number has one variable");
+    const entries = entriesOf(over, pipe.offset);
     for (const [key, value] of entries) {
       let ended: Ended;
       this.#scoped(() => {
@@ -186,6 +189,7 @@ function entriesOf(value: Value, offset: Offset): readonly (readonly [Value, Val
   if (value === null || value === undefined) return [];
   if (isList(value)) return value.map((item, index) => [index, item] as const);
   if (isMap(value)) return sortedKeys(value).map((key) => [key, member(value, key)] as const);
-  if (isNumber(value)) return Array.from({ length: Math.max(0, Number(value)) }, (_, index) => [index, index] as const);
+  if (isNumber(value) && Number.isInteger(Number(value)))
+    return Array.from({ length: Math.max(0, Number(value)) }, (_, index) => [index, index] as const);
   throw new TemplateError(offset, `range does not go over ${kindOf(value)}`);
 }

@@ -26,16 +26,18 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   gt: fn(2, 2, ([a, b], fail) => order(a, b, fail) > 0),
   ge: fn(2, 2, ([a, b], fail) => order(a, b, fail) >= 0),
   len: fn(1, 1, ([value], fail) => lengthOf(value, fail)),
-  index: fn(1, MANY, ([value, ...keys], fail) => keys.reduce((at, key) => indexed(at, key, fail), value)),
+  index: fn(1, MANY, ([value, ...keys], fail) =>
+    value === null ? fail("nil has no parts") : keys.reduce((at, key) => indexed(at, key, fail), value),
+  ),
   slice: fn(1, 3, ([value, from, to], fail) => sliced(value, from, to, fail)),
   print: fn(0, MANY, (values) => sprint(values)),
   println: fn(0, MANY, (values) => `${values.map(format).join(" ")}\n`),
   printf: fn(1, MANY, ([template, ...values], fail) =>
     typeof template === "string" ? printf(template, values) : fail(`a format is a text, not ${kindOf(template)}`),
   ),
-  html: fn(0, MANY, (values) => escaped(sprint(values), /[<>&'"\0]/g, HTML)),
-  js: fn(0, MANY, (values) => jsEscaped(sprint(values))),
-  urlquery: fn(0, MANY, (values) => urlEscaped(sprint(values))),
+  html: fn(0, MANY, (values) => escaped(sprint(values.map(printable)), /[<>&'"\0]/g, HTML)),
+  js: fn(0, MANY, (values) => jsEscaped(sprint(values.map(printable)))),
+  urlquery: fn(0, MANY, (values) => urlEscaped(sprint(values.map(printable)))),
   join: fn(2, 2, ([items, separator], fail) => joined(items, separator, 0, fail)),
   joinAndTruncate: fn(3, 3, ([items, separator, most], fail) => joined(items, separator, most, fail)),
 };
@@ -50,9 +52,12 @@ export function call(name: string, definition: TemplateFunction, values: readonl
       `${name} takes ${wanted} ${wanted === "1" ? "argument" : "arguments"}, not ${values.length}`,
     );
   }
-  return apply(values, (what) => {
-    throw new TemplateError(offset, `${name}: ${what}`);
-  });
+  return apply(
+    values.map((value) => value ?? null),
+    (what) => {
+      throw new TemplateError(offset, `${name}: ${what}`);
+    },
+  );
 }
 
 type Fail = (what: string) => never;
@@ -83,10 +88,12 @@ function indexed(value: Value, key: Value, fail: Fail): Value {
     if (typeof key !== "string") return fail(`a map's key is a text, not ${kindOf(key)}`);
     return member(value, key) ?? "";
   }
+  // A text's parts are its bytes.
+  if (typeof value === "string") return indexed([...new TextEncoder().encode(value)], key, fail);
   if (!isList(value)) return fail(`${kindOf(value)} has no parts`);
   const at = isNumber(key) ? Number(key) : fail(`a list's index is a number, not ${kindOf(key)}`);
   if (!Number.isInteger(at) || at < 0 || at >= value.length)
-    return fail(`index ${format(at)} is outside a list of ${value.length}`);
+    return fail(`index ${format(at)} is outside ${value.length}`);
   return value[at] ?? null;
 }
 
@@ -96,10 +103,15 @@ function sliced(value: Value, from: Value, to: Value, fail: Fail): Value {
   const bound = (given: Value, standard: number) =>
     given === undefined ? standard : isNumber(given) ? Number(given) : Number.NaN;
   const [begin, end] = [bound(from, 0), bound(to, length)];
-  if (!(begin >= 0 && begin <= end && end <= length))
+  if (!(begin >= 0 && begin <= end && end <= length && Number.isInteger(begin) && Number.isInteger(end)))
     return fail(`from ${format(from)} to ${format(to)} is outside ${length}`);
   if (isList(value)) return value.slice(begin, end);
   return new TextDecoder().decode(new TextEncoder().encode(value).slice(begin, end));
+}
+
+/** Where text is made safe, nothing is the text for it. */
+function printable(value: Value): Value {
+  return value ?? "<no value>";
 }
 
 /** A space only between two of which neither is a text. */

@@ -154,6 +154,8 @@ class Parser {
       for (let token = cursor.peek(); token !== undefined && !isEnd(token); token = cursor.peek())
         operands.push(this.#operand(cursor));
       if (operands.length === 0) throw new TemplateError(offset, "a value or a function is missing");
+      if (commands.length > 0 && (operands[0]?.type === "literal" || operands[0]?.type === "dot"))
+        throw new TemplateError(offset, "what stands behind a | takes what comes out before it: a function");
       commands.push({ operands, offset });
       const token = cursor.next();
       if (token?.text === "|") continue;

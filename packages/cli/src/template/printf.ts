@@ -28,9 +28,11 @@ export function printf(template: string, values: readonly Value[]): string {
     },
   );
   const extra = values.slice(used);
-  return extra.length === 0
-    ? text
-    : `${text}%!(EXTRA ${extra.map((value) => `${goType(value)}=${format(value)}`).join(", ")})`;
+  return extra.length === 0 ? text : `${text}%!(EXTRA ${extra.map(typed).join(", ")})`;
+}
+
+function typed(value: Value): string {
+  return value === null || value === undefined ? "<nil>" : `${goType(value)}=${format(value)}`;
 }
 
 function directed(verb: string, value: Value, directive: Directive): string {

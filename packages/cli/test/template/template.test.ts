@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { parseJson } from "@ocicat/kit";
+import { isOcicatError, parseJson } from "@ocicat/kit";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { execute, type Value } from "../../src/template/index.ts";
 
@@ -28,7 +29,7 @@ describe("what is not in the subset is refused by name and place:", () => {
     ["{{print (call .Name)}}", 'line 1, column 10: "call" is a part'],
     ["{{nosuch 1}}", "line 1, column 3: there is no function nosuch; use one of and, eq, ge"],
     ["{{if .Yes}}", "line 1, column 1: {{if}} has no {{end}}"],
-    ["{{index .Words 9}}", "line 1, column 3: index: index 9 is outside a list of 3"],
+    ["{{index .Words 9}}", "line 1, column 3: index: index 9 is outside 3"],
     ["{{$x}}", "line 1, column 3: there is no variable $x"],
   ])("%s", (template, message) => {
     expect(() => run(template)).toThrow(message);
@@ -49,5 +50,23 @@ describe("calicoctl's functions", () => {
     ['{{joinAndTruncate .Words "," 0}}', "a,b,c"],
   ])("%s is %s", (template, output) => {
     expect(run(template)).toBe(output);
+  });
+});
+
+describe("any text", () => {
+  // Pieces of templates that are right, put together at random: most are wrong in a way that nobody thought of.
+  const pieces = cases.flatMap(({ template }) => template.split(/(?<=[}{. |()$"])/)).filter((piece) => piece !== "");
+
+  it("is carried out, or refused with its place; nothing else", () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 12 }), (parts) => {
+        try {
+          run(parts.join(""));
+        } catch (error) {
+          if (!isOcicatError(error) || error.code !== "TEMPLATE_INVALID") throw error;
+        }
+      }),
+      { numRuns: 5_000, seed: 20_261_121 },
+    );
   });
 });
