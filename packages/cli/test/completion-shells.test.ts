@@ -106,12 +106,18 @@ describe.runIf(has("bash"))("bash", () => {
 });
 
 describe.runIf(has("zsh"))("zsh", () => {
-  it("completes what is typed", async () => {
+  it.each([
+    ["by a line in .zshrc", "autoload -U compinit; compinit -D -u; source <(ocicat completion zsh)"],
+    [
+      "by a file on its path",
+      "ocicat completion zsh > _ocicat; fpath=($PWD $fpath); autoload -U compinit; compinit -D -u",
+    ],
+  ])("completes what is typed, told so %s", async (_how, line) => {
     const { type, until } = terminalOf("zsh -f -i");
     await until(/[%#] /);
     type("unsetopt zle_bracketed_paste beep 2>/dev/null; PROMPT='READY''> ' PROMPT_EOL_MARK='' RPROMPT=''\n");
     await until(/READY> /);
-    type("autoload -U compinit; compinit -D -u; source <(ocicat completion zsh)\n");
+    type(`${line}\n`);
     for (const [typed, run] of TYPED) {
       await until(/READY> /);
       type(`${typed}\n`);

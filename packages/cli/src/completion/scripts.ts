@@ -42,6 +42,8 @@ _ocicat_complete() {
   _describe -t ocicat ocicat candidates
 }
 compdef _ocicat_complete ocicat calicoctl
+# Found as the function _ocicat on zsh's own search path, it is run for the line at hand.
+if [[ \${funcstack[1]} == _ocicat ]]; then _ocicat_complete "$@"; fi
 `,
   fish: `# ocicat completion for fish: ocicat completion fish | source
 function __ocicat_complete
