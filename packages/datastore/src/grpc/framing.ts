@@ -1,4 +1,5 @@
-import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { MessageWriter } from "./encode.ts";
 import { GrpcCode, GrpcError } from "./status.ts";
 
 /**
@@ -13,13 +14,13 @@ import { GrpcCode, GrpcError } from "./status.ts";
  */
 const PREFIX = 5;
 
+const writer = new MessageWriter();
+
 /** A message with its prefix, ready for a stream. */
 export function encodeFrame<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): Buffer {
-  const body = toBinary(schema, message);
-  const frame = Buffer.allocUnsafe(PREFIX + body.length);
+  const frame = writer.encode(schema, message, PREFIX);
   frame[0] = 0;
-  frame.writeUInt32BE(body.length, 1);
-  frame.set(body, PREFIX);
+  frame.writeUInt32BE(frame.length - PREFIX, 1);
   return frame;
 }
 
