@@ -172,7 +172,7 @@ describe.each(Object.entries(DATASTORES))("ipam why, in %s", (_name, start) => {
     try {
       const at = { env: { ETCD_ENDPOINTS: datastore.endpoint }, agentSocket: agent.socket };
       const { stdout } = await terminal(at)("ipam", "why", "10.99.0.1");
-      expect(stdout).toContain("  route     10.99.0.1 dev cali1 (programmed): endpoint tiny-2\n");
+      expect(stdout).toContain("  route     this one: 10.99.0.1 dev cali1 (programmed): endpoint tiny-2\n");
     } finally {
       await agent.stop();
     }

@@ -48,9 +48,11 @@ interface Known {
 async function routesTo(surroundings: Surroundings, address: string): Promise<readonly string[]> {
   const query = new URLSearchParams({ target: address });
   const answers = await tryAgents(surroundings, `/routes/why?${query}`, readRouteWhys);
-  return answers.flat().map(({ destination, route, why = "", kernel }) => {
-    return `${route ?? `none to ${destination}`} (${kernel})${why === "" ? "" : `: ${why}`}`;
-  });
+  return answers.flatMap(({ node, body }) =>
+    body.map(({ destination, route, why = "", kernel }) => {
+      return `${node}: ${route ?? `none to ${destination}`} (${kernel})${why === "" ? "" : `: ${why}`}`;
+    }),
+  );
 }
 
 const FORMATS: Readonly<Record<string, (known: Known) => string>> = {

@@ -82,7 +82,7 @@ async function planFor(surroundings: Surroundings, opened: Opened, wanted: IPPoo
     readPlanCluster(opened),
     tryAgents(surroundings, "/node", readOwnInterfaces),
   ]);
-  const byNode = new Map(interfaces.map(({ node, ...families }) => [node, families]));
+  const byNode = new Map(interfaces.map(({ body: { node, ...families } }) => [node, families]));
   return planPool(row, await withBlocks(cluster, row, opened, byNode));
 }
 

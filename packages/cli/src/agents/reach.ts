@@ -39,8 +39,12 @@ export async function askAgents<T>(
 }
 
 /** What agents in reach answer, for what is good to know and not needed: of those that do not, nothing is said. */
-export async function tryAgents<T>(surroundings: Surroundings, path: string, read: Reader<T>): Promise<readonly T[]> {
-  const ask = async ({ socket }: LabAgent) => read(await askAgent(socket, path));
+export async function tryAgents<T>(
+  surroundings: Surroundings,
+  path: string,
+  read: Reader<T>,
+): Promise<readonly AgentAnswer<T>[]> {
+  const ask = async ({ name, socket }: LabAgent) => ({ node: name, body: read(await askAgent(socket, path)) });
   const outcomes = await Promise.allSettled(inReach(surroundings).map(ask));
   return outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
 }
