@@ -422,7 +422,7 @@ export class Simulation {
     if (reused) this.#note("held already");
     else if (borrowedFrom !== undefined) this.#note("borrowed");
     else if (reason.includes("left empty")) this.#note("taken over");
-    this.#note(`pool ${name.replace(/^split-(.+)-\d$/, "$1")}`);
+    this.#note(`pool ${name.replace(/^(?:split-)+(.+?)(?:-\d)+$/, "$1")}`);
   }
 
   #someAddress(): Address {
