@@ -45,6 +45,7 @@ describe("what is offered", () => {
     // As bash parts it.
     expect(await offered("get ippool --output = w")).toEqual(["wide", "why"]);
     expect(await offered("get ippool --output =")).toContain("yaml");
+    expect(await offered("routes why 10.0.0.1 -o ")).toEqual(["ps", "json"]);
     expect(await offered("lab up --scenario same")).toEqual(["same-node"]);
     expect(await offered("ipam configure --strictaffinity ")).toEqual(["true", "false"]);
     expect(await offered("pool plan tiny --vxlan A")).toEqual(["Always"]);
@@ -94,6 +95,12 @@ describe("what is offered", () => {
     expect(await offered("walk web-1 d")).toEqual(["db-0"]);
     expect(await offered("lab rm n")).toEqual([]);
     expect(await offered("routes why 10.0.0.1 --node node3")).toEqual(["node3"]);
+  });
+
+  it("is addresses of pods, where one is asked about", async () => {
+    expect(await answer("ipam why 10.99.")).toEqual(["words", "10.99.0.0\ttiny-1", "10.99.0.1\ttiny-2"]);
+    expect(await offered("routes why 10.244.104.")).toEqual(["10.244.104.0"]);
+    expect(await offered("ipam show --ip=10.244.104.")).toEqual(["--ip=10.244.104.0"]);
   });
 
   it("is nothing after what is no command, and nothing that goes wrong is told", async () => {

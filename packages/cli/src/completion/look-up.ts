@@ -32,6 +32,8 @@ export async function candidatesFor(
       return await open(pods);
     case "machines":
       return await open(async (opened) => [...(await names(opened, typed, node)), ...(await pods(opened))]);
+    case "addresses":
+      return await open(addresses);
   }
 }
 
@@ -74,4 +76,11 @@ async function namespaces({ client }: Opened): Promise<readonly Candidate[]> {
 async function pods({ client }: Opened): Promise<readonly Candidate[]> {
   const { items } = await client.list(workloadEndpoint);
   return items.flatMap(({ spec }) => (spec.pod === undefined ? [] : [[spec.pod, `on ${spec.node}`] as const]));
+}
+
+async function addresses({ client }: Opened): Promise<readonly Candidate[]> {
+  const { items } = await client.list(workloadEndpoint);
+  return items.flatMap(({ spec }) =>
+    (spec.ipNetworks ?? []).map((network) => [network.replace(/\/.*/, ""), spec.pod ?? spec.workload ?? ""] as const),
+  );
 }

@@ -16,22 +16,25 @@ export type Wanted =
   /** Pods, by their names in a lab. */
   | { readonly is: "pods" }
   /** Nodes and pods. */
-  | { readonly is: "machines" };
+  | { readonly is: "machines" }
+  /** Addresses of pods. */
+  | { readonly is: "addresses" };
 
 const words = (...list: readonly string[]): Wanted => ({ is: "words", words: list });
 const FILES: Wanted = { is: "files" };
 const NODES: Wanted = { is: "names", kind: "nodes" };
 const POOLS: Wanted = { is: "names", kind: "ippools" };
 const MACHINES: Wanted = { is: "machines" };
+const ADDRESSES: Wanted = { is: "addresses" };
 
 /** By command and option, where the option's placeholder does not say it. */
 const VALUES: Readonly<Record<string, Wanted>> = {
   "get --output": words(...FORMATS),
   "explain --output": words(...EXPLAIN_FORMATS),
+  "datastore migrate export --to": words("etcd", "kubernetes"),
   "patch --type": words("strategic", "merge", "json"),
-  "pool plan --output": words("ps", "json"),
-  "routes why --output": words("ps", "json"),
-  "doctor --output": words("ps", "json"),
+  "ipam show --ip": ADDRESSES,
+  "ipam release --ip": ADDRESSES,
   "ipam split --name": POOLS,
   "node status --node": NODES,
   "routes why --node": NODES,
@@ -44,6 +47,8 @@ const PLACEHOLDERS: Readonly<Record<string, Wanted>> = {
   file: FILES,
   path: FILES,
   directory: FILES,
+  // Of commands that show one thing of their own; others are named above.
+  format: words("ps", "json"),
   namespace: { is: "namespaces" },
   mode: words("Never", "Always", "CrossSubnet"),
 };
@@ -60,6 +65,8 @@ const ARGUMENTS: Readonly<Record<string, Wanted>> = {
   "lab node rm node": NODES,
   "walk from": MACHINES,
   "walk to": MACHINES,
+  "routes why target": ADDRESSES,
+  "ipam why address": ADDRESSES,
 };
 
 /** What an option's value can be; undefined if that cannot be known. */
