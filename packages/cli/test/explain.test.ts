@@ -56,7 +56,13 @@ describe("explain", () => {
     );
   });
 
+  it("says which resources there are without being stored", async () => {
+    expect(await printed("tier")).toMatch(/\nBUILT IN: default, kube-admin, kube-baseline\n/);
+    expect(await printed("pool")).not.toContain("BUILT IN");
+  });
+
   it("says what has no effect yet", async () => {
+    expect(await printed("nodestatus")).toMatch(/\n {4}Stored; without effect in this version \(reports of nodes;/);
     expect(await printed("felixconfig.bpfEnabled")).toContain(
       "    Default: false\n    Stored; without effect in this version (Dataplane: eBPF).\n",
     );

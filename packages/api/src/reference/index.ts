@@ -1,3 +1,3 @@
 export { type FieldFacts, fieldsOf, typeName, withDescendants } from "./fields.ts";
 export { editDistance, findField } from "./find.ts";
-export { fieldSchema, jsonSchema } from "./json-schema.ts";
+export { fieldSchema, jsonSchema, withoutEffect } from "./json-schema.ts";

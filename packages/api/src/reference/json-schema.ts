@@ -13,7 +13,7 @@ export function jsonSchema(kind: Kind): JsonObject {
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: kind.kind,
-    description: kind.description,
+    description: kind.description + note(kind.inert),
     ...objectSchema(kind.schema, fieldsOf(kind)),
   };
 }
@@ -60,10 +60,16 @@ function isNeeded(field: Field<unknown> | undefined): boolean {
   return field.schema.type !== "object" || Object.values(field.schema.fields).some(isNeeded);
 }
 
+/** What is said of what nothing acts on yet; `section` is what it is about. */
+export function withoutEffect(section: string): string {
+  return `Stored; without effect in this version (${section}).`;
+}
+
+const note = (section: string | undefined) => (section === undefined ? "" : ` ${withoutEffect(section)}`);
+
 function property(field: FieldFacts): JsonObject {
-  const note = field.storedOnly === undefined ? "" : ` Stored; without effect in this version (${field.storedOnly}).`;
   return {
-    description: field.description + note,
+    description: field.description + note(field.storedOnly),
     ...schemaOf(field.schema, field.children),
     ...(field.standard === undefined ? {} : { default: field.standard }),
   };

@@ -14,5 +14,5 @@ export function storedAt({ storage, namespaced }: Kind): string {
 /** Whether people write it. */
 export const isWritten = ({ readOnly }: Kind): boolean => readOnly === undefined;
 
-/** What is said of a field, or a kind, that nothing acts on yet; `section` is what it is about. */
-export const withoutEffect = (section: string): string => `Stored; without effect in this version (${section}).`;
+/** Resources that there are without being stored. */
+export const builtInNames = ({ builtIn }: Kind): readonly string[] => builtIn.map(({ metadata }) => metadata.name);

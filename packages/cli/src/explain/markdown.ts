@@ -1,8 +1,8 @@
-import { type AnyResource, API_VERSION, type Column, ippool, type Kind, kinds } from "@ocicat/api";
-import { type FieldFacts, fieldsOf, withDescendants } from "@ocicat/api/reference";
+import { API_VERSION, type Column, ippool, type Kind, kinds } from "@ocicat/api";
+import { type FieldFacts, fieldsOf, withDescendants, withoutEffect } from "@ocicat/api/reference";
 import { parseJson, stringifyJson } from "@ocicat/kit";
 import { toYaml } from "../output/yaml.ts";
-import { isWritten, namesOf, storedAt, withoutEffect } from "./kind.ts";
+import { builtInNames, isWritten, namesOf, storedAt } from "./kind.ts";
 
 /** The reference of one kind, as a page that stands beside its JSON Schema. */
 export function kindPage(kind: Kind): string {
@@ -57,9 +57,7 @@ function facts(kind: Kind): string {
       ["a resource's name", prose(kind.name.expects)],
       ...(isWritten(kind) ? [] : [["written", `not by hand: ${kind.readOnly}`]]),
       ["stored at", code(storedAt(kind))],
-      ...(kind.builtIn.length === 0
-        ? []
-        : [["there without being stored", kind.builtIn.map(nameOf).map(code).join(", ")]]),
+      ...(kind.builtIn.length === 0 ? [] : [["there without being stored", builtInNames(kind).map(code).join(", ")]]),
       ["columns of `get`", headings(kind.columns)],
       ...(headings(kind.wide) === headings(kind.columns) ? [] : [["with `-o wide`", headings(kind.wide)]]),
       ["JSON Schema", `[${schema}](${schema})`],
@@ -67,7 +65,6 @@ function facts(kind: Kind): string {
   );
 }
 
-const nameOf = ({ metadata }: AnyResource) => metadata.name;
 const headings = (columns: readonly Column[]) => columns.map(({ heading }) => heading).join(", ");
 
 function example({ kind, example }: Kind): readonly string[] {

@@ -1,8 +1,8 @@
 import { API_VERSION, type Kind, kinds } from "@ocicat/api";
-import { type FieldFacts, fieldsOf } from "@ocicat/api/reference";
+import { type FieldFacts, fieldsOf, withoutEffect } from "@ocicat/api/reference";
 import { stringifyJson } from "@ocicat/kit";
 import { plainTable } from "../output/table.ts";
-import { isWritten, namesOf, storedAt, withoutEffect } from "./kind.ts";
+import { builtInNames, isWritten, namesOf, storedAt } from "./kind.ts";
 
 /** Where lines end, in characters: as wide as a terminal is at least. */
 const WIDTH = 80;
@@ -20,6 +20,7 @@ export function kindText(kind: Kind): string {
     ["VERSION:", API_VERSION],
     ["NAMES:", namesOf(kind).join(", ")],
     ["STORED:", storedAt(kind)],
+    ...(kind.builtIn.length === 0 ? [] : [["BUILT IN:", builtInNames(kind).join(", ")] as const]),
     ...(isWritten(kind) ? [] : [["WRITTEN:", `not by hand: ${kind.readOnly}`] as const]),
   ];
   const spec = fieldsOf(kind).filter(({ name }) => name === "metadata" || name === "spec" || name === "status");
