@@ -1,9 +1,11 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { AuthTable } from "./auth-table.ts";
 import { columnsOf, integer } from "./columns.ts";
-import type { Change } from "./entry.ts";
+import { type Change, isDeletion } from "./entry.ts";
 import type { DataFile } from "./file.ts";
+import { byteString, type KeyRange, rangeContains } from "./key-range.ts";
 import { LeaseTable } from "./lease-table.ts";
+import { LiveCounts } from "./live-counts.ts";
 import { MetaTable } from "./meta-table.ts";
 import { isMachineFailure } from "./sqlite-errors.ts";
 import { Statements } from "./statements.ts";
@@ -12,6 +14,9 @@ import { type Tables, Writer } from "./writer.ts";
 
 /** etcd counts the making of the empty store as its first revision. */
 const FIRST_REVISION = 1;
+
+/** Beyond so many writes since then, keys as they were are counted one by one. */
+const MAX_CHANGES = 1000;
 
 /** What a group of requests did. */
 export interface Committed {
@@ -37,6 +42,7 @@ export class Store extends View implements Tables {
   readonly file: DataFile;
   #state: State;
   #before: State;
+  readonly #liveCounts: LiveCounts;
   readonly #savepoint: StatementSync;
   readonly #release: StatementSync;
   readonly #totalChanges: StatementSync;
@@ -50,6 +56,7 @@ export class Store extends View implements Tables {
     this.meta = new MetaTable(file.db);
     this.leases = new LeaseTable(file.db);
     this.auth = new AuthTable(file.db, this.meta);
+    this.#liveCounts = new LiveCounts(file.db, (range) => super.count(range));
     this.#savepoint = file.db.prepare("SAVEPOINT request");
     this.#release = file.db.prepare("RELEASE request");
     this.#totalChanges = file.db.prepare("SELECT total_changes()");
@@ -86,6 +93,7 @@ export class Store extends View implements Tables {
     const wrote = this.#rowsWritten() > this.#rowsBefore;
     this.file.db.exec("COMMIT");
     const committed = { changes: this.#changes, effects: this.#effects, wrote };
+    this.#liveCounts.take(committed.changes);
     this.#forget();
     return committed;
   }
@@ -111,6 +119,30 @@ export class Store extends View implements Tables {
       if (db.isTransaction) db.exec("ROLLBACK");
       throw error;
     }
+  }
+
+  /** Not to be asked amid a group: what it has written is not counted yet. */
+  override count(range: KeyRange): number {
+    return this.#liveCounts.count(range);
+  }
+
+  /** From the present count, if not too much has changed since. */
+  override countAt(range: KeyRange, revision: number): number {
+    const first = new Map<string, Change>();
+    const last = new Map<string, Change>();
+    let looked = 0;
+    for (const change of this.changesSince(revision + 1)) {
+      looked += 1;
+      if (looked > MAX_CHANGES) return super.countAt(range, revision);
+      if (!rangeContains(range, change.entry.key)) continue;
+      const key = byteString(change.entry.key);
+      if (!first.has(key)) first.set(key, change);
+      last.set(key, change);
+    }
+    let count = this.count(range);
+    for (const change of last.values()) if (!isDeletion(change.entry)) count -= 1;
+    for (const change of first.values()) if (this.before(change) !== undefined) count += 1;
+    return count;
   }
 
   /** Writes from a revision on, in order. Take what is needed and stop. */
