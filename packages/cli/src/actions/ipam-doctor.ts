@@ -2,6 +2,7 @@ import { type Datastore, DatastoreError, type Transaction } from "@ocicat/datast
 import {
   IPAM_CATALOGUE,
   type IpamFinding,
+  inOrderOfMending,
   type LookOptions,
   lookTwice,
   type Mend,
@@ -74,13 +75,23 @@ const ROUNDS = 100;
 async function treat(store: Datastore, found: readonly IpamFinding[], look: LookOptions): Promise<Treated> {
   const done: Treatment[] = [];
   let left = found;
-  for (let round = 0; round < ROUNDS && left.some(({ mend }) => mend !== undefined); round++) {
-    const treatments = await mendAll(store, left, look.now());
+  for (let round = 0; round < ROUNDS; round++) {
+    const treatments = await treatOnce(store, left, look.now());
     done.push(...treatments.filter(({ outcome }) => outcome !== "not-needed"));
-    left = await lookTwice(store, look);
+    if (treatments.length > 0) left = await lookTwice(store, look);
     if (treatments.every(({ outcome }) => outcome !== "done")) break;
   }
   return { done, left };
+}
+
+/** The first batch of which something was mended; those before it could not be. */
+async function treatOnce(store: Datastore, left: readonly IpamFinding[], now: number): Promise<readonly Treatment[]> {
+  const treatments: Treatment[] = [];
+  for (const batch of inOrderOfMending(left)) {
+    treatments.push(...(await mendAll(store, batch, now)));
+    if (treatments.some(({ outcome }) => outcome === "done")) break;
+  }
+  return treatments;
 }
 
 /** Mends under way at once: there may be ten thousand leaks. */

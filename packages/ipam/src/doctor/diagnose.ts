@@ -54,6 +54,16 @@ export async function lookTwice(
   return (await look()).filter(({ identity }) => seen.has(identity));
 }
 
+/**
+ * The findings that --fix mends, in batches: when one of a batch was mended, what is left has to be looked for anew. An
+ * address in use is noted as such before anything around it is tidied up: its handle may still know whose it is.
+ */
+export function inOrderOfMending(findings: readonly IpamFinding[]): readonly (readonly IpamFinding[])[] {
+  const mendable = findings.filter(({ mend }) => mend !== undefined);
+  const isFirst = ({ mend }: IpamFinding) => mend?.operation === "allocate";
+  return [mendable.filter(isFirst), mendable.filter((finding) => !isFirst(finding))].filter(({ length }) => length > 0);
+}
+
 function finished(draft: Draft, revisions: ReadonlyMap<string, bigint>): IpamFinding {
   const { code, where, what } = draft;
   // A busy block is written all the time and broken all the same; a handle or a claim that is written goes on.

@@ -21,9 +21,10 @@ const repaired =
 
 const settled =
   (code: FindingCode): Rule =>
-  (_evidence, { key, what }) => {
+  ({ unreadableBlocks }, { key, what }) => {
     const parsed = parseIpamKey(key);
     if (parsed?.kind !== "affinity") return undefined;
+    if (unreadableBlocks.get(parsed.prefix) !== undefined) return judged(code, key, what, BLOCK_FIRST);
     const owner = `${parsed.owner.type}:${parsed.owner.name}`;
     return mendable(code, key, what, {
       operation: "settle-affinity",
@@ -33,13 +34,19 @@ const settled =
     });
   };
 
+/** While a block cannot be read, nothing is concluded from what it does not say. */
+const BLOCK_FIRST = "first mend the block, which cannot be read";
+
 const recounted =
   (code: FindingCode): Rule =>
-  ({ blocksOf }, { key, what }) => {
+  ({ blocksOf, census, unreadableBlocks }, { key, what }) => {
     const parsed = parseIpamKey(key);
     // A handle that is missing is told at the block that names it.
     const handle = parsed?.kind === "handle" ? parsed.id : what;
     const where = parsed?.kind === "handle" ? key : handleKey(handle);
+    const named = census.handles.get(handle)?.value.blocks.keys() ?? [];
+    if ([...named].some((cidr) => unreadableBlocks.get(parsePrefix(cidr)) !== undefined))
+      return judged(code, where, what, BLOCK_FIRST);
     return mendable(code, where, code === "IPAM_HANDLE_MISSING" ? `${key} gives it addresses` : what, {
       operation: "recount-handle",
       handle,
@@ -59,8 +66,7 @@ const RULES: Readonly<Record<IpamProblem["rule"], Rule>> = {
   "sequence-ahead": repaired("IPAM_SEQUENCE_AHEAD"),
   "attribute-missing": ownerMissing,
   "blocks-overlap": overlapping,
-  "block-orphaned": (_evidence, { key, what }) =>
-    mendable("IPAM_BLOCK_ORPHANED", key, what, { operation: "delete-empty-block", block: key }),
+  "block-orphaned": orphaned,
   "block-unnamed": unnamed,
   "affinity-half-done": settled("IPAM_AFFINITY_HALF_DONE"),
   "affinity-stale": settled("IPAM_AFFINITY_STALE"),
@@ -69,25 +75,33 @@ const RULES: Readonly<Record<IpamProblem["rule"], Rule>> = {
   "handle-orphaned": recounted("IPAM_HANDLE_ORPHANED"),
 };
 
-function ownerMissing({ census: { uses } }: Evidence, { key, what: address }: IpamProblem): Draft {
+function ownerMissing({ census: { uses }, isBlind }: Evidence, { key, what: address }: IpamProblem): Draft {
   const users = (uses.get(address) ?? []).map(({ by }) => by).join(", ");
   const code = "IPAM_OWNER_MISSING";
-  if (users === "") {
+  if (users === "" && !isBlind) {
     return mendable(code, key, `${address} is held by nobody known, and nobody uses it`, {
       operation: "free-unowned",
       block: key,
       address,
     });
   }
-  const advice = `end ${users} and start it again, so that its address is released; then look again`;
-  return judged(code, key, `${address} is held by nobody known, and ${users} uses it`, advice);
+  const user = users || "somebody who cannot be read perhaps";
+  const advice = `end ${user} and start it again, so that its address is released; then look again`;
+  return judged(code, key, `${address} is held by nobody known, and ${user} uses it`, advice);
 }
 
-function overlapping({ blocks }: Evidence, { key, what }: IpamProblem): Draft {
+function orphaned({ usedUnheld, isBlind }: Evidence, { key, what }: IpamProblem): Draft {
+  const code = "IPAM_BLOCK_ORPHANED";
+  if (!isBlind && !usedUnheld.has(key))
+    return mendable(code, key, what, { operation: "delete-empty-block", block: key });
+  return judged(code, key, `${what}, and somebody may use addresses of it`, "first mend what else is found about it");
+}
+
+function overlapping({ blocks, usedUnheld, isBlind }: Evidence, { key, what }: IpamProblem): Draft {
   const other = blockKey(parsePrefix(what.replace(/^with /, "")));
   const empty = [key, other].find((one) => {
     const block = blockAt(blocks, one);
-    return block !== undefined && isEmpty(block);
+    return block !== undefined && isEmpty(block) && !isBlind && !usedUnheld.has(one);
   });
   const code = "IPAM_BLOCKS_OVERLAP";
   if (empty !== undefined) return mendable(code, key, what, { operation: "delete-empty-block", block: empty });

@@ -6,10 +6,11 @@ import type { Evidence } from "./evidence.ts";
 
 /** A block that no pool has, or a node that is gone. */
 export function* checkBlock(evidence: Evidence, { key, value: block }: Stored<AllocationBlock>): Iterable<Draft> {
-  const { nodes, pools, endpointsOn, isBlind } = evidence;
+  const { nodes, pools, endpointsOn } = evidence;
+  const isSure = !evidence.isBlind && !evidence.usedUnheld.has(key);
   const owner = blockOwner(block);
   const isInPool = pools.matches(block.prefix).next().done !== true;
-  if (!isInPool && isEmpty(block) && !isBlind) {
+  if (!isInPool && isEmpty(block) && isSure) {
     const mend = { operation: "delete-empty-block", block: key } as const;
     yield mendable("IPAM_BLOCK_WITHOUT_POOL", key, "it is empty, and in no pool", mend);
     return;
@@ -18,7 +19,7 @@ export function* checkBlock(evidence: Evidence, { key, value: block }: Stored<Al
   if (owner?.type !== "host" || nodes.has(owner.name)) return;
   const what = `it is ${owner.name}'s, and there is no such Node`;
   const endpoints = endpointsOn.get(owner.name) ?? 0;
-  if (endpoints === 0 && !isBlind) {
+  if (endpoints === 0 && isSure) {
     const mend = { operation: "release-affinity", node: owner.name, block: key } as const;
     yield mendable("IPAM_BLOCK_OF_DEAD_NODE", key, what, mend);
     return;

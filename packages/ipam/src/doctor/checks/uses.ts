@@ -1,10 +1,9 @@
-import type { AllocationBlock } from "@ocicat/api/ipam";
 import { Prefix, parseAddress } from "@ocicat/net";
-import { isAllocated, isCooling, ordinalOf } from "../../block/index.ts";
+import { ordinalOf } from "../../block/index.ts";
 import type { AddressUse } from "../../census/index.ts";
 import { goTimestamp } from "../../client/timestamp.ts";
 import { type Draft, judged, mendable } from "../draft.ts";
-import type { Evidence } from "./evidence.ts";
+import { type Evidence, isHeld } from "./evidence.ts";
 
 /** Whoever uses an address, and does not hold it, or not alone. `uses`: those that need an allocation. */
 export function* checkUses(evidence: Evidence, address: string, uses: readonly AddressUse[]): Iterable<Draft> {
@@ -42,15 +41,9 @@ export function* checkUses(evidence: Evidence, address: string, uses: readonly A
   });
 }
 
-function isHeld(block: AllocationBlock, ordinal: number): boolean {
-  return isAllocated(block, ordinal) && !isCooling(block, ordinal);
-}
-
-const DEFAULT_NETWORK = "k8s-pod-network";
-
 /** What the plugin would release it by: the handle of the endpoint's container, as it exists or would be named. */
-function handleOf({ handlesOf }: Evidence, { as, containerId }: AddressUse): string | undefined {
+function handleOf({ handlesOf, network }: Evidence, { as, containerId }: AddressUse): string | undefined {
   if (as !== "workload" || !containerId) return undefined;
   const known = handlesOf.get(containerId) ?? [];
-  return known.length > 1 ? undefined : (known[0] ?? `${DEFAULT_NETWORK}.${containerId}`);
+  return known.length > 1 ? undefined : (known[0] ?? `${network}.${containerId}`);
 }
