@@ -32,6 +32,9 @@ need iptables iptables
 need conntrack conntrack
 need curl curl
 need ps procps
+need zsh zsh
+need /usr/lib/python3/dist-packages/jsonschema python3-jsonschema
+need fish fish
 need etcd etcd-server
 need etcdctl etcd-client
 need /usr/lib/cni/ptp containernetworking-plugins
