@@ -123,6 +123,8 @@ describe("a status from the peer", () => {
       const error = await failsWith(store.put("/key", "1"), code);
       expect(error.message).toContain(text);
       expect(error.message).toContain("put /key");
+      // The server has decided: asking again changes nothing.
+      expect(error.retryable).toBe(false);
     }
   });
 });
