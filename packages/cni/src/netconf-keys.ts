@@ -38,7 +38,7 @@ export const KEYS_WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   ipam_lock_file: "the agent allocates for the whole node, so there is nobody to lock out",
   include_default_routes: "the container always has its default route",
   num_queues: "the container's interface has one queue",
-  feature_control: "pods' annotations for addresses are not read yet",
+  "feature_control.ip_addrs_no_ipam": "addresses come from IP pools, which the nodes route",
   mode: WINDOWS,
   vxlan_mac_prefix: WINDOWS,
   vxlan_vni: WINDOWS,

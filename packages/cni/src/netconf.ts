@@ -1,16 +1,10 @@
 import { type JsonValue, parseJson } from "@ocicat/kit";
-import {
-  type Address,
-  AddressError,
-  type Family,
-  familyOf,
-  formatAddress,
-  type Prefix,
-  parsePrefix,
-} from "@ocicat/net";
+import { type Address, type Family, familyOf, formatAddress } from "@ocicat/net";
+import { POD_ANNOTATIONS, parseAnnotations } from "./annotations.ts";
 import { CniCode, CniError, invalidConfig, unsupportedField } from "./errors.ts";
 import { isJsonObject, type JsonObject, JsonReader } from "./json-reader.ts";
 import { explainKeys, type KeyWithoutEffect } from "./netconf-keys.ts";
+import { type PoolSelector, parseHost, parsePoolSelector } from "./pool-selector.ts";
 import type { Dns } from "./result.ts";
 import { readDns } from "./result-parse.ts";
 import { type CniVersion, DEFAULT_VERSION, isSupportedVersion, SUPPORTED_VERSIONS } from "./version.ts";
@@ -25,21 +19,18 @@ export interface Network {
   readonly json: JsonObject;
 }
 
-/** A pool asked for in `ipam.ipv4_pools` or `ipam.ipv6_pools`: by its CIDR or by its resource's name. */
-export type PoolSelector =
-  | { readonly by: "cidr"; readonly cidr: Prefix }
-  | { readonly by: "name"; readonly name: string };
-
 /** What ADD needs beside. */
 export interface AddOptions {
   /** The interfaces' MTU in bytes; undefined: the agent decides. */
   readonly mtu: number | undefined;
   /** Families to give an address of when none is asked for by value; Calico's default is IPv4 alone. */
   readonly families: readonly Family[];
-  /** Pools to take from; empty: any that the node may use. */
+  /** Pools to take from, the pod's own wish before the network's; empty: any that node and namespace may use. */
   readonly pools: { readonly ipv4: readonly PoolSelector[]; readonly ipv6: readonly PoolSelector[] };
   /** If not empty, exactly these are wanted, and nothing is assigned automatically. At most one a family. */
   readonly addresses: readonly Address[];
+  /** Addresses that shall lead to the pod besides its own; stored with its endpoint. */
+  readonly floating: readonly Address[];
   /** `container_settings.allow_ip_forwarding`: whether the container may forward. */
   readonly allowIpForwarding: boolean;
   /** `dns`, handed through to the result. */
@@ -50,8 +41,6 @@ export interface AddOptions {
 
 // CNI specification, "Configuration format".
 const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
-// What Calico accepts as a resource's name.
-const RESOURCE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const OWN_IPAM = ["ocicat-ipam", "calico-ipam"];
 /** The smallest MTU an IPv4 link may have (RFC 791 section 3.2), and the largest the kernel takes for a veth. */
 const MTU = { minimum: 68, maximum: 65_535 };
@@ -92,20 +81,28 @@ export function parseAddOptions(network: Network, requested?: Address): AddOptio
   refuseOtherIpam(ipam);
   refuseOtherDevices(reader);
   const families = parseFamilies(ipam);
-  const pools = { ipv4: parsePools(ipam, "ipv4_pools", 4), ipv6: parsePools(ipam, "ipv6_pools", 6) };
+  const network4 = parsePools(ipam, "ipv4_pools", 4);
+  const network6 = parsePools(ipam, "ipv6_pools", 6);
   const args = reader.object("args");
   const cniArgs = args?.object("cni");
   const runtimeConfig = reader.object("runtimeConfig");
+  const features = reader.object("feature_control");
+  const wishes = parseAnnotations(runtimeConfig?.object(POD_ANNOTATIONS), features?.boolean("floating_ips") ?? false);
+  const pools = { ipv4: wishes.ipv4Pools ?? network4, ipv6: wishes.ipv6Pools ?? network6 };
   const addresses = oneOfAFamily([
     ...(requested === undefined ? [] : [requested]),
     ...parseAddresses(runtimeConfig),
     ...parseAddresses(cniArgs),
+    ...wishes.addresses,
   ]);
   const container = reader.object("container_settings");
   const allowIpForwarding = container?.boolean("allow_ip_forwarding") ?? false;
   const dns = readDns(reader.object("dns"));
-  const withoutEffect = explainKeys([reader, ipam, args, cniArgs, runtimeConfig, container].flatMap(leftOver));
-  return { mtu, families, pools, addresses, allowIpForwarding, dns, withoutEffect };
+  const withoutEffect = explainKeys(
+    [reader, ipam, args, cniArgs, runtimeConfig, features, container].flatMap(leftOver),
+  );
+  const { floating } = wishes;
+  return { mtu, families, pools, addresses, floating, allowIpForwarding, dns, withoutEffect };
 }
 
 function parseObject(text: string): JsonObject {
@@ -184,24 +181,12 @@ function parseFamilies(ipam: JsonReader): Family[] {
 }
 
 function parsePools(ipam: JsonReader, key: "ipv4_pools" | "ipv6_pools", family: Family): PoolSelector[] {
-  return (ipam.strings(key) ?? []).map((text, index) => {
-    const where = ipam.at(`${key}[${index}]`);
-    if (!text.includes("/")) {
-      if (RESOURCE_NAME.test(text)) return { by: "name", name: text };
-      throw invalidConfig(where, `"${text}" is neither a CIDR nor the name of a pool`);
-    }
-    const cidr = asAddress(where, () => parsePrefix(text));
-    if (cidr.family !== family)
-      throw invalidConfig(where, `"${text}" is not an IPv${family} pool`, `it belongs in ipv${cidr.family}_pools`);
-    return { by: "cidr", cidr };
-  });
+  return (ipam.strings(key) ?? []).map((text, index) => parsePoolSelector(text, family, ipam.at(`${key}[${index}]`)));
 }
 
-/** `ips` of the runtime's configuration (CNI conventions): addresses, with or without a prefix length that says nothing here. */
+/** `ips` of the runtime's configuration (CNI conventions). */
 function parseAddresses(reader: JsonReader | undefined): Address[] {
-  return (reader?.strings("ips") ?? []).map((text, index) =>
-    asAddress(`${reader?.at("ips")}[${index}]`, () => parsePrefix(text.split("/", 1)[0] ?? "").address),
-  );
+  return (reader?.strings("ips") ?? []).map((text, index) => parseHost(text, `${reader?.at("ips")}[${index}]`));
 }
 
 function oneOfAFamily(addresses: readonly Address[]): Address[] {
@@ -213,20 +198,11 @@ function oneOfAFamily(addresses: readonly Address[]): Address[] {
       throw invalidConfig(
         "requested addresses",
         `${list}: more than one of IPv${family}`,
-        "ask for one of each family (CNI_ARGS IP, runtimeConfig.ips, args.cni.ips)",
+        "ask for one of each family (CNI_ARGS IP, runtimeConfig.ips, args.cni.ips, the annotation ipAddrs)",
       );
     }
   }
   return distinct;
-}
-
-function asAddress<T>(where: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof AddressError) throw invalidConfig(where, error.message);
-    throw error;
-  }
 }
 
 function leftOver(reader: JsonReader | undefined): string[] {

@@ -68,6 +68,43 @@ describe("a network configuration", () => {
     expect(options.addresses.map(formatAddress)).toEqual(["10.244.0.9", "fd00::9"]);
   });
 
+  it("puts a pod's annotations before the network's pools, and takes its addresses", () => {
+    const annotations = {
+      "cni.projectcalico.org/ipv4pools": '["blue", "10.9.0.0/16"]',
+      "cni.projectcalico.org/ipAddrs": '["10.9.0.7"]',
+      "cni.projectcalico.org/floatingIPs": '["203.0.113.5"]',
+      "kubernetes.io/psp": "anything",
+    };
+    const options = parse({
+      ...minimal,
+      ipam: { type: "calico-ipam", ipv4_pools: ["green"], ipv6_pools: ["six"] },
+      feature_control: { floating_ips: true, ip_addrs_no_ipam: true },
+      runtimeConfig: { "io.kubernetes.cri.pod-annotations": annotations },
+    });
+    expect(options.pools.ipv4).toMatchObject([{ by: "name", name: "blue" }, { by: "cidr" }]);
+    expect(options.pools.ipv6).toEqual([{ by: "name", name: "six" }]);
+    expect(options.addresses.map(formatAddress)).toEqual(["10.9.0.7"]);
+    expect(options.floating.map(formatAddress)).toEqual(["203.0.113.5"]);
+    expect(options.withoutEffect.map(({ key }) => key)).toEqual(["feature_control.ip_addrs_no_ipam"]);
+  });
+
+  it.each([
+    ["ipv4pools", "blue", 7, /ipv4pools: blue is not a JSON list of strings; write it like/],
+    ["ipv4pools", "[]", 7, /not a JSON list/],
+    ["ipv4pools", '["fd00::/64"]', 7, /ipv4pools\[0\]: "fd00::\/64" is not an IPv4 pool/],
+    ["ipAddrs", '["10.0.0.300"]', 7, /ipAddrs\[0\]/],
+    ["ipAddrs", '["10.0.0.3", "10.0.0.4"]', 7, /more than one of IPv4/],
+    ["ipAddrsNoIpam", '["10.0.0.3"]', 2, /ipAddrsNoIpam.*use ipAddrs/],
+    ["floatingIPs", '["10.0.0.3"]', 2, /floatingIPs.*feature_control\.floating_ips/],
+  ])("refuses the annotation %s = %s whole", (name, text, code, message) => {
+    const annotations = { [`cni.projectcalico.org/${name}`]: text };
+    const error = failureOf(() =>
+      parse({ ...minimal, runtimeConfig: { "io.kubernetes.cri.pod-annotations": annotations } }),
+    );
+    expect(error.cniCode).toBe(code);
+    expect(error.message).toMatch(message);
+  });
+
   it("lists the keys that change nothing, each with the reason", () => {
     const options = parse({
       ...minimal,

@@ -13,7 +13,7 @@ import { ENDPOINT_ATTRIBUTE, NO_ENDPOINT } from "@ocicat/controllers/collect";
 import type { Datastore } from "@ocicat/datastore";
 import type { AssignedAddress, Extra, Ipam } from "@ocicat/ipam";
 import { type Clock, isOcicatError, OcicatError, type Random } from "@ocicat/kit";
-import { type Address, formatAddress, type Mac, Prefix } from "@ocicat/net";
+import { type Address, familyOf, formatAddress, type Mac, Prefix } from "@ocicat/net";
 import type { AffinityRow } from "@ocicat/routing";
 import { type AgentEndpointRow, type AgentPoolRow, endpointRow } from "../tables/rows.ts";
 import type { Table } from "../tables/table.ts";
@@ -213,6 +213,7 @@ export class Endpoints {
         ...(endpoint.orchestrator === "k8s" ? { pod: endpoint.workload } : {}),
         endpoint: endpoint.endpoint,
         ipNetworks: addresses.map((entry) => Prefix.host(entry.address).toString()),
+        ...floatingAddresses(request.options.floating, addresses),
         profiles: [request.network],
         interfaceName: endpoint.hostInterface,
         mac,
@@ -220,6 +221,16 @@ export class Endpoints {
     };
     return asCreated(resource, { uid: randomUid(random), now: clock.now() });
   }
+}
+
+/** Each leads to the endpoint's own address of its family; one without such leads nowhere, and is left out. */
+function floatingAddresses(floating: readonly Address[], addresses: readonly AssignedAddress[]) {
+  const ipNATs = floating.flatMap((external) => {
+    const own = addresses.find(({ family }) => family === familyOf(external));
+    if (own === undefined) return [];
+    return [{ internalIP: formatAddress(own.address), externalIP: formatAddress(external) }];
+  });
+  return ipNATs.length === 0 ? {} : { ipNATs };
 }
 
 function keyOf(identity: EndpointIdentity): string {

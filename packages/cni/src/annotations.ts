@@ -1,0 +1,60 @@
+import { type JsonValue, parseJson } from "@ocicat/kit";
+import type { Address } from "@ocicat/net";
+import { invalidConfig, unsupportedField } from "./errors.ts";
+import type { JsonReader } from "./json-reader.ts";
+import { type PoolSelector, parseHost, parsePoolSelector } from "./pool-selector.ts";
+
+/** The capability by which containerd hands over a pod's annotations. */
+export const POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations";
+
+/** What a pod says of its addresses. Undefined: it says nothing, and the network's configuration rules. */
+export interface PodWishes {
+  readonly ipv4Pools: readonly PoolSelector[] | undefined;
+  readonly ipv6Pools: readonly PoolSelector[] | undefined;
+  readonly addresses: readonly Address[];
+  /** Addresses that shall lead to the pod besides its own. */
+  readonly floating: readonly Address[];
+}
+
+const PREFIX = "cni.projectcalico.org/";
+
+/**
+ * Calico's annotations about addresses; each is a JSON list of strings in a string. A pod has many others, which are not
+ * ours to judge. `allowsFloating`: `feature_control.floating_ips`. Throws CniError code 2 or 7.
+ */
+export function parseAnnotations(annotations: JsonReader | undefined, allowsFloating: boolean): PodWishes {
+  const list = (name: string) => annotations && texts(annotations, `${PREFIX}${name}`);
+  const at = (name: string, index: number) => `${annotations?.at(`${PREFIX}${name}`)}[${index}]`;
+  const pools = (name: "ipv4pools" | "ipv6pools") =>
+    list(name)?.map((text, index) => parsePoolSelector(text, name === "ipv4pools" ? 4 : 6, at(name, index)));
+  const addresses = (name: string) => (list(name) ?? []).map((text, index) => parseHost(text, at(name, index)));
+  if (annotations?.value(`${PREFIX}ipAddrsNoIpam`) !== undefined) {
+    throw unsupportedField(
+      `${PREFIX}ipAddrsNoIpam`,
+      "a pod's annotation",
+      "use ipAddrs, whose addresses the nodes route",
+    );
+  }
+  const floating = addresses("floatingIPs");
+  if (floating.length > 0 && !allowsFloating) {
+    const fix = "set feature_control.floating_ips to true in the network's configuration, or remove the annotation";
+    throw unsupportedField(`${PREFIX}floatingIPs`, "a pod's annotation", fix);
+  }
+  return { ipv4Pools: pools("ipv4pools"), ipv6Pools: pools("ipv6pools"), addresses: addresses("ipAddrs"), floating };
+}
+
+function texts(annotations: JsonReader, name: string): readonly string[] | undefined {
+  const text = annotations.string(name);
+  if (text === undefined) return undefined;
+  const value = tryParse(text);
+  if (Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "string")) return value;
+  throw invalidConfig(annotations.at(name), `${text} is not a JSON list of strings`, 'write it like ["a", "b"]');
+}
+
+function tryParse(text: string): JsonValue | undefined {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
+}
