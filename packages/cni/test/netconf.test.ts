@@ -23,6 +23,7 @@ describe("a network configuration", () => {
       families: [4],
       pools: { ipv4: [], ipv6: [] },
       addresses: [],
+      floating: [],
       allowIpForwarding: false,
       dns: {},
       withoutEffect: [],
