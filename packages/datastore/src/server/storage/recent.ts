@@ -35,8 +35,7 @@ export class RecentEntries {
     const size = sizeOf(entry);
     // A few large values are not to drive all others out.
     if (size > this.#maxBytes / 64) return;
-    const kept = isOwn ? entry : { ...entry, key: new Uint8Array(entry.key), value: new Uint8Array(entry.value) };
-    this.#byKey.set(name, { entry: kept, id });
+    this.#byKey.set(name, { entry: isOwn ? entry : copyOf(entry), id });
     this.#bytes += size;
     // The first are those kept for longest.
     for (const oldest of this.#byKey.keys()) {
@@ -57,6 +56,22 @@ export class RecentEntries {
     this.#byKey.clear();
     this.#bytes = 0;
   }
+}
+
+/** Key and value in one piece, from Node's pool: memory of their own for each would cost the garbage collector more. */
+function copyOf(entry: Entry): Entry {
+  const { key, value, modRevision, createRevision, version, lease } = entry;
+  const copy = Buffer.allocUnsafe(key.length + value.length);
+  copy.set(key);
+  copy.set(value, key.length);
+  return {
+    key: copy.subarray(0, key.length),
+    value: copy.subarray(key.length),
+    modRevision,
+    createRevision,
+    version,
+    lease,
+  };
 }
 
 function sizeOf({ key, value }: Entry): number {
