@@ -34,7 +34,7 @@ export interface CollectorOptions {
 }
 
 /** Subjects in one transaction at most: few enough for its limits, and that a busy block refuses few at a time. */
-const BATCH = 16;
+const BATCH = 32;
 /** After what was done, the watch says so; after a refusal, what changed. Only then does it make sense to look again. */
 const AFTER_ATTEMPT_MS = 2_000;
 const AFTER_FAILURE_MS = 10_000;

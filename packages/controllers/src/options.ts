@@ -26,7 +26,7 @@ export function controllersOptionsFrom(env: Environment, host: string, pid: numb
   return {
     identity: `${host} pid ${pid}`,
     leaseSeconds: numberFrom(env, "OCICAT_CONTROLLERS_LEASE_SECONDS", 15, 1, 3600),
-    perSecond: numberFrom(env, "OCICAT_CONTROLLERS_RATE", 100, 1, 100_000),
+    perSecond: numberFrom(env, "OCICAT_CONTROLLERS_RATE", 500, 1, 100_000),
     host: env.OCICAT_CONTROLLERS_HOST || "127.0.0.1",
     port: env.OCICAT_CONTROLLERS_PORT ? numberFrom(env, "OCICAT_CONTROLLERS_PORT", 0, 0, 65_535) : undefined,
     socket: env.OCICAT_CONTROLLERS_SOCKET || DEFAULT_SOCKET,

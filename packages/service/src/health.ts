@@ -47,6 +47,16 @@ export function processMetrics(metrics: MetricsRegistry, lagResolutionMs: number
     },
   );
   metrics.gauge("process_resident_memory_bytes", "Resident memory.", () => process.memoryUsage.rss());
+  metrics.gauge(
+    "nodejs_heap_size_used_bytes",
+    "Of that, what JavaScript's objects take, garbage included.",
+    () => process.memoryUsage().heapUsed,
+  );
+  metrics.gauge(
+    "nodejs_external_memory_bytes",
+    "And what buffers take beside them.",
+    () => process.memoryUsage().external,
+  );
   metrics.gauge("process_cpu_seconds_total", "User and system CPU time.", () => {
     const usage = process.cpuUsage();
     return (usage.user + usage.system) / 1e6;

@@ -6,7 +6,7 @@ import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
 const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
   ["OCICAT_CONTROLLERS_LEASE_SECONDS", "how long a leader that says nothing stays one (15)"],
-  ["OCICAT_CONTROLLERS_RATE", "how much is collected in a second at most (100)"],
+  ["OCICAT_CONTROLLERS_RATE", "how much is collected in a second at most (500)"],
   ["OCICAT_CONTROLLERS_PORT", "TCP port for /livez, /readyz and /metrics, over prometheusMetricsPort (9094)"],
   ["OCICAT_CONTROLLERS_HOST", "the address that port is on (127.0.0.1)"],
   ["OCICAT_CONTROLLERS_SOCKET", "the command line's socket (/run/ocicat/controllers.sock)"],

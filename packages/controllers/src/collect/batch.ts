@@ -33,11 +33,14 @@ type Align = Extract<Action, { do: "align" }>;
 type GiveUp = Extract<Action, { do: "give-up" }>;
 type Delete = Extract<Action, { do: "delete" }>;
 
-/** The rows an action reads before it is planned: those it changes, but for endpoints, which are only deleted. */
+/** The rows an action reads before it is planned: those it changes. What is only deleted is compared by its revision. */
 export function rowsOf(action: Action): readonly string[] {
   switch (action.do) {
     case "release":
-      return [handleKey(action.handleId), ...new Set(action.allocations.map(({ block }) => block.key))];
+      return [
+        ...(action.handleStays ? [handleKey(action.handleId)] : []),
+        ...new Set(action.allocations.map(({ block }) => block.key)),
+      ];
     case "recount":
       return [handleKey(action.handleId), ...action.blocks];
     case "align":
@@ -143,7 +146,7 @@ class Draft {
     }
   }
 
-  #release({ handleId, handleRevision, allocations, endpoints, goneNodes }: Release): void {
+  #release({ handleId, handleRevision, handleStays, allocations, endpoints, goneNodes }: Release): void {
     const key = handleKey(handleId);
     const stored = this.#expect(key, handleRevision);
     for (const endpoint of endpoints) {
@@ -151,7 +154,7 @@ class Draft {
       this.operations.push({ delete: endpoint.key });
     }
     this.#expectNone(goneNodes);
-    const counts = new Map(stored === undefined ? [] : decodeHandle(key, stored.value).blocks);
+    const counts = new Map(stored === undefined || !handleStays ? [] : decodeHandle(key, stored.value).blocks);
     for (const [blockKeyText, held] of Map.groupBy(allocations, ({ block }) => block.key)) {
       const block = this.#block(blockKeyText);
       if (block === undefined) throw new Changed();
@@ -166,7 +169,8 @@ class Draft {
       counts.delete(`${block.prefix}`);
       if (outcome.released.length > 0) this.#setBlock(blockKeyText, outcome.block);
     }
-    this.#setHandle(key, stored, counts);
+    if (counts.size > 0) this.#setHandle(key, stored, counts);
+    else if (handleRevision !== undefined) this.operations.push({ delete: key });
   }
 
   /**

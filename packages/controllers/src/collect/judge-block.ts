@@ -11,7 +11,8 @@ import type { Action, Reason, Verdict } from "./verdict.ts";
  *     unused, and its node has another                 ─► given up
  */
 export function judgeBlock(state: ClusterState, block: BlockRow | undefined, place: string): Verdict | undefined {
-  const facts = { state, block, affinities: [...state.affinitiesTo(place)], place };
+  const affinities = [...state.affinitiesTo(place)].sort((a, b) => (a.key < b.key ? -1 : 1));
+  const facts = { state, block, affinities, place };
   return ofGoneNode(facts) ?? halfDone(facts) ?? ofNobody(facts) ?? idle(facts);
 }
 

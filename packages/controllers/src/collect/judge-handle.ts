@@ -25,7 +25,10 @@ export function releaseOf(
   reason: Reason,
   why: string,
 ): Verdict {
-  const handleRevision = state.handles.get(id)?.revision;
+  const handle = state.handles.get(id);
+  const handleRevision = handle?.revision;
+  const blocks = new Set(held.map(({ block }) => `${block.prefix}`));
+  const handleStays = [...(handle?.counts.keys() ?? [])].some((cidr) => !blocks.has(cidr));
   const endpoints = state.endpointsNaming(id);
   const goneNodes = reason === "node-gone" ? [...new Set(held.flatMap(({ node }) => node ?? []))] : [];
   const names = held.map(({ address, sequence }) => `${formatAddress(address)}@${sequence}`).sort();
@@ -35,7 +38,7 @@ export function releaseOf(
     why,
     evidence: `${handleRevision} ${names.join(" ")}`,
     node: held[0]?.node,
-    action: { do: "release", handleId: id, handleRevision, allocations: held, endpoints, goneNodes },
+    action: { do: "release", handleId: id, handleRevision, handleStays, allocations: held, endpoints, goneNodes },
   };
 }
 

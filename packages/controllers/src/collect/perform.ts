@@ -19,7 +19,7 @@ export type PerformOutcome =
 const ATTEMPTS = 8;
 
 /**
- * Does what verdicts call for, in one transaction. Blocks and handles are read just before; the sequence number of each
+ * Does what verdicts call for, in one transaction. Blocks are read just before; the sequence number of each
  * allocation, the revision of its handle and of the endpoints that go with it, and the absence of nodes are those of the
  * verdict. Throws DatastoreError; after UNKNOWN_OUTCOME the watch tells what happened.
  */

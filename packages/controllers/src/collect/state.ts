@@ -65,7 +65,7 @@ export class ClusterState {
 
   /** Every subject there is: for a full scan. */
   *subjects(): IterableIterator<Subject> {
-    for (const id of new Set([...this.handles.keys(), ...this.#byHandle.keys()])) yield `handle ${id}`;
+    for (const id of this.#handleIds()) yield `handle ${id}`;
     for (const place of new Set([
       ...[...this.blocks.values()].map(({ prefix }) => `${prefix}`),
       ...this.#affinitiesOfPlace.keys(),
@@ -138,7 +138,11 @@ export class ClusterState {
     this.#set(key, item);
     // What a row might say that cannot be read may concern any of them. It is rare.
     if (couldNotBeRead !== this.unreadable.has(key))
-      for (const id of this.#byHandle.keys()) this.#dirty.add(`handle ${id}`);
+      for (const id of this.#handleIds()) this.#dirty.add(`handle ${id}`);
+  }
+
+  #handleIds(): ReadonlySet<string> {
+    return new Set([...this.handles.keys(), ...this.#byHandle.keys()]);
   }
 
   #set(key: string, item: KeyValue | undefined): void {
@@ -207,7 +211,10 @@ export class ClusterState {
   #know(allocation: Allocation): void {
     const { handleId, node } = allocation;
     this.#dirty.add(`handle ${handleId}`);
-    if (!this.#byHandle.has(handleId)) for (const tail of tails(handleId)) this.#handlesByTail.add(tail, handleId);
+    if (!this.#byHandle.has(handleId)) {
+      for (const tail of tails(handleId)) this.#handlesByTail.add(tail, handleId);
+      this.#touchNamed(handleId);
+    }
     this.#byHandle.add(handleId, allocation);
     this.#holderAt.set(formatAddress(allocation.address), handleId);
     if (node !== undefined) this.#handlesOfNode.add(node, handleId);
@@ -221,10 +228,14 @@ export class ClusterState {
     const left = [...this.#byHandle.get(handleId)];
     if (left.length === 0) {
       for (const tail of tails(handleId)) this.#handlesByTail.delete(tail, handleId);
-      // What held nothing but its container's name back from being garbage.
-      for (const { key } of this.endpointsNaming(handleId)) this.#dirty.add(`endpoint ${key}`);
+      this.#touchNamed(handleId);
     }
     if (node !== undefined && left.every((other) => other.node !== node)) this.#handlesOfNode.delete(node, handleId);
+  }
+
+  /** An endpoint is its handle's to judge as long as there is one. */
+  #touchNamed(handleId: string): void {
+    for (const { key } of this.endpointsNaming(handleId)) this.#dirty.add(`endpoint ${key}`);
   }
 
   #setHandle(id: string, row: HandleRow | undefined): void {

@@ -32,6 +32,8 @@ export type Action =
       readonly handleId: string;
       /** Undefined: the handle's row does not exist. */
       readonly handleRevision: bigint | undefined;
+      /** The handle counts addresses in other blocks too: it is not deleted, but counts less. */
+      readonly handleStays: boolean;
       readonly allocations: readonly Allocation[];
       readonly endpoints: readonly EndpointRow[];
       /** Nodes that must not exist. */
