@@ -24,6 +24,20 @@ describe.each(PASSES)("two nodes, two blocks, three operations, $name", (pass) =
   );
 });
 
+/** Scenarios in which a promise was broken once. */
+const STORIES = [
+  "transactions, an empty store: a give-up 10.0.0.0/31 b then add a2 1, b give-up 10.0.0.0/31 a",
+  "transactions, a block each, in use: a del a0 and ask a2 10.0.0.1, b give-up 10.0.0.0/31 a",
+];
+
+it.each(STORIES)("%s: no order of things breaks a promise again", { timeout: 120_000 }, async (title) => {
+  const mode = title.split(",")[0] as Mode;
+  const scenario = Iterator.from(scenarios(mode, false)).find((candidate) => candidate.title === title);
+  if (scenario === undefined) throw new Error("there is no such scenario any more");
+  const { states } = await explore(scenario, { crashes: 0, faults: 0 });
+  expect(states).toBeGreaterThan(20);
+});
+
 it("a story is told again as it was: the same states, the same ends", async () => {
   const [scenario] = scenarios("mixed", true);
   if (scenario === undefined) throw new Error("there are no scenarios");
