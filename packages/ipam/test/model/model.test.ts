@@ -1,7 +1,8 @@
+import { formatAddress } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
 import { explore } from "./explore.ts";
 import { lookThrough, PASSES } from "./passes.ts";
-import { MODES, type Mode, scenarios } from "./scenario.ts";
+import { BLOCK, MODES, type Mode, scenarios } from "./scenario.ts";
 
 /** Every how manieth scenario is looked through here; all of them with `npm run soak -- ipam-model`. */
 const SAMPLES: Readonly<Record<string, Readonly<Record<Mode, number>>>> = {
@@ -26,8 +27,8 @@ describe.each(PASSES)("two nodes, two blocks, three operations, $name", (pass) =
 
 /** Scenarios in which a promise was broken once. */
 const STORIES = [
-  "transactions, an empty store: a give-up 10.0.0.0/31 b then add a2 1, b give-up 10.0.0.0/31 a",
-  "transactions, a block each, in use: a del a0 and ask a2 10.0.0.1, b give-up 10.0.0.0/31 a",
+  `transactions, an empty store: a give-up ${BLOCK} b then add a2 1, b give-up ${BLOCK} a`,
+  `transactions, a block each, in use: a del a0 and ask a2 ${formatAddress(BLOCK.nth(1))}, b give-up ${BLOCK} a`,
 ];
 
 it.each(STORIES)("%s: no order of things breaks a promise again", { timeout: 120_000 }, async (title) => {

@@ -1,10 +1,14 @@
-import { formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
+import { seededRandom } from "@ocicat/kit";
+import { formatAddress, Prefix, parseAddress, parsePrefix } from "@ocicat/net";
 import type { AssignedAddress, Ipam } from "../../src/index.ts";
+import { walkStart } from "../../src/pool/index.ts";
 import { pool } from "../support/world.ts";
 
 /** Two blocks of two addresses: enough for every kind of meeting, and few enough to try every order of things. */
-export const POOLS = [pool("four", "10.0.0.0/30", 31)];
-export const BLOCKS = ["10.0.0.0/31", "10.0.0.2/31"] as const;
+const POOL = pool("four", "10.0.0.0/30", 31);
+export const POOLS = [POOL];
+/** The block where node a begins to look: what is given up and asked for is in it, so that nodes meet there. */
+export const BLOCK = Prefix.of(POOL.prefix.nth(2n * walkStart(POOL, "a", seededRandom(1))), POOL.blockSize);
 
 /** What a node may be asked for. `holder`: the pod it is for. */
 export type Operation =
@@ -105,10 +109,10 @@ function choices(node: string, other: string, number: number): readonly Operatio
   return [
     { name: "add", holder: `${node}${number}`, count: 1 },
     { name: "add", holder: `${node}${number}`, count: 2 },
-    { name: "ask", holder: `${node}${number}`, address: "10.0.0.1" },
+    { name: "ask", holder: `${node}${number}`, address: formatAddress(BLOCK.nth(1)) },
     { name: "del", holder: `${node}0` },
-    { name: "give-up", block: BLOCKS[0], of: node },
-    { name: "give-up", block: BLOCKS[0], of: other },
+    { name: "give-up", block: BLOCK.toString(), of: node },
+    { name: "give-up", block: BLOCK.toString(), of: other },
     { name: "recover" },
   ];
 }
