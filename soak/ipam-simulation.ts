@@ -3,7 +3,7 @@ import type { SoakOptions } from "./main.ts";
 
 const OPERATIONS = 100_000;
 
-/** Twenty nodes over three pools; prints how often what happened. `--trace` is for a replay: every step. */
+/** Twenty nodes over three pools; prints how often what happened. */
 export async function run({ operations = OPERATIONS, seed }: SoakOptions, say: (line: string) => void): Promise<void> {
   say(`${operations} operations, --seed ${seed}`);
   const simulation = new Simulation({ seed, mode: "mixed", operations });

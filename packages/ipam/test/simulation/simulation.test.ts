@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Mode, Simulation } from "./simulation.ts";
 
-const RUNS = Number(process.env.OCICAT_SIM_RUNS ?? 800);
+const RUNS = Number(process.env.OCICAT_SIM_RUNS ?? 500);
 const FIRST_SEED = 20261121;
 
 const MODES = ["transactions", "singles", "mixed"] as const;
