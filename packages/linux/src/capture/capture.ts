@@ -1,6 +1,6 @@
 import { closeSync } from "node:fs";
 import { errnoNumber } from "../kernel/errno.ts";
-import { check, lastErrno } from "../libc/library.ts";
+import { check, lastErrno, STRANGE_ERRNOS } from "../libc/library.ts";
 import {
   AF_PACKET,
   ETH_P_ALL,
@@ -130,7 +130,7 @@ class PacketCapture implements Capture {
 
   /** The length of the frame now in the buffer; undefined if none waits. */
   #receive(): number | undefined {
-    for (;;) {
+    for (let strange = 0; ; ) {
       new DataView(this.#addressLength.buffer).setUint32(0, this.#address.length, true);
       const flags = MSG_DONTWAIT | MSG_TRUNC;
       const length = recvfrom(this.#fd, this.#buffer, MAX_FRAME, flags, this.#address, this.#addressLength);
@@ -138,7 +138,7 @@ class PacketCapture implements Capture {
       const number = lastErrno();
       if (number === EAGAIN) return undefined;
       // ENETDOWN is told once when the interface goes down; frames come again when it is up.
-      if (number !== EINTR && number !== ENETDOWN) check("reading a capture", length);
+      if (number !== EINTR && number !== ENETDOWN && ++strange > STRANGE_ERRNOS) check("reading a capture", length);
     }
   }
 

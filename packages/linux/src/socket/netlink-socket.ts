@@ -1,7 +1,7 @@
 import { closeSync } from "node:fs";
 import { errnoNumber } from "../kernel/errno.ts";
 import { KernelError } from "../kernel/error.ts";
-import { check, lastErrno } from "../libc/library.ts";
+import { check, lastErrno, STRANGE_ERRNOS } from "../libc/library.ts";
 import {
   bind,
   MSG_DONTWAIT,
@@ -29,6 +29,7 @@ const NETLINK_GET_STRICT_CHK = 12;
 
 const EINTR = errnoNumber("EINTR");
 const EAGAIN = errnoNumber("EAGAIN");
+const ENOBUFS = errnoNumber("ENOBUFS");
 
 /** The kernel never sends more than 32 KiB at once (NLMSG_GOODSIZE and the dump's limit), so nothing is ever cut. */
 const RECEIVE_BYTES = 64 * 1024;
@@ -98,11 +99,14 @@ export class NetlinkSocket {
    * that what came after the datagrams still queued was lost.
    */
   receive(): Uint8Array | undefined {
-    for (;;) {
+    for (let strange = 0; ; ) {
       const length = recv(this.fd, this.#buffer, RECEIVE_BYTES, MSG_DONTWAIT | MSG_TRUNC);
       if (length >= 0) return this.#whole(length);
-      if (lastErrno() === EAGAIN) return undefined;
-      if (lastErrno() !== EINTR) check("receive from netlink", length);
+      const number = lastErrno();
+      if (number === EAGAIN) return undefined;
+      // Told once: who asks again would not hear of what was lost.
+      const lost = number === ENOBUFS;
+      if (number !== EINTR && (lost || ++strange > STRANGE_ERRNOS)) check("receive from netlink", length);
     }
   }
 
