@@ -1,4 +1,4 @@
-import { durationMs, randomUid } from "@ocicat/api";
+import { clusterInformation, durationMs, randomUid } from "@ocicat/api";
 import { ResourceClient } from "@ocicat/client";
 import { openEtcd } from "@ocicat/datastore/etcd";
 import { createIpam } from "@ocicat/ipam";
@@ -145,6 +145,8 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   );
 
   const watching = { store, clock, random, logger: logger.child("watch"), scope, lock };
+  // First a question that has an end: who waits for the datastore says so, and stops waiting when it is told to end.
+  await untilItAnswers(surroundings, scope, async () => void (await etcd.list(clusterInformation.storage.prefix())));
   await watchCluster(tables, watching);
   const register = () =>
     untilItAnswers(surroundings, scope, () => registerCluster(client, () => randomUid(random).replaceAll("-", "")));
