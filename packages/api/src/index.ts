@@ -46,7 +46,7 @@ export {
 } from "./kinds/global-network-policy.ts";
 export { type GlobalNetworkSet, type GlobalNetworkSetSpec, globalNetworkSet } from "./kinds/global-network-set.ts";
 export { type HostEndpoint, type HostEndpointSpec, hostEndpoint } from "./kinds/host-endpoint.ts";
-export { type IPReservation, type IPReservationSpec, ipReservation } from "./kinds/ip-reservation.ts";
+export { type IPReservation, type IPReservationSpec, ipReservation, reservedNetworks } from "./kinds/ip-reservation.ts";
 export { type IPAMConfiguration, type IPAMConfigurationSpec, ipamConfiguration } from "./kinds/ipam-configuration.ts";
 export { type IPPool, type IPPoolSpec, type IPPoolStatus, ippool } from "./kinds/ippool.ts";
 export {

@@ -10,6 +10,7 @@ import {
   ipReservation,
   type KubeControllersConfigurationSpec,
   kubeControllersConfiguration,
+  reservedNetworks,
 } from "@ocicat/api";
 import type { KeyValue } from "@ocicat/datastore";
 import { toError } from "@ocicat/kit";
@@ -100,12 +101,7 @@ export class Settings {
     } else if (key.startsWith(ippool.storage.prefix())) {
       setOrDelete(this.#pools, key, item && poolRow(item));
     } else if (key.startsWith(ipReservation.storage.prefix())) {
-      const cidrs = item && (decodeStored(ipReservation, item).spec.reservedCIDRs ?? []);
-      setOrDelete(
-        this.#reserved,
-        key,
-        cidrs?.map((cidr) => parsePrefix(cidr)),
-      );
+      setOrDelete(this.#reserved, key, item && reservedNetworks(decodeStored(ipReservation, item)));
     } else if (key === clusterInformation.storage.key("default", undefined)) {
       this.#isLocked = item !== undefined && decodeStored(clusterInformation, item).spec.datastoreReady === false;
     } else if (key === kubeControllersConfiguration.storage.key("default", undefined)) {

@@ -11,17 +11,17 @@ import {
   felixConfiguration,
   HOSTS_PREFIX,
   IPAM_CONFIG_KEY,
-  type IPReservation,
   type IpamConfig,
   ippool,
   ipReservation,
   node,
   parseIpamKey,
+  reservedNetworks,
   workloadEndpoint,
 } from "@ocicat/api";
 import type { Datastore, KeyValue } from "@ocicat/datastore";
 import type { Clock, Logger, Random, Scope } from "@ocicat/kit";
-import { type Prefix, parsePrefix } from "@ocicat/net";
+import type { Prefix } from "@ocicat/net";
 import type { AffinityRow, BlockRow, PeerRow } from "@ocicat/routing";
 import { type DatastoreLock, HeldSink } from "../lock/index.ts";
 import { Reflector } from "../watch/reflector.ts";
@@ -77,7 +77,7 @@ export function makeTables(self: string, logger: Logger): Tables {
     peers: new Table("BGP peers", (item) => peerRow(decodeStored(bgpPeer, item)), logger),
     felix: new Table("felix configurations", (item) => decodeStored(felixConfiguration, item), logger),
     cluster: new Table("cluster information", (item) => decodeStored(clusterInformation, item), logger),
-    reservations: new Table("reservations", (item) => reservedBy(decodeStored(ipReservation, item)), logger),
+    reservations: new Table("reservations", (item) => reservedNetworks(decodeStored(ipReservation, item)), logger),
     ipam: new Table("ipam configuration", (item) => decodeIpamConfig(item.key, item.value), logger),
   };
 }
@@ -152,10 +152,6 @@ function affinityRow(key: string, value: string): AffinityRow | undefined {
   if (parsed?.kind !== "affinity" || parsed.owner.type !== "host") return undefined;
   const affinity = decodeAffinity(key, value);
   return affinity.deleted ? undefined : { node: parsed.owner.name, block: parsed.prefix, state: affinity.state };
-}
-
-function reservedBy(reservation: IPReservation): readonly Prefix[] {
-  return (reservation.spec.reservedCIDRs ?? []).map((cidr) => parsePrefix(cidr));
 }
 
 function ownEndpoint(self: string, item: KeyValue): AgentEndpointRow | undefined {

@@ -1,3 +1,4 @@
+import { type Prefix, parsePrefix } from "@ocicat/net";
 import { defineKind } from "../define-kind.ts";
 import type { Resource } from "../resource.ts";
 import { addressOrNetwork, type Infer, list, object, optional } from "../schema/index.ts";
@@ -10,6 +11,11 @@ const spec = object(
 export interface IPReservationSpec extends Infer<typeof spec> {}
 /** Addresses that are never given to a workload of its own accord. */
 export type IPReservation = Resource<IPReservationSpec, unknown, "IPReservation">;
+
+/** What it reserves: a bare address is a network of its own, and bits beyond a network's length mean nothing. */
+export function reservedNetworks({ spec }: IPReservation): readonly Prefix[] {
+  return (spec.reservedCIDRs ?? []).map((text) => parsePrefix(text, { hostBits: "clear" }));
+}
 
 export const ipReservation = defineKind<IPReservation>({
   kind: "IPReservation",

@@ -8,8 +8,10 @@ import {
   encodeStored,
   endpointPrefixes,
   ipamConfiguration,
+  ipReservation,
   type Node,
   node,
+  reservedNetworks,
   resourceTable,
   workloadEndpoint,
 } from "../../src/index.ts";
@@ -267,6 +269,18 @@ describe("ClusterInformation", () => {
 });
 
 describe("IPReservation", () => {
+  it("reserves networks: bits beyond a length mean nothing, and an address is itself alone", () => {
+    const key = "/calico/resources/v3/projectcalico.org/ipreservations/r";
+    const value = JSON.stringify({
+      kind: "IPReservation",
+      apiVersion: "projectcalico.org/v3",
+      metadata: { name: "r" },
+      spec: { reservedCIDRs: ["10.0.0.5/28", "10.1.0.1", "fd00::1"] },
+    });
+    const reserved = reservedNetworks(decodeStored(ipReservation, { key, value, modRevision: 3n }));
+    expect(reserved.map(String)).toEqual(["10.0.0.0/28", "10.1.0.1/32", "fd00::1/128"]);
+  });
+
   it("takes networks and addresses, and nothing else", () => {
     expect(
       refusals(() => apply("IPReservation", "r", { reservedCIDRs: ["10.0.0.0/24", "10.1.0.1", "fd00::1"] })),

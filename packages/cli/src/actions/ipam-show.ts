@@ -1,4 +1,4 @@
-import { type IPPool, ippool, ipReservation } from "@ocicat/api";
+import { type IPPool, ippool, ipReservation, reservedNetworks } from "@ocicat/api";
 import type { AllocationBlock } from "@ocicat/api/ipam";
 import {
   allHolders,
@@ -104,12 +104,7 @@ function withReserved(networks: readonly Prefix[], blocks: readonly AllocationBl
 async function reservations({ client, surroundings }: Sources): Promise<readonly Prefix[]> {
   const { items, unreadable } = await client.list(ipReservation);
   tellUnreadable(surroundings, unreadable);
-  return items.flatMap(({ spec }) => (spec.reservedCIDRs ?? []).map((text) => parsePrefix(withLength(text))));
-}
-
-/** A reservation may name a single address. */
-function withLength(text: string): string {
-  return text.includes("/") ? text : `${text}/${text.includes(":") ? 128 : 32}`;
+  return items.flatMap(reservedNetworks);
 }
 
 /** Usage is asked for the whole cluster, whichever nodes a pool is for. */

@@ -9,10 +9,11 @@ import {
   type Kind,
   type Node,
   node as nodeKind,
+  reservedNetworks,
 } from "@ocicat/api";
 import { type AllocationBlock, blockOwner } from "@ocicat/api/ipam";
 import { readBlocks } from "@ocicat/ipam";
-import { type Address, type Family, parsePrefix } from "@ocicat/net";
+import type { Address, Family } from "@ocicat/net";
 import { BACKENDS, type NodeTunnels, type PoolRow, poolPath } from "@ocicat/routing";
 import type { PlanCluster, PlanNode } from "@ocicat/routing/plan";
 import type { Opened } from "../connect/datastore.ts";
@@ -100,8 +101,6 @@ function nextAddress(blocks: readonly AllocationBlock[], reservations: readonly 
   const [block] = blocks;
   const ordinal = block?.unallocated[0];
   if (block === undefined || ordinal === undefined || blocks.length > 1) return undefined;
-  const isReserved = reservations
-    .flatMap(({ spec }) => spec.reservedCIDRs ?? [])
-    .some((text) => parsePrefix(text, { hostBits: "clear" }).overlaps(block.prefix));
+  const isReserved = reservations.flatMap(reservedNetworks).some((network) => network.overlaps(block.prefix));
   return isReserved ? undefined : block.prefix.nth(ordinal);
 }

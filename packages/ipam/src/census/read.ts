@@ -6,6 +6,7 @@ import {
   ipReservation,
   type Kind,
   node,
+  reservedNetworks,
   workloadEndpoint,
 } from "@ocicat/api";
 import {
@@ -19,14 +20,11 @@ import {
   type IpamHandle,
   parseIpamKey,
 } from "@ocicat/api/ipam";
-import { type Datastore, DatastoreError, type KeyValue, type Revision } from "@ocicat/datastore";
+import { type Datastore, DatastoreError, type KeyValue } from "@ocicat/datastore";
 import { isOcicatError } from "@ocicat/kit";
-import { compareAddresses, parsePrefix } from "@ocicat/net";
+import { compareAddresses } from "@ocicat/net";
 import type { Census, UnreadableRow } from "./census.ts";
 import { addressUses, type Stored } from "./uses.ts";
-
-/** Each page costs a store a look at all that is left. */
-const PAGE = 2000;
 
 const ATTEMPTS = 3;
 
@@ -43,11 +41,11 @@ export async function readCensus(store: Datastore): Promise<Census> {
 }
 
 async function readOnce(store: Datastore): Promise<Census> {
-  const { rows, revision } = await readRows(store, IPAM_PREFIX);
+  const { items: rows, revision } = await store.list(IPAM_PREFIX);
   const unreadable: UnreadableRow[] = [];
   const resources = async <R extends AnyResource>(kind: Kind<R>) => {
-    const stored = (await readRows(store, kind.storage.prefix(), revision)).rows;
-    return stored.flatMap((row) => (kind.storage.parse(row.key) === undefined ? [] : decodeResource(kind, row)));
+    const { items } = await store.list(kind.storage.prefix(), { revision });
+    return items.flatMap((row) => (kind.storage.parse(row.key) === undefined ? [] : decodeResource(kind, row)));
   };
   const decodeResource = <R extends AnyResource>(kind: Kind<R>, row: KeyValue) =>
     decoded(row, unreadable, () => decodeStored(kind, row));
@@ -61,8 +59,8 @@ async function readOnce(store: Datastore): Promise<Census> {
     rows,
     ...readIpam(rows, unreadable),
     pools: pools.map(({ value }) => value),
-    reservations: reservations.flatMap(({ value: { metadata, spec } }) =>
-      (spec.reservedCIDRs ?? []).map((text) => ({ name: metadata.name, network: parseNetwork(text) })),
+    reservations: reservations.flatMap(({ value }) =>
+      reservedNetworks(value).map((network) => ({ name: value.metadata.name, network })),
     ),
     nodes,
     endpoints,
@@ -107,25 +105,4 @@ function decoded<T>(
     unreadable.push({ key, reason: error.message });
     return [];
   }
-}
-
-async function readRows(store: Datastore, prefix: string, at?: Revision) {
-  const rows: KeyValue[] = [];
-  let revision = at;
-  for (let after: string | undefined; ; ) {
-    const page = await store.list(prefix, {
-      limit: PAGE,
-      ...(revision === undefined ? {} : { revision }),
-      ...(after === undefined ? {} : { after }),
-    });
-    revision ??= page.revision;
-    rows.push(...page.items);
-    after = page.items.at(-1)?.key;
-    if (!page.more || after === undefined) return { rows, revision };
-  }
-}
-
-/** An IPReservation may name a single address without a length. */
-function parseNetwork(text: string) {
-  return parsePrefix(text.includes("/") ? text : `${text}/${text.includes(":") ? 128 : 32}`);
 }
