@@ -3,30 +3,22 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Datastore } from "@ocicat/datastore";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { openLabDatastore } from "./support/datastore.ts";
 import { type Everything, everything, expectAgain as expectSame } from "./support/everything.ts";
 import { collect, eventually, OCICAT, type Output, TestLab } from "./support/lab.ts";
 import { CONF, NodeCni } from "./support/node-cni.ts";
 
 const lab = new TestLab();
 const work = mkdtempSync(join(tmpdir(), "oct-bad-"));
-let store: Datastore;
-let node1: NodeCni;
+const node1 = new NodeCni(lab, "node1");
 
-beforeAll(async () => {
-  await lab.up();
-  store = openLabDatastore(lab);
-  node1 = new NodeCni(lab, "node1");
-});
+beforeAll(() => lab.up());
 afterAll(async () => {
-  await store.close();
   expect(await lab.down()).toEqual([]);
   rmSync(work, { recursive: true, force: true });
 });
 
-const look = () => everything(node1, store);
+const look = () => everything(node1, lab.store);
 const expectAgain = (before: Everything, when?: string) => expectSame(look, before, when);
 
 function file(name: string, text: string): string {

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { openEtcd } from "@ocicat/datastore/etcd";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually, pingCounts, TestLab } from "./support/lab.ts";
 import { NodeCni } from "./support/node-cni.ts";
@@ -32,28 +31,21 @@ const dump = new Map(
 
 const lab = new TestLab(TOPOLOGY);
 
-function openStore() {
-  return openEtcd({ endpoints: [`unix:///proc/${lab.pid("datastore")}/root/run/ocicat/datastore.sock`] });
-}
-
 /** What the datastore holds below a prefix. */
 async function stored(prefix: string): Promise<ReadonlyMap<string, unknown>> {
-  const store = openStore();
-  try {
-    const { items } = await store.list(prefix);
-    return new Map(items.map(({ key, value }) => [key, JSON.parse(value) as unknown]));
-  } finally {
-    await store.close();
-  }
+  const { items } = await lab.store.list(prefix);
+  return new Map(items.map(({ key, value }) => [key, JSON.parse(value) as unknown]));
 }
 
 beforeAll(async () => {
   await lab.up();
+  const { store } = lab;
+  // Reached by way of an agent, before there is none.
+  await store.list("/calico/");
   for (const node of NODES) process.kill(lab.pid(`agent-${node}`), "SIGKILL");
-  const store = openStore();
   for (const { key } of (await store.list("/calico/")).items) await store.delete(key);
   for (const [key, value] of dump) await store.put(key, value);
-  await store.close();
+  await lab.reopenStore();
   await lab.up();
 });
 afterAll(async () => {

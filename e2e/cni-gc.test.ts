@@ -1,6 +1,5 @@
-import type { Datastore } from "@ocicat/datastore";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { allocations, ipamProblems, openLabDatastore } from "./support/datastore.ts";
+import { allocations, ipamProblems } from "./support/datastore.ts";
 import { eventually, type Output, TestLab } from "./support/lab.ts";
 import { type Attachment, NodeCni } from "./support/node-cni.ts";
 
@@ -15,16 +14,10 @@ pools: [{ name: tiny, cidr: 10.99.0.0/26, blockSize: 26, natOutgoing: true }]
 const CONF = { cniVersion: "1.1.0", name: "ocicat", type: "ocicat", ipam: { type: "ocicat-ipam" } };
 
 const lab = new TestLab(ONE_NODE);
-let store: Datastore;
-let node1: NodeCni;
+const node1 = new NodeCni(lab, "node1");
 
-beforeAll(async () => {
-  await lab.up();
-  store = openLabDatastore(lab);
-  node1 = new NodeCni(lab, "node1");
-});
+beforeAll(() => lab.up());
 afterAll(async () => {
-  await store.close();
   expect(await lab.down()).toEqual([]);
 });
 
@@ -51,9 +44,9 @@ const gc = (valid: readonly Attachment[], conf: object = CONF, plugin = "ocicat"
     plugin,
   );
 
-const holders = async () => [...(await allocations(store)).values()].sort();
+const holders = async () => [...(await allocations(lab.store)).values()].sort();
 const endpoints = async () =>
-  (await store.list("/calico/resources/v3/projectcalico.org/workloadendpoints/")).items.map(
+  (await lab.store.list("/calico/resources/v3/projectcalico.org/workloadendpoints/")).items.map(
     ({ value }) => (JSON.parse(value) as { spec: { containerID: string } }).spec.containerID,
   );
 const done = { code: 0, stdout: "", stderr: "" };
@@ -78,7 +71,7 @@ describe("GC", () => {
     expect(await gc([valid])).toEqual(done);
     expect(await holders()).toEqual([...tunnelsAndMore, "ocicat.c1", "ocicat.two.dotted1", "other.other1"].sort());
     expect((await endpoints()).sort()).toEqual(["c1", "dotted1", "other1"]);
-    expect(await ipamProblems(store)).toEqual([]);
+    expect(await ipamProblems(lab.store)).toEqual([]);
     // The guard forgets them with the watch.
     await eventually(
       () => node1.state(),
@@ -106,7 +99,7 @@ describe("GC", () => {
     expect(await gc([], { ...CONF, name: "ocicat.two" })).toEqual(done);
     expect(await gc([])).toEqual(done);
     expect(await endpoints()).toEqual([]);
-    expect(await ipamProblems(store)).toEqual([]);
+    expect(await ipamProblems(lab.store)).toEqual([]);
   });
 });
 

@@ -1,10 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { parseNetworkList } from "@ocicat/cni/runtime";
-import type { Datastore } from "@ocicat/datastore";
 import { seededRandom } from "@ocicat/kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { allocations, openLabDatastore } from "./support/datastore.ts";
+import { allocations } from "./support/datastore.ts";
 import { type Everything, everything, expectAgain as expectSame } from "./support/everything.ts";
 import { eventually, pingCounts, TestLab } from "./support/lab.ts";
 import { type Attachment, NodeCni } from "./support/node-cni.ts";
@@ -14,20 +13,14 @@ const SEED = 20_261_124;
 const CALICO = createRequire(import.meta.url).resolve("@ocicat/cni/examples/10-calico.conflist");
 
 const lab = new TestLab();
-let store: Datastore;
-let node1: NodeCni;
+const node1 = new NodeCni(lab, "node1");
 
-beforeAll(async () => {
-  await lab.up();
-  store = openLabDatastore(lab);
-  node1 = new NodeCni(lab, "node1");
-});
+beforeAll(() => lab.up());
 afterAll(async () => {
-  await store.close();
   expect(await lab.down()).toEqual([]);
 });
 
-const look = () => everything(node1, store);
+const look = () => everything(node1, lab.store);
 const expectAgain = (before: Everything, when?: string) => expectSame(look, before, when);
 
 let containers = 0;
@@ -151,7 +144,7 @@ describe("ADD", () => {
     const attachments = await Promise.all(Array.from({ length: 8 }, () => container()));
     const addresses = await Promise.all(attachments.map((attachment) => node1.add(attachment)));
     expect(new Set(addresses).size).toBe(8);
-    const held = await allocations(store);
+    const held = await allocations(lab.store);
     for (const address of addresses) {
       expect(held.has(address)).toBe(true);
       await reached("pod2", address);

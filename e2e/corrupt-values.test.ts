@@ -1,6 +1,4 @@
-import type { Datastore } from "@ocicat/datastore";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openLabDatastore } from "./support/datastore.ts";
 import { eventually, TestLab } from "./support/lab.ts";
 import { SteadyPing } from "./support/steady-ping.ts";
 
@@ -16,14 +14,9 @@ const KEYS = Object.keys(BAD).sort();
 const BLOCK = "/calico/ipam/v2/assignment/ipv4/block/10.244.77.0-26";
 
 const lab = new TestLab();
-let store: Datastore;
 
-beforeAll(async () => {
-  await lab.up();
-  store = openLabDatastore(lab);
-});
+beforeAll(() => lab.up());
 afterAll(async () => {
-  await store.close();
   expect(await lab.down()).toEqual([]);
 });
 
@@ -39,8 +32,8 @@ describe("values that cannot be read", () => {
     const ping = new SteadyPing(lab, "pod1", lab.address("pod2"));
     const routes = await lab.out("node1", "ip", "route");
     const pools = lab.ocicat("get", "ippool");
-    for (const [key, value] of Object.entries(BAD)) await store.put(key, value);
-    await store.put(BLOCK, "[]");
+    for (const [key, value] of Object.entries(BAD)) await lab.store.put(key, value);
+    await lab.store.put(BLOCK, "[]");
 
     for (const node of NODES) {
       await eventually(
@@ -84,7 +77,7 @@ describe("values that cannot be read", () => {
       (keys) => KEYS.every((key) => keys.includes(key)),
     );
 
-    for (const key of [...KEYS, BLOCK]) await store.delete(key);
+    for (const key of [...KEYS, BLOCK]) await lab.store.delete(key);
     for (const node of NODES) {
       await eventually(
         () => unreadable(node),

@@ -1,8 +1,7 @@
-import type { Datastore } from "@ocicat/datastore";
 import { seededRandom } from "@ocicat/kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AcknowledgedWriter } from "./support/acknowledged-writer.ts";
-import { allocations, ipamProblems, openLabDatastore } from "./support/datastore.ts";
+import { allocations, ipamProblems } from "./support/datastore.ts";
 import { eventually, pingCounts, TestLab } from "./support/lab.ts";
 import { RouteWitness } from "./support/route-witness.ts";
 import { RuleWitness } from "./support/rule-witness.ts";
@@ -17,7 +16,6 @@ const LONG_ONE = 4;
 const SEED = 20_261_121;
 
 const lab = new TestLab();
-let store: Datastore;
 
 async function witness(node: string) {
   const [routes, rules, writes] = await Promise.all([
@@ -34,12 +32,8 @@ function destinationOf(route: string): string {
   return destination.includes("/") ? destination : `${destination}/32`;
 }
 
-beforeAll(async () => {
-  await lab.up();
-  store = openLabDatastore(lab);
-});
+beforeAll(() => lab.up());
 afterAll(async () => {
-  await store.close();
   expect(await lab.down()).toEqual([]);
 });
 
@@ -53,7 +47,7 @@ describe("an embedded datastore that is killed in the middle of writes, again an
       new SteadyPing(lab, "pod2", lab.address("pod3")),
       new SteadyPing(lab, "pod0", lab.address("pod1")),
     ];
-    const writer = new AcknowledgedWriter(store, "/test/crash/");
+    const writer = new AcknowledgedWriter(lab.store, "/test/crash/");
     let adding = true;
     let added = 0;
     const pods = (async () => {
@@ -125,8 +119,8 @@ describe("an embedded datastore that is killed in the middle of writes, again an
       const shown = await lab.out(pod.name, "ip", "-4", "-o", "address", "show", "dev", "eth0");
       expect(shown).toContain(` ${pod.addresses[0]}/32 `);
     }
-    expect([...(await allocations(store)).keys()].sort()).toEqual(addresses.toSorted());
-    expect(await ipamProblems(store)).toEqual([]);
+    expect([...(await allocations(lab.store)).keys()].sort()).toEqual(addresses.toSorted());
+    expect(await ipamProblems(lab.store)).toEqual([]);
   });
 
   it("serves every node as before: a pod added on each is reached from every other", async () => {

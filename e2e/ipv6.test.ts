@@ -3,10 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Datastore } from "@ocicat/datastore";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startBird } from "./support/bird.ts";
-import { allocations, openLabDatastore } from "./support/datastore.ts";
+import { allocations } from "./support/datastore.ts";
 import { eventually, OCICAT, pingCounts, TestLab } from "./support/lab.ts";
 import { CONF, NodeCni } from "./support/node-cni.ts";
 
@@ -16,14 +15,9 @@ const HOST_END = "fe80::ecee:eeff:feee:eeee";
 const PODS = ["pod0", "pod1", "pod2", "pod3"];
 
 const lab = new TestLab(readFileSync(DUAL_STACK, "utf8"));
-let store: Datastore;
 
-beforeAll(async () => {
-  await lab.up();
-  store = openLabDatastore(lab);
-});
+beforeAll(() => lab.up());
 afterAll(async () => {
-  await store.close();
   expect(await lab.down()).toEqual([]);
 });
 
@@ -207,7 +201,7 @@ async function edit(kind: string, name: string, change: (text: string) => string
 
 describe("ADD", () => {
   const node1 = new NodeCni(lab, "node1");
-  const held = async () => [...(await allocations(store)).keys()].sort();
+  const held = async () => [...(await allocations(lab.store)).keys()].sort();
   const cali = async () => (await lab.out("node1", "ip", "-o", "link")).match(/cali\w+/g)?.sort();
 
   it("fails whole when one family cannot be had, and leaves nothing of the other", async () => {
@@ -349,7 +343,7 @@ describe("a node more", () => {
       () => routes("node1"),
       (all) => all.join() === before.join(),
     );
-    const keys = (await store.list("/calico/ipam/")).items.map(({ key }) => key);
+    const keys = (await lab.store.list("/calico/ipam/")).items.map(({ key }) => key);
     expect(keys.filter((key) => key.includes("node3"))).toEqual([]);
   });
 });

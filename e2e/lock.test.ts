@@ -1,14 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Datastore } from "@ocicat/datastore";
 import { systemClock } from "@ocicat/datastore/etcd";
 import { startServer } from "@ocicat/datastore/server";
 import { silentLogger } from "@ocicat/kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../packages/cli/src/index.ts";
 import { surroundings } from "../packages/cli/test/support/terminal.ts";
-import { allKeys, allocations, ipamProblems, openLabDatastore } from "./support/datastore.ts";
+import { allKeys, allocations, ipamProblems } from "./support/datastore.ts";
 import { eventually, TestLab } from "./support/lab.ts";
 import { type Attachment, NodeCni } from "./support/node-cni.ts";
 import { SteadyPing } from "./support/steady-ping.ts";
@@ -17,20 +16,16 @@ const NODES = ["master", "node1", "node2"];
 const NOT_READY = "Calico is currently not ready to process requests";
 
 const lab = new TestLab();
-let store: Datastore;
-let node1: NodeCni;
+const node1 = new NodeCni(lab, "node1");
 
 beforeAll(async () => {
   await lab.up();
-  store = openLabDatastore(lab);
-  node1 = new NodeCni(lab, "node1");
-  await store.create(
+  await lab.store.create(
     "/calico/resources/v3/projectcalico.org/bgpconfigurations/default",
     '{"kind":"BGPConfiguration","apiVersion":"projectcalico.org/v3","metadata":{"name":"default"},"spec":{"nodeToNodeMeshEnabled":true}}',
   );
 });
 afterAll(async () => {
-  await store.close();
   expect(await lab.down()).toEqual([]);
 });
 
@@ -104,7 +99,7 @@ describe("a locked datastore", () => {
     ocicat("datastore", "migrate", "lock");
     await onEveryNode("ocicat_datastore_locked", (value) => value === 1);
     const before = new Map(await Promise.all(NODES.map(async (node) => [node, await kernel(node)] as const)));
-    const stored = await allKeys(store);
+    const stored = await allKeys(lab.store);
 
     const another = await container();
     for (const [command, attachment] of [
@@ -132,7 +127,7 @@ describe("a locked datastore", () => {
     await onEveryNode("ocicat_datastore_waiting_changes", (value) => value === 2);
     for (const ping of running) await ping.answered(50);
     for (const node of NODES) expect(await kernel(node), node).toBe(before.get(node));
-    const after = await allKeys(store);
+    const after = await allKeys(lab.store);
     const changed = [...after.keys()].filter((key) => stored.get(key) !== after.get(key));
     expect(changed.map((key) => key.split("/").slice(-2).join("/")).sort()).toEqual([
       "bgpconfigurations/default",
@@ -153,7 +148,7 @@ describe("a locked datastore", () => {
     await node1.add(another);
     await node1.del(another);
     await expectNoLoss(running);
-    expect(await ipamProblems(store)).toEqual([]);
+    expect(await ipamProblems(lab.store)).toEqual([]);
     ocicat("patch", "ippool", "default-ipv4-ippool", "-p", '{"spec":{"natOutgoing":true}}');
   }, 120_000);
 
@@ -164,20 +159,20 @@ describe("a locked datastore", () => {
     await onEveryNode("ocicat_datastore_locked", (value) => value === 1);
     // What a cluster of before lacks, and every agent puts there that may.
     const tier = "/calico/resources/v3/projectcalico.org/tiers/kube-admin";
-    await store.delete(tier);
+    await lab.store.delete(tier);
     const before = await kernel("node1");
-    const stored = await allKeys(store);
+    const stored = await allKeys(lab.store);
     await lab.lab.kill("agent-node1");
     await lab.lab.restartAgent("node1");
     await established();
     expect(await kernel("node1")).toBe(before);
     const attachment = await container();
     expect(JSON.parse((await node1.exec("ADD", attachment)).stdout)).toMatchObject({ code: 11, msg: NOT_READY });
-    expect(await allKeys(store)).toEqual(stored);
+    expect(await allKeys(lab.store)).toEqual(stored);
     ocicat("datastore", "migrate", "unlock");
     await onEveryNode("ocicat_datastore_locked", (value) => value === 0);
     await eventually(
-      () => store.get(tier),
+      () => lab.store.get(tier),
       (item) => item !== undefined,
     );
     await node1.add(attachment);
@@ -196,7 +191,7 @@ describe("a migration", () => {
       ocicat("datastore", "migrate", "lock");
       await onEveryNode("ocicat_datastore_locked", (value) => value === 1);
       const data = ocicat("datastore", "migrate", "export");
-      const [stored, held] = [await allKeys(store), await allocations(store)];
+      const [stored, held] = [await allKeys(lab.store), await allocations(lab.store)];
       const file = join(directory, "moved.db");
       await importInto(file, data);
 
@@ -209,12 +204,11 @@ describe("a migration", () => {
         await lab.lab.kill(`agent-${node}`);
         await lab.lab.restartAgent(node);
       }
-      await store.close();
-      store = openLabDatastore(lab);
+      await lab.reopenStore();
       await established();
-      const now = await allKeys(store);
+      const now = await allKeys(lab.store);
       expect([...now.keys()]).toEqual([...stored.keys()]);
-      expect(await allocations(store)).toEqual(held);
+      expect(await allocations(lab.store)).toEqual(held);
       expect(held.has(address)).toBe(true);
 
       ocicat("datastore", "migrate", "unlock");
@@ -224,7 +218,7 @@ describe("a migration", () => {
       await node1.add(another);
       await node1.del(another);
       await expectNoLoss(running);
-      expect(await ipamProblems(store)).toEqual([]);
+      expect(await ipamProblems(lab.store)).toEqual([]);
     } finally {
       await rm(directory, { recursive: true });
     }

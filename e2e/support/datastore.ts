@@ -1,16 +1,5 @@
 import type { Datastore } from "@ocicat/datastore";
-import { openEtcd } from "@ocicat/datastore/etcd";
 import { auditIpam } from "@ocicat/ipam";
-import type { TestLab } from "./lab.ts";
-
-/**
- * The lab's datastore from outside, over its Unix socket. By way of the agent's view of the file system, which is the
- * node's: the path stays good when the datastore's own process is another.
- */
-export function openLabDatastore(lab: TestLab): Datastore {
-  const agent = lab.pid(`agent-${lab.topology.datastore}`);
-  return openEtcd({ endpoints: [`unix:///proc/${agent}/root/run/ocicat/datastore.sock`] });
-}
 
 /** What contradicts itself in IPAM, in words. */
 export async function ipamProblems(store: Datastore): Promise<readonly string[]> {

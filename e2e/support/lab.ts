@@ -4,6 +4,8 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Datastore } from "@ocicat/datastore";
+import { openEtcd } from "@ocicat/datastore/etcd";
 import { Lab, LabPlaces, parseTopology, type Topology } from "@ocicat/lab";
 
 export const OCICAT = fileURLToPath(new URL("../../packages/cli/bin/ocicat.js", import.meta.url));
@@ -28,6 +30,7 @@ export class TestLab {
   readonly places = new LabPlaces(this.name);
   readonly lab: Lab;
   readonly topology: Topology;
+  #store: Datastore | undefined;
 
   constructor(
     yaml: string = readFileSync(FIRST_LIGHT, "utf8"),
@@ -48,6 +51,7 @@ export class TestLab {
 
   /** Takes it away and says what stayed behind: nothing, if all is well. */
   async down(): Promise<string[]> {
+    await this.#store?.close();
     const pids = this.pids();
     await this.lab.down();
     return [
@@ -58,6 +62,23 @@ export class TestLab {
         .filter((line) => line.includes(this.name)),
       ...pids.filter(lives).map((pid) => `process ${pid}`),
     ];
+  }
+
+  /**
+   * The lab's datastore from outside, over its Unix socket, until `down`. By way of the agent's view of the file system, which
+   * is the node's: the path stays good when the datastore's own process is another.
+   */
+  get store(): Datastore {
+    this.#store ??= openEtcd({
+      endpoints: [`unix:///proc/${this.pid(`agent-${this.topology.datastore}`)}/root/run/ocicat/datastore.sock`],
+    });
+    return this.#store;
+  }
+
+  /** The same anew: by another agent, to another datastore. */
+  async reopenStore(): Promise<void> {
+    await this.#store?.close();
+    this.#store = undefined;
   }
 
   pids(): number[] {

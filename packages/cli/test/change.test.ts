@@ -1,17 +1,12 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startEmbedded, type TestDatastore } from "./support/datastores.ts";
-import { contents, loadDump, withStore } from "./support/golden.ts";
+import { describe, expect, it } from "vitest";
+import { startEmbedded } from "./support/datastores.ts";
+import { contents, goldenForAll, withStore } from "./support/golden.ts";
 import { type Outcome, terminal } from "./support/terminal.ts";
 
-let datastore: TestDatastore;
-beforeAll(async () => {
-  datastore = await startEmbedded();
-  await loadDump(datastore.endpoint);
-});
-afterAll(() => datastore.stop());
+const datastore = goldenForAll(startEmbedded);
 
 const run = (...args: readonly string[]): Promise<Outcome> => runWith("", ...args);
 const runWith = (stdin: string, ...args: readonly string[]): Promise<Outcome> =>

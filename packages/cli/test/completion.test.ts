@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startEmbedded, type TestDatastore } from "./support/datastores.ts";
-import { loadDump } from "./support/golden.ts";
+import { describe, expect, it } from "vitest";
+import { startEmbedded } from "./support/datastores.ts";
+import { goldenForAll } from "./support/golden.ts";
 import { terminal } from "./support/terminal.ts";
 
-let datastore: TestDatastore;
-beforeAll(async () => {
-  datastore = await startEmbedded();
-  await loadDump(datastore.endpoint);
-});
-afterAll(() => datastore.stop());
+const datastore = goldenForAll(startEmbedded);
 
 /** What the shell is told for a line, whose last word is completed; a line that ends with a blank begins a new one. */
 async function answer(line: string, env: Readonly<Record<string, string>> = {}): Promise<readonly string[]> {

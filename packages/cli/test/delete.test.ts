@@ -1,17 +1,12 @@
 import { affinitiesPrefix, blocksPrefix, decodeBlock, hostOwner } from "@ocicat/api/ipam";
 import { auditIpam } from "@ocicat/ipam";
 import { parsePrefix } from "@ocicat/net";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { startEmbedded, type TestDatastore } from "./support/datastores.ts";
-import { contents, goldenInput, loadDump, withStore } from "./support/golden.ts";
+import { describe, expect, it } from "vitest";
+import { startEmbedded } from "./support/datastores.ts";
+import { contents, goldenForEach, goldenInput, withStore } from "./support/golden.ts";
 import { type Outcome, terminal } from "./support/terminal.ts";
 
-let datastore: TestDatastore;
-beforeEach(async () => {
-  datastore = await startEmbedded();
-  await loadDump(datastore.endpoint);
-});
-afterEach(() => datastore.stop());
+const datastore = goldenForEach(startEmbedded);
 
 const run = (...args: readonly string[]): Promise<Outcome> =>
   terminal({ env: { ETCD_ENDPOINTS: datastore.endpoint } })(...args);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startEmbedded, type TestDatastore } from "./support/datastores.ts";
-import { contents, goldenInput, loadDump } from "./support/golden.ts";
+import { describe, expect, it } from "vitest";
+import { startEmbedded } from "./support/datastores.ts";
+import { contents, goldenForAll, goldenInput } from "./support/golden.ts";
 import { terminal } from "./support/terminal.ts";
 
 /** What a real calicoctl was asked, one after the other, and with which code it ended. */
@@ -13,12 +13,7 @@ const rows = readFileSync(new URL("golden/exit-codes", import.meta.url), "utf8")
     return { code: Number(code), line };
   });
 
-let datastore: TestDatastore;
-beforeAll(async () => {
-  datastore = await startEmbedded();
-  await loadDump(datastore.endpoint);
-});
-afterAll(() => datastore.stop());
+const datastore = goldenForAll(startEmbedded);
 
 describe("calicoctl's exit codes, in the order in which they were recorded:", () => {
   it.each(rows)("$code $line", async ({ code, line }) => {

@@ -1,18 +1,13 @@
 import { findKind } from "@ocicat/api";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DATASTORES, type TestDatastore } from "./support/datastores.ts";
-import { goldenRows, loadDump, withoutRevisions } from "./support/golden.ts";
+import { describe, expect, it } from "vitest";
+import { DATASTORES } from "./support/datastores.ts";
+import { goldenForAll, goldenRows, withoutRevisions } from "./support/golden.ts";
 import { terminal } from "./support/terminal.ts";
 
 const rows = goldenRows();
 
 describe.each(Object.entries(DATASTORES))("from what a real Calico stored, in %s", (_name, start) => {
-  let datastore: TestDatastore;
-  beforeAll(async () => {
-    datastore = await start();
-    await loadDump(datastore.endpoint);
-  });
-  afterAll(() => datastore.stop());
+  const datastore = goldenForAll(start);
 
   it.each(rows.map((row) => [row.args.join(" "), row] as const))(
     "%s prints what calicoctl printed",

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { blockKey, handleKey } from "@ocicat/api/ipam";
 import { parsePrefix } from "@ocicat/net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DATASTORES, type TestDatastore } from "./support/datastores.ts";
-import { contents, loadDump, withStore } from "./support/golden.ts";
+import { DATASTORES } from "./support/datastores.ts";
+import { contents, goldenForEach, withStore } from "./support/golden.ts";
 import { type Outcome, terminal } from "./support/terminal.ts";
 
 const HANDLE = "k8s-pod-network.aaaa000000000000000000000000000000000000000000000000000000000001";
@@ -13,17 +13,12 @@ const WEB1 = "/calico/resources/v3/projectcalico.org/workloadendpoints/default/n
 const DB0 = "/calico/resources/v3/projectcalico.org/workloadendpoints/default/node2-k8s-db--0-eth0";
 
 describe.each(Object.entries(DATASTORES))("ipam check, of what a real Calico stored, in %s", (_name, start) => {
-  let datastore: TestDatastore;
+  const datastore = goldenForEach(start);
   let directory: string;
-  beforeEach(async () => {
+  beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), "oct-check-"));
-    datastore = await start();
-    await loadDump(datastore.endpoint);
   });
-  afterEach(async () => {
-    rmSync(directory, { recursive: true });
-    await datastore.stop();
-  });
+  afterEach(() => rmSync(directory, { recursive: true }));
 
   const check = (...args: readonly string[]): Promise<Outcome> =>
     terminal({ env: { ETCD_ENDPOINTS: datastore.endpoint } })("ipam", "check", ...args);

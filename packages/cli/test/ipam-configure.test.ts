@@ -1,18 +1,13 @@
 import { IPAM_CONFIG_KEY } from "@ocicat/api/ipam";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DATASTORES, type TestDatastore } from "./support/datastores.ts";
-import { contents, loadDump, withStore } from "./support/golden.ts";
+import { describe, expect, it } from "vitest";
+import { DATASTORES } from "./support/datastores.ts";
+import { contents, goldenForEach, withStore } from "./support/golden.ts";
 import { type Outcome, terminal } from "./support/terminal.ts";
 
 const CLUSTER = "/calico/resources/v3/projectcalico.org/clusterinformations/default";
 
 describe.each(Object.entries(DATASTORES))("settings and pools, in %s", (_name, start) => {
-  let datastore: TestDatastore;
-  beforeEach(async () => {
-    datastore = await start();
-    await loadDump(datastore.endpoint);
-  });
-  afterEach(() => datastore.stop());
+  const datastore = goldenForEach(start);
 
   const ipam = (...args: readonly string[]): Promise<Outcome> =>
     terminal({ env: { ETCD_ENDPOINTS: datastore.endpoint } })("ipam", ...args);

@@ -1,11 +1,11 @@
 import { affinityKey, blockKey, DEFAULT_IPAM_CONFIG, handleKey, hostOwner } from "@ocicat/api/ipam";
 import type { Datastore } from "@ocicat/datastore";
-import { allHolders, auditIpam, createIpam, IPAM_CATALOGUE, type IpamPool, readBlocks } from "@ocicat/ipam";
+import { allHolders, auditIpam, createIpam, IPAM_CATALOGUE, readBlocks } from "@ocicat/ipam";
 import { type JsonValue, parseJson, seededRandom, stringifyJson, TestClock } from "@ocicat/kit";
 import { formatAddress, parsePrefix } from "@ocicat/net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DATASTORES, type TestDatastore } from "./support/datastores.ts";
-import { contents, loadDump, withStore } from "./support/golden.ts";
+import { contents, GOLDEN_POOL, loadDump, withStore } from "./support/golden.ts";
 import { type Outcome, terminal } from "./support/terminal.ts";
 
 type Json = Record<string, JsonValue>;
@@ -453,16 +453,6 @@ describe.each(Object.entries(DATASTORES))("ipam doctor, in %s", (_name, start) =
   });
 });
 
-const POOL: IpamPool = {
-  name: "default-ipv4-ippool",
-  prefix: parsePrefix("10.244.0.0/16"),
-  blockSize: 26,
-  disabled: false,
-  assignmentMode: "Automatic",
-  allowedUses: ["Workload"],
-  selectsNode: true,
-};
-
 /** A node that gives out addresses and takes back some of them, one after the other. */
 class Worker {
   /** By handle, what was promised. */
@@ -472,7 +462,7 @@ class Worker {
 
   constructor(node: string, store: Datastore) {
     this.#node = node;
-    const settings = () => ({ pools: [POOL], reservations: [], config: DEFAULT_IPAM_CONFIG });
+    const settings = () => ({ pools: [GOLDEN_POOL], reservations: [], config: DEFAULT_IPAM_CONFIG });
     const clock = new RealTimers(Date.UTC(2026, 10, 21, 2, 59));
     this.#ipam = createIpam({ store, clock, random: seededRandom(7), node, settings });
   }

@@ -1,15 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DATASTORES, type TestDatastore } from "./support/datastores.ts";
-import { contents, loadDump } from "./support/golden.ts";
+import { describe, expect, it } from "vitest";
+import { DATASTORES } from "./support/datastores.ts";
+import { contents, goldenForEach } from "./support/golden.ts";
 import { type Outcome, terminal } from "./support/terminal.ts";
 
 describe.each(Object.entries(DATASTORES))("ipam forecast, in %s", (_name, start) => {
-  let datastore: TestDatastore;
-  beforeEach(async () => {
-    datastore = await start();
-    await loadDump(datastore.endpoint);
-  });
-  afterEach(() => datastore.stop());
+  const datastore = goldenForEach(start);
 
   const forecast = (now: string, ...args: readonly string[]): Promise<Outcome> =>
     terminal({ env: { ETCD_ENDPOINTS: datastore.endpoint }, now: new Date(now) })("ipam", "forecast", ...args);

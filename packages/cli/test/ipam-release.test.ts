@@ -2,40 +2,25 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEFAULT_IPAM_CONFIG, handleKey } from "@ocicat/api/ipam";
-import { createIpam, type IpamPool } from "@ocicat/ipam";
+import { createIpam } from "@ocicat/ipam";
 import { seededRandom, TestClock } from "@ocicat/kit";
-import { parseAddress, parsePrefix } from "@ocicat/net";
+import { parseAddress } from "@ocicat/net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DATASTORES, type TestDatastore } from "./support/datastores.ts";
-import { contents, loadDump, withStore } from "./support/golden.ts";
+import { DATASTORES } from "./support/datastores.ts";
+import { contents, GOLDEN_POOL, goldenForEach, withStore } from "./support/golden.ts";
 import { type Outcome, terminal } from "./support/terminal.ts";
 
 const LEAKED = "10.244.166.128";
 const CLUSTER = "/calico/resources/v3/projectcalico.org/clusterinformations/default";
 
 const ENDPOINTS = "/calico/resources/v3/projectcalico.org/workloadendpoints/default";
-const POOL: IpamPool = {
-  name: "default-ipv4-ippool",
-  prefix: parsePrefix("10.244.0.0/16"),
-  blockSize: 26,
-  disabled: false,
-  assignmentMode: "Automatic",
-  allowedUses: ["Workload"],
-  selectsNode: true,
-};
-
 describe.each(Object.entries(DATASTORES))("ipam release, in %s", (_name, start) => {
-  let datastore: TestDatastore;
+  const datastore = goldenForEach(start);
   let directory: string;
-  beforeEach(async () => {
+  beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), "oct-release-"));
-    datastore = await start();
-    await loadDump(datastore.endpoint);
   });
-  afterEach(async () => {
-    rmSync(directory, { recursive: true });
-    await datastore.stop();
-  });
+  afterEach(() => rmSync(directory, { recursive: true }));
 
   const ipam = (...args: readonly string[]): Promise<Outcome> =>
     terminal({ env: { ETCD_ENDPOINTS: datastore.endpoint } })("ipam", ...args);
@@ -128,7 +113,7 @@ describe.each(Object.entries(DATASTORES))("ipam release, in %s", (_name, start) 
     await withStore(datastore.endpoint, async (store) => {
       await store.delete(`${ENDPOINTS}/node1-k8s-web--2-eth0`);
       const address = parseAddress("10.244.166.129");
-      const settings = () => ({ pools: [POOL], reservations: [], config: DEFAULT_IPAM_CONFIG });
+      const settings = () => ({ pools: [GOLDEN_POOL], reservations: [], config: DEFAULT_IPAM_CONFIG });
       const node1 = createIpam({ store, clock: new TestClock(), random: seededRandom(1), node: "node1", settings });
       await node1.release({ addresses: [{ address }] });
       await node1.assignIp({ handleId: "net.new", address });

@@ -3,22 +3,17 @@ import type { Datastore } from "@ocicat/datastore";
 import { openEtcd } from "@ocicat/datastore/etcd";
 import { type JsonValue, parseJson, stringifyJson } from "@ocicat/kit";
 import { parsePrefix } from "@ocicat/net";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { always, startAgent } from "./support/agent.ts";
-import { DATASTORES, type TestDatastore } from "./support/datastores.ts";
-import { contents, loadDump, withStore } from "./support/golden.ts";
+import { DATASTORES } from "./support/datastores.ts";
+import { contents, goldenForEach, withStore } from "./support/golden.ts";
 import { type Outcome, terminal } from "./support/terminal.ts";
 
 const TINY = blockKey(parsePrefix("10.99.0.0/26"));
 const resource = (name: string) => `/calico/resources/v3/projectcalico.org/${name}`;
 
 describe.each(Object.entries(DATASTORES))("ipam why, in %s", (_name, start) => {
-  let datastore: TestDatastore;
-  beforeEach(async () => {
-    datastore = await start();
-    await loadDump(datastore.endpoint);
-  });
-  afterEach(() => datastore.stop());
+  const datastore = goldenForEach(start);
 
   const ipam = (...args: readonly string[]): Promise<Outcome> =>
     terminal({ env: { ETCD_ENDPOINTS: datastore.endpoint } })("ipam", ...args);

@@ -1,7 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { type Answers, always, startAgent, type TestAgent } from "../support/agent.ts";
-import { startEmbedded, type TestDatastore } from "../support/datastores.ts";
-import { loadDump } from "../support/golden.ts";
+import { startEmbedded } from "../support/datastores.ts";
+import { goldenForAll } from "../support/golden.ts";
 import { terminal } from "../support/terminal.ts";
 
 const agents: TestAgent[] = [];
@@ -80,12 +80,7 @@ describe("routes why", () => {
 });
 
 describe("get -o why", () => {
-  let datastore: TestDatastore;
-  beforeAll(async () => {
-    datastore = await startEmbedded();
-    await loadDump(datastore.endpoint);
-  });
-  afterAll(() => datastore.stop());
+  const datastore = goldenForAll(startEmbedded);
 
   it("lists what each agent holds because of each resource", async () => {
     const answers: Answers = (path, query) => {

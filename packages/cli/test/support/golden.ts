@@ -2,6 +2,10 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Datastore } from "@ocicat/datastore";
 import { openEtcd } from "@ocicat/datastore/etcd";
+import type { IpamPool } from "@ocicat/ipam";
+import { parsePrefix } from "@ocicat/net";
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
+import type { TestDatastore } from "./datastores.ts";
 
 const golden = new URL("../golden/", import.meta.url);
 
@@ -34,6 +38,44 @@ export async function loadDump(endpoint: string): Promise<void> {
     }
   });
 }
+
+/** A datastore with that in it, anew for each of the tests around. */
+export function goldenForEach(start: () => Promise<TestDatastore>): Pick<TestDatastore, "endpoint"> {
+  return filled(start, beforeEach, afterEach);
+}
+
+/** The same, one for all of the tests around. */
+export function goldenForAll(start: () => Promise<TestDatastore>): Pick<TestDatastore, "endpoint"> {
+  return filled(start, beforeAll, afterAll);
+}
+
+type Hook = (work: () => Promise<void>) => void;
+
+function filled(start: () => Promise<TestDatastore>, before: Hook, after: Hook): Pick<TestDatastore, "endpoint"> {
+  let datastore: TestDatastore | undefined;
+  before(async () => {
+    datastore = await start();
+    await loadDump(datastore.endpoint);
+  });
+  after(async () => datastore?.stop());
+  return {
+    get endpoint() {
+      if (datastore === undefined) throw new Error("no test runs yet");
+      return datastore.endpoint;
+    },
+  };
+}
+
+/** Its pool of workloads, as IPAM has it. */
+export const GOLDEN_POOL: IpamPool = {
+  name: "default-ipv4-ippool",
+  prefix: parsePrefix("10.244.0.0/16"),
+  blockSize: 26,
+  disabled: false,
+  assignmentMode: "Automatic",
+  allowedUses: ["Workload"],
+  selectsNode: true,
+};
 
 /** Everything that a datastore holds, to see that nothing changed. */
 export async function contents(endpoint: string): Promise<ReadonlyMap<string, string>> {
