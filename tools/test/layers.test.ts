@@ -38,7 +38,21 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
     },
     bgp: { pure: true, imports: { net: "prefixes, bytes", kit: "clock, random, logger" } },
     routing: { pure: true, imports: { net: "prefixes, longest match", kit: "delta tracking, origins" } },
+    policy: {
+      pure: true,
+      imports: { net: "addresses and networks", kit: "origins, errors", api: "the stored kinds, selectors" },
+    },
     nftables: { pure: true, imports: { net: "addresses, bytes", kit: "errors, origins", netlink: "the wire format" } },
+    enforcement: {
+      pure: true,
+      imports: {
+        net: "addresses and networks",
+        kit: "origins, errors",
+        api: "the settings of FelixConfiguration",
+        policy: "what is to be enforced",
+        nftables: "what enforces it",
+      },
+    },
     linux: {
       pure: false,
       imports: {
@@ -91,6 +105,8 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         bgp: "the speaker",
         routing: "the resolver",
         nftables: "guard and NAT tables",
+        policy: "what each endpoint needs",
+        enforcement: "the tables that enforce it",
         linux: "the kernel",
         cni: "the plugin's server side",
         doctor: "what the facts it gathers mean",
@@ -127,6 +143,8 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         doctor: "findings, and the list of checks",
         lab: "the lab commands",
         nftables: "reading the rules that a packet meets",
+        policy: "verdicts, and what a policy would change",
+        enforcement: "the rules of a policy, and whether the kernel has them",
         linux: "captures, and the packet of walk",
         walk: "what was captured, told",
         commander: "the command line",

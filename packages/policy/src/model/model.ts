@@ -1,0 +1,37 @@
+import type { Family, Prefix } from "@ocicat/net";
+import type { Endpoint, NetworkSet, Service } from "./endpoint.ts";
+import type { Policy, Profile, Tier } from "./policy.ts";
+
+/** Everything that a verdict follows from, as immutable values. */
+export interface PolicyModel {
+  readonly tiers: readonly Tier[];
+  readonly policies: readonly Policy[];
+  readonly profiles: readonly Profile[];
+  readonly endpoints: readonly Endpoint[];
+  readonly networkSets: readonly NetworkSet[];
+  readonly services: readonly Service[];
+  readonly settings: PolicySettings;
+}
+
+/** FelixConfiguration's part in it. */
+export interface PolicySettings {
+  /** What becomes of what a workload sends to its own host, once its policies have let it pass. */
+  readonly endpointToHost: "drop" | "accept" | "return";
+  /** Never closed by a host endpoint's policies. */
+  readonly failsafeInbound: readonly Failsafe[];
+  readonly failsafeOutbound: readonly Failsafe[];
+  /** VXLAN and IPIP packets that a workload makes itself pass. */
+  readonly allowVxlanFromWorkloads: boolean;
+  readonly allowIpipFromWorkloads: boolean;
+  /** The UDP port of VXLAN, by family. */
+  readonly vxlanPort: number;
+}
+
+export interface Failsafe {
+  readonly protocol: number;
+  readonly port: number;
+  /** Undefined: from or to anywhere. */
+  readonly network: Prefix | undefined;
+}
+
+export const FAMILIES: readonly Family[] = [4, 6];

@@ -1,0 +1,26 @@
+import { type Selector, sha1Hex } from "@ocicat/api";
+import type { ServiceName } from "./rule.ts";
+import type { SetId, SetSpec } from "./sets.ts";
+
+/** Addresses of what the selector chooses. */
+export function selectorSet(selector: Selector): SetSpec {
+  return { kind: "selector", id: setId("s", selector.text), selector };
+}
+
+/** The ports that endpoints call so, of those that the selector chooses; of all without one. */
+export function namedPortSet(selector: Selector | undefined, protocol: number, name: string): SetSpec {
+  const id = setId("n", selector?.text ?? "", String(protocol), name);
+  return { kind: "namedPort", id, selector, protocol, name };
+}
+
+/** The endpoints of a service, with their ports or without. */
+export function serviceSet(service: ServiceName, ports: boolean): SetSpec {
+  const id = setId("v", service.namespace, service.name, String(ports));
+  return { kind: "service", id, service, ports };
+}
+
+/** 64 of SHA-1's bits: among a million sets the chance of two alike is 1 in 30 million. */
+function setId(kind: string, ...parts: readonly string[]): SetId {
+  // None of the parts can hold a line's end.
+  return `${kind}-${sha1Hex(parts.join("\n")).slice(0, 16)}` as SetId;
+}
