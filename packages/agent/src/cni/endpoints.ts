@@ -145,21 +145,10 @@ export class Endpoints {
     const attributes = { ...attributesOf(request), ...more };
     const common = { handleId: request.endpoint.handleId, attributes, use: "Workload" as const };
     const withExtra = extra === undefined ? {} : { extra };
-    const [wanted, second] = request.options.addresses;
-    if (wanted === undefined) {
-      const allows = await poolsForNamespace(store, pools.rows(), request.endpoint);
-      return await ipam.autoAssign({ ...common, ...withExtra, wants: wantsOf(request.options, allows) });
-    }
-    if (second === undefined) return [await ipam.assignIp({ ...common, ...withExtra, address: wanted })];
-    // One of each family. The endpoint is written with the second; a crash before that leaves what DEL finds by the handle.
-    const first = await ipam.assignIp({ ...common, address: wanted });
-    try {
-      const both = extra === undefined ? {} : { extra: (more: readonly AssignedAddress[]) => extra([first, ...more]) };
-      return [first, await ipam.assignIp({ ...common, ...both, address: second })];
-    } catch (error) {
-      if (!first.reused) await ipam.release({ addresses: [{ ...first, handleId: common.handleId }] });
-      throw error;
-    }
+    const { addresses } = request.options;
+    if (addresses.length > 0) return await ipam.assignIps({ ...common, ...withExtra, addresses });
+    const allows = await poolsForNamespace(store, pools.rows(), request.endpoint);
+    return await ipam.autoAssign({ ...common, ...withExtra, wants: wantsOf(request.options, allows) });
   }
 
   /**

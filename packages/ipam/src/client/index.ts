@@ -4,6 +4,7 @@ export { goTimestamp, parseGoTimestamp } from "./timestamp.ts";
 export type {
   AssignedAddress,
   AssignIpRequest,
+  AssignIpsRequest,
   AssignRequest,
   Extra,
   ReleaseAddress,

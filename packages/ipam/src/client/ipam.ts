@@ -13,7 +13,7 @@ import { SureWriter } from "./commit/sure.ts";
 import { TransactionCommitter } from "./commit/transaction.ts";
 import { Acquisitions } from "./plan/acquisitions.ts";
 import { AssignJob } from "./plan/assign.ts";
-import { AssignIpJob } from "./plan/assign-ip.ts";
+import { AssignIpsJob } from "./plan/assign-ips.ts";
 import { ClaimBlockJob, EnsureBlockJob } from "./plan/claim.ts";
 import type { Job } from "./plan/job.ts";
 import { ReleaseAddressesJob } from "./plan/release-addresses.ts";
@@ -24,7 +24,14 @@ import { RowReader } from "./pump/reader.ts";
 import { Rows } from "./rows.ts";
 import { BlockSearch } from "./search/search.ts";
 import { goTimestamp } from "./timestamp.ts";
-import type { AssignedAddress, AssignIpRequest, AssignRequest, ReleaseRequest, ReleaseResult } from "./types.ts";
+import type {
+  AssignedAddress,
+  AssignIpRequest,
+  AssignIpsRequest,
+  AssignRequest,
+  ReleaseRequest,
+  ReleaseResult,
+} from "./types.ts";
 
 interface CommonOptions {
   readonly store: Datastore;
@@ -52,6 +59,8 @@ export interface Ipam {
   autoAssign(request: AssignRequest): Promise<readonly AssignedAddress[]>;
   /** A certain address. Throws IPAM_ADDRESS_TAKEN if another holds it. */
   assignIp(request: AssignIpRequest): Promise<AssignedAddress>;
+  /** Certain addresses, all or none, in the order asked for. */
+  assignIps(request: AssignIpsRequest): Promise<readonly AssignedAddress[]>;
   /** Gives addresses back. What is free already is no error; what is another's by now is, and then nothing is released. */
   release(request: ReleaseRequest): Promise<ReleaseResult>;
   /** A block of this node's with room, claimed if there is none, so that its route is there before the first pod. */
@@ -125,10 +134,16 @@ class Client implements Ipam {
     });
   }
 
-  assignIp(request: AssignIpRequest): Promise<AssignedAddress> {
+  async assignIp({ address, ...request }: AssignIpRequest): Promise<AssignedAddress> {
+    const [assigned] = await this.assignIps({ ...request, addresses: [address] });
+    if (assigned === undefined) throw new Error("one address was asked for, and none was given");
+    return assigned;
+  }
+
+  assignIps(request: AssignIpsRequest): Promise<readonly AssignedAddress[]> {
     return this.#checked(request.handleId, () => {
       const owner = this.#owner(request);
-      return this.#assign(request.handleId, (acquired) => new AssignIpJob(request, owner, acquired));
+      return this.#assign(request.handleId, (acquired) => new AssignIpsJob(request, owner, acquired));
     });
   }
 

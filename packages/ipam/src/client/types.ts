@@ -38,9 +38,17 @@ export interface AssignRequest {
   readonly extra?: (addresses: readonly AssignedAddress[]) => Extra;
 }
 
-export interface AssignIpRequest {
-  readonly handleId: string;
+export interface AssignIpRequest extends ChosenAddresses {
   readonly address: Address;
+}
+
+export interface AssignIpsRequest extends ChosenAddresses {
+  /** All of them or none. */
+  readonly addresses: readonly Address[];
+}
+
+interface ChosenAddresses {
+  readonly handleId: string;
   readonly attributes?: Readonly<Record<string, string>>;
   /** Any use the pool is for unless told. */
   readonly use?: PoolUse;

@@ -378,4 +378,30 @@ describe.each(MODES)("assignIp $mode", ({ transactions }) => {
     expect(await node2.assignIp({ handleId: "net.b", address: at("10.0.7.77") })).toMatchObject({ reused: false });
     await world.expectSound();
   });
+
+  it("gives one of each family in one commit, with what goes with them, or neither", async () => {
+    const world = new World({ transactions });
+    const node = world.node("node1");
+    const both = [at("10.0.7.77"), at("fd00::99")];
+    const told: number[] = [];
+    const extra = (addresses: readonly unknown[]) => {
+      told.push(addresses.length);
+      return { operations: [{ put: "/endpoint/a", value: "endpoint" }] };
+    };
+    await world.node("node2").assignIp({ handleId: "net.other", address: at("fd00::99") });
+    const before = await world.keys();
+    await expect(node.assignIps({ handleId: "net.a", addresses: both, extra })).rejects.toMatchObject({
+      code: "IPAM_ADDRESS_TAKEN",
+    });
+    expect(told).toEqual([]);
+    expect(await world.handle("net.a")).toBeUndefined();
+    expect((await world.keys()).filter((key) => key.startsWith("/calico/ipam/v2/handle/"))).toEqual(
+      before.filter((key) => key.startsWith("/calico/ipam/v2/handle/")),
+    );
+    await world.node("node2").release({ handleId: "net.other" });
+    const given = await node.assignIps({ handleId: "net.a", addresses: both, extra });
+    expect(given.map(({ address }) => address)).toEqual(both);
+    expect(new Set(told)).toEqual(new Set([2]));
+    await world.expectSound();
+  });
 });

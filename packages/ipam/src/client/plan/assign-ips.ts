@@ -5,21 +5,21 @@ import { IpamError } from "../../errors.ts";
 import { type IpamPool, type IpamSettings, poolOf } from "../../pool/index.ts";
 import type { Draft } from "../draft.ts";
 import type { Rows } from "../rows.ts";
-import type { AssignedAddress, AssignIpRequest } from "../types.ts";
+import type { AssignedAddress, AssignIpsRequest } from "../types.ts";
 import type { Acquisitions } from "./acquisitions.ts";
 import { rememberExtra } from "./extra.ts";
 import { missingBlocks, recount } from "./handle.ts";
 import type { Job, Missing, Plan, PlanContext } from "./job.ts";
 import { confirmOwn, describe, describeHeld, draftClaim, verifyHeld, warmBlock } from "./take.ts";
 
-/** One address that the caller chose. Its block is claimed if nobody has it. */
-export class AssignIpJob implements Job<AssignedAddress> {
-  readonly #request: AssignIpRequest;
+/** Addresses that the caller chose, all or none. A block is claimed if nobody has it. */
+export class AssignIpsJob implements Job<readonly AssignedAddress[]> {
+  readonly #request: AssignIpsRequest;
   readonly #owner: Owner;
   readonly #acquired: Acquisitions;
   readonly #extra: ReturnType<typeof rememberExtra>;
 
-  constructor(request: AssignIpRequest, owner: Owner, acquired: Acquisitions) {
+  constructor(request: AssignIpsRequest, owner: Owner, acquired: Acquisitions) {
     this.#request = request;
     this.#owner = owner;
     this.#acquired = acquired;
@@ -27,48 +27,59 @@ export class AssignIpJob implements Job<AssignedAddress> {
   }
 
   *missing(rows: Rows, settings: IpamSettings): Iterable<Missing> {
-    const family = familyOf(this.#request.address);
-    if (!rows.isLoaded(family)) yield { kind: "affinities", family };
-    const pool = poolOf(settings.pools, this.#request.address);
-    if (pool !== undefined) {
-      const key = blockKey(blockAround(pool, this.#request.address));
+    for (const address of this.#request.addresses) {
+      const family = familyOf(address);
+      if (!rows.isLoaded(family)) yield { kind: "affinities", family };
+      const pool = poolOf(settings.pools, address);
+      if (pool === undefined) continue;
+      const key = blockKey(blockAround(pool, address));
       if (rows.block(key) === undefined) yield { kind: "row", key };
     }
     yield* missingBlocks(rows, this.#owner.handleId);
   }
 
-  plan(draft: Draft, context: PlanContext): Plan<AssignedAddress> {
-    const { address } = this.#request;
-    const pool = this.#pool(context.settings);
-    const prefix = blockAround(pool, address);
-    const key = blockKey(prefix);
-    draft.reserve(handleKey(this.#owner.handleId));
-    if (draft.block(key) === undefined) {
-      if (draft.changesBlock(key)) return { kind: "wait" };
-      const search = { family: familyOf(address), pools: [pool], exact: prefix };
-      const [found] = context.found(search);
-      if (found === undefined) return { kind: "short", search };
-      if (found.kind === "none") throw noBlock(address, prefix);
-      if (!draftClaim(draft, found.candidate, context)) return { kind: "short", search };
+  plan(draft: Draft, context: PlanContext): Plan<readonly AssignedAddress[]> {
+    const { handleId } = this.#owner;
+    draft.reserve(handleKey(handleId));
+    const results: AssignedAddress[] = [];
+    const held: AssignedAddress[] = [];
+    for (const address of this.#request.addresses) {
+      const pool = this.#pool(address, context.settings);
+      const block = this.#claim(draft, address, pool, context);
+      if (typeof block !== "string") return block;
+      const { given, isHeld } = this.#give(draft, block, address, context);
+      results.push(given);
+      if (isHeld) held.push(given);
     }
-    const result = this.#give(draft, key, context);
-    const isHeld = !draft.changesBlock(key);
     // Also for an address that is held already, if an endpoint goes with it: see AssignJob.
-    const isGiving = !isHeld || this.#request.extra !== undefined;
-    recount(draft, this.#owner.handleId, isGiving ? [key] : [], "giving");
-    if (isHeld) verifyHeld(draft, this.#owner.handleId, [result]);
-    return { kind: "ready", result, extra: this.#extra([result]) };
+    const counted = this.#request.extra === undefined ? results.filter((each) => !held.includes(each)) : results;
+    const keys = counted.map(({ block }) => blockKey(block));
+    recount(draft, handleId, keys, "giving");
+    if (held.length > 0) verifyHeld(draft, handleId, held);
+    return { kind: "ready", result: results, extra: this.#extra(results) };
   }
 
-  #give(draft: Draft, key: string, context: PlanContext): AssignedAddress {
-    const { address } = this.#request;
+  /** The key of the block that holds the address, drafted as this node's own if there was none; or what has to come first. */
+  #claim(draft: Draft, address: Address, pool: IpamPool, context: PlanContext): string | Plan<never> {
+    const prefix = blockAround(pool, address);
+    const key = blockKey(prefix);
+    if (draft.block(key) !== undefined) return key;
+    if (draft.changesBlock(key)) return { kind: "wait" };
+    const search = { family: familyOf(address), pools: [pool], exact: prefix };
+    const [found] = context.found(search);
+    if (found === undefined) return { kind: "short", search };
+    if (found.kind === "none") throw noBlock(address, prefix);
+    return draftClaim(draft, found.candidate, context) ? key : { kind: "short", search };
+  }
+
+  #give(draft: Draft, key: string, address: Address, context: PlanContext) {
     const block = warmBlock(draft, key, context);
     if (block === undefined) throw new Error(`${key} was claimed and is not there`);
     const ordinal = ordinalOf(block, address);
     const { handleId } = this.#owner;
     if (isAllocated(block, ordinal)) {
       if (attributeOf(block, ordinal)?.handleId !== handleId) throw taken(block, address);
-      return describeHeld(draft, block, ordinal, this.#acquired, context);
+      return { given: describeHeld(draft, block, ordinal, this.#acquired, context), isHeld: true };
     }
     if (context.settings.config.strictAffinity && !isOwnedBy(block, draft.owner)) throw foreign(block, address);
     const next = assignOrdinal(block, this.#owner, ordinal);
@@ -77,11 +88,11 @@ export class AssignIpJob implements Job<AssignedAddress> {
     if (isOwnedBy(block, draft.owner)) confirmOwn(draft, block, context);
     const given = describe(draft, next, address, context, "asked for by address");
     this.#acquired.note([given]);
-    return given;
+    return { given, isHeld: false };
   }
 
-  #pool(settings: IpamSettings): IpamPool {
-    const { address, use } = this.#request;
+  #pool(address: Address, settings: IpamSettings): IpamPool {
+    const { use } = this.#request;
     const pool = poolOf(settings.pools, address);
     if (pool === undefined) {
       throw new IpamError({
