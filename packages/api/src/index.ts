@@ -88,6 +88,7 @@ export { asCreated, asUpdated, type Birth, formatTimestamp, randomUid } from "./
 export { type DocumentPosition, formatProblem, type Problem, ValidationError } from "./problem.ts";
 export { type AnyResource, API_VERSION, type ObjectMeta, type Resource } from "./resource.ts";
 export { durationMs, formatDuration, parseDuration } from "./schema/duration.ts";
+export { checkLabelKey, checkLabelValue } from "./schema/names.ts";
 export {
   compileSelector,
   evaluate,

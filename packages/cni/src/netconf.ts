@@ -1,3 +1,4 @@
+import { checkLabelKey, checkLabelValue } from "@ocicat/api";
 import { type JsonValue, parseJson } from "@ocicat/kit";
 import { type Address, type Family, familyOf, formatAddress } from "@ocicat/net";
 import { POD_ANNOTATIONS, parseAnnotations } from "./annotations.ts";
@@ -31,6 +32,8 @@ export interface AddOptions {
   readonly addresses: readonly Address[];
   /** Addresses that shall lead to the pod besides its own; stored with its endpoint. */
   readonly floating: readonly Address[];
+  /** Labels for the pod's endpoint, which policies select by: `args.cni.labels` (CNI conventions). */
+  readonly labels: Readonly<Record<string, string>>;
   /** `container_settings.allow_ip_forwarding`: whether the container may forward. */
   readonly allowIpForwarding: boolean;
   /** `dns`, handed through to the result. */
@@ -98,11 +101,12 @@ export function parseAddOptions(network: Network, requested?: Address): AddOptio
   const container = reader.object("container_settings");
   const allowIpForwarding = container?.boolean("allow_ip_forwarding") ?? false;
   const dns = readDns(reader.object("dns"));
+  const labels = parseLabels(cniArgs);
   const withoutEffect = explainKeys(
     [reader, ipam, args, cniArgs, runtimeConfig, features, container].flatMap(leftOver),
   );
   const { floating } = wishes;
-  return { mtu, families, pools, addresses, floating, allowIpForwarding, dns, withoutEffect };
+  return { mtu, families, pools, addresses, floating, labels, allowIpForwarding, dns, withoutEffect };
 }
 
 function parseObject(text: string): JsonObject {
@@ -187,6 +191,19 @@ function parsePools(ipam: JsonReader, key: "ipv4_pools" | "ipv6_pools", family: 
 /** `ips` of the runtime's configuration (CNI conventions). */
 function parseAddresses(reader: JsonReader | undefined): Address[] {
   return (reader?.strings("ips") ?? []).map((text, index) => parseHost(text, `${reader?.at("ips")}[${index}]`));
+}
+
+/** `[{"key": "app", "value": "web"}]`; of one key that is there twice the later counts. */
+function parseLabels(reader: JsonReader | undefined): Readonly<Record<string, string>> {
+  const pairs = (reader?.objects("labels") ?? []).map((entry) => {
+    const [key = "", value = ""] = [entry.string("key"), entry.string("value")];
+    for (const [name, checked] of [["key", checkLabelKey(key)] as const, ["value", checkLabelValue(value)] as const]) {
+      if (!checked.ok)
+        throw entry.invalid(name, `"${name === "key" ? key : value}" ${checked.message ?? "is refused"}`);
+    }
+    return [key, value] as const;
+  });
+  return Object.fromEntries(pairs);
 }
 
 function oneOfAFamily(addresses: readonly Address[]): Address[] {

@@ -24,6 +24,7 @@ describe("a network configuration", () => {
       pools: { ipv4: [], ipv6: [] },
       addresses: [],
       floating: [],
+      labels: {},
       allowIpForwarding: false,
       dns: {},
       withoutEffect: [],
@@ -51,6 +52,16 @@ describe("a network configuration", () => {
   it("takes booleans as booleans and as Calico's strings", () => {
     expect(parse({ ...minimal, ipam: { assign_ipv4: false, assign_ipv6: true } }).families).toEqual([6]);
     expect(parse({ ...minimal, ipam: { assign_ipv4: "false", assign_ipv6: "true" } }).families).toEqual([6]);
+  });
+
+  it("takes labels as the CNI conventions have them", () => {
+    const labels = [
+      { key: "app", value: "web" },
+      { key: "example.org/tier", value: "" },
+    ];
+    const options = parse({ ...minimal, args: { cni: { labels } } });
+    expect(options.labels).toEqual({ app: "web", "example.org/tier": "" });
+    expect(options.withoutEffect).toEqual([]);
   });
 
   it("takes 0 and null for an MTU that the agent decides", () => {
@@ -177,6 +188,18 @@ describe("a bad network configuration is refused whole", () => {
     ["a pool that is a number", { ipam: { ipv4_pools: [7] } }, 7, /ipam\.ipv4_pools\[0\]: 7 is not a string/],
     ["two addresses of a family", { runtimeConfig: { ips: ["10.0.0.1", "10.0.0.2"] } }, 7, /10\.0\.0\.1, 10\.0\.0\.2/],
     ["an address that is none", { args: { cni: { ips: ["10.0.0.256"] } } }, 7, /args\.cni\.ips\[0\]/],
+    [
+      "a label that is none",
+      { args: { cni: { labels: [{ key: "app", value: "a b" }] } } },
+      7,
+      /args\.cni\.labels\[0\]\.value: "a b" is not a label value/,
+    ],
+    [
+      "a label without a key",
+      { args: { cni: { labels: [{ value: "a" }] } } },
+      7,
+      /labels\[0\]\.key: "" is not a label/,
+    ],
     ["a plugin before it", { prevResult: { ips: [] } }, 7, /put it first in plugins/],
   ];
   it.each(confs)("%s", (_name, part, code, message) => {

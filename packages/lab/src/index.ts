@@ -1,4 +1,4 @@
-export { Lab, type LabOptions, type LabState } from "./lab.ts";
+export { Lab, type LabOptions, type LabState, type RunPod } from "./lab.ts";
 export {
   loadTopology,
   openLab,
@@ -13,6 +13,7 @@ export {
 export type { PodRecord } from "./pods/pod-book.ts";
 export type { InventoryRow } from "./status.ts";
 export { type Bandwidth, type PortMapping, parsePortMapping } from "./topology/capabilities.ts";
+export { parseLabels } from "./topology/labels.ts";
 export { parseTopology, type Topology, TopologyError } from "./topology/topology.ts";
 export { bootUml, cutPower, type UmlBoot } from "./uml/boot.ts";
 export { runInMachine } from "./uml/client.ts";

@@ -1,5 +1,6 @@
 import type { ChildProcess, SpawnOptions } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import type { Labels } from "@ocicat/api";
 import { OcicatError } from "@ocicat/kit";
 import type { NamespaceHandle } from "@ocicat/linux";
 import { formatAddress } from "@ocicat/net";
@@ -31,6 +32,13 @@ export interface LabOptions {
   readonly command: readonly [string, ...string[]];
   /** Called as each step begins, with words for people. */
   readonly progress: (step: string) => void;
+}
+
+/** What a pod may have besides. */
+export interface RunPod {
+  readonly ports?: readonly PortMapping[];
+  readonly bandwidth?: Bandwidth;
+  readonly labels?: Labels;
 }
 
 /** absent: nothing of it is there. ready. impaired: it was, and a program of it has ended. partial: `up` or `down` did not finish. */
@@ -131,12 +139,13 @@ export class Lab {
     name: string,
     namespace: string,
     node: string | undefined,
-    { ports = [], bandwidth }: { readonly ports?: readonly PortMapping[]; readonly bandwidth?: Bandwidth } = {},
+    { ports = [], bandwidth, labels = {} }: RunPod = {},
   ): Promise<PodRecord> {
     const topology = this.topology();
     this.#mustBeFree(topology, checkPartName(name));
     const chosen = node === undefined ? this.#emptiest(topology) : findNode(topology, node).name;
-    return await this.pods().run({ name, namespace: checkNamespace(namespace), node: chosen, ports, bandwidth });
+    const pod = { name, namespace: checkNamespace(namespace), node: chosen, ports, bandwidth, labels };
+    return await this.pods().run(pod);
   }
 
   exec(where: string, command: readonly [string, ...string[]]): Promise<number> {

@@ -191,6 +191,7 @@ export class Endpoints {
         name: endpoint.name,
         namespace: endpoint.namespace,
         labels: {
+          ...request.options.labels,
           "projectcalico.org/namespace": endpoint.namespace,
           "projectcalico.org/orchestrator": endpoint.orchestrator,
         },

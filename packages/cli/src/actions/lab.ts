@@ -5,6 +5,7 @@ import {
   openLab,
   openLabHere,
   openMachine,
+  parseLabels,
   parsePortMapping,
   runningLabName,
   type Topology,
@@ -74,6 +75,7 @@ export function list(surroundings: Surroundings, options: LabOptions): void {
 export async function runPod(surroundings: Surroundings, pod: string, options: RunOptions): Promise<void> {
   const made = await theLab(surroundings, options).run(pod, options.namespace, options.node, {
     ports: options.port?.map(parsePortMapping) ?? [],
+    labels: parseLabels(options.labels ?? []),
   });
   surroundings.print(`Pod ${made.name} runs on ${made.node}: ${made.addresses.join(", ")}\n`);
 }

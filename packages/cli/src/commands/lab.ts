@@ -80,10 +80,12 @@ function addRun(lab: Command, surroundings: Surroundings): void {
     .option("--node <name>", "where (default: the node with the fewest pods)")
     .addOption(valueOption("-n, --namespace <namespace>", "its Kubernetes namespace").default("default"))
     .option("--port <pair...>", "a port of its node to send to it: 8080:80, 5353:53/udp")
+    .option("--labels <pair...>", "labels of its endpoint, for policies to select by: app=web")
     .action(async (pod: string, options: RunOptions) => (await load()).runPod(surroundings, pod, options));
   withExamples(command, [
     ["lab run web --node node2", "a pod on a certain node"],
     ["lab run web --port 8080:80", "its port 80, at port 8080 of its node"],
+    ["lab run web --labels app=web,tier=front", "with labels, for policies"],
   ]);
 }
 

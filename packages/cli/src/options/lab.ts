@@ -15,6 +15,7 @@ export interface RunOptions extends LabOptions {
   readonly node?: string;
   readonly namespace: string;
   readonly port?: readonly string[];
+  readonly labels?: readonly string[];
 }
 
 export interface CaptureOptions extends LabOptions {

@@ -13,6 +13,8 @@ export interface RuntimeAttachment {
   readonly args?: Readonly<Record<string, string>>;
   /** Values for the plugins' capabilities, e.g. `{ portMappings: [...] }`; each plugin gets those that it declares. */
   readonly capabilityArgs?: JsonObject;
+  /** Labels for the container, which plugins get as `args.cni.labels` (CNI conventions). */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** The CNI_* variables. Throws CniError code 4 on what no plugin would take, before any plugin runs. */

@@ -1,4 +1,4 @@
-import { OcicatError, parseJson, stringifyJson } from "@ocicat/kit";
+import { type JsonValue, OcicatError, parseJson, stringifyJson } from "@ocicat/kit";
 import { isJsonObject, type JsonObject } from "../json-reader.ts";
 import type { CniVersion } from "../version.ts";
 import type { RuntimeAttachment } from "./attachment.ts";
@@ -33,6 +33,7 @@ export interface PluginCall {
 /**
  * A plugin's own configuration out of its list ("Deriving execution configuration" in the specification): the list's name and
  * version, the previous result, and of the capabilities' values those that the plugin declares; `capabilities` itself stays out.
+ * Labels go into \`args.cni\`, beside what the administrator wrote there.
  */
 export function deriveConf(
   list: NetworkList,
@@ -53,9 +54,16 @@ export function deriveConf(
     ...own,
     cniVersion: list.cniVersion,
     name: list.name,
+    ...(attachment.labels === undefined ? {} : { args: withLabels(own.args, attachment.labels) }),
     ...(wanted.length === 0 ? {} : { runtimeConfig: Object.fromEntries(wanted.map((name) => [name, values[name]])) }),
     ...(prevResult === undefined ? {} : { prevResult }),
   });
+}
+
+function withLabels(args: JsonValue | undefined, labels: Readonly<Record<string, string>>): JsonObject {
+  const own = isJsonObject(args) ? args : {};
+  const cni = isJsonObject(own.cni) ? own.cni : {};
+  return { ...own, cni: { ...cni, labels: Object.entries(labels).map(([key, value]) => ({ key, value })) } };
 }
 
 /** Runs one plugin. Resolves to the object it printed, undefined if it printed nothing. Throws PluginError. */

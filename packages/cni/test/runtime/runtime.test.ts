@@ -74,6 +74,16 @@ describe("ADD of a list", () => {
     expect(statSync(join(cacheDir, readdirSync(cacheDir)[0] ?? "")).mode & 0o777).toBe(0o600);
   });
 
+  it("hands labels over as args.cni.labels, beside what is written there", async () => {
+    const { plugins, runtime } = world();
+    const args = { cni: { ips: ["10.0.0.1"], labels: [{ key: "old", value: "x" }] }, other: 1 };
+    const own = JSON.stringify({ cniVersion: "1.0.0", name: "net", plugins: [{ type: "one", args }] });
+    await runtime.addNetworkList(parseNetworkList(own, "n"), { ...attachment, labels: { app: "web" } });
+    expect(plugins.stdin("one", "ADD")).toMatchObject({
+      args: { cni: { ips: ["10.0.0.1"], labels: [{ key: "app", value: "web" }] }, other: 1 },
+    });
+  });
+
   it("that fails half-way is undone on the whole list, last first, and the failure is told with what the plugin said", async () => {
     const { plugins, runtime } = world();
     plugins.answer("two", "ADD", {

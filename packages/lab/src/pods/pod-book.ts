@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Labels } from "@ocicat/api";
 import { OcicatError, toError } from "@ocicat/kit";
 import {
   type Bandwidth,
@@ -8,6 +9,7 @@ import {
   type PortMapping,
   parsePortMapping,
 } from "../topology/capabilities.ts";
+import { checkLabels } from "../topology/labels.ts";
 import { writeWhole } from "../world/files.ts";
 import type { LabPlaces } from "../world/places.ts";
 
@@ -25,6 +27,7 @@ export interface PodRecord {
   readonly addresses: readonly string[];
   readonly ports: readonly PortMapping[];
   readonly bandwidth: Bandwidth | undefined;
+  readonly labels: Labels;
 }
 
 /** The pods of a lab, a file each. Written before the plugin runs, so that a crash leaves a record to clean up by. */
@@ -97,7 +100,13 @@ function parse(value: unknown): PodRecord {
     addresses: texts("addresses"),
     ports: texts("ports").map(parsePortMapping),
     bandwidth: parseBandwidth(fields.get("bandwidth")),
+    labels: parseLabelMap(fields.get("labels")),
   };
+}
+
+/** None in a record that was written before pods had labels. */
+function parseLabelMap(value: unknown): Labels {
+  return value === undefined ? {} : checkLabels(Object.fromEntries(membersOf(value)));
 }
 
 function parseBandwidth(value: unknown): Bandwidth | undefined {

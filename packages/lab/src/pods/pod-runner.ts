@@ -134,6 +134,7 @@ function attachment(pod: PodRecord): RuntimeAttachment {
       K8S_POD_INFRA_CONTAINER_ID: pod.containerId,
     },
     capabilityArgs: capabilityArgs(pod.ports, pod.bandwidth),
+    ...(Object.keys(pod.labels).length === 0 ? {} : { labels: pod.labels }),
   };
 }
 

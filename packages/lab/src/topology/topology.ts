@@ -1,7 +1,9 @@
+import type { Labels } from "@ocicat/api";
 import { OcicatError } from "@ocicat/kit";
 import { type Address, AddressError, formatAddress, type Ipv4, type Ipv6, Prefix, parseAddress } from "@ocicat/net";
 import { LineCounter, parseDocument } from "yaml";
 import { type Bandwidth, isRate, type PortMapping, parsePortMapping } from "./capabilities.ts";
+import { checkLabels } from "./labels.ts";
 import { isLabName, isPartName, LAB_NAME_RULE, PART_NAME_RULE } from "./names.ts";
 
 /** An address on a segment, with the segment's prefix length. */
@@ -40,6 +42,8 @@ export interface LabPod {
   readonly namespace: string;
   readonly ports: readonly PortMapping[];
   readonly bandwidth: Bandwidth | undefined;
+  /** Of its endpoint, for policies to select by. */
+  readonly labels: Labels;
 }
 
 /** What brings nodes each other's routes: CALICO_NETWORKING_BACKEND of their agents. */
@@ -221,7 +225,7 @@ class TopologyReader {
   }
 
   #pod(value: unknown, path: string): LabPod {
-    const fields = this.#object(value, path, ["name", "node", "namespace", "ports", "bandwidth"]);
+    const fields = this.#object(value, path, ["name", "node", "namespace", "ports", "bandwidth", "labels"]);
     return {
       name: this.#name(fields["name"], `${path}.name`),
       node: this.#string(fields["node"], `${path}.node`),
@@ -231,7 +235,18 @@ class TopologyReader {
         this.#ports(item, `${path}.ports[${index}]`),
       ),
       bandwidth: this.#bandwidth(fields["bandwidth"], `${path}.bandwidth`),
+      labels: this.#labels(fields["labels"], `${path}.labels`),
     };
+  }
+
+  #labels(value: unknown, path: string): Labels {
+    if (value === undefined) return {};
+    try {
+      return checkLabels(this.#object(value, path));
+    } catch (error) {
+      if (error instanceof OcicatError && !(error instanceof TopologyError)) throw this.#bad(path, error.message);
+      throw error;
+    }
   }
 
   #ports(value: unknown, path: string): PortMapping {

@@ -14,13 +14,14 @@ const POD: PodRecord = {
   addresses: ["10.244.0.1"],
   ports: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }],
   bandwidth: { ingress: 1_000_000, egress: undefined },
+  labels: { app: "web" },
 };
 
 describe("the pod book", () => {
   it("keeps a pod whole, in order of names, until it is forgotten", () => {
     const places = temporaryPlaces();
     expect(new PodBook(places).all()).toEqual([]);
-    const plain: PodRecord = { ...POD, name: "api", ports: [], bandwidth: undefined };
+    const plain: PodRecord = { ...POD, name: "api", ports: [], bandwidth: undefined, labels: {} };
     new PodBook(places).set(POD);
     new PodBook(places).set(plain);
     expect(new PodBook(places).all()).toEqual([plain, POD]);

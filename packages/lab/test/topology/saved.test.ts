@@ -11,12 +11,14 @@ const FIRST_LIGHT = parseTopology(
 const NODE3 = { name: "node3", segment: "lan", address: "192.168.0.83/24", gateway: "192.168.0.1" };
 
 describe("a topology that is kept", () => {
-  it("reads back as it was, ports and limits of pods too", () => {
+  it("reads back as it was, ports, limits and labels of pods too", () => {
     const places = temporaryPlaces();
     const [first, ...rest] = FIRST_LIGHT.pods;
     const ports = [{ hostPort: 53, containerPort: 5353, protocol: "udp" as const }];
     const pods =
-      first === undefined ? [] : [{ ...first, ports, bandwidth: { ingress: undefined, egress: 8_000 } }, ...rest];
+      first === undefined
+        ? []
+        : [{ ...first, ports, bandwidth: { ingress: undefined, egress: 8_000 }, labels: { app: "web" } }, ...rest];
     const topology = { ...FIRST_LIGHT, pods };
     saveTopology(places, topology);
     expect(readTopology(places)).toEqual(topology);

@@ -89,6 +89,14 @@ describe("a topology", () => {
     ]);
     expect(topology.pods[0]?.bandwidth).toEqual({ ingress: 1_000_000, egress: undefined });
   });
+
+  it("gives a pod labels, or none", () => {
+    expect(read(pod({ labels: { app: "web", "example.org/tier": "front" } })).pods[0]?.labels).toEqual({
+      app: "web",
+      "example.org/tier": "front",
+    });
+    expect(read(pod({})).pods[0]?.labels).toEqual({});
+  });
 });
 
 describe("a topology that cannot be used says where and what", () => {
@@ -153,6 +161,8 @@ describe("a topology that cannot be used says where and what", () => {
       pod({ ports: ["80"] }),
       /pods\[0\]\.ports\[0\]: "80" is not a pair of ports; write NODEPORT:PODPORT/,
     ],
+    ["a label that is none", pod({ labels: { "a b": "c" } }), /pods\[0\]\.labels: the label a b=c is not a label key/],
+    ["a label that is no text", pod({ labels: { app: 1 } }), /pods\[0\]\.labels: the label app=1 is not a text/],
     ["a rate that is none", pod({ bandwidth: { ingress: "1M" } }), /pods\[0\]\.bandwidth\.ingress: "1M" is not a rate/],
   ])("%s", (_what, change, message) => {
     expect(complaint(() => read(change))).toMatch(message);
