@@ -2,6 +2,7 @@ export * from "./model/endpoint.ts";
 export { endpointKey, policyId } from "./model/ids.ts";
 export * from "./model/model.ts";
 export * from "./model/needs.ts";
+export { comparePolicies, compareTiers, missingTier } from "./model/order.ts";
 export * from "./model/packet.ts";
 export * from "./model/policy.ts";
 export * from "./model/rule.ts";

@@ -50,6 +50,8 @@ export interface NetworkSet {
   readonly id: string;
   readonly kind: "NetworkSet" | "GlobalNetworkSet";
   readonly labels: Labels;
+  /** Whose labels it has besides: that of its namespace, if it has one. */
+  readonly profiles: readonly string[];
   readonly networks: readonly Prefix[];
 }
 

@@ -1,4 +1,4 @@
-import type { Family, Prefix } from "@ocicat/net";
+import type { Address, Family, Prefix } from "@ocicat/net";
 import type { Endpoint, NetworkSet, Service } from "./endpoint.ts";
 import type { Policy, Profile, Tier } from "./policy.ts";
 
@@ -11,6 +11,15 @@ export interface PolicyModel {
   readonly networkSets: readonly NetworkSet[];
   readonly services: readonly Service[];
   readonly settings: PolicySettings;
+  /** Where known: without them a node's addresses are those of its host endpoints. */
+  readonly nodes?: readonly HostInterface[];
+}
+
+/** An interface of a node. */
+export interface HostInterface {
+  readonly node: string;
+  readonly name: string;
+  readonly addresses: readonly Address[];
 }
 
 /** FelixConfiguration's part in it. */

@@ -23,7 +23,7 @@ export interface Policy {
   /** Undefined: of no namespace. */
   readonly namespace: string | undefined;
   readonly tier: string;
-  /** Lower first; Infinity where none is given. Ties: by kind, then namespace, then name, as Calico sorts them. */
+  /** Lower first; Infinity where none is given. For ties see comparePolicies. */
   readonly order: number;
   /** Which endpoints it applies to: namespace, namespaceSelector and serviceAccountSelector are in it. */
   readonly selector: Selector;
@@ -38,6 +38,8 @@ export interface Policy {
   readonly staged: StagedAction | undefined;
   /** Nodes get ready before an endpoint needs it. */
   readonly neededEverywhere: boolean;
+  /** Why it denies everything to what it applies to: as a whole it could not be understood. */
+  readonly unreadable?: string;
 }
 
 /** What enforcing a staged policy would do to the one of the same name: put it there (over another), or take it away. */
