@@ -25,7 +25,12 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
     },
     client: {
       pure: true,
-      imports: { kit: "clock, errors", api: "kinds: defaults, rules, stored form", datastore: "compare-and-swap" },
+      imports: {
+        net: "blocks that a new pool may not cut",
+        kit: "clock, errors",
+        api: "kinds: defaults, rules, stored form",
+        datastore: "compare-and-swap",
+      },
     },
     ipam: {
       pure: true,

@@ -1,4 +1,5 @@
 import type { JsonValue } from "@ocicat/kit";
+import type { Prefix } from "@ocicat/net";
 import { checkMetadata, metadataSchema } from "./metadata.ts";
 import type { Problem } from "./problem.ts";
 import { type AnyResource, API_VERSION } from "./resource.ts";
@@ -28,6 +29,8 @@ export interface RuleContext<R = AnyResource> {
   readonly others?: readonly R[] | undefined;
   /** Those of the kinds that the kind names as related; what is not known is not checked. */
   readonly related?: RelatedResources | undefined;
+  /** The IPAM blocks that there are, where the kind asks for them; what is not known is not checked. */
+  readonly blocks?: readonly Prefix[] | undefined;
 }
 
 /** Resources by the names of their kinds, those that are built in among them. */
@@ -98,6 +101,8 @@ export interface KindParts<R extends AnyResource> {
   readonly inert?: string;
   /** Kinds by name whose resources the rules look at besides its own. */
   readonly related?: readonly string[];
+  /** The rules look at IPAM's blocks. */
+  readonly seesBlocks?: boolean;
   /** Resources that there are without being stored; one that is stored under the same name counts instead. */
   readonly builtIn?: readonly R[];
   /** What keeps the one of this name from being deleted, beside resources of `keepers`; what is built in always is kept. */
@@ -147,6 +152,7 @@ export interface Kind<R extends AnyResource = AnyResource> {
   readonly withoutEffect: (resource: AnyResource) => readonly IneffectiveField[];
   readonly inert: string | undefined;
   readonly related: readonly string[];
+  readonly seesBlocks: boolean;
   readonly builtIn: readonly R[];
   /** What keeps the one of this name from being deleted. */
   readonly keptBy: (name: string, keepers: RelatedResources) => Hindrance | undefined;
@@ -162,6 +168,7 @@ const BUILT_IN: Hindrance = { why: "it is built in", fix: "leave it: every clust
 export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> {
   const { kind, plural, namespaced, name = dnsSubdomain(), rules = {}, complete = (resource: R) => resource } = parts;
   const { withoutEffect: storedOnly = [], inert, related = [], keepers = [], builtIn = [], compare } = parts;
+  const { seesBlocks = false } = parts;
   const schema = resourceSchema(parts, name);
   const is = (resource: AnyResource): resource is R => resource.kind === kind;
   const own = (resource: AnyResource): R => {
@@ -192,7 +199,7 @@ export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> 
     read: (document: unknown, mode: Mode) => read(schema, withSpec(document), mode),
     check(resource: AnyResource, context: RuleContext = {}) {
       const previous = context.previous === undefined ? undefined : own(context.previous);
-      const ruleContext = { previous, others: context.others?.filter(is), related: context.related };
+      const ruleContext = { ...context, previous, others: context.others?.filter(is) };
       const found = Object.values(rules).flatMap((rule) => [...rule(own(resource), ruleContext)]);
       return [...checkMetadata(resource.metadata, nameRules), ...found];
     },
@@ -203,6 +210,7 @@ export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> 
     },
     inert,
     related,
+    seesBlocks,
     builtIn,
     keepers,
     keptBy(name: string, resources: RelatedResources) {

@@ -1,11 +1,21 @@
-import { type AnyResource, type Birth, decodeStored, type Kind, knownKind, randomUid } from "@ocicat/api";
+import {
+  type AnyResource,
+  type Birth,
+  blocksPrefix,
+  decodeStored,
+  type Kind,
+  knownKind,
+  parseIpamKey,
+  randomUid,
+} from "@ocicat/api";
 import type { Datastore, KeyValue } from "@ocicat/datastore";
 import { type Clock, type OcicatError, type Random, toError } from "@ocicat/kit";
+import type { Prefix } from "@ocicat/net";
 import { commitWrites, type Write } from "./commit.ts";
 import { checkItems, type Deletion, deletionKeys } from "./deletions.ts";
 import { BatchError, ResourceError, type ResourceErrorCode } from "./errors.ts";
 import { checkKept } from "./kept.ts";
-import { ownKey, title, titleOf } from "./names.ts";
+import { keyOf, ownKey, title, titleOf } from "./names.ts";
 import { type Change, planWrites, type Step, type StoredState, type WriteVerb } from "./plan.ts";
 import { relatedKinds } from "./related.ts";
 
@@ -190,10 +200,22 @@ export class ResourceClient {
     const lists = await Promise.all(kinds.map(async (kind) => ({ kind, ...(await this.#read(kind)) })));
     const byKey = (entries: readonly Entry<AnyResource>[]) =>
       new Map(entries.map(({ key, resource }) => [key, resource] as const));
+    const there = new Set(lists.flatMap(({ entries }) => entries.map(({ key }) => key)));
+    const looks = resources.some((each) => knownKind(each.kind).seesBlocks && !there.has(keyOf(each)));
     return {
       resources: new Map(lists.map(({ kind, entries }) => [kind.kind, byKey(entries)] as const)),
       unreadable: new Map(lists.flatMap((list) => list.unreadable.map(({ key, reason }) => [key, reason] as const))),
+      // There may be many, and only what is new is compared with them.
+      blocks: looks ? await this.#blocks() : [],
     };
+  }
+
+  async #blocks(): Promise<readonly Prefix[]> {
+    const { items } = await this.#store.list(blocksPrefix());
+    return items.flatMap(({ key }) => {
+      const parsed = parseIpamKey(key);
+      return parsed?.kind === "block" ? [parsed.prefix] : [];
+    });
   }
 
   async #read<R extends AnyResource>(kind: Kind<R>, namespace?: string) {

@@ -8,6 +8,7 @@ import {
   knownKind,
 } from "@ocicat/api";
 import { isOcicatError } from "@ocicat/kit";
+import type { Prefix } from "@ocicat/net";
 import { BatchError, ResourceError } from "./errors.ts";
 import { keyOf, titleOf } from "./names.ts";
 import { relatedResources } from "./related.ts";
@@ -39,6 +40,8 @@ export interface StoredState {
   readonly resources: ReadonlyMap<string, ReadonlyMap<string, AnyResource>>;
   /** By key, why it cannot be read. */
   readonly unreadable: ReadonlyMap<string, string>;
+  /** IPAM's, where a kind of the batch looks at them. */
+  readonly blocks: readonly Prefix[];
 }
 
 /**
@@ -60,7 +63,7 @@ export function planWrites(
       keys.add(key);
       const why = stored.unreadable.get(key);
       if (why !== undefined) throw new ResourceError("RESOURCE_UNREADABLE", titleOf(resource), { why });
-      return planOne(resource, key, table, { ...options, tables });
+      return planOne(resource, key, table, { ...options, tables, blocks: stored.blocks });
     } catch (error) {
       throw isOcicatError(error) ? new BatchError(index, error) : error;
     }
@@ -82,7 +85,7 @@ function planOne(
   resource: AnyResource,
   key: string,
   table: Map<string, AnyResource>,
-  options: PlanOptions & { readonly tables: Tables },
+  options: PlanOptions & { readonly tables: Tables; readonly blocks: readonly Prefix[] },
 ): Step {
   const previous = table.get(key);
   const { resourceVersion } = previous?.metadata ?? {};
@@ -100,7 +103,7 @@ function planOne(
     return { key, change: "unchanged", text, revision };
   checkVersion(resource, previous);
   const related = relatedResources(knownKind(resource.kind), options.tables);
-  checkResource(resource, { previous, others: [...table.values()], related });
+  checkResource(resource, { previous, others: [...table.values()], related, blocks: options.blocks });
   table.set(key, complete);
   return { key, change: previous === undefined ? "created" : "updated", text, revision };
 }

@@ -44,6 +44,18 @@ describe("ResourceClient", () => {
     expect(list.items.map((item) => item.spec.cidr)).toEqual(["10.1.0.0/16"]);
   });
 
+  it("refuses a pool of another blockSize over blocks that an earlier one left: their addresses would be given twice", async () => {
+    const { client, store } = setUp();
+    await client.create(pool("a", "10.1.0.0/16"));
+    await client.delete(ippool, "a");
+    await store.put("/calico/ipam/v2/assignment/ipv4/block/10.1.4.0-26", "{}");
+    await expect(client.create(pool("b", "10.1.0.0/16", { blockSize: 28 }))).rejects.toThrow(
+      /spec.blockSize: 28 is not that of the block 10\.1\.4\.0\/26.*\[block-size-kept\]/,
+    );
+    await client.create(pool("c", "10.2.0.0/16", { blockSize: 28 }));
+    expect((await client.apply(pool("b", "10.1.0.0/16"))).change).toBe("created");
+  });
+
   it("writes over a given resourceVersion only", async () => {
     const { client } = setUp();
     const first = await client.create(pool("a", "10.1.0.0/16"));

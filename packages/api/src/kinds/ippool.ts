@@ -112,7 +112,9 @@ export const ippool = defineKind<IPPool>({
     "A pool for load balancers is every node's, is announced, and has no encapsulation.": checkLoadBalancers,
     "cidr and blockSize cannot be changed.": checkUnchanged,
     "A new pool overlaps no other.": checkOverlap,
+    "A new pool over blocks that an earlier one left has their blockSize.": checkOldBlocks,
   },
+  seesBlocks: true,
   example: { name: "rack-1", spec: { cidr: "10.50.0.0/16", ipipMode: "CrossSubnet", natOutgoing: true } },
   columns: [
     { heading: "NAME", cell: ({ metadata }) => metadata.name },
@@ -222,4 +224,19 @@ function* checkOverlap(pool: IPPool, { previous, others = [] }: RuleContext<IPPo
     const message = `overlaps IPPool ${other.metadata.name}, ${other.spec.cidr}`;
     yield { field: "spec.cidr", value: pool.spec.cidr, rule: "overlap", message };
   }
+}
+
+/**
+ * A pool can be deleted while addresses of it are in use, and its blocks stay. One of another blockSize in its place would
+ * make blocks over and in those, and give the same addresses again.
+ */
+function* checkOldBlocks({ spec }: IPPool, { previous, blocks = [] }: RuleContext<IPPool>): Iterable<Problem> {
+  if (previous !== undefined) return;
+  const cidr = parsePrefix(spec.cidr);
+  const odd = blocks.filter((block) => cidr.overlaps(block) && block.length !== spec.blockSize);
+  const [first] = odd;
+  if (first === undefined) return;
+  const many = odd.length === 1 ? "" : ` and ${odd.length - 1} more`;
+  const message = `is not that of the block ${first}${many}, which an earlier pool left; give it, or release their addresses first`;
+  yield { field: "spec.blockSize", value: spec.blockSize, rule: "block-size-kept", message };
 }
