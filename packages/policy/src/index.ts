@@ -6,5 +6,7 @@ export { comparePolicies, compareTiers, missingTier } from "./model/order.ts";
 export * from "./model/packet.ts";
 export * from "./model/policy.ts";
 export * from "./model/rule.ts";
+export { type EndSets, setsOfEnd, setsOfRules } from "./model/rule-sets.ts";
 export { namedPortSet, selectorSet, serviceSet } from "./model/set-id.ts";
 export * from "./model/sets.ts";
+export { stagesOf } from "./model/stages.ts";
