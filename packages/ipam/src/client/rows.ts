@@ -141,10 +141,9 @@ export class Rows {
     this.#own.delete(key);
   }
 
-  /** Forgets a family's affinities, so that they are listed again before the next plan. */
-  forgetAffinities(family: Family): void {
+  /** A family's affinities are listed again before the next plan. */
+  doubtAffinities(family: Family): void {
     this.#loaded.delete(family);
-    for (const key of this.ownAffinities(family)) this.#affinities.forget(key);
   }
 
   forgetAll(): void {

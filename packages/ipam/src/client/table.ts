@@ -29,7 +29,7 @@ export class Table<T> {
 
   /** Takes a row as the store has just given it; undefined: it does not exist. */
   learn(key: string, row: KeyValue | undefined): Seen<T> {
-    return this.#keep(key, row === undefined ? ABSENT : this.#read(row));
+    return this.#keep(key, row === undefined ? ABSENT : (this.#known(row) ?? this.#read(row)));
   }
 
   /** Takes what this client has just written itself; undefined: deleted. */
@@ -52,6 +52,12 @@ export class Table<T> {
       if (mayGo(key)) this.#rows.delete(key);
       if (this.#rows.size <= max) return;
     }
+  }
+
+  /** What is at the revision that was seen last need not be read again. */
+  #known({ key, modRevision }: KeyValue): Seen<T> | undefined {
+    const seen = this.#rows.get(key);
+    return seen?.state === "present" && seen.revision === modRevision ? seen : undefined;
   }
 
   #keep(key: string, seen: Seen<T>): Seen<T> {

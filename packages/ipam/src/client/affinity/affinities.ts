@@ -81,50 +81,64 @@ export class Affinities {
     await Promise.all(
       blocks.filter((key) => rows.block(key) === undefined).map(async (key) => rows.learn(key, await store.get(key))),
     );
-    for (const key of listed) await this.mend(key);
+    for (const key of listed) if (this.#halfDone(key) !== undefined) await this.mend(key);
     rows.markLoaded(family);
     await this.nameOwn(family);
   }
 
   /** Makes sure that the known blocks which say they are this node's have their affinities. Needs those loaded. */
   async nameOwn(family: Family): Promise<void> {
-    for (const key of this.#tools.rows.affine(family)) await this.#name(key);
+    const { rows, committer, logger } = this.#tools;
+    for (const target of rows.affine(family)) {
+      let key = this.#missingName(target);
+      for (let attempt = 0; key !== undefined && attempt < ATTEMPTS; attempt++) {
+        const draft = new Draft(rows);
+        draft.setAffinity(key, newAffinity("confirmed"));
+        draft.verify(target);
+        const { kind } = await committer.commit(draft, []);
+        if (kind === "committed") logger.info("named a block's owner again", { key });
+        key = this.#missingName(target);
+      }
+    }
   }
 
-  async #name(target: string): Promise<void> {
-    const { rows, committer, logger } = this.#tools;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const block = rows.block(target);
-      if (block?.state !== "present" || !isOwnedBy(block.value, rows.owner)) return;
-      const key = affinityKey(rows.owner, block.value.prefix);
-      if (rows.affinity(key)?.state !== "absent") return;
-      const draft = new Draft(rows);
-      draft.setAffinity(key, newAffinity("confirmed"));
-      draft.verify(target);
-      if ((await committer.commit(draft, [])).kind === "committed") logger.info("named a block's owner again", { key });
-    }
+  /** The affinity that is missing of a block which says that it is this node's. */
+  #missingName(target: string): string | undefined {
+    const { rows } = this.#tools;
+    const block = rows.block(target);
+    if (block?.state !== "present" || !isOwnedBy(block.value, rows.owner)) return undefined;
+    const key = affinityKey(rows.owner, block.value.prefix);
+    return rows.affinity(key)?.state === "absent" ? key : undefined;
   }
 
   /** Brings one affinity of this node into line with its block. Needs both rows read. */
   async mend(key: string): Promise<void> {
     const { rows, committer, logger } = this.#tools;
-    const target = blockKeyOf(key);
-    if (target === undefined) return;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const affinity = rows.affinity(key);
-      const block = rows.block(target);
-      if (affinity?.state !== "present" || block === undefined || block.state === "corrupt") return;
-      const isOwn = block.state === "present" && isOwnedBy(block.value, rows.owner);
-      if (isOwn && affinity.value.state === "confirmed") return;
+    let half = this.#halfDone(key);
+    for (let attempt = 0; half !== undefined && attempt < ATTEMPTS; attempt++) {
+      const { target, affinity, isOwn } = half;
       const draft = new Draft(rows);
-      draft.setAffinity(key, isOwn ? { ...affinity.value, state: "confirmed" } : undefined);
+      draft.setAffinity(key, isOwn ? { ...affinity, state: "confirmed" } : undefined);
       draft.verify(target);
-      const outcome = await committer.commit(draft, []);
-      if (outcome.kind === "committed") {
-        logger.info("mended a half-done block claim", { key, was: affinity.value.state, owned: isOwn });
+      const { kind } = await committer.commit(draft, []);
+      if (kind === "committed") {
+        logger.info("mended a half-done block claim", { key, was: affinity.state, owned: isOwn });
         return;
       }
+      half = this.#halfDone(key);
     }
+  }
+
+  /** What an affinity's claim or release left undone, as far as both rows are known. */
+  #halfDone(key: string) {
+    const { rows } = this.#tools;
+    const target = blockKeyOf(key);
+    const affinity = rows.affinity(key);
+    const block = target === undefined ? undefined : rows.block(target);
+    if (target === undefined || affinity?.state !== "present" || block === undefined || block.state === "corrupt")
+      return undefined;
+    const isOwn = block.state === "present" && isOwnedBy(block.value, rows.owner);
+    return isOwn && affinity.value.state === "confirmed" ? undefined : { target, affinity: affinity.value, isOwn };
   }
 
   /** Claims a block step by step. False: it is another's by now, and the rows as they are have been learnt. */

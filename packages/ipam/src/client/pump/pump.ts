@@ -215,7 +215,7 @@ export class Pump {
     if (this.#doubted.size === 0) return;
     const handles = [...this.#doubted].filter((key) => key.startsWith(HANDLES_PREFIX));
     for (const key of this.#doubted) rows.forget(key);
-    for (const family of [4, 6] as const) if (rows.isLoaded(family)) rows.forgetAffinities(family);
+    for (const family of [4, 6] as const) if (rows.isLoaded(family)) rows.doubtAffinities(family);
     this.#doubted.clear();
     const reads = await Promise.allSettled(handles.map((key) => reader.readAgain(key)));
     for (const read of reads) if (read.status === "rejected") for (const task of left) failed.set(task, read.reason);
@@ -232,7 +232,7 @@ export class Pump {
     if (!refreshed.has(search.family)) {
       // Somebody else may have claimed for this node meanwhile.
       refreshed.add(search.family);
-      rows.forgetAffinities(search.family);
+      rows.doubtAffinities(search.family);
       return true;
     }
     const name = searchName(search);
