@@ -14,7 +14,10 @@ describe("the network of the full mesh", () => {
   afterAll(() => lab.down());
 
   it("has the walk-through's routes: a black hole, the pod, and the others' blocks through ens33", async () => {
-    const routes = await lab.out("node1.whale.com", "ip", "route");
+    const routesNow = () => lab.out("node1.whale.com", "ip", "route");
+    // BGP brings the others' when it has converged.
+    await expect.poll(routesNow, { timeout: 20_000 }).toMatch(/26 via [^]*26 via /);
+    const routes = await routesNow();
     expect(routes).toMatch(/blackhole 10\.244\.\d+\.\d+\/26 proto bird/);
     // The interface has the walk-through's very name: it follows from the pod's.
     expect(routes).toContain(`${lab.address(ours)} dev cali2009c1121bd scope link`);
