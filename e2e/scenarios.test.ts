@@ -16,7 +16,7 @@ describe("the network of the full mesh", () => {
   it("has the walk-through's routes: a black hole, the pod, and the others' blocks through ens33", async () => {
     const routesNow = () => lab.out("node1.whale.com", "ip", "route");
     // BGP brings the others' when it has converged.
-    await expect.poll(routesNow, { timeout: 20_000 }).toMatch(/26 via [^]*26 via /);
+    await expect.poll(routesNow, { timeout: 20_000 }).toMatch(/26 via [\s\S]*26 via /);
     const routes = await routesNow();
     expect(routes).toMatch(/blackhole 10\.244\.\d+\.\d+\/26 proto bird/);
     // The interface has the walk-through's very name: it follows from the pod's.
