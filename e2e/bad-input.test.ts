@@ -43,7 +43,10 @@ describe("a resource that is wrong is refused with its place and its rule, and n
     [
       "an unknown field",
       pool("bad", "cidr: 10.60.0.0/16, colour: red"),
-      [/bad-resource\.yaml, document 1, line 4, IPPool bad: spec\.colour/, /"red" is in a field that does not exist/],
+      [
+        /bad-resource\.yaml, document 1, line 4, column \d+, IPPool bad: spec\.colour/,
+        /"red" is in a field that does not exist/,
+      ],
     ],
     [
       "a CIDR with host bits",

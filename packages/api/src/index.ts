@@ -85,7 +85,14 @@ export {
 } from "./kinds/workload-endpoint.ts";
 export { findKind, kindNamed, kinds } from "./kinds.ts";
 export { asCreated, asUpdated, type Birth, formatTimestamp, randomUid } from "./lifecycle.ts";
-export { type DocumentPosition, formatProblem, type Problem, ValidationError } from "./problem.ts";
+export {
+  type DocumentPosition,
+  formatProblem,
+  type PlaceOf,
+  type Problem,
+  type TextPlace,
+  ValidationError,
+} from "./problem.ts";
 export { type AnyResource, API_VERSION, type ObjectMeta, type Resource } from "./resource.ts";
 export { durationMs, formatDuration, parseDuration } from "./schema/duration.ts";
 export { checkLabelKey, checkLabelValue } from "./schema/names.ts";

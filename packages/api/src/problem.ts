@@ -10,6 +10,8 @@ export interface Problem {
   readonly rule: string;
   /** What is wrong, to follow the field and the value: "is not a network as address/length". */
   readonly message: string;
+  /** Where in a text it stops making sense, counted from 1: of a selector. */
+  readonly column?: number;
 }
 
 /** Where a resource was given, as a person would look for it. */
@@ -18,10 +20,17 @@ export interface DocumentPosition {
   /** Counted from 1. */
   readonly document?: number;
   readonly line?: number;
+  readonly column?: number;
 }
 
-/** The line of a field, counted from 1. */
-export type LineOf = (field: string) => number;
+/** A place in a text, both counted from 1. */
+export interface TextPlace {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Where a field's value is, or what is around it where it is missing; `column`: of a place in the value, if that is text. */
+export type PlaceOf = (field: string, column?: number) => TextPlace;
 
 /** A resource is refused whole, with everything that is wrong with it. */
 export class ValidationError extends OcicatError {
@@ -29,26 +38,25 @@ export class ValidationError extends OcicatError {
   readonly resource: string;
   readonly position: DocumentPosition | undefined;
 
-  constructor(resource: string, problems: readonly Problem[], position?: DocumentPosition, lineOf?: LineOf) {
+  constructor(resource: string, problems: readonly Problem[], position?: DocumentPosition, placeOf?: PlaceOf) {
     const [first, ...more] = problems.map((problem) => ({
       text: formatProblem(problem),
-      line: lineOf?.(problem.field),
+      place: placeOf?.(problem.field, problem.column),
     }));
-    const line = first?.line ?? position?.line;
-    const others = more.map((other) => (other.line === undefined ? other.text : `line ${other.line}, ${other.text}`));
+    const others = more.map((other) => [...placeTexts(other.place), other.text].join(", "));
     super({
       code: "RESOURCE_INVALID",
       what: [first?.text ?? "", ...others].join("; "),
-      where: place(resource, line === undefined ? position : { ...position, line }),
+      where: whereOf(resource, first?.place === undefined ? position : { ...position, ...first.place }),
     });
     this.resource = resource;
     this.problems = problems;
     this.position = position;
   }
 
-  /** The same, told where the resource came from, and if that is known on which line each field is. */
-  at(position: DocumentPosition, lineOf?: LineOf): ValidationError {
-    return new ValidationError(this.resource, this.problems, position, lineOf);
+  /** The same, told where the resource came from, and if that is known on which line and column each field is. */
+  at(position: DocumentPosition, placeOf?: PlaceOf): ValidationError {
+    return new ValidationError(this.resource, this.problems, position, placeOf);
   }
 }
 
@@ -62,13 +70,19 @@ function shorten(text: string): string {
   return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
 }
 
-function place(resource: string, position: DocumentPosition | undefined): string {
+function whereOf(resource: string, position: DocumentPosition | undefined): string {
   if (position === undefined) return resource;
   const parts = [
     position.file,
     position.document === undefined ? undefined : `document ${position.document}`,
-    position.line === undefined ? undefined : `line ${position.line}`,
+    ...placeTexts(position),
     resource,
   ];
   return parts.filter((part) => part !== undefined && part !== "").join(", ");
+}
+
+function placeTexts(place: Partial<TextPlace> | undefined): readonly string[] {
+  return (["line", "column"] as const).flatMap((name) =>
+    place?.[name] === undefined ? [] : [`${name} ${place[name]}`],
+  );
 }

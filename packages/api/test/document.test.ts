@@ -114,7 +114,9 @@ describe("a document", () => {
     const error = new ValidationError("IPPool p", [{ field: "spec", value: 1n, rule: "r", message: "is wrong" }]);
     expect(error.message).toBe("IPPool p: spec: 1 is wrong [r]");
     expect(error.at({ file: "f" }).message).toBe("f, IPPool p: spec: 1 is wrong [r]");
-    expect(error.at({ file: "f", line: 1 }, () => 9).message).toBe("f, line 9, IPPool p: spec: 1 is wrong [r]");
+    expect(error.at({ file: "f", line: 1 }, () => ({ line: 9, column: 3 })).message).toBe(
+      "f, line 9, column 3, IPPool p: spec: 1 is wrong [r]",
+    );
     expect(error.code).toBe("RESOURCE_INVALID");
   });
 
@@ -124,8 +126,8 @@ describe("a document", () => {
       { ...problem, field: "a" },
       { ...problem, field: "b" },
     ]);
-    const at = error.at({ file: "f", line: 1 }, (field) => (field === "a" ? 3 : 7));
-    expect(at.message).toBe("f, line 3, p: a: 1 m [r]; line 7, b: 1 m [r]");
+    const at = error.at({ file: "f", line: 1 }, (field) => ({ line: field === "a" ? 3 : 7, column: 5 }));
+    expect(at.message).toBe("f, line 3, column 5, p: a: 1 m [r]; line 7, column 5, b: 1 m [r]");
   });
 
   it("shortens a long value", () => {

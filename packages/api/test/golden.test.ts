@@ -144,10 +144,10 @@ describe("good input", () => {
 
 describe("bad input", () => {
   const pools = resourcesOf("ippool");
-  const cases: Readonly<Record<string, { field: string; value: unknown; rule: string }>> = {
+  const cases: Readonly<Record<string, { field: string; value: unknown; rule: string; column?: number }>> = {
     "badact.yaml": { field: "spec.ingress[0].action", value: "Permit", rule: "choice" },
     "badport.yaml": { field: "spec.ingress[0].destination.ports", value: [80], rule: "ports-protocol" },
-    "badsel.yaml": { field: "spec.selector", value: 'app = "x"', rule: "selector" },
+    "badsel.yaml": { field: "spec.selector", value: 'app = "x"', rule: "selector", column: 5 },
     "bad-cidr.yaml": { field: "spec.cidr", value: "10.300.0.0/16", rule: "cidr" },
     "badbs.yaml": { field: "spec.blockSize", value: 19, rule: "block-size" },
     "badname.yaml": { field: "metadata.name", value: "Bad_Name", rule: "name" },

@@ -55,55 +55,61 @@ describe("what is refused: exit code 1, one line that says what, where and how t
     ["apply -f /nonexistent.yaml", "/nonexistent.yaml: there is no such file", "check the path"],
     [
       "apply -f in/bad-cidr.yaml",
-      'bad-cidr.yaml.txt, document 1, line 6, IPPool bad: spec.cidr: "10.300.0.0/16" is not',
+      'bad-cidr.yaml.txt, document 1, line 6, column 9, IPPool bad: spec.cidr: "10.300.0.0/16" is not',
     ],
     [
       "apply -f in/overlap.yaml",
-      'line 6, IPPool overlap: spec.cidr: "10.244.128.0/20" overlaps IPPool default-ipv4-ippool, 10.244.0.0/16',
+      'line 6, column 9, IPPool overlap: spec.cidr: "10.244.128.0/20" overlaps IPPool default-ipv4-ippool, 10.244.0.0/16',
     ],
     [
       "apply -f in/hostbits.yaml",
-      'line 6, IPPool hostbits: spec.cidr: "10.98.1.5/16" has bits set beyond its length; the network is 10.98.0.0/16',
+      'line 6, column 9, IPPool hostbits: spec.cidr: "10.98.1.5/16" has bits set beyond its length; the network is 10.98.0.0/16',
     ],
     [
       "apply -f in/small.yaml",
-      'line 6, IPPool small: spec.cidr: "10.98.0.0/27" is smaller than one block of it, a /26',
+      'line 6, column 9, IPPool small: spec.cidr: "10.98.0.0/27" is smaller than one block of it, a /26',
     ],
     [
       "apply -f in/badbs.yaml",
-      "line 7, IPPool badbs: spec.blockSize: 19 is not a block size of IPv4, an integer from 20 to 32",
+      "line 7, column 14, IPPool badbs: spec.blockSize: 19 is not a block size of IPv4, an integer from 20 to 32",
     ],
     [
       "apply -f in/bothenc.yaml",
-      'line 8, IPPool bothenc: spec.vxlanMode: "Always" cannot be combined with ipipMode Always',
+      'line 8, column 14, IPPool bothenc: spec.vxlanMode: "Always" cannot be combined with ipipMode Always',
     ],
-    ["apply -f in/badname.yaml", 'line 4, IPPool Bad_Name: metadata.name: "Bad_Name" is not'],
+    ["apply -f in/badname.yaml", 'line 4, column 9, IPPool Bad_Name: metadata.name: "Bad_Name" is not'],
     [
       "apply -f in/bad-yaml.yaml",
       "bad-yaml.yaml.txt, document 1, line 2, column 7: Nested mappings are not allowed",
       "mend the YAML",
     ],
-    ["apply -f in/unkfield.yaml", "line 7, IPPool unkfield: spec.wibble: 3 is in a field that does not exist"],
+    [
+      "apply -f in/unkfield.yaml",
+      "line 7, column 11, IPPool unkfield: spec.wibble: 3 is in a field that does not exist",
+    ],
     [
       "apply -f in/unkkind.yaml",
-      'line 2, Wibble x: kind: "Wibble" is not a kind known here; write one of BGPConfiguration,',
+      'line 2, column 7, Wibble x: kind: "Wibble" is not a kind known here; write one of BGPConfiguration,',
     ],
-    ["apply -f in/unkver.yaml", 'line 1, IPPool x: apiVersion: "projectcalico.org/v9" is not projectcalico.org/v3'],
+    [
+      "apply -f in/unkver.yaml",
+      'line 1, column 13, IPPool x: apiVersion: "projectcalico.org/v9" is not projectcalico.org/v3',
+    ],
     [
       "apply -f in/badsel.yaml",
-      `line 7, NetworkPolicy default/badsel: spec.selector: "app = \\"x\\"" is not a selector: column 5: a single '='`,
+      `line 7, column 17, NetworkPolicy default/badsel: spec.selector: "app = \\"x\\"" is not a selector: column 5: a single '='`,
     ],
     [
       "apply -f in/badact.yaml",
-      'line 9, NetworkPolicy default/badact: spec.ingress[0].action: "Permit" is not one of Allow, Deny, Log, Pass',
+      'line 9, column 13, NetworkPolicy default/badact: spec.ingress[0].action: "Permit" is not one of Allow, Deny, Log, Pass',
     ],
     [
       "apply -f in/badport.yaml",
-      "line 11, NetworkPolicy default/badport: spec.ingress[0].destination.ports: [80] needs a protocol with ports",
+      "line 11, column 7, NetworkPolicy default/badport: spec.ingress[0].destination.ports: [80] needs a protocol with ports",
     ],
     ["apply -f in/empty.yaml", "empty.yaml.txt: there is no resource in it", "--skip-empty"],
     ["apply -f -", "standard input: there is no resource in it"],
-    ["validate -f in/hostbits.yaml", "line 6, IPPool hostbits: spec.cidr: ", "[host-bits]"],
+    ["validate -f in/hostbits.yaml", "line 6, column 9, IPPool hostbits: spec.cidr: ", "[host-bits]"],
     [
       "create -f in/tiny-pool.yaml",
       "tiny-pool.yaml.txt, document 1, line 1: IPPool tiny: exists already",
@@ -168,11 +174,15 @@ describe("a file whose second document is bad", () => {
     `apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: ${name}}\nspec:\n  cidr: ${cidr}\n${more}`;
   const cases: readonly (readonly [string, string, string])[] = [
     ["is not YAML", "a: [", "document 2, line 7, column"],
-    ["has an unknown field", pool("b", "10.2.0.0/16", "  wibble: 1\n"), "document 2, line 12, IPPool b: spec.wibble"],
+    [
+      "has an unknown field",
+      pool("b", "10.2.0.0/16", "  wibble: 1\n"),
+      "document 2, line 12, column 11, IPPool b: spec.wibble",
+    ],
     [
       "overlaps the first",
       pool("b", "10.1.0.0/20"),
-      'document 2, line 11, IPPool b: spec.cidr: "10.1.0.0/20" overlaps IPPool a',
+      'document 2, line 11, column 9, IPPool b: spec.cidr: "10.1.0.0/20" overlaps IPPool a',
     ],
     ["is the first again", pool("a", "10.1.0.0/16"), "document 2, line 7: IPPool a: is given twice"],
   ];
@@ -190,7 +200,7 @@ describe("a file whose second document is bad", () => {
     await writeFile(join(directory, "1.yaml"), pool("a", "10.1.0.0/16"));
     await writeFile(join(directory, "2.yaml"), pool("b", "10.1.0.0/20"));
     const run = terminal({ env: { ETCD_ENDPOINTS: datastore.endpoint } });
-    expectRefusal(await run("apply", "-f", directory), "2.yaml, document 1, line 5, IPPool b: spec.cidr");
+    expectRefusal(await run("apply", "-f", directory), "2.yaml, document 1, line 5, column 9, IPPool b: spec.cidr");
     expect(await contents(datastore.endpoint)).toEqual(new Map());
   });
 });

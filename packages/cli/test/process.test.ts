@@ -92,7 +92,7 @@ describe("the command as a process", () => {
     const { code, stdout, stderr } = await run(["apply", "-f", "-"], { stdin: pool.replace("10.50", "10.500") });
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toMatch(
-      /^ocicat: standard input, document 1, line 4, IPPool piped: spec\.cidr: "10\.500\.0\.0\/16" [^\n]+\n$/,
+      /^ocicat: standard input, document 1, line 4, column 14, IPPool piped: spec\.cidr: "10\.500\.0\.0\/16" [^\n]+\n$/,
     );
   });
 

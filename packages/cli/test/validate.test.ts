@@ -42,13 +42,15 @@ describe("validate", () => {
     const { code, stdout, stderr } = await validate("-f", path);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr.split("\n")).toEqual([
-      `ocicat: ${path}, document 1, line 5, IPPool a: spec.cidr: "10.1.5.0/16" has bits set beyond its length; the network is 10.1.0.0/16 [host-bits]`,
-      expect.stringMatching(/document 1, line 6, IPPool a: spec\.wibble: 3 is in a field that .* \[unknown-field\]$/),
+      `ocicat: ${path}, document 1, line 5, column 9, IPPool a: spec.cidr: "10.1.5.0/16" has bits set beyond its length; the network is 10.1.0.0/16 [host-bits]`,
       expect.stringMatching(
-        /document 2, line 10, IPPool Bad_Name: metadata\.name: "Bad_Name" is not a DNS .* \[name\]$/,
+        /document 1, line 6, column 11, IPPool a: spec\.wibble: 3 is in a field that .* \[unknown-field\]$/,
       ),
       expect.stringMatching(
-        /document 2, line 13, IPPool Bad_Name: spec\.blockSize: 19 is not a block size .* \[block-size\]$/,
+        /document 2, line 10, column 19, IPPool Bad_Name: metadata\.name: "Bad_Name" is not a DNS .* \[name\]$/,
+      ),
+      expect.stringMatching(
+        /document 2, line 13, column 14, IPPool Bad_Name: spec\.blockSize: 19 is not a block size .* \[block-size\]$/,
       ),
       "",
     ]);
@@ -63,9 +65,11 @@ describe("validate", () => {
     const { code, stderr } = await validate("-f", file("between.yaml", [one, same, over].join("---\n")));
     expect(code).toBe(1);
     expect(stderr.split("\n")).toEqual([
-      expect.stringMatching(/document 2, line 9, IPPool a: metadata\.name: "a" is there twice in .* \[duplicate\]$/),
       expect.stringMatching(
-        /document 3, line 17, IPPool b: spec\.cidr: "10\.1\.128\.0\/20" overlaps IPPool a, .* \[overlap\]$/,
+        /document 2, line 9, column 19, IPPool a: metadata\.name: "a" is there twice in .* \[duplicate\]$/,
+      ),
+      expect.stringMatching(
+        /document 3, line 17, column 9, IPPool b: spec\.cidr: "10\.1\.128\.0\/20" overlaps IPPool a, .* \[overlap\]$/,
       ),
       "",
     ]);

@@ -61,7 +61,7 @@ class Reader {
   #scalar(schema: ScalarSchema<unknown>, input: unknown, path: string): unknown {
     const checked = schema.check(input);
     if (checked.ok) return checked.value;
-    return this.#refuse(path, input, checked.rule, checked.message ?? `is not ${schema.expects}`);
+    return this.#refuse(path, input, checked.rule, checked.message ?? `is not ${schema.expects}`, checked.column);
   }
 
   #list(schema: ListSchema<unknown>, input: unknown, path: string): unknown {
@@ -112,8 +112,8 @@ class Reader {
     }
   }
 
-  #refuse(field: string, value: unknown, rule: string, message: string): undefined {
-    this.problems.push({ field, value, rule, message });
+  #refuse(field: string, value: unknown, rule: string, message: string, column?: number): undefined {
+    this.problems.push({ field, value, rule, message, ...(column === undefined ? {} : { column }) });
   }
 }
 

@@ -13,7 +13,7 @@ declare const valueType: unique symbol;
 /** What a check says: the value in canonical form, or which rule it breaks, and how if the schema's phrase does not say it. */
 export type Checked<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly rule: string; readonly message: string | undefined };
+  | { readonly ok: false; readonly rule: string; readonly message: string | undefined; readonly column?: number };
 
 /** What JSON Schema (draft 2020-12) can say of a scalar: it refuses nothing that the check accepts. */
 export type ScalarForm = {
@@ -154,7 +154,7 @@ export function accept<T>(value: T): Checked<T> {
   return { ok: true, value };
 }
 
-/** Without a message, the reader says "is not" and the schema's phrase. */
-export function refuse(rule: string, message?: string): Checked<never> {
-  return { ok: false, rule, message };
+/** Without a message, the reader says "is not" and the schema's phrase. `column`: where in a text, counted from 1. */
+export function refuse(rule: string, message?: string, column?: number): Checked<never> {
+  return { ok: false, rule, message, ...(column === undefined ? {} : { column }) };
 }

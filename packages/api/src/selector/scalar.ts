@@ -9,7 +9,7 @@ export function selector(): ScalarSchema<string> {
       return accept(value);
     } catch (error) {
       if (!(error instanceof SelectorError)) throw error;
-      return refuse("selector", `is not a selector: column ${error.column}: ${error.reason}`);
+      return refuse("selector", `is not a selector: column ${error.column}: ${error.reason}`, error.column);
     }
   });
 }

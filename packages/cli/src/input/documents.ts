@@ -1,3 +1,4 @@
+import type { PlaceOf, TextPlace } from "@ocicat/api";
 import { type JsonValue, OcicatError, toError } from "@ocicat/kit";
 import type { Document, LineCounter, Pair, YAMLMap } from "yaml";
 
@@ -6,8 +7,8 @@ export interface SourceDocument {
   /** Plain data; integers beyond 2^53 are bigint. */
   readonly value: unknown;
   readonly position: { readonly file: string; readonly document: number; readonly line: number };
-  /** The line of a field (`spec.ports[2].name`), or of what is around it where it is missing. */
-  readonly lineOf: (field: string) => number;
+  /** Where a field (`spec.ports[2].name`) is, or what is around it where it is missing. */
+  readonly placeOf: PlaceOf;
 }
 
 type Yaml = typeof import("yaml");
@@ -28,7 +29,7 @@ export async function readDocuments(text: string, file: string): Promise<readonl
       const { line, col } = lines.linePos(problem.pos[0]);
       throw syntaxError(`${file}, document ${index + 1}, line ${line}, column ${col}`, problem.message, problem);
     }
-    return isEmpty(yaml, document) ? [] : sourcesIn({ yaml, document, lines, file, number: index + 1 });
+    return isEmpty(yaml, document) ? [] : sourcesIn({ yaml, document, lines, text, file, number: index + 1 });
   });
 }
 
@@ -50,6 +51,8 @@ interface Parsed {
   readonly yaml: Yaml;
   readonly document: Document.Parsed;
   readonly lines: LineCounter;
+  /** Of the whole file. */
+  readonly text: string;
   readonly file: string;
   /** Of the document in its file, from 1. */
   readonly number: number;
@@ -69,14 +72,29 @@ function sourcesIn(parsed: Parsed): readonly SourceDocument[] {
   return items.values.map((item, index) => sourceOf(parsed, items.nodes?.[index] ?? contents, item));
 }
 
-function sourceOf({ yaml, lines, file, number }: Parsed, node: unknown, value: unknown): SourceDocument {
-  const lineAt = (at: unknown) => (yaml.isNode(at) && at.range ? lines.linePos(at.range[0]).line : undefined);
-  const line = lineAt(node) ?? 1;
+function sourceOf(parsed: Parsed, node: unknown, value: unknown): SourceDocument {
+  const { yaml, lines, text, file, number } = parsed;
+  const placeAt = (offset: number): TextPlace => {
+    const { line, col } = lines.linePos(offset);
+    return { line, column: col };
+  };
+  const start = yaml.isNode(node) && node.range ? node.range[0] : 0;
   return {
     value,
-    position: { file, document: number, line },
-    lineOf: (field) => lineAt(nodeAt(yaml, node, segmentsOf(field))) ?? line,
+    position: { file, document: number, line: placeAt(start).line },
+    placeOf(field, column) {
+      const at = nodeAt(yaml, node, segmentsOf(field));
+      const [from] = (yaml.isNode(at) ? at.range : undefined) ?? [start];
+      return placeAt(yaml.isScalar(at) ? from + offsetIn(text.slice(from), at.value, column) : from);
+    },
   };
+}
+
+/** Of a column of a scalar's value in how it is written; 0, its begin, where it is folded or has escapes. */
+function offsetIn(source: string, value: unknown, column: number | undefined): number {
+  if (column === undefined || typeof value !== "string") return 0;
+  const quotes = /^["']?/.exec(source)?.[0].length ?? 0;
+  return source.startsWith(value, quotes) ? quotes + column - 1 : 0;
 }
 
 /** The items that a document stands for, with their nodes where they are written out; undefined if it is no list. */
@@ -89,7 +107,7 @@ function itemsOf(yaml: Yaml, contents: unknown, value: unknown) {
   return { values: value.items as unknown[], nodes: yaml.isSeq(sequence) ? sequence.items : undefined };
 }
 
-/** The deepest node on the way to a field: a field's key where there is one, so that its own line is named. */
+/** The deepest node on the way to a field: the scalar that it is, else its key, so that its own line is named. */
 function nodeAt(yaml: Yaml, root: unknown, segments: readonly (string | number)[]): unknown {
   let node = root;
   let deepest = root;
@@ -102,10 +120,10 @@ function nodeAt(yaml: Yaml, root: unknown, segments: readonly (string | number)[
       deepest = pair?.key ?? deepest;
       node = pair?.value;
     } else {
-      break;
+      return deepest;
     }
   }
-  return deepest;
+  return yaml.isScalar(node) ? node : deepest;
 }
 
 function pairOf(yaml: Yaml, map: YAMLMap, name: string): Pair | undefined {

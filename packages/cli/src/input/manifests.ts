@@ -1,4 +1,4 @@
-import { type AnyResource, type DocumentPosition, readDocument, ValidationError } from "@ocicat/api";
+import { type AnyResource, type DocumentPosition, type PlaceOf, readDocument, ValidationError } from "@ocicat/api";
 import { BatchError } from "@ocicat/client";
 import { isOcicatError, OcicatError } from "@ocicat/kit";
 import type { Surroundings } from "../surroundings.ts";
@@ -9,6 +9,8 @@ import { decodeText, manifestFiles, readText } from "./files.ts";
 export interface Manifest {
   readonly resource: AnyResource;
   readonly position: DocumentPosition;
+  /** Where in the file a field is. */
+  readonly placeOf: PlaceOf;
   /** The same error, told with the file, the document and the line of the field that it is about. */
   readonly locate: (error: OcicatError) => OcicatError;
 }
@@ -77,7 +79,7 @@ async function attempt<T>(
 
 function eachAlone({ resource, problems }: ValidationError, source: SourceDocument): readonly ValidationError[] {
   return problems.map((problem) => {
-    return new ValidationError(resource, [problem], source.position, source.lineOf);
+    return new ValidationError(resource, [problem], source.position, source.placeOf);
   });
 }
 
@@ -115,13 +117,13 @@ function filesOf(
   return files.map((name) => ({ name, text: () => readText(name, code) }));
 }
 
-function manifestOf({ value, position, lineOf }: SourceDocument, namespace: string): Manifest {
+function manifestOf({ value, position, placeOf }: SourceDocument, namespace: string): Manifest {
   const locate = (error: OcicatError) => {
     if (!(error instanceof ValidationError)) return placed(error, position);
-    return error.at(position, lineOf);
+    return error.at(position, placeOf);
   };
   try {
-    return { resource: readDocument(value, { position, namespace }), position, locate };
+    return { resource: readDocument(value, { position, namespace }), position, placeOf, locate };
   } catch (error) {
     throw error instanceof ValidationError ? locate(error) : error;
   }

@@ -67,7 +67,7 @@ function clusterItem(value: unknown, where: string): Item {
 }
 
 function resourceItem(source: SourceDocument, identities: ReadonlyMap<string, Identity>): Item {
-  const { position, lineOf, value } = source;
+  const { position, placeOf, value } = source;
   const kindName = typeof value === "object" && value !== null && "kind" in value ? value.kind : undefined;
   const kind = typeof kindName === "string" ? kindNamed(kindName) : undefined;
   const at = `${position.file}, document ${position.document}, line ${position.line}`;
@@ -77,9 +77,9 @@ function resourceItem(source: SourceDocument, identities: ReadonlyMap<string, Id
   const reading = kind.read(value, "tolerant");
   if (!reading.ok) {
     const [problem] = reading.problems;
-    const line = lineOf(problem?.field ?? "");
+    const { line, column } = placeOf(problem?.field ?? "", problem?.column);
     throw refused(
-      `${position.file}, document ${position.document}, line ${line}`,
+      `${position.file}, document ${position.document}, line ${line}, column ${column}`,
       `${problem?.field}: ${problem?.message}`,
     );
   }

@@ -68,7 +68,19 @@ describe("readDocuments", () => {
       "nosuch",
       "",
     ];
-    expect(lines.map((field) => document?.lineOf(field))).toEqual([4, 7, 8, 6, 3, 11, 3, 3]);
+    const places = lines.map((field) => document?.placeOf(field));
+    expect(places.map((place) => place?.line)).toEqual([4, 7, 8, 6, 3, 11, 3, 3]);
+    expect(places.map((place) => place?.column)).toEqual([9, 5, 11, 5, 1, 14, 1, 1]);
+  });
+
+  it.each([
+    ["plain", "a: app = x", 1, 8],
+    ["in quotes", 'a: "app = x"', 1, 9],
+    ["over lines: at its begin", "a: >-\n  app\n  = x", 1, 4],
+    ["with escapes: at its begin", 'a: "app \\x3d x"', 1, 4],
+  ])("names the column of a place in a text %s", async (_how, text, line, column) => {
+    const [document] = await readDocuments(text, "f");
+    expect(document?.placeOf("a", 5)).toEqual({ line, column });
   });
 
   it.each([

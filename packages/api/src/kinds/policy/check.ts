@@ -14,6 +14,9 @@ export type HasRules = Resource<{
   readonly egress?: readonly PolicyRule[];
 }>;
 
+/** In each direction. Every packet of a new connection is held against all of them, one after the other. */
+export const MAX_RULES = 1_000;
+
 const DIRECTIONS = ["ingress", "egress"] as const;
 const ENDS = ["source", "destination"] as const;
 
@@ -23,6 +26,7 @@ type CheckEnd = (end: EntityRule, path: string, rule: PolicyRule) => Iterable<Pr
 
 /** What holds for the rules of policies and of profiles. */
 export const RULES_OF_RULES: Readonly<Record<string, Rule<HasRules>>> = {
+  [`There are at most ${MAX_RULES} rules in each direction.`]: checkCount,
   "A rule that matches ports has protocol TCP, UDP or SCTP.": eachEnd(checkPorts),
   "A rule that matches ICMP has protocol ICMP or ICMPv6, and a code only with a type.": eachRule(checkIcmp),
   "ICMP goes with ipVersion 4, ICMPv6 with 6.": eachRule(checkIcmpVersion),
@@ -55,6 +59,15 @@ function eachEnd(check: CheckEnd): Rule<HasRules> {
   return eachRule(function* (rule, path) {
     for (const end of ENDS) yield* check(rule[end], `${path}.${end}`, rule);
   });
+}
+
+function* checkCount({ spec }: HasRules): Iterable<Problem> {
+  for (const direction of DIRECTIONS) {
+    const rules = spec[direction]?.length ?? 0;
+    if (rules <= MAX_RULES) continue;
+    const message = `is one rule too many: there are ${rules}, and may be ${MAX_RULES} in a direction; divide them among several policies, or name many networks in one rule`;
+    yield { field: `spec.${direction}[${MAX_RULES}]`, value: undefined, rule: "rule-count", message };
+  }
 }
 
 function* checkPorts(end: EntityRule, path: string, { protocol }: PolicyRule): Iterable<Problem> {
