@@ -66,7 +66,11 @@ export interface Plugged {
 }
 
 /** A pair of veth in one namespace, both up. */
-export function plug({ kernel }: Subject, name = "oct0", addresses = ["192.0.2.1/24", "2001:db8::1/64"]): Plugged {
+export function plug(
+  { kernel }: Pick<Subject, "kernel" | "fd">,
+  name = "oct0",
+  addresses = ["192.0.2.1/24", "2001:db8::1/64"],
+): Plugged {
   const peerName = `${name}p`;
   succeed(kernel, { op: "link.veth", veth: { name, up: true, peer: { name: peerName } } });
   const index = linkNamed(kernel, name).index;

@@ -1,3 +1,4 @@
+import type { Connection } from "../kernel/connection.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 
 /** A network namespace as the suite uses it. */
@@ -5,6 +6,8 @@ export interface Subject {
   readonly kernel: Kernel;
   /** What names this namespace in `namespaceFd` of an operation on another one of the same fixture. */
   readonly fd: number;
+  /** Has the kernel track a connection that nobody has made; it chooses the id itself. */
+  track(connection: Connection): void;
 }
 
 /** What an implementation brings to be tested. */

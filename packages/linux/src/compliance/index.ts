@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from "vitest";
 import { addressCompliance } from "./addresses.ts";
 import { batchCompliance } from "./batches.ts";
+import { connectionCompliance } from "./connections.ts";
 import type { KernelFixture } from "./fixture.ts";
 import { linkCompliance } from "./links.ts";
 import { monitorCompliance } from "./monitors.ts";
@@ -28,6 +29,7 @@ export function kernelCompliance(name: string, open: () => KernelFixture): void 
     routeCompliance(namespace);
     neighbourCompliance(namespace);
     ruleCompliance(namespace);
+    connectionCompliance(namespace);
     sysctlCompliance(namespace);
     batchCompliance(namespace);
     monitorCompliance(namespace);

@@ -1,4 +1,5 @@
 import type { Family } from "@ocicat/net";
+import type { Connection, ConnectionName, ConnectionQuery } from "../kernel/connection.ts";
 import { errnoNumber } from "../kernel/errno.ts";
 import { KernelError } from "../kernel/error.ts";
 import type {
@@ -34,6 +35,7 @@ import { type BuildRequest, Exchange } from "../socket/exchange.ts";
 import { type WatchFd, watchFd } from "../socket/fd-watcher.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "../socket/netlink-socket.ts";
 import { applyOperations } from "./apply.ts";
+import { deleteConnections, eachConnection } from "./conntrack.ts";
 import { LinkDeletion } from "./link-deletion.ts";
 import { groupBits, NetlinkMonitor } from "./monitor.ts";
 import { commitTransaction, queryNft } from "./nft.ts";
@@ -68,6 +70,7 @@ class HostKernel implements Kernel {
   readonly #monitors = new Set<KernelMonitor>();
   readonly #route: Exchange;
   #netfilter: Exchange | undefined;
+  #conntrack: Exchange | undefined;
   #deletion: LinkDeletion | undefined;
 
   constructor(namespace: NamespaceHandle, options: OpenKernelOptions) {
@@ -177,6 +180,14 @@ class HostKernel implements Kernel {
     return queryNft(this.#nft(), request);
   }
 
+  connections(query: ConnectionQuery, each: (connection: Connection) => void): void {
+    eachConnection(this.#conntrackExchange(), query, each);
+  }
+
+  deleteConnections(names: readonly ConnectionName[]): KernelOutcome[] {
+    return deleteConnections(this.#conntrackExchange(), names);
+  }
+
   close(): void {
     for (const monitor of this.#monitors) monitor.close();
     for (const socket of this.#sockets) socket.close();
@@ -192,6 +203,12 @@ class HostKernel implements Kernel {
   #nft(): Exchange {
     this.#netfilter ??= this.#openExchange(NETLINK_NETFILTER);
     return this.#netfilter;
+  }
+
+  /** Not nf_tables' socket: `each` may change the tables while the connections are still being read. */
+  #conntrackExchange(): Exchange {
+    this.#conntrack ??= this.#openExchange(NETLINK_NETFILTER);
+    return this.#conntrack;
   }
 
   #openExchange(protocol: number): Exchange {

@@ -1,7 +1,10 @@
 import type { Family } from "@ocicat/net";
+import type { Connection, ConnectionName, ConnectionQuery } from "./connection.ts";
+import { checkConnectionQuery, isPickedBy, objectionToConnection } from "./connection-query.ts";
 import { errnoNumber } from "./errno.ts";
 import { KernelError } from "./error.ts";
 import { addAddress, deleteAddress } from "./fake/addresses.ts";
+import { deleteConnection } from "./fake/connections.ts";
 import { createBridge, createIpip, createVeth, createVxlan, deleteLink, setLink } from "./fake/links.ts";
 import { localRoutes } from "./fake/local-table.ts";
 import { type FakeNamespace, FakeNetwork, linkView } from "./fake/namespace.ts";
@@ -185,6 +188,21 @@ export class FakeKernel implements Kernel {
       number: errnoNumber("EOPNOTSUPP"),
       why: "this fake kernel has no nf_tables",
       fix: "set its `nft`",
+    });
+  }
+
+  connections(query: ConnectionQuery, each: (connection: Connection) => void): void {
+    checkConnectionQuery(query);
+    for (const connection of this.#state().connections) if (isPickedBy(query, connection)) each(connection);
+  }
+
+  deleteConnections(names: readonly ConnectionName[]): KernelOutcome[] {
+    const namespace = this.#state();
+    return names.map((name) => {
+      const objection = objectionToConnection(name);
+      if (objection !== undefined) return failure("EINVAL", objection);
+      this.#otherWrites += 1;
+      return outcomeOf(() => deleteConnection(namespace, name));
     });
   }
 

@@ -1,4 +1,12 @@
 export { applyAll, errorOf } from "./apply-all.ts";
+export {
+  type Connection,
+  type ConnectionEnds,
+  type ConnectionName,
+  type ConnectionQuery,
+  ConnectionStatus,
+  type ConnectionTuple,
+} from "./connection.ts";
 export { describeOperation } from "./describe.ts";
 export { type Errno, errnoName, errnoNumber } from "./errno.ts";
 export { KernelError, type KernelErrorDetails } from "./error.ts";

@@ -1,4 +1,5 @@
 import type { Address, Family, Ipv4, Mac, Prefix } from "@ocicat/net";
+import type { Connection, ConnectionName, ConnectionQuery } from "./connection.ts";
 
 /** A network interface, by the kernel's index in one network namespace. */
 export interface Link {
@@ -283,6 +284,16 @@ export interface Kernel {
   nftCommit(messages: Uint8Array): void;
   /** One nfnetlink request (GETRULE, GETSETELEM, …; a dump if NLM_F_DUMP is set), and what answers it. Throws KernelError. */
   nftQuery(request: Uint8Array): NftMessage[];
+
+  /**
+   * Hands every tracked connection that the query picks out to `each`, one at a time while they are read, in no order: a
+   * table of 100,000 needs no room here. One that comes or goes meanwhile may be told or not; if the kernel has to start
+   * anew, a connection is told twice. `each` must not ask for or delete connections itself. Throws KernelError, and what
+   * `each` throws (when all has been read).
+   */
+  connections(query: ConnectionQuery, each: (connection: Connection) => void): void;
+  /** Forgets connections, so that the next packet of each is a first one. ENOENT: not there (any more). */
+  deleteConnections(names: readonly ConnectionName[]): KernelOutcome[];
 
   close(): void;
 }

@@ -5,8 +5,14 @@ kernelCompliance("the fake kernel", () => {
   const network = new FakeNetwork();
   return {
     namespace() {
-      const kernel = new FakeKernel(network.namespace());
-      return { kernel, fd: kernel.fd };
+      const home = network.namespace();
+      const kernel = new FakeKernel(home);
+      let id = 0;
+      return {
+        kernel,
+        fd: kernel.fd,
+        track: (connection) => void home.connections.push({ ...connection, id: ++id }),
+      };
     },
     close() {},
   };

@@ -1,5 +1,6 @@
 import type { Mac } from "@ocicat/net";
 import { parseMac } from "@ocicat/net";
+import type { Connection } from "../connection.ts";
 import type { ForwardingEntry, Link, LinkAddress, Neighbour, Route, Rule, Tunnel } from "../kernel.ts";
 import { Notifier } from "./notifier.ts";
 import { Sysctls } from "./sysctls.ts";
@@ -63,6 +64,8 @@ export class FakeNamespace {
   routes: Route[] = [];
   neighbours: Neighbour[] = [];
   forwardingEntries: ForwardingEntry[] = [];
+  /** No traffic makes any here: who tests puts them in. */
+  connections: Connection[] = [];
   rules: Rule[] = [...standardRules(4), ...standardRules(6)];
   #lastIndex = 0;
 
