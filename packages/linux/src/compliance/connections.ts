@@ -53,8 +53,9 @@ function listed(kernel: Kernel, query: ConnectionQuery): Connection[] {
 }
 
 /** Without what the kernel chooses or lets run down. */
-function known({ id: _, timeout, ...rest }: Connection): object {
-  return { ...rest, hasTimeout: timeout !== undefined && timeout > 590 && timeout <= 600 };
+function known(connection: Connection): object {
+  const { timeout } = connection;
+  return { ...connection, id: 0, timeout: timeout !== undefined && timeout > 500 && timeout <= 600 };
 }
 
 function nameOf({ original, zone, id }: Connection): ConnectionName {
@@ -63,9 +64,9 @@ function nameOf({ original, zone, id }: Connection): ConnectionName {
 
 export function connectionCompliance(namespace: () => Subject): void {
   const filled = (...connections: Connection[]): Kernel => {
-    const { kernel, track } = namespace();
-    for (const each of connections) track(each);
-    return kernel;
+    const subject = namespace();
+    for (const each of connections) subject.track(each);
+    return subject.kernel;
   };
 
   describe("connections", () => {
