@@ -308,7 +308,7 @@ describe("a name or place that is none", () => {
     expect(restAfter).toEqual(rest);
     await lab("down");
     expect(await machine.snapshot()).toEqual(clean);
-  });
+  }, 120_000);
 });
 
 it("goes down on a machine whose first `ip netns` came after it, and leaves that one's namespace alone", async () => {
