@@ -58,7 +58,15 @@ export {
 export { type NetworkPolicy, type NetworkPolicySpec, networkPolicy } from "./kinds/network-policy.ts";
 export { type NetworkSet, type NetworkSetSpec, networkSet } from "./kinds/network-set.ts";
 export { DEFAULT_AS_NUMBER, type Node, type NodeSpec, type NodeStatus, node } from "./kinds/node.ts";
-export type { EntityRule, PolicyRule } from "./kinds/policy/rule.ts";
+export {
+  egressRule as kubernetesEgressRule,
+  ingressRule as kubernetesIngressRule,
+  type LabelSelector,
+  labelSelector,
+  type Peer as KubernetesPeer,
+  type PolicyPort as KubernetesPort,
+} from "./kinds/policy/kubernetes.ts";
+export { type EntityRule, type PolicyRule, policyRule } from "./kinds/policy/rule.ts";
 export { DEFAULT_TIER, TIER_LABEL } from "./kinds/policy/tier-names.ts";
 export { type Profile, type ProfileSpec, profile } from "./kinds/profile.ts";
 export {
@@ -96,6 +104,8 @@ export {
 export { type AnyResource, API_VERSION, type ObjectMeta, type Resource } from "./resource.ts";
 export { durationMs, formatDuration, parseDuration } from "./schema/duration.ts";
 export { checkLabelKey, checkLabelValue } from "./schema/names.ts";
+export { isObject, type Reading, read as readValue } from "./schema/read.ts";
+export type { Infer } from "./schema/schema.ts";
 export {
   compileSelector,
   evaluate,
