@@ -162,11 +162,18 @@ class Thrower {
     const namespace = this.#maybe(50, () => this.#pick(NAMESPACES))[0];
     const labels = this.#labels();
     return namespace === undefined
-      ? { kind: "GlobalNetworkSet", id: `set${index}`, labels, networks: this.#some(3, () => this.#network()) }
+      ? {
+          kind: "GlobalNetworkSet",
+          id: `set${index}`,
+          labels,
+          profiles: [],
+          networks: this.#some(3, () => this.#network()),
+        }
       : {
           kind: "NetworkSet",
           id: `${namespace}/set${index}`,
           labels: { ...labels, "projectcalico.org/namespace": namespace },
+          profiles: [],
           networks: this.#some(3, () => this.#network()),
         };
   }
