@@ -1,0 +1,187 @@
+import type { Labels } from "@ocicat/api";
+import type { Endpoint } from "../model/endpoint.ts";
+import type { EndpointNeeds } from "../model/needs.ts";
+import { comparePolicies, missingTier } from "../model/order.ts";
+import type { Policy, PolicyId, Tier } from "../model/policy.ts";
+import { stagesOf } from "../model/stages.ts";
+import { endpointNeeds } from "./endpoint-needs.ts";
+import { ItemIndex } from "./labels/item-index.ts";
+import { SelectorIndex } from "./labels/selector-index.ts";
+import { same } from "./same.ts";
+
+/** A policy, and the endpoints of this node that it has an effect on. */
+interface Applied {
+  policy: Policy;
+  readonly endpoints: Set<Local>;
+}
+
+/** An endpoint of this node, with what applies to it. */
+interface Local {
+  readonly key: string;
+  endpoint: Endpoint;
+  labels: Labels;
+  readonly policies: Set<Applied>;
+}
+
+/** A value as it was told last, and as it is now. */
+export interface Replaced<T> {
+  readonly before: T | undefined;
+  readonly after: T | undefined;
+}
+
+/** Which policies apply to which of this node's endpoints, and in what order. */
+export class AppliedPolicies {
+  readonly #tiers = new Map<string, Tier>();
+  readonly #policies = new Map<PolicyId, Applied>();
+  readonly #selectors = new SelectorIndex<Applied>();
+  readonly #endpoints = new Map<string, Local>();
+  readonly #items = new ItemIndex<Local>();
+  readonly #toldPolicies = new Map<PolicyId, Policy>();
+  readonly #toldEndpoints = new Map<string, EndpointNeeds>();
+  readonly #dirtyPolicies = new Set<PolicyId>();
+  readonly #dirtyEndpoints = new Set<string>();
+
+  setTier(name: string, tier: Tier | undefined): void {
+    if (same(this.#tiers.get(name), tier)) return;
+    if (tier === undefined) this.#tiers.delete(name);
+    else this.#tiers.set(name, tier);
+    for (const { key, policies } of this.#endpoints.values())
+      if ([...policies].some(({ policy }) => policy.tier === name)) this.#dirtyEndpoints.add(key);
+  }
+
+  setPolicy(id: PolicyId, policy: Policy | undefined): void {
+    const applied = this.#policies.get(id);
+    if (same(applied?.policy, policy)) return;
+    this.#dirtyPolicies.add(id);
+    if (applied !== undefined && policy !== undefined && appliesAlike(applied.policy, policy)) {
+      if (!ordersAlike(applied.policy, policy)) for (const { key } of applied.endpoints) this.#dirtyEndpoints.add(key);
+      applied.policy = policy;
+      return;
+    }
+    if (applied !== undefined) this.#withdraw(applied);
+    if (policy !== undefined) this.#apply(policy);
+  }
+
+  setEndpoint(key: string, endpoint: Endpoint | undefined, labels: Labels): void {
+    const local = this.#endpoints.get(key);
+    this.#dirtyEndpoints.add(key);
+    if (endpoint === undefined) {
+      if (local !== undefined) this.#remove(local);
+    } else if (local === undefined) this.#add({ key, endpoint, labels, policies: new Set() });
+    else {
+      this.#relabel(local, labels);
+      local.endpoint = endpoint;
+    }
+  }
+
+  /** Policies that are in use otherwise than when it was last asked. */
+  takePolicies(): ReadonlyMap<PolicyId, Replaced<Policy>> {
+    const changes = new Map<PolicyId, Replaced<Policy>>();
+    for (const id of this.#dirtyPolicies) {
+      const before = this.#toldPolicies.get(id);
+      const after = this.#inUse(id);
+      if (same(before, after)) continue;
+      if (after === undefined) this.#toldPolicies.delete(id);
+      else this.#toldPolicies.set(id, after);
+      changes.set(id, { before, after });
+    }
+    this.#dirtyPolicies.clear();
+    return changes;
+  }
+
+  /** Endpoints whose needs are otherwise than when it was last asked. */
+  takeEndpoints(): ReadonlyMap<string, EndpointNeeds | undefined> {
+    const changes = new Map<string, EndpointNeeds | undefined>();
+    for (const key of this.#dirtyEndpoints) {
+      const needs = this.#needsOf(key);
+      if (same(this.#toldEndpoints.get(key), needs)) continue;
+      if (needs === undefined) this.#toldEndpoints.delete(key);
+      else this.#toldEndpoints.set(key, needs);
+      changes.set(key, needs);
+    }
+    this.#dirtyEndpoints.clear();
+    return changes;
+  }
+
+  #inUse(id: PolicyId): Policy | undefined {
+    const applied = this.#policies.get(id);
+    return applied !== undefined && (applied.endpoints.size > 0 || applied.policy.neededEverywhere)
+      ? applied.policy
+      : undefined;
+  }
+
+  #needsOf(key: string): EndpointNeeds | undefined {
+    const local = this.#endpoints.get(key);
+    if (local === undefined) return undefined;
+    const policies = [...local.policies].map(({ policy }) => policy);
+    return endpointNeeds(local.endpoint, policies, (name) => this.#tiers.get(name) ?? missingTier(name));
+  }
+
+  #apply(policy: Policy): void {
+    const applied: Applied = { policy, endpoints: new Set() };
+    this.#policies.set(policy.id, applied);
+    this.#selectors.add(policy.selector, applied);
+    for (const local of this.#items.selectedBy(policy.selector)) this.#join(applied, local);
+  }
+
+  #withdraw(applied: Applied): void {
+    for (const local of applied.endpoints) this.#part(applied, local);
+    this.#selectors.delete(applied.policy.selector, applied);
+    this.#policies.delete(applied.policy.id);
+  }
+
+  #add(local: Local): void {
+    this.#endpoints.set(local.key, local);
+    this.#items.add(local);
+    for (const { users } of this.#selectors.selecting(local.labels))
+      for (const applied of users) this.#join(applied, local);
+  }
+
+  #remove(local: Local): void {
+    for (const applied of local.policies) this.#part(applied, local);
+    this.#items.delete(local);
+    this.#endpoints.delete(local.key);
+  }
+
+  #relabel(local: Local, labels: Labels): void {
+    for (const { selector, users } of this.#selectors.turning(local.labels, labels)) {
+      const selected = selector.matches(labels);
+      for (const applied of users) {
+        if (selected) this.#join(applied, local);
+        else this.#part(applied, local);
+      }
+    }
+    this.#items.relabel(local, labels);
+    local.labels = labels;
+  }
+
+  #join(applied: Applied, local: Local): void {
+    if (stagesOf(applied.policy, local.endpoint.kind).size === 0) return;
+    applied.endpoints.add(local);
+    local.policies.add(applied);
+    this.#dirtyPolicies.add(applied.policy.id);
+    this.#dirtyEndpoints.add(local.key);
+  }
+
+  #part(applied: Applied, local: Local): void {
+    if (!applied.endpoints.delete(local)) return;
+    local.policies.delete(applied);
+    this.#dirtyPolicies.add(applied.policy.id);
+    this.#dirtyEndpoints.add(local.key);
+  }
+}
+
+/** Whether they have an effect on the same endpoints, at the same stages. */
+function appliesAlike(a: Policy, b: Policy): boolean {
+  return (
+    a.selector.text === b.selector.text &&
+    a.untracked === b.untracked &&
+    a.preDnat === b.preDnat &&
+    a.applyOnForward === b.applyOnForward &&
+    same(a.directions, b.directions)
+  );
+}
+
+function ordersAlike(a: Policy, b: Policy): boolean {
+  return a.tier === b.tier && comparePolicies(a, b) === 0;
+}
