@@ -131,7 +131,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     random,
     store,
     client,
-    interfacePrefix: () => readFelix(tables, options.nodeName, silentLogger).interfacePrefix,
+    interfacePrefix: () => readFelix(tables, options, silentLogger).interfacePrefix,
     pods: () => new Map([...tables.endpoints.rows()].map((row) => [row.interfaceName, row.workload])),
     agent: () => ({ ok: true, value: agentFacts(status.running(), own.found, unmet(conditions)) }),
   };
@@ -158,7 +158,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   await watchTables(tables, options.nodeName, watching);
   const blocks = new BlocksWatch(tables, watching);
   await blocks.ifNeeded();
-  const felix = readFelix(tables, options.nodeName, logger);
+  const felix = readFelix(tables, options, logger);
   own.watch(felix.interfacePrefix);
   forwardIpv6WhenNeeded(kernel, tables, { nodeName: options.nodeName, interfacePrefix: felix.interfacePrefix, logger });
 
@@ -278,6 +278,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     options,
     kernel,
     store,
+    client,
     tables,
     engine,
     routes,

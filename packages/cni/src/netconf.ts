@@ -34,6 +34,11 @@ export interface AddOptions {
   readonly floating: readonly Address[];
   /** Labels for the pod's endpoint, which policies select by: `args.cni.labels` (CNI conventions). */
   readonly labels: Readonly<Record<string, string>>;
+  /**
+   * Whether the network's profile is made where it is not there. Not where `policy.type` names somebody else who sees to it;
+   * `k8s` names nobody here: this agent asks no Kubernetes for profiles of namespaces.
+   */
+  readonly makesProfile: boolean;
   /** `container_settings.allow_ip_forwarding`: whether the container may forward. */
   readonly allowIpForwarding: boolean;
   /** `dns`, handed through to the result. */
@@ -99,14 +104,16 @@ export function parseAddOptions(network: Network, requested?: Address): AddOptio
     ...wishes.addresses,
   ]);
   const container = reader.object("container_settings");
+  const policy = reader.object("policy");
+  const makesProfile = ["", "k8s"].includes(policy?.string("type") ?? "");
   const allowIpForwarding = container?.boolean("allow_ip_forwarding") ?? false;
   const dns = readDns(reader.object("dns"));
   const labels = parseLabels(cniArgs);
   const withoutEffect = explainKeys(
-    [reader, ipam, args, cniArgs, runtimeConfig, features, container].flatMap(leftOver),
+    [reader, ipam, args, cniArgs, runtimeConfig, features, policy, container].flatMap(leftOver),
   );
   const { floating } = wishes;
-  return { mtu, families, pools, addresses, floating, labels, allowIpForwarding, dns, withoutEffect };
+  return { mtu, families, pools, addresses, floating, labels, makesProfile, allowIpForwarding, dns, withoutEffect };
 }
 
 function parseObject(text: string): JsonObject {

@@ -25,6 +25,7 @@ describe("a network configuration", () => {
       addresses: [],
       floating: [],
       labels: {},
+      makesProfile: true,
       allowIpForwarding: false,
       dns: {},
       withoutEffect: [],
@@ -123,7 +124,7 @@ describe("a network configuration", () => {
       datastore_type: "etcdv3",
       nodename: "node1",
       kubernetes: { kubeconfig: "/etc/cni/net.d/calico-kubeconfig" },
-      policy: { type: "k8s" },
+      policy: { type: "k8s", k8s_api_root: "https://10.96.0.1" },
       ipam: { type: "calico-ipam", subnet: "usePodCidr" },
       capabilities: { portMappings: true },
       runtimeConfig: { portMappings: [] },
@@ -133,11 +134,20 @@ describe("a network configuration", () => {
       datastore_type: "the agent holds the connection to the datastore",
       kubernetes: "the agent holds the connection to the datastore",
       nodename: "the agent's configuration rules",
-      policy: "the agent programs policy, and ADD answers after it",
+      "policy.k8s_api_root": "the agent holds the connection to the datastore",
       "ipam.subnet": "addresses come from IP pools; name one in ipam.ipv4_pools",
       "runtimeConfig.portMappings": "the portmap plugin reads it",
       mtuu: "not a key of this plugin",
     });
+  });
+
+  it.each([
+    [undefined, true],
+    [{}, true],
+    [{ type: "k8s" }, true],
+    [{ type: "none" }, false],
+  ])("with policy %j, whether the network's profile is made: %s", (policy, makesProfile) => {
+    expect(parse(policy === undefined ? minimal : { ...minimal, policy }).makesProfile).toBe(makesProfile);
   });
 
   it("hands dns through", () => {

@@ -15,8 +15,9 @@ import type { AssignedAddress, Extra, Ipam } from "@ocicat/ipam";
 import { type Clock, isOcicatError, OcicatError, type Random } from "@ocicat/kit";
 import { type Address, familyOf, formatAddress, type Mac, Prefix } from "@ocicat/net";
 import type { AffinityRow } from "@ocicat/routing";
-import { type AgentEndpointRow, type AgentPoolRow, endpointRow } from "../tables/rows.ts";
+import type { AgentEndpointRow, AgentPoolRow } from "../tables/rows.ts";
 import type { Table } from "../tables/table.ts";
+import type { EndpointSink } from "../tables/tables.ts";
 import { addressesHeldBy } from "./held.ts";
 import { poolsForNamespace } from "./namespace.ts";
 import { wantsOf } from "./wants.ts";
@@ -26,6 +27,10 @@ export interface EndpointsOptions {
   readonly store: Datastore;
   readonly ipam: Ipam;
   readonly table: Table<AgentEndpointRow>;
+  /** Fills the table, and others. */
+  readonly sink: EndpointSink;
+  /** Makes the network's profile where there is none. */
+  readonly ensureProfile: (request: AddRequest) => Promise<void>;
   readonly affinities: Table<AffinityRow>;
   readonly pools: Table<AgentPoolRow>;
   readonly clock: Clock;
@@ -58,7 +63,7 @@ export class Endpoints {
 
   /** Addresses and endpoint in one transaction. A repeated claim gets the same addresses. */
   async claim(request: AddRequest, mac: Mac): Promise<AgentEndpointRow> {
-    const { table } = this.#options;
+    const { table, sink, ensureProfile } = this.#options;
     const { endpoint } = request;
     const key = keyOf(endpoint);
     const extra = (addresses: readonly AssignedAddress[]): Extra => {
@@ -67,10 +72,14 @@ export class Endpoints {
       return {
         compares: [written === undefined ? { key, exists: false } : { key, modRevision: written }],
         operations: [{ put: key, value: encodeStored(resource) }],
-        committed: (revision) => table.wrote(key, endpointRow(key, resource), revision),
+        committed: (revision) => sink.wrote(key, resource, revision),
       };
     };
+    // Beside the claim, whose outcome is waited for first: a claim that nobody waits for is one that nobody undoes.
+    const profile = ensureProfile(request);
+    profile.catch(() => undefined);
     const assigned = await this.#onFreshRow(key, () => this.#assign(request, extra));
+    await profile;
     const [row] = await Promise.all([
       this.#confirmed(key, request.containerId),
       ...assigned.map((entry) => this.#knowBlock(entry)),
@@ -80,7 +89,7 @@ export class Endpoints {
 
   /** Gives back what the container has. What is gone already is done already; another container's endpoint stays. */
   async release(identity: EndpointIdentity, containerId: string): Promise<void> {
-    const { ipam, table } = this.#options;
+    const { ipam, table, sink } = this.#options;
     const key = keyOf(identity);
     await this.#onFreshRow(key, () => {
       const revision = table.revisionOf(key);
@@ -89,7 +98,7 @@ export class Endpoints {
       const extra: Extra = {
         compares: [{ key, modRevision: revision }],
         operations: [{ delete: key }],
-        committed: (deleted) => table.wrote(key, undefined, deleted),
+        committed: (deleted) => sink.wrote(key, undefined, deleted),
       };
       return ipam.release({ handleId: identity.handleId, extra });
     });
@@ -127,10 +136,10 @@ export class Endpoints {
       return await work();
     } catch (error) {
       if (!(isOcicatError(error) && error.code === "IPAM_EXTRA_CONFLICT")) throw error;
-      const { store, table } = this.#options;
+      const { store, table, sink } = this.#options;
       const item = await store.get(key);
-      if (item === undefined) table.remove(key, table.revisionOf(key) ?? 0n);
-      else table.put(item);
+      if (item === undefined) sink.remove(key, table.revisionOf(key) ?? 0n);
+      else sink.put(item);
       return await work();
     }
   }
@@ -165,11 +174,11 @@ export class Endpoints {
 
   /** The endpoint as it was written: known from the commit, else read back. */
   async #confirmed(key: string, containerId: string): Promise<AgentEndpointRow> {
-    const { store, table } = this.#options;
+    const { store, table, sink } = this.#options;
     const told = table.get(key);
     if (told?.containerId === containerId) return told;
     const item = await store.get(key);
-    if (item !== undefined) table.put(item);
+    if (item !== undefined) sink.put(item);
     const row = table.get(key);
     if (row !== undefined) return row;
     throw new OcicatError({

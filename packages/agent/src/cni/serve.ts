@@ -1,4 +1,5 @@
 import type { FelixSettings } from "@ocicat/api";
+import type { ResourceClient } from "@ocicat/client";
 import { createCniServer } from "@ocicat/cni";
 import type { Datastore } from "@ocicat/datastore";
 import type { Ipam } from "@ocicat/ipam";
@@ -10,11 +11,12 @@ import { ipamSettings } from "../node/ipam.ts";
 import { podMtu } from "../node/mtu.ts";
 import { writeNodenameFile } from "../node/register.ts";
 import type { AgentOptions } from "../options.ts";
+import { ensureProfile, networkProfile } from "../policy/network-profile.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
 import type { Engine } from "../resolve/engine.ts";
 import type { AgentEndpointRow } from "../tables/rows.ts";
-import type { Tables } from "../tables/tables.ts";
+import { endpointSink, type Tables } from "../tables/tables.ts";
 import { createCniBackend } from "./backend.ts";
 import { collectInvalid } from "./collect.ts";
 import { Endpoints } from "./endpoints.ts";
@@ -24,6 +26,7 @@ export interface CniParts {
   readonly options: AgentOptions;
   readonly kernel: Kernel;
   readonly store: Datastore;
+  readonly client: ResourceClient;
   readonly tables: Tables;
   readonly engine: Engine;
   readonly routes: RouteReconciler;
@@ -39,8 +42,23 @@ export interface CniParts {
 
 /** Opens the plugin's socket, over everything that an ADD needs. From here on pods may come. */
 export async function serveCni(parts: CniParts): Promise<void> {
-  const { options, kernel, store, tables, engine, routes, rules, ipam, clock, random, logger, scope, felix, lock } =
-    parts;
+  const {
+    options,
+    kernel,
+    store,
+    client,
+    tables,
+    engine,
+    routes,
+    rules,
+    ipam,
+    clock,
+    random,
+    logger,
+    scope,
+    felix,
+    lock,
+  } = parts;
   const unprogrammed = (endpoint: AgentEndpointRow) => [
     ...(rules.knows(endpoint.interfaceName) ? [] : [`the guard does not know ${endpoint.interfaceName}`]),
     ...routes.missing(endpoint.addresses),
@@ -50,6 +68,12 @@ export async function serveCni(parts: CniParts): Promise<void> {
     store,
     ipam,
     table: tables.endpoints,
+    sink: endpointSink(tables, options.nodeName),
+    ensureProfile: async ({ network, endpoint, options: { makesProfile } }) => {
+      if (!makesProfile) return;
+      const table = tables.policy.profiles;
+      await ensureProfile({ store, client, table }, networkProfile(network, endpoint.orchestrator));
+    },
     affinities: tables.affinities,
     pools: tables.pools,
     clock,

@@ -14,7 +14,8 @@ interface Entry<Row> {
 
 /**
  * Immutable rows of one kind, by datastore key. `parse` turns a stored value into a row, or undefined for one that is
- * none of our business; what it cannot read it throws on, and the row is treated as absent (fail closed), counted and named.
+ * none of our business; what it cannot read it throws on: the row is treated as absent, or `standIn` says what stands in its
+ * place where absence would open something (fail closed), and it is counted and named.
  *
  * Every write carries its revision and an older one never replaces a newer: so a writer may put its own row at once,
  * ahead of the watch, and the echo changes nothing.
@@ -22,14 +23,21 @@ interface Entry<Row> {
 export class Table<Row> implements ReflectorSink {
   readonly name: string;
   readonly #parse: (item: KeyValue) => Row | undefined;
+  readonly #standIn: ((item: KeyValue, reason: string) => Row | undefined) | undefined;
   readonly #log: Logger;
   readonly #entries = new Map<string, Entry<Row>>();
   readonly #bad = new Map<string, string>();
   readonly #listeners: RowListener<Row>[] = [];
 
-  constructor(name: string, parse: (item: KeyValue) => Row | undefined, logger: Logger) {
+  constructor(
+    name: string,
+    parse: (item: KeyValue) => Row | undefined,
+    logger: Logger,
+    standIn?: (item: KeyValue, reason: string) => Row | undefined,
+  ) {
     this.name = name;
     this.#parse = parse;
+    this.#standIn = standIn;
     this.#log = logger;
   }
 
@@ -37,6 +45,10 @@ export class Table<Row> implements ReflectorSink {
   subscribe(listener: RowListener<Row>): void {
     this.#listeners.push(listener);
     for (const [key, entry] of this.#entries) if (entry.row !== undefined) listener(key, entry.row, undefined);
+  }
+
+  get size(): number {
+    return this.#entries.size;
   }
 
   get(key: string): Row | undefined {
@@ -100,8 +112,9 @@ export class Table<Row> implements ReflectorSink {
     } catch (error) {
       const reason = toError(error).message;
       this.#bad.set(item.key, reason);
-      this.#log.error("stored value cannot be read; treated as absent", { table: this.name, key: item.key, reason });
-      return undefined;
+      const taken = this.#standIn === undefined ? "treated as absent" : "it closes what it may be about";
+      this.#log.error(`stored value cannot be read; ${taken}`, { table: this.name, key: item.key, reason });
+      return this.#standIn?.(item, reason);
     }
   }
 

@@ -17,14 +17,17 @@ import {
   node,
   parseIpamKey,
   reservedNetworks,
+  type WorkloadEndpoint,
   workloadEndpoint,
 } from "@ocicat/api";
 import type { Datastore, KeyValue } from "@ocicat/datastore";
 import type { Clock, Logger, Random, Scope } from "@ocicat/kit";
 import type { Prefix } from "@ocicat/net";
+import { readWorkload } from "@ocicat/policy";
 import type { AffinityRow, BlockRow, PeerRow } from "@ocicat/routing";
 import { type DatastoreLock, HeldSink } from "../lock/index.ts";
-import { Reflector } from "../watch/reflector.ts";
+import { makePolicyRows, type PolicyRows, policySources } from "../policy/tables.ts";
+import { Reflector, type ReflectorSink } from "../watch/reflector.ts";
 import { type BgpSettingsRow, bgpSettingsRow, peerRow } from "./bgp-rows.ts";
 import {
   type AgentEndpointRow,
@@ -56,6 +59,7 @@ export interface Tables {
   /** Networks whose addresses are not given away. */
   readonly reservations: Table<readonly Prefix[]>;
   readonly ipam: Table<IpamConfig>;
+  readonly policy: PolicyRows;
 }
 
 export function makeTables(self: string, logger: Logger): Tables {
@@ -67,24 +71,22 @@ export function makeTables(self: string, logger: Logger): Tables {
     pools: new Table("pools", (item) => poolRow(decodeStored(ippool, item)), logger),
     affinities: new Table("affinities", (item) => affinityRow(item.key, item.value), logger),
     blocks: new Table("blocks", (item) => blockRow(item.key, item.value), logger),
-    endpoints: new Table(
-      "endpoints",
-      // Another node's endpoint can be told by its key, without reading it: there are many of them.
-      (item) => (mayBeOn(self, item.key) ? ownEndpoint(self, item) : undefined),
-      logger,
-    ),
+    endpoints: new Table("own endpoints", (item) => ownEndpoint(self, item), logger),
     bgp: new Table("bgp configurations", (item) => bgpSettingsRow(decodeStored(bgpConfiguration, item)), logger),
     peers: new Table("BGP peers", (item) => peerRow(decodeStored(bgpPeer, item)), logger),
     felix: new Table("felix configurations", (item) => decodeStored(felixConfiguration, item), logger),
     cluster: new Table("cluster information", (item) => decodeStored(clusterInformation, item), logger),
     reservations: new Table("reservations", (item) => reservedNetworks(decodeStored(ipReservation, item)), logger),
     ipam: new Table("ipam configuration", (item) => decodeIpamConfig(item.key, item.value), logger),
+    policy: makePolicyRows(logger),
   };
 }
 
 /** Every one of them. */
 export function allTables(tables: Tables): readonly Table<unknown>[] {
-  return Object.values(tables).filter((each): each is Table<unknown> => each instanceof Table);
+  return [...Object.values(tables), ...Object.values(tables.policy)].filter(
+    (each): each is Table<unknown> => each instanceof Table,
+  );
 }
 
 export interface WatchOptions {
@@ -108,12 +110,13 @@ export async function watchTables(tables: Tables, self: string, options: WatchOp
     [ippool.storage.prefix(), tables.pools],
     [node.storage.prefix(), tables.nodes],
     [`${HOSTS_PREFIX}${self}/`, tables.affinities],
-    [workloadEndpoint.storage.prefix(), tables.endpoints],
+    [workloadEndpoint.storage.prefix(), endpointSink(tables, self)],
     [bgpConfiguration.storage.prefix(), tables.bgp],
     [bgpPeer.storage.prefix(), tables.peers],
     [felixConfiguration.storage.prefix(), tables.felix],
     [ipReservation.storage.prefix(), tables.reservations],
     [IPAM_CONFIG_KEY, tables.ipam],
+    ...policySources(tables.policy),
   ] as const;
   await Promise.all(
     sources.map(
@@ -157,6 +160,35 @@ function affinityRow(key: string, value: string): AffinityRow | undefined {
 function ownEndpoint(self: string, item: KeyValue): AgentEndpointRow | undefined {
   const row = endpointRow(item.key, decodeStored(workloadEndpoint, item));
   return row.node === self ? row : undefined;
+}
+
+/** Endpoints go to two tables: this node's own to one, for cables and routes; everybody's to the other, for policy. */
+export interface EndpointSink extends ReflectorSink {
+  /** Takes an endpoint that this process has just written (undefined: deleted), ahead of the watch. */
+  wrote(key: string, endpoint: WorkloadEndpoint | undefined, revision: bigint): void;
+}
+
+export function endpointSink({ endpoints, policy: { workloads } }: Tables, self: string): EndpointSink {
+  // Another node's endpoint can be told by its key, without reading it: there are many of them.
+  const isOwn = ({ key }: { readonly key: string }) => mayBeOn(self, key);
+  return {
+    replace(items) {
+      workloads.replace(items);
+      endpoints.replace(items.filter(isOwn));
+    },
+    put(item) {
+      workloads.put(item);
+      if (isOwn(item)) endpoints.put(item);
+    },
+    remove(key, revision) {
+      workloads.remove(key, revision);
+      endpoints.remove(key, revision);
+    },
+    wrote(key, endpoint, revision) {
+      workloads.wrote(key, endpoint && readWorkload(endpoint), revision);
+      endpoints.wrote(key, endpoint && endpointRow(key, endpoint), revision);
+    },
+  };
 }
 
 /** The endpoint's name begins with its node's, dashes doubled, and one dash: `node--a-k8s-…` is on node-a, not on node. */

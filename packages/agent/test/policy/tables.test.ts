@@ -1,0 +1,130 @@
+import { silentLogger } from "@ocicat/kit";
+import { endpointKey } from "@ocicat/policy";
+import { describe, expect, it } from "vitest";
+import { endpointSink, makeTables } from "../../src/tables/tables.ts";
+
+const ROOT = "/calico/resources/v3/projectcalico.org";
+
+function stored(path: string, value: unknown, modRevision = 1n) {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return { key: `${ROOT}/${path}`, value: text, modRevision, createRevision: 1n, version: 1n, lease: 0n };
+}
+
+function endpoint(node: string, pod: string, address: string) {
+  const name = `${node.replaceAll("-", "--")}-k8s-${pod}-eth0`;
+  return stored(`workloadendpoints/default/${name}`, {
+    kind: "WorkloadEndpoint",
+    apiVersion: "projectcalico.org/v3",
+    metadata: { name, namespace: "default", labels: { app: "web" } },
+    spec: {
+      orchestrator: "k8s",
+      node,
+      pod,
+      endpoint: "eth0",
+      profiles: ["net"],
+      interfaceName: `cali${pod}`,
+      ipNetworks: [`${address}/32`],
+    },
+  });
+}
+
+const tables = () => makeTables("node1", silentLogger);
+
+describe("workload endpoints", () => {
+  it("of all nodes are known to policy, and this node's own to the rest", () => {
+    const all = tables();
+    const sink = endpointSink(all, "node1");
+    sink.replace([
+      endpoint("node1", "a", "10.0.0.1"),
+      endpoint("node1-b", "b", "10.0.0.2"),
+      endpoint("node2", "c", "10.0.0.3"),
+    ]);
+    expect([...all.policy.workloads.rows()].map(({ workload }) => workload)).toEqual([
+      "default/a",
+      "default/b",
+      "default/c",
+    ]);
+    expect([...all.endpoints.rows()].map(({ workload }) => workload)).toEqual(["default/a"]);
+    sink.remove(endpoint("node1", "a", "").key, 5n);
+    expect([...all.policy.workloads.rows()].map(({ workload }) => workload)).toEqual(["default/b", "default/c"]);
+    expect([...all.endpoints.rows()]).toEqual([]);
+  });
+
+  it("keep once what many have in common", () => {
+    const { workloads } = tables().policy;
+    workloads.replace([endpoint("node1", "a", "10.0.0.1"), endpoint("node1", "b", "10.0.0.2")]);
+    const [first, second] = [...workloads.rows()];
+    expect(first?.labels).toEqual({
+      app: "web",
+      "projectcalico.org/namespace": "default",
+      "projectcalico.org/orchestrator": "k8s",
+    });
+    expect(first?.labels).toBe(second?.labels);
+    expect(first?.profiles).toBe(second?.profiles);
+    expect(first && endpointKey(first)).toBe("workload default/node1-k8s-a-eth0");
+  });
+});
+
+describe("what somebody stored that cannot be read", () => {
+  const policy = (spec: unknown) => ({
+    kind: "NetworkPolicy",
+    apiVersion: "projectcalico.org/v3",
+    metadata: { name: "web", namespace: "default" },
+    spec,
+  });
+
+  it.each([
+    ["an action that is none", policy({ order: 5, selector: "app == 'web'", ingress: [{ action: "Maybe" }] }), ["web"]],
+    [
+      "a port that is none",
+      policy({
+        order: 5,
+        selector: "app == 'web'",
+        ingress: [{ action: "Allow", protocol: "TCP", destination: { ports: [70000] } }],
+      }),
+      ["web"],
+    ],
+    ["a selector that is none", policy({ order: 5, selector: "app == 'web'}" }), ["web", "db"]],
+    ["what is no JSON", "{", ["web", "db"]],
+  ])("%s: a policy denies all, both ways, to what it may be about", (_what, value, closed) => {
+    const { networkPolicies } = tables().policy;
+    const item = stored("networkpolicies/default/web", value);
+    networkPolicies.put(item);
+    const row = networkPolicies.get(item.key);
+    expect(row).toMatchObject({ id: "NetworkPolicy default/web", tier: "default", directions: ["ingress", "egress"] });
+    expect(row?.unreadable).toBe(networkPolicies.unreadable.get(item.key));
+    for (const rules of [row?.ingress, row?.egress]) {
+      expect(rules).toHaveLength(1);
+      expect(rules?.[0]).toMatchObject({ action: "deny", protocol: undefined });
+    }
+    const labels = (app: string, namespace: string) => ({ app, "projectcalico.org/namespace": namespace });
+    expect(["web", "db"].filter((app) => row?.selector.matches(labels(app, "default")))).toEqual(closed);
+    expect(row?.selector.matches(labels("web", "other"))).toBe(false);
+  });
+
+  it("a staged policy is none", () => {
+    const { stagedNetworkPolicies } = tables().policy;
+    stagedNetworkPolicies.put(stored("stagednetworkpolicies/default/web", "{"));
+    expect([...stagedNetworkPolicies.rows()]).toEqual([]);
+    expect(stagedNetworkPolicies.unreadable.size).toBe(1);
+  });
+
+  it("a tier denies at its place, a profile keeps its labels, a set of networks those that can be read", () => {
+    const { tiers, profiles, globalNetworkSets } = tables().policy;
+    tiers.put(stored("tiers/guard", { metadata: { name: "guard" }, spec: { order: 5, defaultAction: "Maybe" } }));
+    expect([...tiers.rows()]).toEqual([{ name: "guard", order: 5, defaultAction: "deny" }]);
+    profiles.put(
+      stored("profiles/kns.a", { spec: { ingress: [{ action: "No" }], labelsToApply: { "pcns.team": "x" } } }),
+    );
+    expect([...profiles.rows()]).toEqual([{ name: "kns.a", labels: { "pcns.team": "x" }, ingress: [], egress: [] }]);
+    globalNetworkSets.put(
+      stored("globalnetworksets/bad", {
+        metadata: { labels: { bad: "yes" } },
+        spec: { nets: ["10.9.0.0/16", "10.9"] },
+      }),
+    );
+    const [set] = [...globalNetworkSets.rows()];
+    expect(set?.labels).toEqual({ bad: "yes" });
+    expect(set?.networks.map(String)).toEqual(["10.9.0.0/16"]);
+  });
+});
