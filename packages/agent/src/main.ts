@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { felixVariablesWithoutEffect } from "@ocicat/api";
 import { systemClock, systemRandom } from "@ocicat/datastore/etcd";
 import { createLogger, isOcicatError, Scope, toError } from "@ocicat/kit";
 import { logToStdout } from "@ocicat/service";
@@ -12,6 +13,9 @@ import { agentOptionsFrom } from "./options.ts";
 export async function runAgent(env: Readonly<Record<string, string | undefined>>): Promise<void> {
   const options = agentOptionsFrom(env, hostname());
   const logger = createLogger("agent", env.OCICAT_LOG_LEVEL === "debug" ? "debug" : "info", logToStdout);
+  for (const variable of felixVariablesWithoutEffect(env)) {
+    logger.warning("set in the environment and without effect yet", { variable });
+  }
   let end: (error: Error | undefined) => void = () => {};
   const ended = new Promise<Error | undefined>((resolve) => {
     end = resolve;

@@ -1,4 +1,4 @@
-import { durationMs, parseDuration } from "@ocicat/api";
+import { durationMs, type FelixConfiguration, felixFromEnvironment, parseDuration } from "@ocicat/api";
 import { OcicatError } from "@ocicat/kit";
 import type { Family } from "@ocicat/net";
 import { BACKENDS, type Backend } from "@ocicat/routing";
@@ -26,6 +26,8 @@ export interface AgentOptions {
   readonly backend: Backend;
   /** Instead of what BGPConfiguration says; undefined: that. */
   readonly bgpPort: number | undefined;
+  /** What goes before the datastore's FelixConfigurations. */
+  readonly felix: Partial<FelixConfiguration["spec"]>;
   readonly healthHost: string;
   readonly healthPort: number;
   readonly paths: AgentPaths;
@@ -59,6 +61,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
     addressRefreshMs: durationFrom(env, "AUTODETECT_POLL_INTERVAL", "60s"),
     backend: backendFrom(env),
     bgpPort: env.OCICAT_BGP_PORT ? numberFrom(env, "OCICAT_BGP_PORT", 179, 0, 65535) : undefined,
+    felix: felixFromEnvironment(env),
     healthHost: env.FELIX_HEALTHHOST ?? "127.0.0.1",
     healthPort: numberFrom(env, "FELIX_HEALTHPORT", 9099, 0, 65535),
     paths: {

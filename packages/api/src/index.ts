@@ -38,6 +38,7 @@ export {
   felixConfiguration,
   felixSettings,
 } from "./kinds/felix-configuration.ts";
+export { felixFromEnvironment, felixVariablesWithoutEffect } from "./kinds/felix-environment.ts";
 export { type FelixParameterName, felixParameters, type Parameter } from "./kinds/felix-parameters.ts";
 export {
   type GlobalNetworkPolicy,

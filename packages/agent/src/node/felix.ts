@@ -6,17 +6,22 @@ import {
   felixSettings,
 } from "@ocicat/api";
 import type { Logger } from "@ocicat/kit";
+import type { AgentOptions } from "../options.ts";
 import type { Tables } from "../tables/tables.ts";
 
-/** What holds on this node; what is set and has no effect yet is named. */
-export function readFelix(tables: Tables, nodeName: string, logger: Logger): FelixSettings {
+/** What holds on this node: the environment's word goes before the datastore's. What is set and has no effect yet is named. */
+export function readFelix(
+  tables: Tables,
+  { nodeName, felix: environment }: Pick<AgentOptions, "nodeName" | "felix">,
+  logger: Logger,
+): FelixSettings {
   const layers = felixLayers([...tables.felix.rows()], nodeName, tables.ownNode()?.labels ?? {});
   for (const layer of layers) {
     for (const { field, value } of felixConfiguration.withoutEffect(layer)) {
       logger.warning("set in FelixConfiguration and without effect yet", { name: layer.metadata.name, field, value });
     }
   }
-  return felixSettings(layers.map((layer) => layer.spec));
+  return felixSettings([...layers.map((layer) => layer.spec), environment]);
 }
 
 /** What of a FelixConfiguration says where it holds. */

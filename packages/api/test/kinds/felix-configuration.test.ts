@@ -142,7 +142,12 @@ describe("what has no effect yet", () => {
   it("never is a parameter that is marked as having one", () => {
     const effective = Object.entries(felixParameters).filter(([, { effect }]) => effect);
     expect(effective.map(([name]) => name).sort()).toEqual([
+      "allowIPIPPacketsFromWorkloads",
+      "allowVXLANPacketsFromWorkloads",
+      "defaultEndpointToHostAction",
       "deviceRouteProtocol",
+      "failsafeInboundHostPorts",
+      "failsafeOutboundHostPorts",
       "featureDetectOverride",
       "healthEnabled",
       "healthHost",

@@ -63,6 +63,8 @@ export async function startAgent(
     IP: "autodetect",
     ...(node.interface6 === undefined ? {} : { IP6: "autodetect" }),
     CALICO_NETWORKING_BACKEND: topology.backend,
+    // As Calico's manifests: a pod reaches its node's services unless a policy says otherwise.
+    FELIX_DEFAULTENDPOINTTOHOSTACTION: "ACCEPT",
   });
   await waitForAgent(places, agentName(node.name), AGENT_SOCKET, START_MS);
 }
