@@ -22,12 +22,12 @@ export function elementKey(set: SetShape, element: SetElement): string {
 
 /** Of two elements with the same key. */
 export function sameElement(a: SetElement, b: SetElement): boolean {
-  return verdictText(a) === verdictText(b) && elementComment(a) === elementComment(b);
+  return verdictText(a) === verdictText(b) && a.timeout === b.timeout && elementComment(a) === elementComment(b);
 }
 
 /** Can one be turned into the other without being made anew? */
 export function sameShape(a: NamedSet, b: NamedSet): boolean {
-  return a.data === b.data && a.interval === b.interval && a.key.join() === b.key.join();
+  return a.data === b.data && a.interval === b.interval && a.timeout === b.timeout && a.key.join() === b.key.join();
 }
 
 /** Of a chain's definition, not its rules; the policy can be changed in place and is left out. */

@@ -15,7 +15,18 @@ export {
 } from "./ir/chain.ts";
 export { DATA_TYPES, type DataType } from "./ir/data-type.ts";
 export * from "./ir/expression.ts";
-export { type CtKey, ct, type MetaKey, meta, type Operand, type PayloadField, payload } from "./ir/operand.ts";
+export {
+  type CtKey,
+  ct,
+  type FibKey,
+  fib,
+  type MetaKey,
+  meta,
+  type Operand,
+  type PayloadField,
+  payload,
+  typeOf,
+} from "./ir/operand.ts";
 export { type Rule, rule } from "./ir/rule.ts";
 export {
   element,
@@ -42,12 +53,13 @@ export type { PacketFacts } from "./judge/packet.ts";
 export { extensionName } from "./judge/xtables.ts";
 export { errnoOf, type NftKernel } from "./kernel.ts";
 export { decodeLegacyTable, type LegacyTable } from "./legacy/decode.ts";
-export type { Counters } from "./netlink/decode-expression.ts";
+export type { Counters } from "./netlink/decode-statement.ts";
 export { type Batch, encodeBatch } from "./plan/batch.ts";
 export type { Operation } from "./plan/operation.ts";
 export { type PlanOptions, plan } from "./plan/plan.ts";
 export type { ActualTable, RuleState } from "./read/actual.ts";
 export { readAllTables, readTables } from "./read/read.ts";
+export type { TableEdits } from "./reconcile/edits.ts";
 export { kernelOwnsTables } from "./reconcile/ownership.ts";
 export { NftReconciler } from "./reconcile/reconciler.ts";
 export {

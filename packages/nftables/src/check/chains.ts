@@ -1,6 +1,6 @@
 import { invalid } from "../errors.ts";
 import type { BaseChain, Chain, Hook } from "../ir/chain.ts";
-import type { Expression } from "../ir/expression.ts";
+import type { Expression, Translate } from "../ir/expression.ts";
 import type { MetaKey, Operand } from "../ir/operand.ts";
 import type { NamedSet, SetElement } from "../ir/set.ts";
 import type { TableFamily } from "../ir/table.ts";
@@ -26,6 +26,13 @@ const WITHOUT_INTERFACE: Readonly<Partial<Record<MetaKey, readonly Hook[]>>> = {
   iifgroup: ["output"],
   oifname: ["prerouting", "input"],
   oifgroup: ["prerouting", "input"],
+};
+
+const WITH_INCOMING: ReadonlySet<Hook> = new Set<Hook>(["prerouting", "input", "forward"]);
+const UNTRACKED_HOOKS: ReadonlySet<Hook> = new Set<Hook>(["prerouting", "output"]);
+const TRANSLATION_HOOKS: Readonly<Record<Translate["end"], readonly Hook[]>> = {
+  source: ["postrouting", "input"],
+  destination: ["prerouting", "output"],
 };
 
 /** Is there such a hook for such a chain? Throws NftError. */
@@ -112,10 +119,35 @@ function checkAtHook(at: string, base: BaseChain, expression: Expression): void 
   if (expression.kind === "masquerade" && (base.type !== "nat" || base.hook !== "postrouting")) {
     throw invalid(at, `masquerade in ${hook}`, "masquerade in chains of type nat at postrouting");
   }
+  if (expression.kind === "translate") checkTranslation(at, base, expression);
+  if (expression.kind === "notrack" && !(base.priority < CONNTRACK_PRIORITY && UNTRACKED_HOOKS.has(base.hook))) {
+    throw invalid(
+      at,
+      `notrack in ${hook}, too late to have an effect`,
+      "use prerouting or output before priority -200",
+    );
+  }
+  if (expression.kind === "reject" && base.hook === "postrouting") {
+    throw invalid(at, `reject in ${hook}`, "reject before postrouting, or drop");
+  }
   for (const operand of operandsOf(expression)) {
+    if (operand.kind === "fib" && operand.key !== "daddr type" && !WITH_INCOMING.has(base.hook)) {
+      throw invalid(at, `a packet came by no interface in ${hook}`);
+    }
     if (operand.kind === "meta" && WITHOUT_INTERFACE[operand.key]?.includes(base.hook) === true) {
       throw invalid(at, `a packet has no ${operand.key} in ${hook}`);
     }
+  }
+}
+
+function checkTranslation(at: string, base: BaseChain, { end }: Translate): void {
+  const hooks = TRANSLATION_HOOKS[end];
+  if (base.type !== "nat" || !hooks.includes(base.hook)) {
+    throw invalid(
+      at,
+      `translating the ${end} in ${base.hook} (from base chain ${base.name})`,
+      `do it in chains of type nat at ${hooks.join(" or ")}`,
+    );
   }
 }
 
@@ -127,11 +159,7 @@ function operandsOf(expression: Expression): readonly Operand[] {
     case "lookup":
     case "verdictLookup":
       return expression.keys;
-    case "verdict":
-    case "counter":
-    case "limit":
-    case "masquerade":
-    case "opaque":
+    default:
       return [];
   }
 }

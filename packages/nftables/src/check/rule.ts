@@ -1,11 +1,22 @@
 import { invalid } from "../errors.ts";
-import type { Expression, Limit, Lookup, VerdictLookup } from "../ir/expression.ts";
-import { type Operand, PAYLOAD_FIELDS, typeOf } from "../ir/operand.ts";
+import { BIT_TYPES } from "../ir/data-type.ts";
+import {
+  type Expression,
+  type Limit,
+  type Log,
+  type Lookup,
+  REJECT_CODES,
+  type Reject,
+  type VerdictLookup,
+} from "../ir/expression.ts";
+import { type Operand, PAYLOAD_FIELDS, type PacketKind, payload, typeOf } from "../ir/operand.ts";
+import { provenBy } from "../ir/proof.ts";
 import type { Rule } from "../ir/rule.ts";
 import type { SetShape } from "../ir/set.ts";
 import type { TableFamily } from "../ir/table.ts";
 import { targetOf } from "../ir/verdict.ts";
-import { compileBody, LIMIT_SECONDS } from "../netlink/encode-expression.ts";
+import { compileBody } from "../netlink/encode-expression.ts";
+import { LIMIT_SECONDS } from "../netlink/encode-statement.ts";
 import { renderBody, renderOperand } from "../text/expression.ts";
 import { checkReason } from "./names.ts";
 import { checkNumber, checkValue } from "./value.ts";
@@ -14,10 +25,11 @@ import { checkNumber, checkValue } from "./value.ts";
 const MAX_INSTRUCTIONS = 128;
 const MAX_BURST = 0xffff_ffff;
 const MAX_UINT64 = (1n << 64n) - 1n;
-/** NFPROTO_*. */
-const NFPROTO = { ipv4: 2, ipv6: 10 } as const;
-/** Protocols with ports at the front of their header: TCP, UDP, DCCP, SCTP, UDP-Lite. */
-const WITH_PORTS: ReadonlySet<number> = new Set([6, 17, 33, 132, 136]);
+/** NF_LOG_PREFIXLEN, less the NUL. */
+const MAX_PREFIX = 127;
+
+/** Nothing behind them is met. */
+const FINAL: ReadonlySet<Expression["kind"]> = new Set(["verdict", "reject", "translate", "masquerade"] as const);
 
 export interface RuleContext {
   readonly family: TableFamily;
@@ -33,8 +45,8 @@ export function checkRule(where: string, rule: Rule, context: RuleContext): void
   const known = new Known(context.family);
   for (const [index, expression] of rule.body.entries()) {
     checkExpression(at, expression, context, known);
-    if (expression.kind === "verdict" && index < rule.body.length - 1) {
-      throw invalid(at, "what follows a verdict never runs", "put the verdict last");
+    if (FINAL.has(expression.kind) && index < rule.body.length - 1) {
+      throw invalid(at, `what follows a ${expression.kind} never runs`, `put the ${expression.kind} last`);
     }
     known.learn(expression);
   }
@@ -50,24 +62,19 @@ export function checkRule(where: string, rule: Rule, context: RuleContext): void
 
 /** What the matches so far have made sure of. */
 class Known {
-  readonly #facts = new Set<"ipv4" | "ipv6" | "ports">();
+  readonly #facts = new Set<PacketKind>();
 
   constructor(family: TableFamily) {
     if (family === "ip") this.#facts.add("ipv4");
     if (family === "ip6") this.#facts.add("ipv6");
   }
 
-  has(fact: "ipv4" | "ipv6" | "ports"): boolean {
+  has(fact: PacketKind): boolean {
     return this.#facts.has(fact);
   }
 
   learn(expression: Expression): void {
-    if (expression.kind !== "compare" || expression.negated || expression.left.kind !== "meta") return;
-    const { left, right } = expression;
-    if (right.kind !== "number") return;
-    if (left.key === "nfproto" && right.number === NFPROTO.ipv4) this.#facts.add("ipv4");
-    if (left.key === "nfproto" && right.number === NFPROTO.ipv6) this.#facts.add("ipv6");
-    if (left.key === "l4proto" && WITH_PORTS.has(right.number)) this.#facts.add("ports");
+    for (const fact of provenBy(expression)) this.#facts.add(fact);
   }
 }
 
@@ -76,11 +83,14 @@ function checkExpression(at: string, expression: Expression, context: RuleContex
     case "compare":
       checkOperands(at, [expression.left], known);
       checkValue(at, typeOf(expression.left), expression.right, "comparison");
+      if (typeOf(expression.left) === "boolean" && expression.negated) {
+        throw invalid(at, "not the one is the other", "compare with the other value");
+      }
       return;
     case "bits": {
+      checkOperands(at, [expression.left], known);
       const type = typeOf(expression.left);
-      if (type !== "mark" && type !== "ct_state")
-        throw invalid(at, `${renderOperand(expression.left)} has no bits to mask`);
+      if (!BIT_TYPES.has(type)) throw invalid(at, `${renderOperand(expression.left)} has no bits to mask`);
       checkNumber(at, type, expression.mask);
       checkNumber(at, type, expression.value);
       return;
@@ -101,10 +111,77 @@ function checkExpression(at: string, expression: Expression, context: RuleContex
     case "limit":
       checkLimit(at, expression);
       return;
+    case "setMark":
+      checkNumber(at, "mark", expression.keep);
+      checkNumber(at, "mark", expression.value);
+      if ((expression.keep & expression.value) !== 0) throw invalid(at, "a bit is both kept and set");
+      if (expression.keep === 0xffff_ffff) throw invalid(at, "changes no bit of the mark");
+      return;
+    case "setDscp":
+      checkOperands(at, [payload(expression.field)], known);
+      checkNumber(at, "dscp", expression.value);
+      return;
+    case "log":
+      checkLog(at, expression);
+      return;
+    case "reject":
+      checkReject(at, expression, known, context.family);
+      return;
+    case "ctCount":
+      checkRange(at, "a count", expression.count, 0, 0xffff_ffff);
+      return;
+    case "translate": {
+      const needs = typeof expression.address === "number" ? "ipv4" : "ipv6";
+      if (!known.has(needs))
+        throw invalid(at, `an address of ${needs} for any packet`, `compare meta nfproto with ${needs} first`);
+      return;
+    }
     case "counter":
     case "masquerade":
+    case "notrack":
     case "opaque":
       return;
+  }
+}
+
+function checkLog(at: string, { prefix, to }: Log): void {
+  // nft's strings know no escape, and put values in place of $names.
+  if (prefix.length > MAX_PREFIX || !/^[ !#%-~]*$/.test(prefix)) {
+    throw invalid(
+      at,
+      `"${prefix}" is not a prefix for the log`,
+      `use up to ${MAX_PREFIX} printable ASCII characters, no " and no $`,
+    );
+  }
+  if (to.kind === "kernel") return;
+  checkRange(at, "an NFLOG group", to.group, 0, 0xffff);
+  if (to.snaplen !== undefined) checkRange(at, "a snaplen", to.snaplen, 1, 0xffff_ffff);
+  if (to.queueThreshold !== undefined) checkRange(at, "a queue threshold", to.queueThreshold, 1, 0xffff);
+}
+
+function checkReject(at: string, expression: Reject, known: Known, of: TableFamily): void {
+  if (expression.with === "tcp reset") {
+    if (!known.has("tcp")) throw invalid(at, "a TCP reset for any packet", "compare meta l4proto with tcp first");
+    return;
+  }
+  // In a table of one family the kernel takes it, drops the packet and tells nobody.
+  if (expression.with === "icmpx" && of !== "inet" && of !== "bridge") {
+    throw invalid(at, `an answer of icmpx in family ${of}`, "use icmp or icmpv6");
+  }
+  const needs = { icmp: "ipv4", icmpv6: "ipv6", icmpx: undefined } as const;
+  const family = needs[expression.with];
+  if (family !== undefined && !known.has(family)) {
+    throw invalid(at, `an answer of ${expression.with} for any packet`, "use icmpx, or compare meta nfproto first");
+  }
+  const codes = REJECT_CODES[expression.with];
+  if (!Object.hasOwn(codes, expression.code)) {
+    throw invalid(at, `${expression.with} has no code ${expression.code}`, `use ${Object.keys(codes).join(", ")}`);
+  }
+}
+
+function checkRange(at: string, what: string, value: number, least: number, most: number): void {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw invalid(at, `${value} is not ${what}`, `use ${least} to ${most}`);
   }
 }
 
@@ -123,7 +200,8 @@ function checkOperands(at: string, operands: readonly Operand[], known: Known): 
     if (operand.kind !== "payload") continue;
     const { needs } = PAYLOAD_FIELDS[operand.field];
     if (known.has(needs) || (needs === "ports" && provesPorts)) continue;
-    const fix = needs === "ports" ? "compare meta l4proto first" : `compare meta nfproto with ${needs} first`;
+    const fix =
+      needs === "ipv4" || needs === "ipv6" ? `compare meta nfproto with ${needs} first` : "compare meta l4proto first";
     throw invalid(at, `${operand.field} of a packet that may have none`, fix);
   }
 }

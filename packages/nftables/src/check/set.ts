@@ -1,5 +1,6 @@
 import { elementKey } from "../equality.ts";
 import { invalid } from "../errors.ts";
+import { ORDERED_TYPES } from "../ir/data-type.ts";
 import type { NamedSet, SetElement, SetShape } from "../ir/set.ts";
 import { intervalBounds } from "../netlink/value.ts";
 import { renderKey } from "../text/value.ts";
@@ -8,6 +9,8 @@ import { checkValue } from "./value.ts";
 
 /** NFT_DATA_VALUE_MAXLEN / 4, and as many fields as the kernel's registers hold. */
 const MAX_FIELDS = 16;
+/** A year, in seconds. */
+const MAX_TIMEOUT = 31_536_000;
 
 /** A set and all its elements. Throws NftError. */
 export function checkSet(where: string, set: NamedSet): void {
@@ -15,6 +18,7 @@ export function checkSet(where: string, set: NamedSet): void {
   checkReason(where, set.origin);
   if (set.key.length === 0 || set.key.length > MAX_FIELDS) throw invalid(where, "a key has 1 to 16 fields");
   if (set.interval) checkIntervalKey(where, set);
+  if (set.interval && set.timeout) throw invalid(where, "a set of intervals with timeouts is not supported");
   for (const element of set.elements) checkElement(where, set, element);
   checkDistinct(
     where,
@@ -35,6 +39,15 @@ export function checkElement(where: string, set: SetShape, element: SetElement):
     const value = element.key[index];
     if (value !== undefined) checkValue(at, type, value, set.interval ? "intervalSet" : "set");
   }
+  if (element.timeout !== undefined && !set.timeout) {
+    throw invalid(at, "a timeout in a set whose elements stay", "make the set with timeout: true");
+  }
+  if (
+    element.timeout !== undefined &&
+    !(Number.isInteger(element.timeout) && element.timeout > 0 && element.timeout <= MAX_TIMEOUT)
+  ) {
+    throw invalid(at, `a timeout of ${element.timeout} seconds`, `use whole seconds, 1 to ${MAX_TIMEOUT}`);
+  }
   if ((element.verdict !== undefined) !== (set.data === "verdict")) {
     throw invalid(
       at,
@@ -46,15 +59,8 @@ export function checkElement(where: string, set: SetShape, element: SetElement):
 function checkIntervalKey(where: string, set: NamedSet): void {
   const [type, ...more] = set.key;
   if (more.length > 0) throw invalid(where, "intervals of a concatenated key are not supported");
-  switch (type) {
-    case "ipv4_addr":
-    case "ipv6_addr":
-    case "inet_service":
-    case "inet_proto":
-      return;
-    default:
-      throw invalid(where, `${type} has no intervals`);
-  }
+  const ordered = type === "ipv4_addr" || type === "ipv6_addr" || (type !== undefined && ORDERED_TYPES.has(type));
+  if (!ordered) throw invalid(where, `${type} has no intervals`);
 }
 
 /** The kernel refuses overlaps, with the whole transaction. */

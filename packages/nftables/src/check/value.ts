@@ -1,6 +1,6 @@
 import { compareAddresses, familyOf } from "@ocicat/net";
 import { invalid } from "../errors.ts";
-import { type DataType, largestOf } from "../ir/data-type.ts";
+import { type DataType, largestOf, ORDERED_TYPES } from "../ir/data-type.ts";
 import type { Value } from "../ir/value.ts";
 import { checkInterfaceName } from "./names.ts";
 
@@ -42,7 +42,7 @@ export function checkValue(where: string, type: DataType, value: Value, place: V
       checkNumber(where, type, value.last);
       if (value.first >= value.last) throw invalid(where, `${value.first}-${value.last} ends before it begins`);
       // Compared byte by byte: right only for what is stored with its highest byte first.
-      if (type !== "inet_service" && type !== "inet_proto") throw invalid(where, `${type} has no ranges`);
+      if (!ORDERED_TYPES.has(type)) throw invalid(where, `${type} has no ranges`);
       if (place === "set") throw needsInterval(where, `${value.first}-${value.last}`);
       return;
   }

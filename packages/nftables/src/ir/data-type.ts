@@ -7,12 +7,24 @@ export type DataType =
   | "mark"
   | "nf_proto"
   | "ct_state"
-  | "devgroup";
+  | "ct_dir"
+  | "ct_status"
+  | "devgroup"
+  | "icmp_type"
+  | "icmp_code"
+  | "icmpv6_type"
+  | "icmpv6_code"
+  | "tcp_flag"
+  | "dscp"
+  | "boolean"
+  | "fib_addrtype";
 
 export interface DataTypeFacts {
   /** nft's own number for the type: the kernel only stores it, for whoever lists the set. */
   readonly id: number;
   readonly bytes: number;
+  /** Where they are not all of the bytes. */
+  readonly bits?: number;
   readonly order: "host" | "network";
 }
 
@@ -23,9 +35,19 @@ export const DATA_TYPES: Readonly<Record<DataType, DataTypeFacts>> = {
   ipv6_addr: { id: 8, bytes: 16, order: "network" },
   inet_proto: { id: 12, bytes: 1, order: "network" },
   inet_service: { id: 13, bytes: 2, order: "network" },
+  icmp_type: { id: 14, bytes: 1, order: "network" },
+  tcp_flag: { id: 15, bytes: 1, order: "host" },
   mark: { id: 19, bytes: 4, order: "host" },
   ct_state: { id: 26, bytes: 4, order: "host" },
+  ct_dir: { id: 27, bytes: 1, order: "host" },
+  ct_status: { id: 28, bytes: 4, order: "host" },
+  icmpv6_type: { id: 29, bytes: 1, order: "network" },
+  icmp_code: { id: 32, bytes: 1, order: "network" },
+  icmpv6_code: { id: 33, bytes: 1, order: "network" },
   devgroup: { id: 35, bytes: 4, order: "host" },
+  dscp: { id: 36, bytes: 1, bits: 6, order: "network" },
+  fib_addrtype: { id: 38, bytes: 4, order: "host" },
+  boolean: { id: 39, bytes: 4, bits: 1, order: "host" },
   ifname: { id: 41, bytes: 16, order: "host" },
 };
 
@@ -35,19 +57,29 @@ export function dataTypeById(id: number): DataType | undefined {
   return byId.get(id);
 }
 
+/** Types whose values are not numbers. */
+export type NamedType = "ifname" | "ipv4_addr" | "ipv6_addr";
+export type NumberType = Exclude<DataType, NamedType>;
+
+export function isNumberType(type: DataType): type is NumberType {
+  return type !== "ifname" && type !== "ipv4_addr" && type !== "ipv6_addr";
+}
+
 /** The largest number the type holds; undefined for types that are not numbers. */
 export function largestOf(type: DataType): number | undefined {
-  switch (type) {
-    case "ifname":
-    case "ipv4_addr":
-    case "ipv6_addr":
-      return undefined;
-    case "inet_proto":
-    case "nf_proto":
-    case "inet_service":
-    case "mark":
-    case "ct_state":
-    case "devgroup":
-      return 2 ** (8 * DATA_TYPES[type].bytes) - 1;
-  }
+  const { bytes, bits = 8 * bytes } = DATA_TYPES[type];
+  return isNumberType(type) ? 2 ** bits - 1 : undefined;
 }
+
+/** Types in which each bit is something of its own. */
+export const BIT_TYPES: ReadonlySet<DataType> = new Set<DataType>(["mark", "ct_state", "ct_status", "tcp_flag"]);
+
+/** Types whose values stand in an order that the kernel can compare: highest byte first. */
+export const ORDERED_TYPES: ReadonlySet<DataType> = new Set<DataType>([
+  "inet_service",
+  "inet_proto",
+  "icmp_type",
+  "icmp_code",
+  "icmpv6_type",
+  "icmpv6_code",
+]);

@@ -9,6 +9,8 @@ export interface SetElement {
   readonly key: readonly Value[];
   /** In verdict maps. */
   readonly verdict: Verdict | undefined;
+  /** Seconds after which it goes by itself; only in sets with `timeout`, and undefined there: it stays. */
+  readonly timeout: number | undefined;
   readonly origin: Origin;
   /** As read from the kernel; undefined in an element made here. */
   readonly comment: string | undefined;
@@ -26,6 +28,8 @@ export interface SetShape {
    * size). Intervals of a concatenated key are not made yet.
    */
   readonly interval: boolean;
+  /** Elements may go by themselves. Whether one is still there only the kernel knows. */
+  readonly timeout: boolean;
 }
 
 export interface NamedSet extends SetShape {
@@ -38,6 +42,7 @@ export interface SetOptions {
   readonly name: string;
   readonly key: DataType | readonly DataType[];
   readonly interval?: boolean;
+  readonly timeout?: boolean;
   readonly origin: Origin;
   readonly elements?: Iterable<SetElement>;
 }
@@ -50,9 +55,15 @@ export function verdictMap(options: SetOptions): NamedSet {
   return named(options, "verdict");
 }
 
-export function element(origin: Origin, key: Value | readonly Value[], verdict?: Verdict): SetElement {
+export function element(
+  origin: Origin,
+  key: Value | readonly Value[],
+  verdict?: Verdict,
+  options: { readonly timeout?: number } = {},
+): SetElement {
   const fields = Object.freeze("kind" in key ? [key] : [...key]);
-  return Object.freeze({ kind: "element", key: fields, verdict, origin, comment: undefined });
+  const { timeout } = options;
+  return Object.freeze({ kind: "element", key: fields, verdict, timeout, origin, comment: undefined });
 }
 
 function named(options: SetOptions, data: SetShape["data"]): NamedSet {
@@ -62,6 +73,7 @@ function named(options: SetOptions, data: SetShape["data"]): NamedSet {
     key: Object.freeze(typeof options.key === "string" ? [options.key] : [...options.key]),
     data,
     interval: options.interval ?? false,
+    timeout: options.timeout ?? false,
     origin: options.origin,
     elements: Object.freeze([...(options.elements ?? [])]),
   });

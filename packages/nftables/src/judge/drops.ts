@@ -4,7 +4,7 @@ import type { Rule } from "../ir/rule.ts";
 import type { Table, TableFamily } from "../ir/table.ts";
 import type { Verdict } from "../ir/verdict.ts";
 import { all, elementsFor, passes } from "./match.ts";
-import type { PacketFacts } from "./packet.ts";
+import { marked, type PacketFacts, setOut, type Travelling } from "./packet.ts";
 import { extensionDoes } from "./xtables.ts";
 
 /** Something that drops, or refuses, a packet at a hook. */
@@ -31,8 +31,11 @@ export function dropsAt(tables: readonly Table[], hook: Hook, packet: PacketFact
     .flatMap((table) => table.chains.flatMap((chain) => (isAt(chain, hook) ? [{ table, base: chain }] : [])))
     .toSorted((a, b) => a.base.priority - b.base.priority);
   const drops: Drop[] = [];
+  let travelling = setOut(packet);
   for (const { table, base } of chains) {
-    drops.push(...new Judge(table, base, packet).judge());
+    const judge = new Judge(table, base, travelling);
+    drops.push(...judge.judge());
+    travelling = judge.packet;
     if (drops.at(-1)?.certain) break;
   }
   return drops;
@@ -56,13 +59,18 @@ type Outcome = "ends" | "may end" | "goes on";
 class Judge {
   readonly #table: Table;
   readonly #base: BaseChain;
-  readonly #packet: PacketFacts;
+  /** As it is after the rules so far. */
+  #packet: Travelling;
   readonly #drops: Drop[] = [];
 
-  constructor(table: Table, base: BaseChain, packet: PacketFacts) {
+  constructor(table: Table, base: BaseChain, packet: Travelling) {
     this.#table = table;
     this.#base = base;
     this.#packet = packet;
+  }
+
+  get packet(): Travelling {
+    return this.#packet;
   }
 
   judge(): readonly Drop[] {
@@ -77,6 +85,9 @@ class Judge {
     for (const rule of chain.rules) {
       const matches = all(rule.body.map((expression) => passes(expression, this.#packet, this.#table.sets)));
       if (matches === false) continue;
+      for (const expression of rule.body) {
+        if (expression.kind === "setMark") this.#packet = marked(this.#packet, expression, sure && matches === true);
+      }
       for (const { verdict, found } of this.#verdicts(rule)) {
         const outcome = this.#obey(verdict, chain, rule, sure && matches === true && found, depth);
         if (outcome === "returns") return sure ? "goes on" : "may end";
@@ -110,7 +121,7 @@ class Judge {
   #verdicts(rule: Rule): readonly { readonly verdict: Verdict; readonly found: boolean }[] {
     return rule.body.flatMap((expression) => {
       if (expression.kind === "verdict") return [{ verdict: expression.verdict, found: true }];
-      if (expression.kind === "opaque" && refuses(expression))
+      if (expression.kind === "reject" || (expression.kind === "opaque" && refuses(expression)))
         return [{ verdict: { kind: "drop" } as const, found: true }];
       if (expression.kind !== "verdictLookup") return [];
       const map = this.#table.sets.find((set) => set.name === expression.map);
@@ -126,7 +137,7 @@ class Judge {
   }
 }
 
-/** Drops that also answer. */
+/** Drops that also answer: what the model does not know of them. */
 function refuses(expression: Opaque): boolean {
   return expression.name === "reject" || (expression.name === "target" && extensionDoes(expression) === "drop");
 }

@@ -3,14 +3,14 @@ import type { Expression } from "../ir/expression.ts";
 import type { Operand } from "../ir/operand.ts";
 import type { NamedSet, SetElement } from "../ir/set.ts";
 import type { Value } from "../ir/value.ts";
-import { type FieldValue, fieldOf, type PacketFacts } from "./packet.ts";
+import { type FieldValue, fieldOf, type Travelling } from "./packet.ts";
 import { extensionDoes, extensionMatches } from "./xtables.ts";
 
 /** Whether something holds; undefined: it cannot be said from what is known. */
 export type Answer = boolean | undefined;
 
 /** Whether a packet gets past an expression. Statements let everything by. */
-export function passes(expression: Expression, packet: PacketFacts, sets: readonly NamedSet[]): Answer {
+export function passes(expression: Expression, packet: Travelling, sets: readonly NamedSet[]): Answer {
   switch (expression.kind) {
     case "compare":
       return unless(expression.negated, holds(expression.right, fieldOf(expression.left, packet)));
@@ -24,6 +24,7 @@ export function passes(expression: Expression, packet: PacketFacts, sets: readon
       return unless(expression.negated, set && holdsKey(set, expression.keys, packet));
     }
     case "limit":
+    case "ctCount":
       return undefined;
     case "opaque":
       if (expression.name === "match") return extensionMatches(expression, packet);
@@ -33,6 +34,12 @@ export function passes(expression: Expression, packet: PacketFacts, sets: readon
     case "verdict":
     case "counter":
     case "masquerade":
+    case "translate":
+    case "setMark":
+    case "setDscp":
+    case "log":
+    case "notrack":
+    case "reject":
       return true;
   }
 }
@@ -54,7 +61,7 @@ const STATEMENTS: ReadonlySet<string> = new Set([
 export function elementsFor(
   set: NamedSet,
   keys: readonly Operand[],
-  packet: PacketFacts,
+  packet: Travelling,
 ): readonly { readonly element: SetElement; readonly certain: boolean }[] {
   return set.elements.flatMap((element) => {
     const found = all(keys.map((key, index) => holds(element.key[index], fieldOf(key, packet))));
@@ -62,7 +69,7 @@ export function elementsFor(
   });
 }
 
-function holdsKey(set: NamedSet, keys: readonly Operand[], packet: PacketFacts): Answer {
+function holdsKey(set: NamedSet, keys: readonly Operand[], packet: Travelling): Answer {
   const found = elementsFor(set, keys, packet);
   if (found.some(({ certain }) => certain)) return true;
   return found.length === 0 ? false : undefined;

@@ -1,4 +1,5 @@
 import type { Address } from "@ocicat/net";
+import type { SetMark } from "../ir/expression.ts";
 import type { Operand } from "../ir/operand.ts";
 
 /** What is known of a packet at a hook. What is not known is left out: then both a match and a miss are possible. */
@@ -9,6 +10,8 @@ export interface PacketFacts {
   readonly protocol: number;
   readonly sourcePort?: number | undefined;
   readonly destinationPort?: number | undefined;
+  /** Of ICMP and ICMPv6. */
+  readonly icmp?: { readonly type: number; readonly code: number } | undefined;
   /** "" where the packet has none, as `iifname` of what the host itself sends. */
   readonly incoming?: string | undefined;
   readonly outgoing?: string | undefined;
@@ -27,11 +30,30 @@ export type FieldValue = string | number | Address | undefined;
 /** NFPROTO_*. */
 const NFPROTO = { 4: 2, 6: 10 } as const;
 
-export function fieldOf(operand: Operand, packet: PacketFacts): FieldValue {
+/** A packet on its way: rules may have changed its mark, or its connection's, but not both. */
+export interface Travelling extends PacketFacts {
+  readonly connectionMark: number | undefined;
+}
+
+export function setOut(packet: PacketFacts): Travelling {
+  return { ...packet, connectionMark: packet.mark };
+}
+
+/** What is known of it after a rule that it met, certainly or perhaps. */
+export function marked(packet: Travelling, { of, keep, value }: SetMark, certain: boolean): Travelling {
+  const before = of === "meta" ? packet.mark : packet.connectionMark;
+  const known = keep === 0 ? value : before === undefined ? undefined : ((before & keep) | value) >>> 0;
+  const after = certain || known === before ? known : undefined;
+  return of === "meta" ? { ...packet, mark: after } : { ...packet, connectionMark: after };
+}
+
+export function fieldOf(operand: Operand, packet: Travelling): FieldValue {
   const family = typeof packet.source === "number" ? 4 : 6;
   switch (operand.kind) {
     case "ct":
-      return operand.key === "state" ? packet.state : packet.mark;
+      return { state: packet.state, mark: packet.connectionMark, direction: undefined, status: undefined }[operand.key];
+    case "fib":
+      return undefined;
     case "meta":
       return {
         iifname: packet.incoming,
@@ -49,6 +71,13 @@ export function fieldOf(operand: Operand, packet: PacketFacts): FieldValue {
         "ip daddr": family === 4 ? packet.destination : undefined,
         "ip6 saddr": family === 6 ? packet.source : undefined,
         "ip6 daddr": family === 6 ? packet.destination : undefined,
+        "ip dscp": undefined,
+        "ip6 dscp": undefined,
+        "tcp flags": undefined,
+        "icmp type": packet.icmp?.type,
+        "icmp code": packet.icmp?.code,
+        "icmpv6 type": packet.icmp?.type,
+        "icmpv6 code": packet.icmp?.code,
         "th sport": packet.sourcePort ?? "none",
         "th dport": packet.destinationPort ?? "none",
       }[operand.field];

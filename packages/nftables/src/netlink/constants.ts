@@ -50,6 +50,7 @@ export const NFT_SET_ANONYMOUS = 0x1;
 export const NFT_SET_CONSTANT = 0x2;
 export const NFT_SET_INTERVAL = 0x4;
 export const NFT_SET_MAP = 0x8;
+export const NFT_SET_TIMEOUT = 0x10;
 
 export const NFTA_SET_TABLE = 1;
 export const NFTA_SET_NAME = 2;
@@ -68,6 +69,8 @@ export const NFT_SET_ELEM_INTERVAL_END = 1;
 export const NFTA_SET_ELEM_KEY = 1;
 export const NFTA_SET_ELEM_DATA = 2;
 export const NFTA_SET_ELEM_FLAGS = 3;
+/** Milliseconds. */
+export const NFTA_SET_ELEM_TIMEOUT = 4;
 export const NFTA_SET_ELEM_USERDATA = 6;
 
 export const NFTA_SET_ELEM_LIST_TABLE = 1;
@@ -88,15 +91,23 @@ export const NFT_REG_VERDICT = 0;
 
 export const NFTA_META_DREG = 1;
 export const NFTA_META_KEY = 2;
+export const NFTA_META_SREG = 3;
 
 export const NFTA_PAYLOAD_DREG = 1;
 export const NFTA_PAYLOAD_BASE = 2;
 export const NFTA_PAYLOAD_OFFSET = 3;
 export const NFTA_PAYLOAD_LEN = 4;
+export const NFTA_PAYLOAD_SREG = 5;
+export const NFTA_PAYLOAD_CSUM_TYPE = 6;
+export const NFTA_PAYLOAD_CSUM_OFFSET = 7;
+export const NFTA_PAYLOAD_CSUM_FLAGS = 8;
+export const NFT_PAYLOAD_CSUM_NONE = 0;
+export const NFT_PAYLOAD_CSUM_INET = 1;
 
 export const NFTA_CT_DREG = 1;
 export const NFTA_CT_KEY = 2;
 export const NFTA_CT_DIRECTION = 3;
+export const NFTA_CT_SREG = 4;
 
 export const NFTA_CMP_SREG = 1;
 export const NFTA_CMP_OP = 2;
@@ -143,5 +154,36 @@ export const NFT_LIMIT_F_INV = 1;
 
 export const NFTA_MASQ_FLAGS = 1;
 export const NF_NAT_RANGE_PROTO_RANDOM_FULLY = 16;
+
+export const NFTA_FIB_DREG = 1;
+export const NFTA_FIB_RESULT = 2;
+export const NFTA_FIB_FLAGS = 3;
+
+export const NFTA_LOG_GROUP = 1;
+export const NFTA_LOG_PREFIX = 2;
+export const NFTA_LOG_SNAPLEN = 3;
+export const NFTA_LOG_QTHRESHOLD = 4;
+export const NFTA_LOG_LEVEL = 5;
+export const NFTA_LOG_FLAGS = 6;
+
+export const NFTA_REJECT_TYPE = 1;
+export const NFTA_REJECT_ICMP_CODE = 2;
+export const NFT_REJECT_ICMP_UNREACH = 0;
+export const NFT_REJECT_TCP_RST = 1;
+export const NFT_REJECT_ICMPX_UNREACH = 2;
+
+export const NFTA_CONNLIMIT_COUNT = 1;
+export const NFTA_CONNLIMIT_FLAGS = 2;
+export const NFT_CONNLIMIT_F_INV = 1;
+
+export const NFTA_NAT_TYPE = 1;
+export const NFTA_NAT_FAMILY = 2;
+export const NFTA_NAT_REG_ADDR_MIN = 3;
+export const NFTA_NAT_REG_ADDR_MAX = 4;
+export const NFTA_NAT_FLAGS = 7;
+export const NFT_NAT_SNAT = 0;
+export const NFT_NAT_DNAT = 1;
+/** What the kernel says of itself where an address is given. */
+export const NF_NAT_RANGE_MAP_IPS = 1;
 
 export const NFTA_GEN_ID = 1;

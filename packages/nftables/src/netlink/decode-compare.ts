@@ -1,9 +1,10 @@
 import { addressFromBytes } from "@ocicat/net";
-import { DATA_TYPES } from "../ir/data-type.ts";
+import { BIT_TYPES, DATA_TYPES, ORDERED_TYPES } from "../ir/data-type.ts";
 import { bits, type Expression, equal, notEqual } from "../ir/expression.ts";
-import { type Operand, typeOf } from "../ir/operand.ts";
-import { interfaceName, interfacePrefix, numberRange, type Value } from "../ir/value.ts";
-import { bytesName, bytesNumber, bytesPoint, maskLength, prefixFromBytes, prefixOf } from "./value.ts";
+import { type Operand, PAYLOAD_FIELDS, typeOf } from "../ir/operand.ts";
+import { interfaceName, interfacePrefix, number, numberRange, type Value } from "../ir/value.ts";
+import { bigEndian, fieldMask } from "./bit-field.ts";
+import { bytesName, bytesNumber, bytesPoint, maskLength, prefixFromBytes, prefixOf, sameBytes } from "./value.ts";
 
 /** What a comparison finds in its register. */
 export interface Compared {
@@ -30,7 +31,7 @@ export function decodeRange(
 ): Expression | undefined {
   const type = typeOf(left.operand);
   const { bytes } = DATA_TYPES[type];
-  if (type !== "inet_service" && type !== "inet_proto") return undefined;
+  if (!ORDERED_TYPES.has(type)) return undefined;
   if (left.mask !== undefined || first.length !== bytes || last.length !== bytes) return undefined;
   const right = numberRange(bytesNumber(type, first), bytesNumber(type, last));
   if (right.kind !== "numberRange" || right.first > right.last) return undefined;
@@ -51,38 +52,29 @@ function decodeRight({ operand, bytes: loaded }: Compared, bytes: Uint8Array): V
     case "ipv4_addr":
     case "ipv6_addr":
       return bytes.length === loaded ? prefixFromBytes(type, bytes) : undefined;
-    case "inet_proto":
-    case "inet_service":
-    case "nf_proto":
-    case "mark":
-    case "ct_state":
-    case "devgroup":
+    default:
       return loaded === whole ? bytesPoint(type, bytes) : undefined;
   }
 }
 
 function decodeMasked(operand: Operand, mask: Uint8Array, negated: boolean, bytes: Uint8Array): Expression | undefined {
   const type = typeOf(operand);
-  if (bytes.length !== mask.length || mask.length !== DATA_TYPES[type].bytes) return undefined;
-  switch (type) {
-    case "ipv4_addr":
-    case "ipv6_addr": {
-      const length = maskLength(mask);
-      // A mask that a shorter load would express is not how this model writes it.
-      if (length === undefined || length % 8 === 0 || !fits(bytes, mask)) return undefined;
-      const right = prefixOf(addressFromBytes(bytes), length);
-      return negated ? notEqual(operand, right) : equal(operand, right);
-    }
-    case "mark":
-    case "ct_state":
-      return bits(operand, bytesNumber(type, mask), bytesNumber(type, bytes), negated);
-    case "inet_proto":
-    case "inet_service":
-    case "nf_proto":
-    case "devgroup":
-    case "ifname":
-      return undefined;
+  const within = operand.kind === "payload" ? PAYLOAD_FIELDS[operand.field].within : undefined;
+  if (bytes.length !== mask.length || mask.length !== (within?.bytes ?? DATA_TYPES[type].bytes)) return undefined;
+  if (type === "ipv4_addr" || type === "ipv6_addr") {
+    const length = maskLength(mask);
+    // A mask that a shorter load would express is not how this model writes it.
+    if (length === undefined || length % 8 === 0 || !fits(bytes, mask)) return undefined;
+    const right = prefixOf(addressFromBytes(bytes), length);
+    return negated ? notEqual(operand, right) : equal(operand, right);
   }
+  if (within !== undefined) {
+    if (!sameBytes(mask, fieldMask(type, within)) || !fits(bytes, mask)) return undefined;
+    const right = number(bigEndian(bytes) >>> within.shift);
+    return negated ? notEqual(operand, right) : equal(operand, right);
+  }
+  if (!BIT_TYPES.has(type)) return undefined;
+  return bits(operand, bytesNumber(type, mask), bytesNumber(type, bytes), negated);
 }
 
 /** No bit outside the mask. */

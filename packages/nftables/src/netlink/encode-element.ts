@@ -3,7 +3,7 @@ import { elementComment } from "../comment.ts";
 import type { SetElement, SetShape } from "../ir/set.ts";
 import type { Operation } from "../plan/operation.ts";
 import * as nft from "./constants.ts";
-import { writeVerdict } from "./encode-expression.ts";
+import { writeVerdict } from "./encode-statement.ts";
 import { commentData } from "./userdata.ts";
 import { concatenate, intervalBounds, pointBytes } from "./value.ts";
 
@@ -34,12 +34,14 @@ export function encodeElements(writer: MessageWriter, operation: ElementOperatio
  *     NFTA_LIST_ELEM
  *       NFTA_SET_ELEM_KEY       NFTA_DATA_VALUE  "cali123"
  *       NFTA_SET_ELEM_DATA      NFTA_DATA_VERDICT (verdict maps)
+ *       NFTA_SET_ELEM_TIMEOUT   milliseconds
  *       NFTA_SET_ELEM_USERDATA  comment
  */
 function writeElement(list: AttributeSink, set: SetShape, element: SetElement): void {
   writeKeys(list, set, element, (inner) => {
     const { verdict } = element;
     if (verdict !== undefined) inner.nested(nft.NFTA_SET_ELEM_DATA, (data) => writeVerdict(data, verdict));
+    if (element.timeout !== undefined) inner.u64be(nft.NFTA_SET_ELEM_TIMEOUT, 1000n * BigInt(element.timeout));
     const comment = elementComment(element);
     if (comment !== "") inner.bytes(nft.NFTA_SET_ELEM_USERDATA, commentData(comment));
   });

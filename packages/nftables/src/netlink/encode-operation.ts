@@ -61,6 +61,9 @@ export function encodeOperation(writer: MessageWriter, operation: Operation, nex
       encodeElements(writer, operation, () => begin(nft.NFT_MSG_NEWSETELEM, NLM_F_CREATE));
       return;
     case "elements.delete":
+      // One that may have gone by itself is put there first: deleting what is not there would refuse the transaction.
+      if (operation.set.timeout)
+        encodeElements(writer, { ...operation, op: "elements.add" }, () => begin(nft.NFT_MSG_NEWSETELEM, NLM_F_CREATE));
       encodeElements(writer, operation, () => begin(nft.NFT_MSG_DELSETELEM));
       return;
     case "rule.add":
@@ -104,7 +107,10 @@ function writeChain(writer: MessageWriter, table: TableRef, chain: Chain): void 
 }
 
 function writeSet(writer: MessageWriter, table: TableRef, set: NamedSet): void {
-  const flags = (set.interval ? nft.NFT_SET_INTERVAL : 0) | (set.data === "verdict" ? nft.NFT_SET_MAP : 0);
+  const flags =
+    (set.interval ? nft.NFT_SET_INTERVAL : 0) |
+    (set.timeout ? nft.NFT_SET_TIMEOUT : 0) |
+    (set.data === "verdict" ? nft.NFT_SET_MAP : 0);
   writer
     .string(nft.NFTA_SET_TABLE, table.name)
     .string(nft.NFTA_SET_NAME, set.name)

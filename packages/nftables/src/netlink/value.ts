@@ -1,5 +1,5 @@
 import { type Address, addressFromBytes, addressToBytes, ByteReader, bitsOf, familyOf, Prefix } from "@ocicat/net";
-import { DATA_TYPES, type DataType } from "../ir/data-type.ts";
+import { DATA_TYPES, type DataType, ORDERED_TYPES } from "../ir/data-type.ts";
 import { predecessor, successor } from "../ir/interval.ts";
 import { addressRange, interfaceName, number, numberRange, type Value } from "../ir/value.ts";
 
@@ -59,12 +59,7 @@ export function bytesPoint(type: DataType, bytes: Uint8Array): Value | undefined
     case "ipv4_addr":
     case "ipv6_addr":
       return prefixOf(addressFromBytes(bytes));
-    case "inet_proto":
-    case "inet_service":
-    case "nf_proto":
-    case "mark":
-    case "ct_state":
-    case "devgroup":
+    default:
       return number(bytesNumber(type, bytes));
   }
 }
@@ -95,22 +90,12 @@ export function intervalBounds(type: DataType, value: Value): Bounds {
 export function boundsInterval(type: DataType, { start, end }: Bounds): Value | undefined {
   const { bytes } = DATA_TYPES[type];
   if (start.length !== bytes || (end !== undefined && end.length !== bytes)) return undefined;
-  switch (type) {
-    case "ipv4_addr":
-    case "ipv6_addr": {
-      const first = addressFromBytes(start);
-      return addressRange(first, end === undefined ? lastOf(first) : predecessor(addressFromBytes(end)));
-    }
-    case "inet_proto":
-    case "inet_service":
-      return numberRange(bytesNumber(type, start), (end === undefined ? 256 ** bytes : bytesNumber(type, end)) - 1);
-    case "ifname":
-    case "nf_proto":
-    case "mark":
-    case "ct_state":
-    case "devgroup":
-      return undefined;
+  if (type === "ipv4_addr" || type === "ipv6_addr") {
+    const first = addressFromBytes(start);
+    return addressRange(first, end === undefined ? lastOf(first) : predecessor(addressFromBytes(end)));
   }
+  if (!ORDERED_TYPES.has(type)) return undefined;
+  return numberRange(bytesNumber(type, start), (end === undefined ? 256 ** bytes : bytesNumber(type, end)) - 1);
 }
 
 /** The leading bytes of a block's address that its length covers; the rest is not compared. Undefined inside a byte. */
@@ -195,4 +180,8 @@ function numberBounds(type: DataType, first: number, last: number): Bounds {
 
 function lastOf(address: Address): Address {
   return Prefix.of(address, 0).last;
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

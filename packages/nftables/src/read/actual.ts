@@ -1,5 +1,5 @@
 import type { Table } from "../ir/table.ts";
-import type { Counters } from "../netlink/decode-expression.ts";
+import type { Counters } from "../netlink/decode-statement.ts";
 
 /** What the kernel keeps of a rule beside the rule itself. */
 export interface RuleState {

@@ -4,6 +4,7 @@ import type { Rule } from "../ir/rule.ts";
 import * as nft from "../netlink/constants.ts";
 import { decodeBody } from "../netlink/decode-expression.ts";
 import { NFGENMSG_BYTES } from "../netlink/message.ts";
+import { familyName } from "../netlink/names.ts";
 import { readComment } from "../netlink/userdata.ts";
 import type { RuleState } from "./actual.ts";
 
@@ -15,7 +16,7 @@ export interface ReadRule {
 
 export function decodeRule(payload: Uint8Array): ReadRule {
   const attributes = new Attributes(payload.subarray(NFGENMSG_BYTES));
-  const { body, counters } = decodeBody(attributes.nested(nft.NFTA_RULE_EXPRESSIONS));
+  const { body, counters } = decodeBody(attributes.nested(nft.NFTA_RULE_EXPRESSIONS), familyName(payload[0]));
   const comment = readComment(attributes.bytes(nft.NFTA_RULE_USERDATA));
   return {
     chain: attributes.string(nft.NFTA_RULE_CHAIN) ?? "",

@@ -6,7 +6,7 @@ import type { SetElement, SetShape } from "../ir/set.ts";
 import type { Value } from "../ir/value.ts";
 import type { Verdict } from "../ir/verdict.ts";
 import * as nft from "../netlink/constants.ts";
-import { decodeVerdict } from "../netlink/decode-expression.ts";
+import { decodeVerdict } from "../netlink/decode-statement.ts";
 import { NFGENMSG_BYTES } from "../netlink/message.ts";
 import { readComment, readSetComment } from "../netlink/userdata.ts";
 import { boundsInterval, keyBytes, splitKey } from "../netlink/value.ts";
@@ -44,6 +44,8 @@ export interface RawElement {
   /** Flagged as the first value behind an interval. */
   readonly end: boolean;
   readonly verdict: Verdict | undefined;
+  /** Seconds. */
+  readonly timeout: number | undefined;
   readonly comment: string;
 }
 
@@ -60,14 +62,15 @@ function decodeShape(name: string, flags: number, attributes: Attributes): SetSh
   const isMap = (flags & nft.NFT_SET_MAP) !== 0;
   // What stands inside a rule never changes.
   const inRule = (flags & nft.NFT_SET_ANONYMOUS) === 0 ? 0 : nft.NFT_SET_ANONYMOUS | nft.NFT_SET_CONSTANT;
-  const known = nft.NFT_SET_INTERVAL | nft.NFT_SET_MAP | inRule;
+  const known = nft.NFT_SET_INTERVAL | nft.NFT_SET_MAP | nft.NFT_SET_TIMEOUT | inRule;
   if (key === undefined || (flags & ~known) !== 0 || attributes.u32be(nft.NFTA_SET_KEY_LEN) !== keyBytes(key)) {
     return undefined;
   }
   if (isMap && attributes.u32be(nft.NFTA_SET_DATA_TYPE) !== nft.NFT_DATA_VERDICT) return undefined;
   const interval = (flags & nft.NFT_SET_INTERVAL) !== 0;
   if (interval && key.length > 1) return undefined;
-  return { name, key, data: isMap ? "verdict" : "none", interval };
+  const timeout = (flags & nft.NFT_SET_TIMEOUT) !== 0;
+  return { name, key, data: isMap ? "verdict" : "none", interval, timeout };
 }
 
 /** The inverse of keyTypeNumber. */
@@ -80,10 +83,12 @@ function decodeKey(number: number): readonly DataType[] | undefined {
 function decodeElement(shape: SetShape, attributes: Attributes): RawElement {
   const flags = attributes.u32be(nft.NFTA_SET_ELEM_FLAGS) ?? 0;
   const data = attributes.nested(nft.NFTA_SET_ELEM_DATA);
+  const milliseconds = attributes.u64be(nft.NFTA_SET_ELEM_TIMEOUT);
   return {
     key: attributes.nested(nft.NFTA_SET_ELEM_KEY)?.bytes(nft.NFTA_DATA_VALUE) ?? new Uint8Array(),
     end: (flags & nft.NFT_SET_ELEM_INTERVAL_END) !== 0,
     verdict: shape.data === "verdict" ? decodeVerdict(data) : undefined,
+    timeout: milliseconds === undefined ? undefined : Math.round(Number(milliseconds) / 1000),
     comment: readComment(attributes.bytes(nft.NFTA_SET_ELEM_USERDATA)),
   };
 }
@@ -110,8 +115,15 @@ function joinIntervals(shape: SetShape, raw: readonly RawElement[]): readonly (S
 
 function make(raw: RawElement, key: readonly Value[] | undefined): SetElement | undefined {
   if (key === undefined) return undefined;
-  const { verdict, comment } = raw;
-  return Object.freeze({ kind: "element", key: Object.freeze(key), verdict, origin: originOf(comment), comment });
+  const { verdict, timeout, comment } = raw;
+  return Object.freeze({
+    kind: "element",
+    key: Object.freeze(key),
+    verdict,
+    timeout,
+    origin: originOf(comment),
+    comment,
+  });
 }
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {

@@ -17,6 +17,7 @@ import type { ActualTable } from "../read/actual.ts";
 import { readChainRules, readTables } from "../read/read.ts";
 import { renderKey } from "../text/value.ts";
 import { DesiredTable } from "./desired-table.ts";
+import type { TableEdits } from "./edits.ts";
 import { kernelOwnsTables } from "./ownership.ts";
 import { isDrift, refusal } from "./refusal.ts";
 
@@ -27,7 +28,7 @@ import { isDrift, refusal } from "./refusal.ts";
  *     apply                                     one transaction, or nothing
  *     resync                                    the next apply reads the kernel first, and mends what drifted
  */
-export class NftReconciler {
+export class NftReconciler implements TableEdits {
   readonly #kernel: NftKernel;
   readonly #desired = new Map<string, { readonly ref: TableRef; readonly state: DesiredTable }>();
   readonly #changed = new Set<string>();
@@ -55,6 +56,30 @@ export class NftReconciler {
       const known = this.#entry({ family, name }).replace(wanted.get(tableKey({ family, name })));
       if (!known) this.#synced = false;
     }
+  }
+
+  putChain(ref: TableRef, chain: Chain): void {
+    this.#edit(ref, (table) => ({ ...table, chains: withNamed(table.chains, chain.name, chain) }));
+  }
+
+  deleteChain(ref: TableRef, name: string): void {
+    this.#edit(ref, (table) => ({ ...table, chains: withNamed(table.chains, name, undefined) }));
+  }
+
+  putSet(ref: TableRef, set: NamedSet): void {
+    this.#edit(ref, (table) => ({ ...table, sets: withNamed(table.sets, set.name, set) }));
+  }
+
+  deleteSet({ table: ref, set }: SetRef): void {
+    this.#edit(ref, (table) => ({ ...table, sets: withNamed(table.sets, set, undefined) }));
+  }
+
+  #edit(ref: TableRef, change: (table: Table) => Table): void {
+    const state = this.#desired.get(tableKey(ref))?.state;
+    if (state?.table === undefined)
+      throw invalid(`table ${tableKey(ref)}`, "is not wanted", "give it to setTables first");
+    this.#changed.add(tableKey(ref));
+    if (!state.replace(change(state.table))) this.#synced = false;
   }
 
   /** Adds the element or replaces the one of the same key. Throws NftError if the set is not wanted, or could not hold it. */
@@ -89,6 +114,10 @@ export class NftReconciler {
   apply(): readonly Operation[] {
     const outdated = this.#synced;
     if (!this.#synced) this.#read();
+    for (const key of this.#changed) {
+      const table = this.#desired.get(key)?.state.table;
+      if (table !== undefined && this.#desired.get(key)?.state.settled === false) checkTable(table);
+    }
     const operations = this.#plan();
     if (operations.length === 0) {
       this.#settle([]);
@@ -208,6 +237,15 @@ export class NftReconciler {
     }
     return { state, set, table: state.table };
   }
+}
+
+function withNamed<T extends { readonly name: string }>(
+  list: readonly T[],
+  name: string,
+  one: T | undefined,
+): readonly T[] {
+  const others = list.filter((other) => other.name !== name);
+  return one === undefined ? others : [...others, one];
 }
 
 function actualAfter(

@@ -1,4 +1,17 @@
-import { type Bits, CT_STATES, type Expression, type Limit, type Opaque } from "../ir/expression.ts";
+import { formatAddress } from "@ocicat/net";
+import type { DataType } from "../ir/data-type.ts";
+import {
+  type Bits,
+  CT_STATES,
+  CT_STATUS,
+  type Expression,
+  type Limit,
+  type Log,
+  type Opaque,
+  type SetMark,
+  TCP_FLAGS,
+  type Translate,
+} from "../ir/expression.ts";
 import { type MetaKey, type Operand, typeOf } from "../ir/operand.ts";
 import type { Verdict } from "../ir/verdict.ts";
 import { renderNumber, renderValue } from "./value.ts";
@@ -28,6 +41,22 @@ export function renderExpression(expression: Expression): string {
       return renderLimit(expression);
     case "masquerade":
       return expression.fullyRandom ? "masquerade fully-random" : "masquerade";
+    case "translate":
+      return renderTranslation(expression);
+    case "setMark":
+      return renderSetMark(expression);
+    case "setDscp":
+      return `${expression.field} set ${expression.value}`;
+    case "log":
+      return renderLog(expression);
+    case "notrack":
+      return "notrack";
+    case "reject":
+      return expression.with === "tcp reset"
+        ? "reject with tcp reset"
+        : `reject with ${expression.with} ${expression.code}`;
+    case "ctCount":
+      return `ct count ${expression.over ? "over " : ""}${expression.count}`;
     case "opaque":
       return renderOpaque(expression);
   }
@@ -55,7 +84,8 @@ export function renderOperand(operand: Operand): string {
     case "payload":
       return operand.field;
     case "ct":
-      return `ct ${operand.key}`;
+    case "fib":
+      return `${operand.kind} ${operand.key}`;
   }
 }
 
@@ -63,19 +93,56 @@ function renderOperands(operands: readonly Operand[]): string {
   return operands.map(renderOperand).join(" . ");
 }
 
-function renderBits(expression: Bits): string {
-  const type = typeOf(expression.left);
-  const states =
-    type === "ct_state" && expression.negated && expression.value === 0 ? ctStateNames(expression.mask) : [];
-  if (states.length > 0) return `${renderOperand(expression.left)} ${states.join(",")}`;
-  const mask = renderNumber(type, expression.mask);
-  return `${renderOperand(expression.left)} & ${mask} ${expression.negated ? "!=" : "=="} ${renderNumber(type, expression.value)}`;
+/** The bits that nft has names for, of types in which all that are used have one. */
+const BIT_NAMES: Readonly<Partial<Record<DataType, Readonly<Record<string, number>>>>> = {
+  ct_state: CT_STATES,
+  ct_status: CT_STATUS,
+  tcp_flag: TCP_FLAGS,
+};
+
+/**
+ *     ct state established,related      any of the bits
+ *     tcp flags & (syn | ack) == syn    these of those
+ */
+function renderBits({ left, mask, negated, value }: Bits): string {
+  const type = typeOf(left);
+  const names = bitNames(type, mask);
+  if (names.length > 0 && negated && value === 0) return `${renderOperand(left)} ${names.join(",")}`;
+  return `${renderOperand(left)} & ${renderMask(type, mask)} ${negated ? "!=" : "=="} ${renderMask(type, value)}`;
 }
 
-/** Empty if the mask has a bit without a name. */
-function ctStateNames(mask: number): readonly string[] {
-  const named = Object.entries(CT_STATES).filter(([, bit]) => (mask & bit) !== 0);
-  return named.reduce((sum, [, bit]) => sum | bit, 0) === mask ? named.map(([name]) => name) : [];
+function renderMask(type: DataType, bits: number): string {
+  const names = bitNames(type, bits);
+  if (names.length === 0) return renderNumber(type, bits);
+  return names.length === 1 ? names.join() : `(${names.join(" | ")})`;
+}
+
+/** Empty if there is a bit without a name, or none at all. */
+function bitNames(type: DataType, bits: number): readonly string[] {
+  const named = Object.entries(BIT_NAMES[type] ?? {}).filter(([, bit]) => (bits & bit) !== 0);
+  return named.reduce((sum, [, bit]) => sum | bit, 0) === bits ? named.map(([name]) => name) : [];
+}
+
+function renderSetMark({ of, keep, value }: SetMark): string {
+  const mark = `${of} mark`;
+  const hex = (bits: number) => renderNumber("mark", bits);
+  if (keep === 0) return `${mark} set ${hex(value)}`;
+  if (value === 0) return `${mark} set ${mark} & ${hex(keep)}`;
+  const kept = (keep | value) >>> 0 === 0xffff_ffff ? mark : `${mark} & ${hex(keep)}`;
+  return `${mark} set ${kept} | ${hex(value)}`;
+}
+
+function renderTranslation({ end, address }: Translate): string {
+  const family = typeof address === "number" ? "ip" : "ip6";
+  return `${end === "source" ? "snat" : "dnat"} ${family} to ${formatAddress(address)}`;
+}
+
+function renderLog({ prefix, to }: Log): string {
+  const what = prefix === "" ? "log" : `log prefix "${prefix}"`;
+  if (to.kind === "kernel") return to.level === "warn" ? what : `${what} level ${to.level}`;
+  const snaplen = to.snaplen === undefined ? "" : ` snaplen ${to.snaplen}`;
+  const threshold = to.queueThreshold === undefined ? "" : ` queue-threshold ${to.queueThreshold}`;
+  return `${what} group ${to.group}${snaplen}${threshold}`;
 }
 
 function renderLimit(limit: Limit): string {

@@ -39,7 +39,8 @@ export function renderRule(rule: Rule): string {
 
 export function renderElement(set: SetShape, element: SetElement): string {
   const verdict = element.verdict === undefined ? "" : ` : ${renderVerdict(element.verdict)}`;
-  return `${renderKey(set.key, element.key)}${quoted(elementComment(element))}${verdict}`;
+  const timeout = element.timeout === undefined ? "" : ` timeout ${element.timeout}s`;
+  return `${renderKey(set.key, element.key)}${timeout}${quoted(elementComment(element))}${verdict}`;
 }
 
 function renderOperation(operation: Operation): string {
@@ -84,7 +85,7 @@ function setKeyword(set: SetShape): string {
 function setLines(set: NamedSet, elements: boolean): readonly string[] {
   return [
     `type ${set.key.join(" . ")}${set.data === "verdict" ? " : verdict" : ""};`,
-    ...(set.interval ? ["flags interval;"] : []),
+    ...(set.interval || set.timeout ? [`flags ${set.interval ? "interval" : "timeout"};`] : []),
     ...commentLine(originComment(set.origin)),
     ...(elements && set.elements.length > 0 ? [`elements = ${elementList(set, set.elements)}`] : []),
   ];

@@ -2,20 +2,40 @@ import { formatAddress } from "@ocicat/net";
 import { DATA_TYPES, type DataType } from "../ir/data-type.ts";
 import type { Value } from "../ir/value.ts";
 
-const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
-  [1, "icmp"],
-  [6, "tcp"],
-  [17, "udp"],
-  [33, "dccp"],
-  [58, "ipv6-icmp"],
-  [132, "sctp"],
-  [136, "udplite"],
-]);
-
-const FAMILY_NAMES: ReadonlyMap<number, string> = new Map([
-  [2, "ipv4"],
-  [10, "ipv6"],
-]);
+/** nft's names; what has none is written as a number. */
+const NAMES: Readonly<Partial<Record<DataType, ReadonlyMap<number, string>>>> = {
+  inet_proto: new Map([
+    [1, "icmp"],
+    [6, "tcp"],
+    [17, "udp"],
+    [33, "dccp"],
+    [58, "ipv6-icmp"],
+    [132, "sctp"],
+    [136, "udplite"],
+  ]),
+  nf_proto: new Map([
+    [2, "ipv4"],
+    [10, "ipv6"],
+  ]),
+  ct_dir: new Map([
+    [0, "original"],
+    [1, "reply"],
+  ]),
+  boolean: new Map([
+    [0, "missing"],
+    [1, "exists"],
+  ]),
+  fib_addrtype: new Map([
+    [1, "unicast"],
+    [2, "local"],
+    [3, "broadcast"],
+    [4, "anycast"],
+    [5, "multicast"],
+    [6, "blackhole"],
+    [7, "unreachable"],
+    [8, "prohibit"],
+  ]),
+};
 
 /** As nft writes it. Two values of one type have the same text only if they are the same. */
 export function renderValue(type: DataType, value: Value): string {
@@ -42,19 +62,8 @@ export function renderKey(types: readonly DataType[], values: readonly Value[]):
 }
 
 export function renderNumber(type: DataType, value: number): string {
-  switch (type) {
-    case "inet_proto":
-      return PROTOCOL_NAMES.get(value) ?? String(value);
-    case "nf_proto":
-      return FAMILY_NAMES.get(value) ?? String(value);
-    case "mark":
-    case "ct_state":
-    case "devgroup":
-      return `0x${value.toString(16).padStart(2 * DATA_TYPES[type].bytes, "0")}`;
-    case "inet_service":
-    case "ifname":
-    case "ipv4_addr":
-    case "ipv6_addr":
-      return String(value);
-  }
+  if (HEXADECIMAL.has(type)) return `0x${value.toString(16).padStart(2 * DATA_TYPES[type].bytes, "0")}`;
+  return NAMES[type]?.get(value) ?? String(value);
 }
+
+const HEXADECIMAL: ReadonlySet<DataType> = new Set<DataType>(["mark", "ct_state", "ct_status", "tcp_flag", "devgroup"]);

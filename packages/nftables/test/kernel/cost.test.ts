@@ -65,7 +65,7 @@ function costBeside(size: number): Cost {
   return { element: median(elements), commit: median(commits) };
 }
 
-const SHAPE = { name: KNOWN_INTERFACES.set, key: ["ifname"], data: "none", interval: false } as const;
+const SHAPE = { name: KNOWN_INTERFACES.set, key: ["ifname"], data: "none", interval: false, timeout: false } as const;
 
 function microseconds(run: () => void): number {
   const start = performance.now();

@@ -321,7 +321,7 @@ describe("what others did", () => {
   it("with means the model does not know has the table made anew", () => {
     const desired = plain(withRules([portRule(1)]));
     apply(desired);
-    namespace.load("add set inet oct-delta fleeting { type ipv4_addr; flags timeout; }");
+    namespace.load("add set inet oct-delta fleeting { type ether_addr; }");
     expect(readActual(kernel, REF)[0]?.unknown).toEqual(["set fleeting"]);
     reconciler.resync();
     expect(apply(desired)[0]?.op).toBe("table.delete");
@@ -368,7 +368,7 @@ describe("a transaction", () => {
   });
 });
 
-const KNOWN_SHAPE = { name: "known", key: ["ifname"], data: "none", interval: false } as const;
+const KNOWN_SHAPE = { name: "known", key: ["ifname"], data: "none", interval: false, timeout: false } as const;
 
 function interfaces(of: Table | undefined): readonly string[] {
   return (of?.sets[0]?.elements ?? [])

@@ -64,6 +64,17 @@ describe("what could drop a packet", () => {
     ["a drop", chain("drop"), ["ip t c/c: drop"]],
     ["a refusal", chain("reject"), [expect.stringContaining("ip t c/c: ")]],
     ["a policy", chain("", "drop"), ["ip t c/c: policy"]],
+    [
+      "a mark's that another rule sets",
+      chain("mark set mark | 2; mark & 2 == 2 drop"),
+      ["ip t c/c: meta mark & 0x00000002 == 0x00000002 drop (may)"],
+    ],
+    [
+      "a mark's that another rule sets for sure",
+      chain("mark set 2; mark & 2 == 2 drop"),
+      ["ip t c/c: meta mark & 0x00000002 == 0x00000002 drop"],
+    ],
+    ["nothing for a mark that another rule takes away", chain("mark set 1; mark & 2 == 2 drop"), []],
     ["no policy, where it was accepted", chain("ip daddr 10.244.0.0/16 accept", "drop"), []],
     ["a port's", chain("tcp dport 80 drop"), ["ip t c/c: meta l4proto tcp th dport 80 drop"]],
     ["another port's", chain("tcp dport 81 drop"), []],

@@ -132,12 +132,12 @@ describe("rules of others", () => {
     const rules = readActual(kernel, { family: "inet", name: "foreign" })[0]?.table.chains[0]?.rules ?? [];
     expect(rules.map(({ body }) => body.map((one) => (one.kind === "opaque" ? one.name : one.kind)))).toEqual([
       ["compare", "log", "counter"],
-      ["compare", "compare", "payload", "bitwise", "cmp", "connlimit", "reject"],
-      ["meta", "bitwise", "meta"],
+      ["compare", "compare", "bits", "ctCount", "reject"],
+      ["setMark"],
       ["ct", "cmp", "verdict"],
       ["compare", "payload", "bitwise", "cmp", "verdict"],
       ["meta", "byteorder", "cmp", "verdict"],
-      ["fib", "cmp", "verdict"],
+      ["compare", "verdict"],
       ["lookup", "compare", "verdict"],
     ]);
     expect(rules[4]?.origin).toEqual(origin("no prefix"));

@@ -11,6 +11,7 @@ import {
   type CtState,
   chain,
   ct,
+  ctCount,
   ctState,
   type DataType,
   DROP,
@@ -18,6 +19,7 @@ import {
   element,
   elementKey,
   equal,
+  fib,
   goTo,
   type Hook,
   inSet,
@@ -25,10 +27,14 @@ import {
   interfacePrefix,
   jump,
   type LimitUnit,
+  LOG_LEVELS,
   limit,
+  log,
+  logTo,
   masquerade,
   meta,
   type NamedSet,
+  NOTRACK,
   notEqual,
   notInSet,
   number,
@@ -36,14 +42,21 @@ import {
   type Operand,
   payload,
   prefixValue,
+  REJECT_CODES,
   RETURN,
   type Rule,
+  reject,
+  renderExpression,
   rule,
   type SetElement,
   set,
+  setDscp,
+  setMark,
   type Table,
   type TableFamily,
+  TCP_RESET,
   table,
+  translate,
   type Value,
   type Verdict,
   verdict,
@@ -96,6 +109,16 @@ const POINTS: Readonly<Record<DataType, fc.Arbitrary<Value>>> = {
   mark: fc.integer({ min: 0, max: 0xffff_ffff }).map(number),
   nf_proto: fc.constantFrom(2, 10).map(number),
   ct_state: fc.constantFrom(1, 2, 4, 8, 64).map(number),
+  ct_dir: fc.constantFrom(0, 1).map(number),
+  ct_status: fc.constantFrom(1, 2, 4, 8, 16, 32).map(number),
+  icmp_type: fc.integer({ min: 0, max: 255 }).map(number),
+  icmp_code: fc.integer({ min: 0, max: 255 }).map(number),
+  icmpv6_type: fc.integer({ min: 0, max: 255 }).map(number),
+  icmpv6_code: fc.integer({ min: 0, max: 255 }).map(number),
+  tcp_flag: fc.integer({ min: 0, max: 255 }).map(number),
+  dscp: fc.integer({ min: 0, max: 63 }).map(number),
+  boolean: fc.constantFrom(0, 1).map(number),
+  fib_addrtype: fc.integer({ min: 1, max: 8 }).map(number),
   devgroup: fc.integer({ min: 0, max: 0xffff_ffff }).map(number),
 };
 
@@ -147,6 +170,9 @@ function verdicts(targets: readonly string[]): fc.Arbitrary<Verdict> {
     : fc.oneof(ends, fc.constantFrom(...targets).map(jump), fc.constantFrom(...targets).map(goTo));
 }
 
+/** In seconds; none goes while a test looks at it. 0: it stays. */
+const timeouts = fc.constantFrom(0, 900, 3600, 86_400, 31_536_000);
+
 function hashSets(targets: readonly string[]): fc.Arbitrary<(name: string) => NamedSet> {
   const keys: fc.Arbitrary<readonly DataType[]> = fc.oneof(
     fc.constantFrom<DataType[]>(["ifname"], ["ipv4_addr"], ["ipv6_addr"], ["inet_service"], ["mark"], ["inet_proto"]),
@@ -155,28 +181,31 @@ function hashSets(targets: readonly string[]): fc.Arbitrary<(name: string) => Na
       ["ifname", "mark"],
       ["ipv6_addr", "inet_proto", "inet_service"],
       ["inet_proto", "inet_service"],
+      ["ifname", "ipv4_addr"],
+      ["ipv4_addr", "ipv4_addr", "inet_service", "inet_service"],
     ),
   );
   return fc
-    .tuple(keys, fc.boolean())
-    .chain(([key, isMap]) =>
+    .tuple(keys, fc.boolean(), fc.boolean())
+    .chain(([key, isMap, timeout]) =>
       fc.tuple(
-        fc.constant(key),
-        fc.constant(isMap),
+        fc.constant({ key, isMap, timeout }),
         origins,
         fc.array(
           fc
-            .tuple(origins, fc.tuple(...key.map((type) => POINTS[type])), verdicts(targets))
-            .map(([why, values, then]): SetElement => element(why, values, isMap ? then : undefined)),
+            .tuple(origins, fc.tuple(...key.map((type) => POINTS[type])), verdicts(targets), timeouts)
+            .map(([why, values, then, seconds]): SetElement => {
+              return element(why, values, isMap ? then : undefined, timeout && seconds > 0 ? { timeout: seconds } : {});
+            }),
           { maxLength: 6 },
         ),
       ),
     )
-    .map(([key, isMap, why, elements]) => (name) => {
+    .map(([{ key, isMap, timeout }, why, elements]) => (name) => {
       const make = isMap ? verdictMap : set;
-      const empty = make({ name, key, origin: why });
+      const empty = make({ name, key, timeout, origin: why });
       const distinct = new Map(elements.map((one) => [elementKey(empty, one), one]));
-      return make({ name, key, origin: why, elements: distinct.values() });
+      return make({ name, key, timeout, origin: why, elements: distinct.values() });
     });
 }
 
@@ -195,10 +224,28 @@ const intervalSets: fc.Arbitrary<(name: string) => NamedSet> = fc
         }),
   );
 
+const WITH_PORTS: readonly number[] = [6, 17, 132, 136];
+
+/** Of which packets a rule is: of one family and, if given, one protocol, since nft refuses a rule of two. */
+interface Kind {
+  readonly version: Family;
+  readonly layer4: number | undefined;
+}
+
+function kinds(family: RoutedFamily): fc.Arbitrary<Kind> {
+  const versions: readonly Family[] = family === "inet" ? [4, 6] : [family === "ip" ? 4 : 6];
+  return fc
+    .constantFrom(...versions)
+    .chain((version) =>
+      fc.constantFrom(undefined, ...WITH_PORTS, version === 4 ? 1 : 58).map((layer4) => ({ version, layer4 })),
+    );
+}
+
 function matches(
   family: RoutedFamily,
   hook: Hook | undefined,
   sets: readonly NamedSet[],
+  { version, layer4 }: Kind,
 ): fc.Arbitrary<readonly Expression[]> {
   const names = (["iifname", "oifname"] as const).filter((key) => {
     if (hook === undefined) return false;
@@ -206,36 +253,65 @@ function matches(
   });
   const either = (operand: Operand, value: fc.Arbitrary<Value>): fc.Arbitrary<Expression> =>
     fc.tuple(fc.boolean(), value).map(([negated, right]) => (negated ? notEqual : equal)(operand, right));
-  const protocol = family === "ip6" ? 6 : 4;
-  const guardOf = (version: Family) =>
-    family === "inet" ? [equal(meta("nfproto"), number(version === 4 ? 2 : 10))] : [];
-  const addressMatch = (version: Family): fc.Arbitrary<readonly Expression[]> =>
-    fc
-      .tuple(
-        fc.constantFrom(
-          ...(version === 4 ? (["ip saddr", "ip daddr"] as const) : (["ip6 saddr", "ip6 daddr"] as const)),
-        ),
-        prefixes(version, 1),
-        fc.boolean(),
-      )
-      .map(([field, prefix, negated]) => [
-        ...guardOf(version),
-        (negated ? notEqual : equal)(payload(field), prefixValue(prefix)),
-      ]);
+  const before = ofVersion(family, version);
+  const ofProtocol = layer4 === undefined ? [] : [equal(meta("l4proto"), number(layer4))];
+  const addressMatch: fc.Arbitrary<readonly Expression[]> = fc
+    .tuple(
+      fc.constantFrom(...(version === 4 ? (["ip saddr", "ip daddr"] as const) : (["ip6 saddr", "ip6 daddr"] as const))),
+      prefixes(version, 1),
+      fc.boolean(),
+    )
+    .map(([field, prefix, negated]) => [...before, (negated ? notEqual : equal)(payload(field), prefixValue(prefix))]);
   const portMatch: fc.Arbitrary<readonly Expression[]> = fc
-    .tuple(fc.constantFrom(6, 17), fc.constantFrom("th sport", "th dport"), INTERVALS.inet_service, fc.boolean())
-    .map(([l4, field, value, negated]) => [
-      equal(meta("l4proto"), number(l4)),
-      (negated ? notEqual : equal)(payload(field), value),
+    .tuple(fc.constantFrom("th sport", "th dport"), INTERVALS.inet_service, fc.boolean())
+    .map(([field, value, negated]) => [...ofProtocol, (negated ? notEqual : equal)(payload(field), value)]);
+  const icmp = version === 4 ? "icmp" : "icmpv6";
+  const icmpMatch: fc.Arbitrary<readonly Expression[]> = fc
+    .tuple(fc.constantFrom(["type"], ["code"], ["type", "code"]), POINTS.icmp_type, fc.boolean())
+    .map(([fields, value, negated]) => [
+      ...before,
+      ...ofProtocol,
+      ...fields.map((field) =>
+        // Of two that are not, nft makes one: "not both".
+        (negated && fields.length === 1 ? notEqual : equal)(
+          payload(field === "type" ? `${icmp} type` : `${icmp} code`),
+          value,
+        ),
+      ),
     ]);
+  const flagsMatch: fc.Arbitrary<readonly Expression[]> = fc
+    .tuple(fc.integer({ min: 1, max: 255 }), fc.nat({ max: 255 }), fc.boolean())
+    .map(([mask, value, negated]) => [...ofProtocol, bits(payload("tcp flags"), mask, value & mask, negated)]);
+  const dscpMatch: fc.Arbitrary<readonly Expression[]> = either(
+    payload(version === 4 ? "ip dscp" : "ip6 dscp"),
+    POINTS.dscp,
+  ).map((match) => [...before, match]);
+  const fibMatches: fc.Arbitrary<Expression>[] =
+    hook === "prerouting"
+      ? [
+          POINTS.boolean.map((value) => equal(fib("saddr . iif oif"), value)),
+          POINTS.boolean.map((value) => equal(fib("saddr . mark . iif oif"), value)),
+          either(fib("daddr type"), POINTS.fib_addrtype),
+        ]
+      : [];
   const one = (expression: fc.Arbitrary<Expression>) => expression.map((value): readonly Expression[] => [value]);
   const choices: fc.Arbitrary<readonly Expression[]>[] = [
-    addressMatch(family === "inet" ? 6 : protocol),
-    addressMatch(protocol),
-    portMatch,
+    addressMatch,
+    ...(layer4 !== undefined && WITH_PORTS.includes(layer4) ? [portMatch] : []),
+    ...(layer4 === 1 || layer4 === 58 ? [icmpMatch] : []),
+    ...(layer4 === 6 ? [flagsMatch] : []),
+    dscpMatch,
+    ...fibMatches.map(one),
+    one(either(ct("direction"), POINTS.ct_dir)),
+    one(
+      fc
+        .tuple(fc.integer({ min: 1, max: 0x3f }), fc.nat({ max: 0x3f }), fc.boolean())
+        .map(([mask, value, negated]) => bits(ct("status"), mask, value & mask, negated)),
+    ),
+    one(fc.tuple(fc.nat({ max: 1000 }), fc.boolean()).map(([count, over]): Expression => ctCount(count, { over }))),
     one(either(meta("mark"), POINTS.mark)),
     one(either(ct("mark"), POINTS.mark)),
-    one(either(meta("l4proto"), POINTS.inet_proto)),
+    ...(layer4 === undefined ? [one(either(meta("l4proto"), POINTS.inet_proto))] : []),
     one(
       fc
         .tuple(fc.constantFrom(meta("mark"), ct("mark")), fc.nat(), fc.nat(), fc.boolean())
@@ -267,7 +343,7 @@ function matches(
         ),
       ),
     ]),
-    ...sets.flatMap((looked) => lookups(family, names, looked)),
+    ...sets.flatMap((looked) => lookups(family, names, looked, { version, layer4 })),
   ];
   return fc.oneof(...choices);
 }
@@ -277,15 +353,16 @@ function lookups(
   family: RoutedFamily,
   names: readonly ("iifname" | "oifname")[],
   looked: NamedSet,
+  { version, layer4 }: Kind,
 ): fc.Arbitrary<readonly Expression[]>[] {
   const operandFor = (type: DataType): Operand | undefined => {
     switch (type) {
       case "ifname":
         return names[0] && meta(names[0]);
       case "ipv4_addr":
-        return family === "ip6" ? undefined : payload("ip saddr");
+        return version === 6 ? undefined : payload("ip saddr");
       case "ipv6_addr":
-        return family === "ip" ? undefined : payload("ip6 daddr");
+        return version === 4 ? undefined : payload("ip6 daddr");
       case "inet_proto":
         return meta("l4proto");
       case "inet_service":
@@ -298,6 +375,8 @@ function lookups(
         return ct("state");
       case "devgroup":
         return names[0] && meta(names[0] === "iifname" ? "iifgroup" : "oifgroup");
+      default:
+        return undefined;
     }
   };
   const keys = looked.key.flatMap((type) => operandFor(type) ?? []);
@@ -305,12 +384,83 @@ function lookups(
   const before: Expression[] = [];
   if (family === "inet" && looked.key.includes("ipv4_addr")) before.push(equal(meta("nfproto"), number(2)));
   if (family === "inet" && looked.key.includes("ipv6_addr")) before.push(equal(meta("nfproto"), number(10)));
-  if (looked.key.join() === "inet_service") before.push(equal(meta("l4proto"), number(17)));
+  if (looked.key.includes("inet_service") && !looked.key.includes("inet_proto")) {
+    if (layer4 !== undefined && !WITH_PORTS.includes(layer4)) return [];
+    before.push(equal(meta("l4proto"), number(layer4 ?? 17)));
+  }
   const found =
     looked.data === "verdict"
       ? [verdictFrom(keys, looked.name)]
       : [inSet(keys, looked.name), notInSet(keys, looked.name)];
   return [fc.constantFrom(...found).map((expression): readonly Expression[] => [...before, expression])];
+}
+
+const marks: fc.Arbitrary<Expression> = fc
+  .tuple(
+    fc.constantFrom("meta", "ct"),
+    fc.nat(),
+    fc.oneof(fc.constant(0xffff_ffff), fc.integer({ min: 1, max: 0x7fff_ffff })),
+  )
+  .map(([of, value, mask]) => setMark(of, value, mask));
+
+const logs: fc.Arbitrary<Expression> = fc.oneof(
+  fc
+    .tuple(fc.stringMatching(/^[ !#%-~]{0,127}$/), fc.constantFrom(...LOG_LEVELS))
+    .map(([prefix, level]) => log(prefix, level)),
+  fc
+    .record({
+      group: fc.integer({ min: 0, max: 0xffff }),
+      prefix: fc.stringMatching(/^[A-Za-z0-9|./ -]{0,64}$/),
+      snaplen: fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined }),
+      queueThreshold: fc.option(fc.integer({ min: 1, max: 0xffff }), { nil: undefined }),
+    })
+    .map(({ group, prefix, ...options }) => logTo(group, prefix, options)),
+);
+
+/** What rules may do before they end. */
+function steps(family: RoutedFamily, { version }: Kind): fc.Arbitrary<readonly Expression[]> {
+  const dscp = fc
+    .integer({ min: 0, max: 63 })
+    .map((value) => [...ofVersion(family, version), setDscp(version === 4 ? "ip dscp" : "ip6 dscp", value)]);
+  return fc.oneof(
+    fc.constant([]),
+    fc.constant([]),
+    marks.map((one) => [one]),
+    logs.map((one) => [one]),
+    dscp,
+  );
+}
+
+/** How else than by a verdict rules may end. */
+function ends(
+  family: RoutedFamily,
+  hook: Hook | undefined,
+  nat: boolean,
+  { version, layer4 }: Kind,
+): readonly fc.Arbitrary<readonly Expression[]>[] {
+  const before = ofVersion(family, version);
+  if (nat) {
+    return [
+      fc.boolean().map((fullyRandom) => [COUNTER, masquerade({ fullyRandom })]),
+      addresses[version].map((address) => [...before, translate("source", address)]),
+    ];
+  }
+  // A regular chain may be called from postrouting, where nothing can be rejected.
+  if (hook === undefined || hook === "postrouting") return [];
+  const how = version === 4 ? "icmp" : "icmpv6";
+  return [
+    ...(layer4 === 6 ? [fc.constant([equal(meta("l4proto"), number(6)), TCP_RESET])] : []),
+    // nft 1.0.6 lists the others of icmpx by names that it does not read.
+    ...(family === "inet"
+      ? [fc.constantFrom("admin-prohibited", "port-unreachable").map((code) => [reject("icmpx", code)])]
+      : []),
+    fc.constantFrom(...Object.keys(REJECT_CODES[how])).map((code) => [...before, reject(how, code)]),
+    ...(hook === "prerouting" ? [fc.constant([NOTRACK])] : []),
+  ];
+}
+
+function ofVersion(family: RoutedFamily, version: Family): readonly Expression[] {
+  return family === "inet" ? [equal(meta("nfproto"), number(version === 4 ? 2 : 10))] : [];
 }
 
 function rules(
@@ -321,15 +471,49 @@ function rules(
   targets: readonly string[],
   maxMatches: number,
 ): fc.Arbitrary<Rule> {
-  const ends: fc.Arbitrary<readonly Expression[]>[] = [
+  const plainEnds: readonly fc.Arbitrary<readonly Expression[]>[] = [
     verdicts(targets).map((then) => [verdict(then)]),
     fc.constant([COUNTER]),
     verdicts(targets).map((then) => [COUNTER, verdict(then)]),
   ];
-  if (nat) ends.push(fc.boolean().map((fullyRandom) => [COUNTER, masquerade({ fullyRandom })]));
-  return fc
-    .tuple(origins, fc.array(matches(family, hook, sets), { maxLength: maxMatches }), fc.oneof(...ends))
-    .map(([why, parts, end]) => rule(why, ...parts.flat(), ...end));
+  return kinds(family)
+    .chain((kind) =>
+      fc.tuple(
+        origins,
+        fc.array(matches(family, hook, sets, kind), { maxLength: maxMatches }),
+        steps(family, kind),
+        fc.oneof(...plainEnds, ...plainEnds, ...ends(family, hook, nat, kind)),
+      ),
+    )
+    .map(([why, parts, then, end]) => {
+      return rule(why, ...onceEach([...parts.flat(), ...(end.some(alone) ? [] : then), ...end]));
+    });
+}
+
+/**
+ * What proves the packet's kind is there once, where nft puts it: its listing leaves it out where it follows from the rest. What
+ * only the end needs comes first.
+ */
+function onceEach(body: readonly Expression[]): readonly Expression[] {
+  const seen = new Set<string>();
+  const once = body.filter((expression) => {
+    const text = renderExpression(expression);
+    const repeated = isProof(expression) && seen.has(text);
+    seen.add(text);
+    return !repeated;
+  });
+  if (!once.some(alone)) return once;
+  return [...once.filter(isProof), ...once.filter((expression) => !isProof(expression))];
+}
+
+/** Ends before which nothing else is done, so that there is one order only. */
+function alone({ kind }: Expression): boolean {
+  return kind === "reject" || kind === "translate";
+}
+
+function isProof(expression: Expression): boolean {
+  if (expression.kind !== "compare" || expression.negated || expression.left.kind !== "meta") return false;
+  return expression.left.key === "nfproto" || expression.left.key === "l4proto";
 }
 
 const HOOKS: readonly Hook[] = ["prerouting", "input", "forward", "output", "postrouting"];
@@ -374,7 +558,8 @@ export function tables({ family, name, maxMatches = 3 }: Shape): fc.Arbitrary<Ta
               name: isNat ? "nat" : `on-${hook}`,
               type: isNat ? "nat" : "filter",
               hook,
-              priority: isNat ? 100 : -5,
+              // Before connection tracking, where notrack has a meaning.
+              priority: isNat ? 100 : hook === "prerouting" ? -300 : -5,
               policy: isNat ? "accept" : policy,
               origin: why,
               rules: body,

@@ -35,6 +35,7 @@ function canonicalSet(set: NamedSet) {
     text: elementKey(set, one),
     key: one.key,
     verdict: one.verdict,
+    timeout: one.timeout,
     comment: elementComment(one),
   }));
   return {
@@ -42,6 +43,7 @@ function canonicalSet(set: NamedSet) {
     key: set.key,
     data: set.data,
     interval: set.interval,
+    timeout: set.timeout,
     elements: elements.toSorted((a, b) => (a.text < b.text ? -1 : 1)),
   };
 }
