@@ -59,6 +59,15 @@ export {
 export { type NetworkPolicy, type NetworkPolicySpec, networkPolicy } from "./kinds/network-policy.ts";
 export { type NetworkSet, type NetworkSetSpec, networkSet } from "./kinds/network-set.ts";
 export { DEFAULT_AS_NUMBER, type Node, type NodeSpec, type NodeStatus, node } from "./kinds/node.ts";
+export { MAX_RULES } from "./kinds/policy/check.ts";
+export {
+  type ClusterPeer,
+  type ClusterProtocol,
+  type ClusterRule,
+  clusterEgressRule,
+  clusterIngressRule,
+  clusterSubject,
+} from "./kinds/policy/cluster.ts";
 export {
   egressRule as kubernetesEgressRule,
   ingressRule as kubernetesIngressRule,

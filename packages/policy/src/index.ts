@@ -13,12 +13,22 @@ export { stagesOf } from "./model/stages.ts";
 export { memberText, needsOf } from "./needs/needs-of.ts";
 export { PolicyIndex } from "./needs/policy-index.ts";
 export { serviceKey } from "./needs/sets/service-sets.ts";
+export { CLUSTER_POLICY, readClusterPolicy } from "./read/cluster.ts";
+export {
+  type Condition,
+  conditionsOf,
+  conditionsOfModel,
+  conditionsOfProfile,
+} from "./read/conditions.ts";
 export { readHost, readWorkload } from "./read/endpoint.ts";
 export { KUBERNETES_POLICY, readKubernetesPolicy } from "./read/kubernetes.ts";
 export { effectiveLabels, type Labelled } from "./read/labels.ts";
 export { readNetworkSet, readProfile, readTier } from "./read/others.ts";
-export { type PolicyResource, readPolicy } from "./read/policy.ts";
+export { type PolicyResource, readPolicy, readStoredPolicy } from "./read/policy.ts";
+export { type DescribeOptions, describePacket, describeVerdict, describeWalk } from "./verdict/describe.ts";
+export { describeRule, protocolName } from "./verdict/describe-rule.ts";
 export { judge, type Question } from "./verdict/judge.ts";
 export { isSelected, ruleMatches } from "./verdict/match.ts";
+export { stagedFor, withStaged } from "./verdict/staged.ts";
 export { verdict } from "./verdict/verdict.ts";
 export type * from "./verdict/walk.ts";

@@ -8,7 +8,6 @@ import {
   type LabelSelector,
   labelSelector,
   readValue,
-  type StagedKubernetesNetworkPolicySpec,
 } from "@ocicat/api";
 import type { Direction, Policy } from "../model/policy.ts";
 import type { End, Rule } from "../model/rule.ts";
@@ -17,7 +16,7 @@ import { closedPolicy, type Identity, identityOf } from "./identity.ts";
 import { IS_POD, inNamespacesWith, podsWith } from "./label-selector.ts";
 import { readNetwork } from "./network.ts";
 import { protocolNumber } from "./protocol.ts";
-import { brokenRule, checked, reasonOf } from "./rule.ts";
+import { brokenRule, checked, peerRule, reasonOf } from "./rule.ts";
 import { allOf, isLabel, NAMESPACE_LABEL, selectorOf } from "./selectors.ts";
 
 /** All of Kubernetes' policies come together among those of Calico in the default tier. */
@@ -48,7 +47,7 @@ export function readKubernetesPolicy(document: unknown): Policy {
   const namespace = typeof metadata.namespace === "string" ? metadata.namespace : "default";
   const identity = identityOf(KUBERNETES_POLICY, namespace, typeof metadata.name === "string" ? metadata.name : "");
   try {
-    return kubernetesPolicy(identity, namespace, readSpec(isObject(document) ? document.spec : undefined));
+    return kubernetesPolicy(identity, readSpec(isObject(document) ? document.spec : undefined));
   } catch (error) {
     const selector = selectorOf(allOf(IS_POD, isLabel(NAMESPACE_LABEL, namespace)));
     return closedPolicy(identity, { tier: DEFAULT_TIER, selector }, reasonOf(error));
@@ -56,7 +55,8 @@ export function readKubernetesPolicy(document: unknown): Policy {
 }
 
 /** A policy of the model from one whose shape is known. Throws RangeError where its pods cannot be chosen. */
-export function kubernetesPolicy(identity: Identity, namespace: string, spec: KubernetesSpec): Policy {
+export function kubernetesPolicy(identity: Identity, spec: KubernetesSpec): Policy {
+  const { namespace = "default" } = identity;
   const { podSelector, policyTypes, ingress, egress } = spec;
   return {
     ...identity,
@@ -74,12 +74,6 @@ export function kubernetesPolicy(identity: Identity, namespace: string, spec: Ku
   };
 }
 
-/** Of a StagedKubernetesNetworkPolicy, whose shape has been checked. */
-export function specOfStaged(spec: StagedKubernetesNetworkPolicySpec): KubernetesSpec {
-  const { podSelector, policyTypes = [], ingress = [], egress = [] } = spec;
-  return { podSelector, policyTypes, ingress, egress };
-}
-
 /** Unless told: ingress, and egress if there are rules for it. */
 function directionsOf(types: readonly ("Ingress" | "Egress")[], hasEgress: boolean): readonly Direction[] {
   if (types.length === 0) return hasEgress ? ["ingress", "egress"] : ["ingress"];
@@ -89,7 +83,8 @@ function directionsOf(types: readonly ("Ingress" | "Egress")[], hasEgress: boole
   ];
 }
 
-function readSpec(spec: unknown): KubernetesSpec {
+/** Throws RangeError on what says which pods it is for, or in which directions, and cannot be read. */
+export function readSpec(spec: unknown): KubernetesSpec {
   if (!isObject(spec)) throw new RangeError("it has no spec");
   const selector = readValue(labelSelector, spec.podSelector ?? {}, "strict", "spec.podSelector");
   if (!selector.ok)
@@ -136,31 +131,10 @@ function rulesOf(rule: KubernetesRule, namespace: string, direction: Direction, 
       ? [{ end: ANY_END, at: field }]
       : peers.map((peer, index) => ({ end: readPeer(peer, namespace), at: `${field}.${side}[${index}]` }));
   return ends.flatMap(({ end, at }) =>
-    portsByProtocol(rule.ports ?? []).map(({ protocol, ports }) => allowRule(direction, end, protocol, ports, at)),
+    portsByProtocol(rule.ports ?? []).map(({ protocol, ports }) =>
+      peerRule("allow", direction, end, protocol, ports, at),
+    ),
   );
-}
-
-export function allowRule(
-  direction: Direction,
-  peer: End,
-  protocol: number | undefined,
-  ports: End["ports"],
-  field: string,
-): Rule {
-  return {
-    action: "allow",
-    ipVersion: undefined,
-    protocol,
-    notProtocol: undefined,
-    icmp: undefined,
-    notIcmp: undefined,
-    // The ports are the destination's, whoever the peer is.
-    ...(direction === "ingress"
-      ? { source: peer, destination: { ...ANY_END, ports } }
-      : { source: ANY_END, destination: { ...peer, ports } }),
-    field,
-    broken: undefined,
-  };
 }
 
 function readPeer({ podSelector, namespaceSelector, ipBlock }: KubernetesPeer, namespace: string): End {

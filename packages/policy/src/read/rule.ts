@@ -1,14 +1,29 @@
-import { type EntityRule, formatProblem, type PolicyRule, readValue, SelectorError } from "@ocicat/api";
+import {
+  type EntityRule,
+  formatProblem,
+  isObject,
+  type PolicyRule,
+  policyRule,
+  readValue,
+  SelectorError,
+} from "@ocicat/api";
 import type { Family } from "@ocicat/net";
 import { hasPorts, Protocol } from "../model/packet.ts";
+import type { Direction } from "../model/policy.ts";
 import type { Action, End, IcmpMatch, Rule } from "../model/rule.ts";
 import { ANY_END, readEnd } from "./end.ts";
 import { protocolNumber } from "./protocol.ts";
 
 const ACTIONS = { Allow: "allow", Deny: "deny", Pass: "pass", Log: "log" } as const;
 
-/** One rule of a policy or profile. `namespace`: of the policy, if it has one. `field`: where it stands. Never throws. */
-export function readRule(rule: PolicyRule, namespace: string | undefined, field: string): Rule {
+/**
+ * One rule of a policy or profile, from whatever stands there: what a schema does not know may narrow the rule, and a rule
+ * that is wider than who wrote it meant is none. `namespace`: of the policy, if it has one. `field`: where it stands. Never
+ * throws.
+ */
+export function readRule(given: unknown, namespace: string | undefined, field: string): Rule {
+  const rule = checked(policyRule, given);
+  if (typeof rule === "string") return brokenRule(actionOf(given), field, rule);
   const action = ACTIONS[rule.action];
   try {
     const read: Rule = {
@@ -30,6 +45,12 @@ export function readRule(rule: PolicyRule, namespace: string | undefined, field:
   }
 }
 
+function actionOf(rule: unknown): Action | undefined {
+  const action = isObject(rule) ? rule.action : undefined;
+  const known = Object.entries(ACTIONS).find(([name]) => name === action);
+  return known?.[1];
+}
+
 /**
  * What is left of a rule that cannot be understood: it opens nothing. One that allows or logs never matches; one that
  * denies or passes denies everything, for nobody knows what it would have kept out, or handed to others to keep out.
@@ -48,6 +69,30 @@ export function brokenRule(action: Action | undefined, field: string, why: strin
     field,
     broken: opens ? why : undefined,
     ...(opens ? {} : { closed: why }),
+  };
+}
+
+/** A rule of Kubernetes: one peer at the far end, and ports at the destination, whoever that is. */
+export function peerRule(
+  action: Action,
+  direction: Direction,
+  peer: End,
+  protocol: number | undefined,
+  ports: End["ports"],
+  field: string,
+): Rule {
+  return {
+    action,
+    ipVersion: undefined,
+    protocol,
+    notProtocol: undefined,
+    icmp: undefined,
+    notIcmp: undefined,
+    ...(direction === "ingress"
+      ? { source: peer, destination: { ...ANY_END, ports } }
+      : { source: ANY_END, destination: { ...peer, ports } }),
+    field,
+    broken: undefined,
   };
 }
 

@@ -4,8 +4,10 @@ import { comparePolicies, compareTiers, missingTier } from "../model/order.ts";
 import { type Packet, Protocol } from "../model/packet.ts";
 import type { Direction, Policy, Stage, Tier } from "../model/policy.ts";
 import type { Rule } from "../model/rule.ts";
+import { stagesOf } from "../model/stages.ts";
 import { labelsIn } from "./labels.ts";
 import { ruleMatches } from "./match.ts";
+import { stagedFor } from "./staged.ts";
 import type { FixedReason, Outcome, PolicyStep, ProfileStep, Step, Walk } from "./walk.ts";
 
 /** What is asked about one endpoint. */
@@ -73,20 +75,15 @@ function* stepsOf(question: Question, model: PolicyModel): Iterable<Step> {
   if (stage === "normal") yield* profileSteps(question, model);
 }
 
-/** Whether a policy, in force or staged, has something to say to the question. */
-function applies(policy: Policy, { endpoint, direction, stage }: Question, model: PolicyModel): boolean {
-  return (
-    policy.directions.includes(direction) &&
-    isOfStage(policy, stage) &&
-    policy.selector.matches(labelsIn(endpoint, model))
-  );
-}
-
-/** Untracked and preDNAT policies stand at their own stage alone. */
-function isOfStage({ untracked, preDnat, applyOnForward }: Policy, stage: Stage): boolean {
-  if (stage === "untracked") return untracked;
-  if (stage === "preDnat") return preDnat;
-  return !untracked && !preDnat && (stage === "normal" || applyOnForward);
+/** Whether a policy, in force or staged, has something to say to the question. One staged to be deleted: where that one has. */
+function applies(policy: Policy, question: Question, model: PolicyModel): boolean {
+  const { endpoint, direction, stage } = question;
+  if (policy.staged === "delete") {
+    const targets = stagedFor(policy);
+    return model.policies.some((target) => targets.includes(target.id) && applies(target, question, model));
+  }
+  const directions = stagesOf(policy, endpoint.kind).get(stage) ?? [];
+  return directions.includes(direction) && policy.selector.matches(labelsIn(endpoint, model));
 }
 
 /** Those that the policies are in, in order. */
