@@ -6,7 +6,6 @@ import type { KernelFixture } from "./fixture.ts";
 import { linkCompliance } from "./links.ts";
 import { monitorCompliance } from "./monitors.ts";
 import { neighbourCompliance } from "./neighbours.ts";
-import { packetLogCompliance } from "./packet-logs.ts";
 import { routeCompliance } from "./routes.ts";
 import { ruleCompliance } from "./rules.ts";
 import { sysctlCompliance } from "./sysctls.ts";
@@ -34,6 +33,5 @@ export function kernelCompliance(name: string, open: () => KernelFixture): void 
     sysctlCompliance(namespace);
     batchCompliance(namespace);
     monitorCompliance(namespace);
-    packetLogCompliance(namespace);
   });
 }
