@@ -132,10 +132,14 @@ export function connectionCompliance(namespace: () => Subject): void {
       expect(listed(kernel, { family: 4 })).toEqual([]);
     });
 
-    it("of different zones know nothing of each other", () => {
+    it("of different zones know nothing of each other, where the kernel has zones at all", () => {
+      const inZone: ConnectionName = { original: WEB.original, zone: 7 };
+      const probe = namespace().kernel.deleteConnections([inZone])[0]?.errno;
+      if (probe === "EOPNOTSUPP") return;
+      expect(probe).toBe("ENOENT");
       const kernel = filled(WEB, { ...WEB, zone: 7 });
       expect(listed(kernel, { family: 4 }).map(({ zone }) => zone)).toEqual([0, 7]);
-      expect(kernel.deleteConnections([{ original: WEB.original, zone: 7 }])).toEqual([undefined]);
+      expect(kernel.deleteConnections([inZone])).toEqual([undefined]);
       expect(listed(kernel, { family: 4 }).map(({ zone }) => zone)).toEqual([0]);
     });
 

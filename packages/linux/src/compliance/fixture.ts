@@ -8,6 +8,8 @@ export interface Subject {
   readonly fd: number;
   /** Has the kernel track a connection that nobody has made; it chooses the id itself. */
   track(connection: Connection): void;
+  /** Has a rule log a datagram that the namespace sends itself, 127.0.0.1 → 127.0.0.1:`port`, on its way out. */
+  log(group: number, prefix: string, port: number): void;
 }
 
 /** What an implementation brings to be tested. */

@@ -6,6 +6,7 @@ import type { KernelFixture } from "./fixture.ts";
 import { linkCompliance } from "./links.ts";
 import { monitorCompliance } from "./monitors.ts";
 import { neighbourCompliance } from "./neighbours.ts";
+import { packetLogCompliance } from "./packet-logs.ts";
 import { routeCompliance } from "./routes.ts";
 import { ruleCompliance } from "./rules.ts";
 import { sysctlCompliance } from "./sysctls.ts";
@@ -33,5 +34,6 @@ export function kernelCompliance(name: string, open: () => KernelFixture): void 
     sysctlCompliance(namespace);
     batchCompliance(namespace);
     monitorCompliance(namespace);
+    packetLogCompliance(namespace);
   });
 }

@@ -17,6 +17,7 @@ import type {
   Route,
   Rule,
 } from "../kernel/kernel.ts";
+import type { OnLoggedPackets } from "../kernel/packet-log.ts";
 import { isLinkName } from "../kernel/validate.ts";
 import { currentNamespace, type NamespaceHandle, openNamespace } from "../namespace/handle.ts";
 import { withNetns } from "../namespace/with.ts";
@@ -40,6 +41,7 @@ import { LinkDeletion } from "./link-deletion.ts";
 import { groupBits, NetlinkMonitor } from "./monitor.ts";
 import { commitTransaction, queryNft } from "./nft.ts";
 import { readTxChecksumOffload, writeTxChecksumOffload } from "./offload.ts";
+import { PacketLog } from "./packet-log.ts";
 import { readSysctlFile, writeSysctlFile } from "./sysctl.ts";
 
 export interface OpenKernelOptions {
@@ -47,11 +49,14 @@ export interface OpenKernelOptions {
   readonly namespace?: NamespaceHandle | undefined;
   /** Receive buffer of each monitor, in bytes; 32 MiB unless told. Smaller ones overflow sooner, and say `resync`. */
   readonly monitorBuffer?: number | undefined;
+  /** Receive buffer of a packet log, in bytes; 2 MiB unless told: some 3,000 packets. */
+  readonly packetLogBuffer?: number | undefined;
   /** How monitors wait; the event loop's epoll unless told. */
   readonly watch?: WatchFd | undefined;
 }
 
 const MONITOR_BUFFER = 32 * 1024 * 1024;
+const PACKET_LOG_BUFFER = 2 * 1024 * 1024;
 const REQUEST_BUFFER = 8 * 1024 * 1024;
 
 /** The kernel's state of one network namespace, over netlink and /proc/sys. Needs CAP_NET_ADMIN. Throws KernelError. */
@@ -146,14 +151,7 @@ class HostKernel implements Kernel {
       this.#namespace,
       () => new NetlinkSocket(NETLINK_ROUTE, { groups: groupBits(groups), receiveBuffer }),
     );
-    const monitor = new NetlinkMonitor(socket, this.#options.watch ?? watchFd, onEvent);
-    this.#monitors.add(monitor);
-    return {
-      close: () => {
-        this.#monitors.delete(monitor);
-        monitor.close();
-      },
-    };
+    return this.#own(new NetlinkMonitor(socket, this.#options.watch ?? watchFd, onEvent));
   }
 
   txChecksumOffload(name: string): boolean {
@@ -188,11 +186,28 @@ class HostKernel implements Kernel {
     return deleteConnections(this.#conntrackExchange(), names);
   }
 
+  packetLog(groups: readonly number[], onPackets: OnLoggedPackets): KernelMonitor {
+    const receiveBuffer = this.#options.packetLogBuffer ?? PACKET_LOG_BUFFER;
+    const socket = withNetns(this.#namespace, () => new NetlinkSocket(NETLINK_NETFILTER, { receiveBuffer }));
+    return this.#own(new PacketLog(socket, groups, this.#options.watch ?? watchFd, onPackets));
+  }
+
   close(): void {
     for (const monitor of this.#monitors) monitor.close();
     for (const socket of this.#sockets) socket.close();
     this.#monitors.clear();
     this.#namespace.close();
+  }
+
+  /** Closed with the kernel, if not before. */
+  #own(monitor: KernelMonitor): KernelMonitor {
+    this.#monitors.add(monitor);
+    return {
+      close: () => {
+        this.#monitors.delete(monitor);
+        monitor.close();
+      },
+    };
   }
 
   #dump<T>(operation: string, build: BuildRequest, parse: (payload: Uint8Array) => T | undefined): T[] {

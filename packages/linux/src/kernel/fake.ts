@@ -28,6 +28,7 @@ import type {
   Route,
   Rule,
 } from "./kernel.ts";
+import type { OnLoggedPackets } from "./packet-log.ts";
 import { isSysctlPath } from "./sysctl-path.ts";
 import { objectionTo } from "./validate.ts";
 
@@ -204,6 +205,12 @@ export class FakeKernel implements Kernel {
       this.#otherWrites += 1;
       return outcomeOf(() => deleteConnection(namespace, name));
     });
+  }
+
+  packetLog(groups: readonly number[], onPackets: OnLoggedPackets): KernelMonitor {
+    const monitor = this.#state().packetLogs.listen(groups, onPackets);
+    this.#monitors.add(monitor);
+    return monitor;
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import type { Address, Family, Ipv4, Mac, Prefix } from "@ocicat/net";
 import type { Connection, ConnectionName, ConnectionQuery } from "./connection.ts";
+import type { OnLoggedPackets } from "./packet-log.ts";
 
 /** A network interface, by the kernel's index in one network namespace. */
 export interface Link {
@@ -294,6 +295,13 @@ export interface Kernel {
   connections(query: ConnectionQuery, each: (connection: Connection) => void): void;
   /** Forgets connections, so that the next packet of each is a first one. ENOENT: not there (any more). */
   deleteConnections(names: readonly ConnectionName[]): KernelOutcome[];
+
+  /**
+   * Tells what rules log to these groups (`log group`), from now on, some 0.2 s later. A group has one listener in a namespace:
+   * EPERM if there is one. However much is logged, reading it takes little of the process's time: the rest is lost, and counted.
+   * Throws KernelError.
+   */
+  packetLog(groups: readonly number[], onPackets: OnLoggedPackets): KernelMonitor;
 
   close(): void;
 }

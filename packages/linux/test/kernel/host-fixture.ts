@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { KernelFixture } from "../../src/compliance/index.ts";
 import { createNetworkNamespace, deleteNetworkNamespace, openKernel, openNamespace } from "../../src/index.ts";
+import { logIn } from "./log.ts";
 import { trackIn } from "./track.ts";
 
 /** The kernel this runs on, in new network namespaces that `ip netns` knows. */
@@ -16,7 +17,12 @@ export function hostFixture(): KernelFixture {
       closers.push(() => handle.close());
       const kernel = openKernel({ namespace: handle });
       closers.push(() => kernel.close());
-      return { kernel, fd: handle.fd, track: (connection) => trackIn(name, connection) };
+      return {
+        kernel,
+        fd: handle.fd,
+        track: (connection) => trackIn(name, connection),
+        log: (group, prefix, port) => logIn(name, group, prefix, port),
+      };
     },
     close() {
       for (let close = closers.pop(); close !== undefined; close = closers.pop()) close();

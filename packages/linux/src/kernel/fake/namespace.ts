@@ -3,6 +3,7 @@ import { parseMac } from "@ocicat/net";
 import type { Connection } from "../connection.ts";
 import type { ForwardingEntry, Link, LinkAddress, Neighbour, Route, Rule, Tunnel } from "../kernel.ts";
 import { Notifier } from "./notifier.ts";
+import { PacketLogs } from "./packet-logs.ts";
 import { Sysctls } from "./sysctls.ts";
 
 /** A link of the fake. What follows from other links (carrier) is worked out, not kept. */
@@ -60,6 +61,7 @@ export class FakeNamespace {
   readonly links = new Map<number, FakeLink>();
   readonly sysctls = new Sysctls();
   readonly notifier = new Notifier();
+  readonly packetLogs = new PacketLogs();
   addresses: LinkAddress[] = [];
   routes: Route[] = [];
   neighbours: Neighbour[] = [];
