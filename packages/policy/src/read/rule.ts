@@ -39,7 +39,7 @@ export function readRule(given: unknown, namespace: string | undefined, field: s
       broken: undefined,
     };
     const why = contradiction(rule, read);
-    return why === undefined ? { ...read, ipVersion: familyOf(read) } : brokenRule(action, field, why);
+    return why === undefined ? ofItsVersion(read) : brokenRule(action, field, why);
   } catch (error) {
     return brokenRule(action, field, reasonOf(error));
   }
@@ -81,7 +81,7 @@ export function peerRule(
   ports: End["ports"],
   field: string,
 ): Rule {
-  return {
+  return ofItsVersion({
     action,
     ipVersion: undefined,
     protocol,
@@ -93,7 +93,7 @@ export function peerRule(
       : { source: ANY_END, destination: { ...peer, ports } }),
     field,
     broken: undefined,
-  };
+  });
 }
 
 /** A rule that has its schema's shape, or why it has not. */
@@ -136,7 +136,7 @@ function contradiction(rule: PolicyRule, read: Rule): string | undefined {
   for (const [name, end] of Object.entries({ source: rule.source, destination: rule.destination })) {
     if (choosesNothing(end)) return `the service accounts of its ${name} are neither named nor selected`;
   }
-  return familiesOf(read).length === 0 ? "its networks are of different versions of IP" : undefined;
+  return undefined;
 }
 
 /** Given, and empty: Calico takes it for not given, and would then match more than who wrote it meant. */
@@ -148,10 +148,11 @@ function choosesNothing({ serviceAccounts }: EntityRule): boolean {
   );
 }
 
-/** The only version of IP that a rule can match, if there is one. */
-function familyOf(rule: Rule): Family | undefined {
+/** With the version of IP that it can match, if that is but one. */
+function ofItsVersion(rule: Rule): Rule {
   const [first, ...more] = familiesOf(rule);
-  return more.length === 0 ? first : undefined;
+  if (first === undefined) return brokenRule(rule.action, rule.field, "its networks are of different versions of IP");
+  return more.length === 0 ? { ...rule, ipVersion: first } : rule;
 }
 
 /** A list of networks, negated or not, says which versions the rule is about: `notNets: [fd00::/8]` is about IPv6 alone. */

@@ -24,7 +24,7 @@ export function describeRule(rule: Rule): string {
   if (broken !== undefined) return `${ACTIONS[rule.action]} nothing: ${broken}`;
   if (closed !== undefined) return `Deny everything: ${closed}`;
   const parts = [
-    rule.ipVersion === undefined ? "" : `IPv${rule.ipVersion}`,
+    rule.ipVersion === undefined || namesNetworks(rule) ? "" : `IPv${rule.ipVersion}`,
     rule.protocol === undefined ? "" : protocolName(rule.protocol),
     rule.notProtocol === undefined ? "" : `not ${protocolName(rule.notProtocol)}`,
     rule.icmp === undefined ? "" : describeIcmp(rule.icmp),
@@ -33,6 +33,11 @@ export function describeRule(rule: Rule): string {
     describeEnd("to", rule.destination),
   ].filter((part) => part !== "");
   return [ACTIONS[rule.action], ...(parts.length === 0 ? ["everything"] : parts)].join(" ");
+}
+
+/** Then one can see which version of IP it is about. */
+function namesNetworks({ source, destination }: Rule): boolean {
+  return [source, destination].some(({ networks, notNetworks }) => networks.length + notNetworks.length > 0);
 }
 
 function describeIcmp({ type, code }: IcmpMatch): string {
