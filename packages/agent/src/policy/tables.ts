@@ -26,13 +26,14 @@ import {
   readNetworkSet,
   readPolicy,
   readProfile,
+  readStoredPolicy,
   readTier,
   type Tier,
   type Workload,
 } from "@ocicat/policy";
 import { Table } from "../tables/table.ts";
 import type { ReflectorSink } from "../watch/reflector.ts";
-import { closedPolicy, closedProfile, closedTier, readableNetworks } from "./unreadable.ts";
+import { closedProfile, closedTier, readableNetworks } from "./unreadable.ts";
 import { workloadReader } from "./workload-reader.ts";
 
 /** What policy follows from, as the model's values. */
@@ -75,7 +76,8 @@ export function makePolicyRows(logger: Logger): PolicyRows {
     const replacement = standIn && ((item: KeyValue, why: string) => standIn(kind, item, why));
     return new Table(kind.plural, (item) => read(decodeStored(kind, item)), logger, replacement);
   }
-  const policies = <R extends PolicyResource & AnyResource>(kind: Kind<R>) => table(kind, readPolicy, closedPolicy);
+  const policies = <R extends PolicyResource & AnyResource>(kind: Kind<R>) =>
+    table(kind, readPolicy, (_, item) => readStoredPolicy(kind, item));
   return {
     tiers: table(tier, readTier, closedTier),
     profiles: table(profile, readProfile, closedProfile),

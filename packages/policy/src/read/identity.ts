@@ -17,7 +17,7 @@ export function identityOf(kind: string, namespace: string | undefined, name: st
 interface Known {
   readonly tier: string;
   readonly selector: Selector;
-  readonly directions?: readonly Direction[];
+  readonly directions?: readonly Direction[] | undefined;
 }
 
 /**

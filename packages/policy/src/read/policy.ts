@@ -97,18 +97,19 @@ function tieredPolicy(identity: Identity, fields: FieldReader): Policy {
   const order = fields.number("order") ?? Number.POSITIVE_INFINITY;
   const selector = fields.attempt("selector", () => appliesTo(choiceOf(fields), namespace)) ?? everythingOf(namespace);
   const rules = { ingress: rulesOf("ingress", namespace, fields), egress: rulesOf("egress", namespace, fields) };
-  const directions = directionsOf(fields.listOf("types", ["Ingress", "Egress"]), rules);
+  const types = fields.listOf("types", ["Ingress", "Egress"]);
   const hooks = hooksOf(namespace, fields);
   const hints = fields.list("performanceHints") ?? [];
   if (fields.problems.length > 0) {
-    return closedPolicy(identity, { tier, selector, directions }, fields.problems.join("; "));
+    const known = { tier, selector, directions: types && directionsOf(types, rules) };
+    return closedPolicy(identity, known, fields.problems.join("; "));
   }
   return {
     ...identity,
     tier,
     order,
     selector,
-    directions,
+    directions: directionsOf(types, rules),
     ...rules,
     ...hooks,
     staged: undefined,

@@ -18,6 +18,8 @@ const endpoints = [web, db, far];
 const allowed = (policies: readonly Policy[], source: string, destination: string, port = 80) =>
   verdict(packet(source, destination, port), model({ endpoints, policies })).allowed;
 
+const BOTH = ["ingress", "egress"];
+
 describe("a policy that others have stored", () => {
   it("keeps its good rules beside a bad one, which opens nothing and is told of", () => {
     const read = stored({
@@ -54,19 +56,30 @@ describe("a policy that others have stored", () => {
   });
 
   it.each([
-    ["order", { order: "first" }],
-    ["types", { types: ["Inbound"] }],
-    ["rules", { ingress: { action: "Allow" } }],
-    ["tier", { tier: 5 }],
-    ["too many rules", { ingress: Array.from({ length: 1001 }, () => ({ action: "Allow" })) }],
-  ])("closes what it applies to, and that alone, where what is said of all of it cannot be read: %s", (_, spec) => {
-    const read = stored({ selector: "app == 'web'", ...spec });
-    const all = [read, stored({ order: 1, ingress: [{ action: "Allow" }] })];
-    expect(read.unreadable).toBeTypeOf("string");
-    expect(allowed(all, "10.0.0.2", "10.0.0.1")).toBe(false);
-    expect(allowed(all, "10.0.0.1", "10.0.0.2")).toBe(!read.directions.includes("egress"));
-    expect(allowed(all, "10.0.0.3", "10.0.0.2")).toBe(true);
-    expect(conditionsOf(read)).toMatchObject([{ field: "spec" }]);
+    ["order", { order: "first" }, BOTH],
+    ["types", { types: ["Inbound"] }, BOTH],
+    ["rules", { ingress: { action: "Allow" } }, BOTH],
+    ["tier", { tier: 5 }, BOTH],
+    ["egress rules", { egress: "Allow" }, BOTH],
+    ["too many rules", { ingress: Array.from({ length: 1001 }, () => ({ action: "Allow" })) }, ["ingress"]],
+  ])(
+    "closes what it applies to, and that alone, where what is said of all of it cannot be read: %s",
+    (_, spec, directions) => {
+      const read = stored({ selector: "app == 'web'", ...spec });
+      const all = [read, stored({ order: 1, ingress: [{ action: "Allow" }] })];
+      expect(read.unreadable).toBeTypeOf("string");
+      expect(allowed(all, "10.0.0.2", "10.0.0.1")).toBe(false);
+      expect(allowed(all, "10.0.0.1", "10.0.0.2")).toBe(!directions.includes("egress"));
+      expect(read.directions).toEqual(directions);
+      expect(allowed(all, "10.0.0.3", "10.0.0.2")).toBe(true);
+      expect(conditionsOf(read)).toMatchObject([{ field: "spec" }]);
+    },
+  );
+
+  it("closes in the directions that it names, where these can be read", () => {
+    const read = stored({ selector: "app == 'web'", types: ["Ingress"], order: "first" });
+    expect(read.directions).toEqual(["ingress"]);
+    expect(allowed([read], "10.0.0.1", "10.0.0.2")).toBe(true);
   });
 
   it("closes its whole namespace where its selector cannot be read, and nothing else", () => {
