@@ -12,6 +12,7 @@ import { addLab } from "./commands/lab.ts";
 import { addLabel } from "./commands/label.ts";
 import { addNode } from "./commands/node.ts";
 import { addPatch } from "./commands/patch.ts";
+import { addPolicy } from "./commands/policy.ts";
 import { addPool } from "./commands/pool.ts";
 import { addRoutes } from "./commands/routes.ts";
 import { addValidate } from "./commands/validate.ts";
@@ -43,6 +44,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addNode(program, surroundings);
   addIpam(program, surroundings);
   addPool(program, surroundings);
+  addPolicy(program, surroundings);
   addRoutes(program, surroundings);
   addDoctor(program, surroundings);
   addWalk(program, surroundings);

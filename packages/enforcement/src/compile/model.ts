@@ -16,5 +16,6 @@ export function compileModel(
 
 /** As far as the model knows them. */
 export function interfacesOf({ nodes = [] }: PolicyModel, node: string): NodeInterfaces {
-  return new Map(nodes.filter((one) => one.node === node).map(({ name, addresses }) => [name, addresses]));
+  const own = nodes.filter((one) => one.node === node);
+  return new Map(own.flatMap(({ name, addresses }) => (name === undefined ? [] : [[name, addresses] as const])));
 }

@@ -18,7 +18,8 @@ export interface PolicyModel {
 /** An interface of a node. */
 export interface HostInterface {
   readonly node: string;
-  readonly name: string;
+  /** Undefined: it is not known which interface has the addresses. */
+  readonly name: string | undefined;
   readonly addresses: readonly Address[];
 }
 

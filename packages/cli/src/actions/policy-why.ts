@@ -1,0 +1,128 @@
+import { isOcicatError, toError } from "@ocicat/kit";
+import { formatAddress } from "@ocicat/net";
+import { type Packet, type Step, type Verdict, verdict, type Walk } from "@ocicat/policy";
+import { withDatastore } from "../connect/datastore.ts";
+import { IN_MACHINE } from "../connect/lab.ts";
+import { readManifests } from "../input/manifests.ts";
+import type { PolicyWhyOptions } from "../options/policy.ts";
+import { DEFAULT_NAMESPACE } from "../options/shared.ts";
+import { oneLine } from "../output/line.ts";
+import { endNamed, type PacketEnd } from "../policy/ends.ts";
+import { checkOutput, print, type Shown } from "../policy/output.ts";
+import { packetBetween, packetText, protocolText, readWanted } from "../policy/packet.ts";
+import { readPolicyModel } from "../policy/read-model.ts";
+import { endpointText, placeOfRule, ruleJson, stepText, walkLines } from "../policy/walk-text.ts";
+import { type PolicyPlaces, placesOf, withManifests } from "../policy/with-manifests.ts";
+import type { Surroundings } from "../surroundings.ts";
+
+/** As ping's: 0 it passes, 1 it does not, 2 it is not known. */
+export const EXIT = { denied: 1, unknown: 2 } as const;
+
+export async function explainPolicy(
+  surroundings: Surroundings,
+  from: string,
+  to: string,
+  options: PolicyWhyOptions,
+): Promise<void> {
+  await answering(surroundings, async () => {
+    checkOutput(options.output);
+    const wanted = readWanted(options);
+    const manifests =
+      options.filename === undefined
+        ? []
+        : await readManifests(surroundings, { filename: options.filename, namespace: DEFAULT_NAMESPACE });
+    const stored = await withDatastore(surroundings, options.config, (opened) => readPolicyModel(surroundings, opened));
+    const model = withManifests(stored, manifests, "applied");
+    const ends = { from: endNamed(model, from), to: endNamed(model, to) };
+    const packet = packetBetween(ends.from, ends.to, wanted, options.ipv6);
+    const judged = verdict(packet, model);
+    print(surroundings, options.output, shown({ ...ends, packet, judged, places: placesOf(manifests) }));
+    if (!judged.allowed) surroundings.setExitCode(EXIT.denied);
+  });
+}
+
+/** What cannot be answered is told and ends with an exit code of its own: `denied` is an answer. */
+export async function answering(surroundings: Surroundings, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    // Not a failure: the command is handed over to where the lab is.
+    if (isOcicatError(error) && error.code === IN_MACHINE) throw error;
+    if (!isOcicatError(error)) throw error;
+    surroundings.tell(toError(error).message);
+    surroundings.setExitCode(EXIT.unknown);
+  }
+}
+
+export interface Judged {
+  readonly from: PacketEnd;
+  readonly to: PacketEnd;
+  readonly packet: Packet;
+  readonly judged: Verdict;
+  readonly places: PolicyPlaces;
+}
+
+function shown(known: Judged): Shown {
+  return { text: () => `${textLines(known).map(oneLineKeepingIndent).join("\n")}\n`, json: () => judgedJson(known) };
+}
+
+function textLines({ from, to, packet, judged, places }: Judged): readonly string[] {
+  const sides = [judged.egress, judged.ingress].filter((walk) => walk !== undefined);
+  return [
+    `${endText(from, packet.source)} → ${endText(to, packet.destination)}, ${packetText(packet)}: ${judged.allowed ? "allowed" : "denied"}`,
+    ...(sides.length === 0 ? ["", "Nothing judges it: no endpoint with policies is at either end."] : []),
+    ...sides.flatMap((walk) => ["", ...walkLines(walk, places)]),
+  ];
+}
+
+export function endText({ name, node }: PacketEnd, address: Packet["source"]): string {
+  const text = formatAddress(address);
+  const at = node === undefined || node === name ? "" : ` on ${node}`;
+  return name === text ? text : `${name} (${text}${at})`;
+}
+
+export function judgedJson({ from, to, packet, judged, places }: Judged) {
+  const { protocol, sourcePort = null, destinationPort = null, icmp = null } = packet;
+  const end = ({ name, node, workload }: PacketEnd, address: Packet["source"]) => ({
+    name,
+    address: formatAddress(address),
+    node: node ?? null,
+    endpoint: workload?.id ?? null,
+  });
+  return {
+    from: end(from, packet.source),
+    to: end(to, packet.destination),
+    packet: { protocol: protocolText(protocol), sourcePort, destinationPort, icmp },
+    allowed: judged.allowed,
+    egress: walkJson(judged.egress, places),
+    ingress: walkJson(judged.ingress, places),
+  };
+}
+
+function walkJson(walk: Walk | undefined, places: PolicyPlaces) {
+  if (walk === undefined) return null;
+  return { allowed: walk.allowed, steps: walk.steps.map((step) => stepJson(step, places)) };
+}
+
+function stepJson(step: Step, places: PolicyPlaces) {
+  const { tier, what, says } = stepText(step, places);
+  return {
+    kind: step.kind,
+    endpoint: endpointText(step.endpoint),
+    stage: step.stage,
+    tier: step.kind === "policy" || step.kind === "tier" ? tier : null,
+    policy: step.kind === "policy" ? step.policy : null,
+    profile: step.kind === "profile" ? step.profile : null,
+    rule: "rule" in step ? ruleJson(step.rule) : null,
+    place: placeOfRule(step, places) ?? null,
+    staged: step.kind === "policy" ? (step.staged ?? null) : null,
+    outcome: step.outcome,
+    text: `${what}: ${says}`,
+  };
+}
+
+/** What comes from a datastore is only shown. */
+function oneLineKeepingIndent(line: string): string {
+  const indent = /^ */.exec(line)?.[0] ?? "";
+  return indent + oneLine(line);
+}
