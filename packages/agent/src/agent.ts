@@ -22,6 +22,7 @@ import { tcpTransport } from "./bgp/tcp-transport.ts";
 import { serveCni } from "./cni/serve.ts";
 import { agentFacts } from "./doctor/agent-facts.ts";
 import type { Examination } from "./doctor/examine.ts";
+import { collectFlows, type FlowCollector, flowRoutes } from "./flows/index.ts";
 import { DatastoreLock, guardedStore, WHY_LOCKED } from "./lock/index.ts";
 import { missingGatewayRoute } from "./node/address.ts";
 import { readFelix } from "./node/felix.ts";
@@ -124,6 +125,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   });
   const resolver = new RoutingResolver(options.nodeName, options.backend);
   const status = statusRoutes({ ...options, tables, resolver, own });
+  let flows: FlowCollector | undefined;
   const patient: Examination = {
     node: options.nodeName,
     kernel,
@@ -139,7 +141,12 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   const whenAsked = async () => (await import("./doctor/examine.ts")).examine(patient);
   await serveLocally(
     { path: options.paths.apiSocket },
-    { ...healthRoutes(conditions, metrics), ...status.routes, ...doctorRoutes(whenAsked) },
+    {
+      ...healthRoutes(conditions, metrics),
+      ...status.routes,
+      ...doctorRoutes(whenAsked),
+      ...flowRoutes(() => flows, options.nodeName, clock),
+    },
     logger.child("api"),
     scope,
   );
@@ -159,6 +166,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   const blocks = new BlocksWatch(tables, watching);
   await blocks.ifNeeded();
   const felix = readFelix(tables, options, logger);
+  flows = collectFlows({ kernel, tables, felix, clock, logger: logger.child("flows"), metrics, scope });
   own.watch(felix.interfacePrefix);
   forwardIpv6WhenNeeded(kernel, tables, { nodeName: options.nodeName, interfacePrefix: felix.interfacePrefix, logger });
 

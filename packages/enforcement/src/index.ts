@@ -6,3 +6,6 @@ export { compileNeeds, type Needs, needsFrom } from "./compile/needs.ts";
 export { type CompileOptions, DEFAULT_LOG_PREFIX } from "./compile/options.ts";
 export { EMPTY_POLICY_TABLE, PolicyTables } from "./compile/policy-tables.ts";
 export { REVOKED } from "./compile/static-sets.ts";
+export type { Flow, FlowEnd, FlowSighting, FlowStep } from "./flows/flow.ts";
+export { FLOW_LOG_LIMITS, FlowLog, type FlowLogLimits } from "./flows/flow-log.ts";
+export { Passes } from "./flows/passes.ts";

@@ -10,8 +10,17 @@ export interface Answer {
   readonly body: string;
 }
 
+/** An answer without an end: lines, as long as the asker stays. */
+export interface Stream {
+  /**
+   * Begins. `send` takes one line, without its end, and says whether it did: an asker who does not read is sent nothing more
+   * until he has. What is returned ends it; it is called once, when the asker has gone.
+   */
+  readonly open: (send: (line: string) => boolean) => () => void;
+}
+
 /** Path → what it answers. Query parameters come along. */
-export type Routes = Readonly<Record<string, (query: URLSearchParams) => Answer | Promise<Answer>>>;
+export type Routes = Readonly<Record<string, (query: URLSearchParams) => Answer | Stream | Promise<Answer | Stream>>>;
 
 export type ListenAt = { readonly host: string; readonly port: number } | { readonly path: string };
 
@@ -54,6 +63,10 @@ async function respond(
 ): Promise<void> {
   const url = new URL(request.url ?? "/", "http://localhost");
   const answer = await answerTo(request.method ?? "GET", url, routes, logger);
+  if ("open" in answer) {
+    stream(answer, request, response);
+    return;
+  }
   response.writeHead(answer.status, {
     "content-type": answer.contentType,
     "content-length": Buffer.byteLength(answer.body),
@@ -61,7 +74,26 @@ async function respond(
   response.end(request.method === "HEAD" ? undefined : answer.body);
 }
 
-async function answerTo(method: string, url: URL, routes: Routes, logger: Logger): Promise<Answer> {
+/** What may wait for an asker, in bytes. */
+const MOST_WAITING = 256 * 1024;
+
+function stream({ open }: Stream, request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(200, { "content-type": "application/x-ndjson" });
+  if (request.method === "HEAD") {
+    response.end();
+    return;
+  }
+  // Else the asker does not know that it has begun until there is something to tell.
+  response.flushHeaders();
+  const end = open((line) => {
+    if (response.writableLength > MOST_WAITING) return false;
+    response.write(`${line}\n`);
+    return true;
+  });
+  response.once("close", end);
+}
+
+async function answerTo(method: string, url: URL, routes: Routes, logger: Logger): Promise<Answer | Stream> {
   const route = routes[url.pathname];
   if (route === undefined)
     return text(`there is nothing at ${url.pathname}; try ${Object.keys(routes).join(", ")}\n`, 404);

@@ -373,7 +373,7 @@ export const felixParameters = {
   flowLogsCollectorDebugTrace: flowLogs(flag(), false),
   flowLogsFlushInterval: flowLogs(duration(), "300s"),
   flowLogsGoldmaneServer: flowLogs(text("an address")),
-  flowLogsLocalReporter: flowLogs(enabled, "Disabled"),
+  flowLogsLocalReporter: inEffect(flowLogs(enabled, "Disabled")),
   flowLogsPolicyEvaluationMode: flowLogs(choice("Continuous", "None"), "Continuous"),
 };
 

@@ -149,6 +149,7 @@ describe("what has no effect yet", () => {
       "failsafeInboundHostPorts",
       "failsafeOutboundHostPorts",
       "featureDetectOverride",
+      "flowLogsLocalReporter",
       "healthEnabled",
       "healthHost",
       "healthPort",
