@@ -3,13 +3,12 @@ import { formatAddress } from "@ocicat/net";
 import { type Packet, type Step, type Verdict, verdict, type Walk } from "@ocicat/policy";
 import { withDatastore } from "../connect/datastore.ts";
 import { IN_MACHINE } from "../connect/lab.ts";
-import { readManifests } from "../input/manifests.ts";
 import type { PolicyWhyOptions } from "../options/policy.ts";
-import { DEFAULT_NAMESPACE } from "../options/shared.ts";
 import { oneLine } from "../output/line.ts";
 import { endNamed, type PacketEnd } from "../policy/ends.ts";
 import { checkOutput, print, type Shown } from "../policy/output.ts";
 import { packetBetween, packetText, protocolText, readWanted } from "../policy/packet.ts";
+import { readPolicyFile } from "../policy/read-file.ts";
 import { readPolicyModel } from "../policy/read-model.ts";
 import { endpointText, placeOfRule, ruleJson, stepText, walkLines } from "../policy/walk-text.ts";
 import { type PolicyPlaces, placesOf, withManifests } from "../policy/with-manifests.ts";
@@ -27,12 +26,10 @@ export async function explainPolicy(
   await answering(surroundings, async () => {
     checkOutput(options.output);
     const wanted = readWanted(options);
-    const manifests =
-      options.filename === undefined
-        ? []
-        : await readManifests(surroundings, { filename: options.filename, namespace: DEFAULT_NAMESPACE });
-    const stored = await withDatastore(surroundings, options.config, (opened) => readPolicyModel(surroundings, opened));
-    const model = withManifests(stored, manifests, "applied");
+    const { model, manifests } = await withDatastore(surroundings, options.config, async (opened) => {
+      const files = await readPolicyFile(surroundings, opened, options);
+      return { manifests: files, model: withManifests(await readPolicyModel(surroundings, opened), files, "applied") };
+    });
     const ends = { from: endNamed(model, from), to: endNamed(model, to) };
     const packet = packetBetween(ends.from, ends.to, wanted, options.ipv6);
     const judged = verdict(packet, model);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { PolicyWhyOptions } from "../options/policy.ts";
+import type { PolicyDiffOptions, PolicyImpactOptions, PolicyWhyOptions } from "../options/policy.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
@@ -11,7 +11,7 @@ export function addPolicy(program: Command, surroundings: Surroundings): void {
       "Look at policies: who may send what to whom and why, what would change, what is wrong with them, and whether the " +
         "kernel does what they say.",
     );
-  for (const add of [addWhy]) add(policy, surroundings);
+  for (const add of [addWhy, addDiff, addImpact]) add(policy, surroundings);
 }
 
 export const outputOption = () => valueOption("-o, --output <format>", "ps, for people, json or yaml").default("ps");
@@ -53,5 +53,57 @@ function addWhy(policy: Command, surroundings: Surroundings): void {
     ["policy why web-1 db-0 --port 5432", "may web-1 connect to db-0"],
     ["policy why prod/web-1 203.0.113.10", "may it ping an address outside"],
     ["policy why web-1 db-0 --port 5432 -f new.yaml", "would it, were new.yaml applied"],
+  ]);
+}
+
+const DIFF_EXIT = "Exit code: 0 nothing changes, 1 something does, 2 it could not be answered.";
+
+function addDiff(policy: Command, surroundings: Surroundings): void {
+  const diff = policy
+    .command("diff")
+    .summary("who could no longer, or could now, reach whom")
+    .description(
+      "Compare the verdicts of what is stored with those of what would be, were the file applied: between all pairs of " +
+        "endpoints, host endpoints and networks outside, for all packets that rules tell apart. Nothing is written. What " +
+        `no policy tells apart is told together; what is left out of a large cluster is counted.\n\n${DIFF_EXIT}`,
+    )
+    .addOption(
+      valueOption("-f, --filename <file>", "policies, tiers, profiles, network sets, endpoints; - is standard input"),
+    )
+    .option("-R, --recursive", "go into directories below the one given with -f")
+    .addOption(valueOption("-n, --namespace <namespace>", "of resources that name none"))
+    .option("--delete", "as if what the file names were deleted")
+    .addOption(outputOption())
+    .action(async (options: PolicyDiffOptions) => {
+      const { showPolicyDiff } = await import("../actions/policy-diff.ts");
+      await showPolicyDiff(surroundings, options);
+    });
+  withDatastoreOptions(diff);
+  withExamples(diff, [
+    ["policy diff -f new.yaml", "before applying it"],
+    ["policy diff -f old.yaml --delete", "before deleting it"],
+  ]);
+}
+
+function addImpact(policy: Command, surroundings: Surroundings): void {
+  const impact = policy
+    .command("impact")
+    .summary("what enforcing staged policies would change")
+    .description(
+      "Compare the verdicts of what is stored with those of what would be, were staged policies enforced: each put there, " +
+        `over the one of its name, or that one taken away. As policy diff tells it.\n\n${DIFF_EXIT}`,
+    )
+    .argument("[name]", "one of them, also as namespace/name (default: all)")
+    .option("--staged", "of staged policies, which is meant also without")
+    .addOption(valueOption("-n, --namespace <namespace>", "of the one named"))
+    .addOption(outputOption())
+    .action(async (name: string | undefined, options: PolicyImpactOptions) => {
+      const { showStagedImpact } = await import("../actions/policy-diff.ts");
+      await showStagedImpact(surroundings, name, options);
+    });
+  withDatastoreOptions(impact);
+  withExamples(impact, [
+    ["policy impact --staged", "of all staged policies together"],
+    ["policy impact --staged prod/deny-all", "of one of them"],
   ]);
 }

@@ -1,7 +1,7 @@
 import { type Family, formatAddress } from "@ocicat/net";
 import type { PolicyModel } from "../model/model.ts";
 import { Protocol } from "../model/packet.ts";
-import type { PolicyId } from "../model/policy.ts";
+import type { Policy, PolicyId } from "../model/policy.ts";
 import { labelsIn } from "../verdict/labels.ts";
 import { verdict } from "../verdict/verdict.ts";
 import type { Step, Verdict } from "../verdict/walk.ts";
@@ -205,8 +205,13 @@ function stepKey(step: Step): string {
   }
 }
 
+/** Staged ones decide nothing. */
+function byId(policies: readonly Policy[]): ReadonlyMap<PolicyId, Policy> {
+  return new Map(policies.filter(({ staged }) => staged === undefined).map((policy) => [policy.id, policy]));
+}
+
 function policyChanges(before: PolicyModel, after: PolicyModel): readonly PolicyChange[] {
-  const [old, now] = [before, after].map((model) => new Map(model.policies.map((policy) => [policy.id, policy])));
+  const [old, now] = [before, after].map((model) => byId(model.policies));
   const ids = new Set([...(old?.keys() ?? []), ...(now?.keys() ?? [])]);
   return [...ids].flatMap((id) => {
     const [was, is] = [old?.get(id), now?.get(id)];
