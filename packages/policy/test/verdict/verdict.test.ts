@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { verdict } from "../src/index.ts";
-import { model, packet, policy, workload } from "./support/build.ts";
+import { verdict } from "../../src/index.ts";
+import { model, packet, policy, workload } from "../support/build.ts";
 
 const web = workload({ name: "web", addresses: ["10.0.0.1", "fd00::1"], labels: { app: "web" } });
 const client = workload({ name: "client", addresses: ["10.0.0.2", "fd00::2"], labels: { app: "client" } });
