@@ -3,24 +3,23 @@ import type { Endpoint } from "../model/endpoint.ts";
 import type { EndpointNeeds } from "../model/needs.ts";
 import { comparePolicies, missingTier } from "../model/order.ts";
 import type { Policy, PolicyId, Tier } from "../model/policy.ts";
-import { stagesOf } from "../model/stages.ts";
+import { hasEffect } from "../model/stages.ts";
 import { endpointNeeds } from "./endpoint-needs.ts";
 import { ItemIndex } from "./labels/item-index.ts";
 import { SelectorIndex } from "./labels/selector-index.ts";
 import { same } from "./same.ts";
 
-/** A policy, and the endpoints of this node that it has an effect on. */
 interface Applied {
   policy: Policy;
-  readonly endpoints: Set<Local>;
+  /** How many of this node's endpoints it has an effect on. */
+  endpoints: number;
 }
 
-/** An endpoint of this node, with what applies to it. */
+/** An endpoint of this node. */
 interface Local {
   readonly key: string;
   endpoint: Endpoint;
   labels: Labels;
-  readonly policies: Set<Applied>;
 }
 
 /** A value as it was told last, and as it is now. */
@@ -29,7 +28,10 @@ export interface Replaced<T> {
   readonly after: T | undefined;
 }
 
-/** Which policies apply to which of this node's endpoints, and in what order. */
+/**
+ * Which policies apply to which of this node's endpoints, and in what order. Which is not kept for each pair: it follows from
+ * labels and selectors whenever it is asked.
+ */
 export class AppliedPolicies {
   readonly #tiers = new Map<string, Tier>();
   readonly #policies = new Map<PolicyId, Applied>();
@@ -45,8 +47,7 @@ export class AppliedPolicies {
     if (same(this.#tiers.get(name), tier)) return;
     if (tier === undefined) this.#tiers.delete(name);
     else this.#tiers.set(name, tier);
-    for (const { key, policies } of this.#endpoints.values())
-      if ([...policies].some(({ policy }) => policy.tier === name)) this.#dirtyEndpoints.add(key);
+    for (const key of this.#endpoints.keys()) this.#dirtyEndpoints.add(key);
   }
 
   setPolicy(id: PolicyId, policy: Policy | undefined): void {
@@ -54,7 +55,8 @@ export class AppliedPolicies {
     if (same(applied?.policy, policy)) return;
     this.#dirtyPolicies.add(id);
     if (applied !== undefined && policy !== undefined && appliesAlike(applied.policy, policy)) {
-      if (!ordersAlike(applied.policy, policy)) for (const { key } of applied.endpoints) this.#dirtyEndpoints.add(key);
+      if (!ordersAlike(applied.policy, policy))
+        for (const { key } of this.#items.selectedBy(policy.selector)) this.#dirtyEndpoints.add(key);
       applied.policy = policy;
       return;
     }
@@ -67,7 +69,7 @@ export class AppliedPolicies {
     this.#dirtyEndpoints.add(key);
     if (endpoint === undefined) {
       if (local !== undefined) this.#remove(local);
-    } else if (local === undefined) this.#add({ key, endpoint, labels, policies: new Set() });
+    } else if (local === undefined) this.#add({ key, endpoint, labels });
     else {
       this.#relabel(local, labels);
       local.endpoint = endpoint;
@@ -92,8 +94,10 @@ export class AppliedPolicies {
   /** Endpoints whose needs are otherwise than when it was last asked. */
   takeEndpoints(): ReadonlyMap<string, EndpointNeeds | undefined> {
     const changes = new Map<string, EndpointNeeds | undefined>();
+    // Those that the same selectors select meet the same policies, in objects that they share.
+    const alike = new Map<string, EndpointNeeds>();
     for (const key of this.#dirtyEndpoints) {
-      const needs = this.#needsOf(key);
+      const needs = this.#needsOf(key, alike);
       if (same(this.#toldEndpoints.get(key), needs)) continue;
       if (needs === undefined) this.#toldEndpoints.delete(key);
       else this.#toldEndpoints.set(key, needs);
@@ -105,27 +109,34 @@ export class AppliedPolicies {
 
   #inUse(id: PolicyId): Policy | undefined {
     const applied = this.#policies.get(id);
-    return applied !== undefined && (applied.endpoints.size > 0 || applied.policy.neededEverywhere)
+    return applied !== undefined && (applied.endpoints > 0 || applied.policy.neededEverywhere)
       ? applied.policy
       : undefined;
   }
 
-  #needsOf(key: string): EndpointNeeds | undefined {
+  #needsOf(key: string, known: Map<string, EndpointNeeds>): EndpointNeeds | undefined {
     const local = this.#endpoints.get(key);
     if (local === undefined) return undefined;
-    const policies = [...local.policies].map(({ policy }) => policy);
-    return endpointNeeds(local.endpoint, policies, (name) => this.#tiers.get(name) ?? missingTier(name));
+    const { endpoint } = local;
+    const selected = this.#selectors.selecting(local.labels);
+    const likeness = `${endpoint.kind} ${selected.map(({ id }) => id).sort()}`;
+    const alike = known.get(likeness);
+    if (alike !== undefined) return { endpoint, stages: alike.stages, profiles: endpoint.profiles };
+    const policies = selected.flatMap(({ users }) => [...users].map(({ policy }) => policy));
+    const needs = endpointNeeds(endpoint, policies, (name) => this.#tiers.get(name) ?? missingTier(name));
+    known.set(likeness, needs);
+    return needs;
   }
 
   #apply(policy: Policy): void {
-    const applied: Applied = { policy, endpoints: new Set() };
+    const applied = { policy, endpoints: 0 };
     this.#policies.set(policy.id, applied);
     this.#selectors.add(policy.selector, applied);
     for (const local of this.#items.selectedBy(policy.selector)) this.#join(applied, local);
   }
 
   #withdraw(applied: Applied): void {
-    for (const local of applied.endpoints) this.#part(applied, local);
+    for (const local of this.#items.selectedBy(applied.policy.selector)) this.#part(applied, local);
     this.#selectors.delete(applied.policy.selector, applied);
     this.#policies.delete(applied.policy.id);
   }
@@ -138,7 +149,8 @@ export class AppliedPolicies {
   }
 
   #remove(local: Local): void {
-    for (const applied of local.policies) this.#part(applied, local);
+    for (const { users } of this.#selectors.selecting(local.labels))
+      for (const applied of users) this.#part(applied, local);
     this.#items.delete(local);
     this.#endpoints.delete(local.key);
   }
@@ -156,18 +168,18 @@ export class AppliedPolicies {
   }
 
   #join(applied: Applied, local: Local): void {
-    if (stagesOf(applied.policy, local.endpoint.kind).size === 0) return;
-    applied.endpoints.add(local);
-    local.policies.add(applied);
-    this.#dirtyPolicies.add(applied.policy.id);
-    this.#dirtyEndpoints.add(local.key);
+    this.#count(applied, local, 1);
   }
 
   #part(applied: Applied, local: Local): void {
-    if (!applied.endpoints.delete(local)) return;
-    local.policies.delete(applied);
+    this.#count(applied, local, -1);
+  }
+
+  #count(applied: Applied, { key, endpoint }: Local, by: 1 | -1): void {
+    if (!hasEffect(applied.policy, endpoint.kind)) return;
+    applied.endpoints += by;
     this.#dirtyPolicies.add(applied.policy.id);
-    this.#dirtyEndpoints.add(local.key);
+    this.#dirtyEndpoints.add(key);
   }
 }
 

@@ -77,7 +77,9 @@ export class Profiles {
   }
 
   #entry(name: string): Entry {
-    const entry = this.#entries.get(name) ?? { profile: undefined, items: new Set<Item>(), users: 0 };
+    const known = this.#entries.get(name);
+    if (known !== undefined) return known;
+    const entry: Entry = { profile: undefined, items: new Set(), users: 0 };
     this.#entries.set(name, entry);
     return entry;
   }

@@ -9,8 +9,10 @@ export interface Labelled {
 
 /** What selectors see: its own labels, and beside them those of its profiles, the first to have one winning. */
 export function effectiveLabels(item: Labelled, profileOf: (name: string) => Profile | undefined): Labels {
-  const inherited = item.profiles.map((name) => Object.entries(profileOf(name)?.labels ?? {}));
-  if (inherited.every((labels) => labels.length === 0)) return item.labels;
-  // The last of equal keys stays.
-  return Object.fromEntries([...inherited.reverse().flat(), ...Object.entries(item.labels)]);
+  let all = item.labels;
+  for (const name of item.profiles) {
+    const inherited = profileOf(name)?.labels;
+    if (inherited !== undefined && Object.keys(inherited).length > 0) all = { ...inherited, ...all };
+  }
+  return all;
 }

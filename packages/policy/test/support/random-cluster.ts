@@ -162,7 +162,7 @@ function setOrGone<V>(all: fc.Arbitrary<V>): fc.Arbitrary<{ readonly of: V; read
   return fc.tuple(all, fc.nat(3)).map(([of, fate]) => ({ of, value: fate === 0 ? undefined : of }));
 }
 
-export const changes: fc.Arbitrary<Change> = fc.oneof(
+const change: fc.Arbitrary<Change> = fc.oneof(
   { weight: 1, arbitrary: setOrGone(tiers).map(({ of, value }) => ({ kind: "tier" as const, key: of.name, value })) },
   {
     weight: 3,
@@ -194,6 +194,34 @@ export const changes: fc.Arbitrary<Change> = fc.oneof(
   },
 );
 
+/** Changes one after the other. Half of those of a value that is there change one part of it and leave the others. */
+export function changes(maxLength: number): fc.Arbitrary<readonly Change[]> {
+  return fc.array(fc.tuple(change, fc.boolean(), fc.nat()), { maxLength, size: "max" }).map((drawn) => {
+    const known = new Map<string, Change>();
+    return drawn.map(([next, partly, part]) => {
+      const key = keyOf(next);
+      const told = partly ? withOnePartOf(known.get(key) ?? next, next, part) : next;
+      known.set(key, told);
+      return told;
+    });
+  });
+}
+
+function withOnePartOf(known: Change, next: Change, part: number): Change {
+  if (known.value === undefined || next.value === undefined) return next;
+  const parts = Object.entries(next.value);
+  return Object.assign(
+    { ...known },
+    {
+      value: { ...known.value, ...Object.fromEntries(parts.slice(part % parts.length).slice(0, 1)) },
+    },
+  );
+}
+
+function keyOf({ kind, key }: Change): string {
+  return `${kind} ${key}`;
+}
+
 export function tell(index: PolicyIndex, change: Change): void {
   switch (change.kind) {
     case "tier":
@@ -219,7 +247,7 @@ export function tell(index: PolicyIndex, change: Change): void {
 
 /** The last change of each key: what the others have led to. */
 export function lastOf(all: readonly Change[]): readonly Change[] {
-  return [...new Map(all.map((change) => [`${change.kind} ${change.key}`, change])).values()];
+  return [...new Map(all.map((last) => [keyOf(last), last])).values()];
 }
 
 export function modelOf(all: readonly Change[]): PolicyModel {

@@ -6,6 +6,8 @@ import { sightOf } from "./sight.ts";
 
 /** A selector and those who want to know what it selects. */
 export interface Watched<User> {
+  /** Of its own. */
+  readonly id: number;
   readonly selector: Selector;
   readonly users: ReadonlySet<User>;
 }
@@ -34,6 +36,7 @@ export class SelectorIndex<User> {
   readonly #watches = new Map<string, Watch<User>>();
   readonly #unconditional = new Set<Watch<User>>();
   readonly #required = new LabelMap<Key, Watch<User>>();
+  #next = 0;
   readonly #seen = new LabelMap<Key, Watch<User>>();
 
   add(selector: Selector, user: User): void {
@@ -43,7 +46,7 @@ export class SelectorIndex<User> {
       return;
     }
     const requirement = this.#leastCrowded(requirementsOf(selector.root));
-    const watch = { selector, users: new Set([user]), requirement };
+    const watch = { id: this.#next++, selector, users: new Set([user]), requirement };
     this.#watches.set(selector.text, watch);
     if (requirement === undefined) this.#unconditional.add(watch);
     for (const { label, value } of requirement ?? []) this.#required.add(label, value ?? PRESENT, watch);

@@ -2,69 +2,99 @@ import type { Prefix } from "@ocicat/net";
 import type { SetMember } from "../../model/sets.ts";
 import { type Item, networksOf } from "../items.ts";
 
-/** An address or a network, and the items that have it. One object for all sets that it is a member of. */
-export interface Held {
-  readonly member: SetMember & { readonly kind: "network" };
-  readonly holders: readonly Item[];
-}
-
-interface Entry extends Held {
-  holders: readonly Item[];
-  ports: Map<number, SetMember> | undefined;
-}
-
 /**
- * All addresses in the cluster that sets may have as members. It answers who else has an address, so that no set has to count
- * how many times each of its members was added to it: most addresses have one holder, and no counter at all.
+ * An address or a network that items have: one object, and as a member of sets the same in all of them. There may be a million,
+ * of which most have one holder, and no port that a set needs.
  */
-export class Addresses {
-  readonly #entries = new Map<number | string, Entry>();
-  /** Let go since the last sweep; kept so that whoever takes one up meanwhile finds the same object. */
-  readonly #idle = new Set<Entry>();
+export class Held {
+  readonly kind = "network";
+  readonly network: Prefix;
+  #holder: Item | undefined;
+  #others: Set<Item> | undefined;
+  #ports: Map<number, SetMember> | undefined;
 
-  /** The item's addresses, from now on held by it. */
-  hold(item: Item): void {
-    const held = new Set(networksOf(item.value).map((network) => this.#entry(network)));
-    for (const entry of held) entry.holders = [...entry.holders, item];
-    item.held = [...held];
+  constructor(network: Prefix) {
+    this.network = network;
+  }
+
+  take(item: Item): void {
+    if (this.#holder === undefined) this.#holder = item;
+    else {
+      this.#others ??= new Set();
+      this.#others.add(item);
+    }
   }
 
   release(item: Item): void {
-    for (const { member } of item.held) {
-      const entry = this.#entry(member.network);
-      entry.holders = entry.holders.filter((holder) => holder !== item);
-      if (entry.holders.length === 0) this.#idle.add(entry);
+    if (this.#holder !== item) this.#others?.delete(item);
+    else {
+      [this.#holder] = this.#others ?? [];
+      if (this.#holder !== undefined) this.#others?.delete(this.#holder);
     }
-    item.held = [];
   }
 
-  /** The address with a port: the same object each time until the next sweep. */
-  port({ member: { network } }: Held, protocol: number, port: number): SetMember {
-    const entry = this.#entry(network);
-    entry.ports ??= new Map();
+  get isIdle(): boolean {
+    return this.#holder === undefined;
+  }
+
+  isHeld(by: (holder: Item) => boolean): boolean {
+    if (this.#holder === undefined) return false;
+    if (by(this.#holder)) return true;
+    for (const other of this.#others ?? []) if (by(other)) return true;
+    return false;
+  }
+
+  /** The address with a port; the same object each time. */
+  port(protocol: number, port: number): SetMember {
+    this.#ports ??= new Map();
     const key = protocol * 65_536 + port;
-    const known = entry.ports.get(key) ?? { kind: "port", address: network.address, protocol, port };
-    entry.ports.set(key, known);
+    const known = this.#ports.get(key) ?? { kind: "port", address: this.network.address, protocol, port };
+    this.#ports.set(key, known);
     return known;
+  }
+}
+
+/**
+ * All addresses in the cluster that sets may have as members. They tell who else has an address, so that no set has to count how
+ * many times each of its members was added to it.
+ */
+export class Addresses {
+  readonly #held = new Map<number | string, Held>();
+  /** Let go since the last sweep; kept so that whoever takes one up meanwhile finds the same object. */
+  readonly #idle = new Set<Held>();
+
+  /** Makes the item a holder of its addresses, and answers them, each once. */
+  hold(item: Item): readonly Held[] {
+    const held = networksOf(item.value).map((network) => this.#of(network));
+    const unique = held.length > 1 ? [...new Set(held)] : held;
+    for (const each of unique) each.take(item);
+    return unique;
+  }
+
+  release(item: Item): void {
+    for (const held of item.held) {
+      held.release(item);
+      if (held.isIdle) this.#idle.add(held);
+    }
   }
 
   /** Forgets what nobody has any more. */
   sweep(): void {
-    for (const entry of this.#idle) if (entry.holders.length === 0) this.#entries.delete(keyOf(entry.member.network));
+    for (const held of this.#idle) if (held.isIdle) this.#held.delete(keyOf(held.network));
     this.#idle.clear();
   }
 
-  #entry(network: Prefix): Entry {
+  #of(network: Prefix): Held {
     const key = keyOf(network);
-    const known = this.#entries.get(key);
+    const known = this.#held.get(key);
     if (known !== undefined) return known;
-    const entry: Entry = { member: { kind: "network", network }, holders: [], ports: undefined };
-    this.#entries.set(key, entry);
-    return entry;
+    const held = new Held(network);
+    this.#held.set(key, held);
+    return held;
   }
 }
 
 /** A number for an IPv4 address, which most are: it costs no text. */
 function keyOf(network: Prefix): number | string {
-  return network.isHost && typeof network.address === "number" ? network.address | 0 : network.toString();
+  return network.length === 32 && typeof network.address === "number" ? network.address | 0 : network.toString();
 }

@@ -26,7 +26,7 @@ export class SelectedSets {
     this.#selectors.add(selectorOf(set), set);
     const members = new Set<SetMember>();
     for (const item of this.#items.selectedBy(selectorOf(set)))
-      for (const held of item.held) for (const member of this.#membersAt(set, item, held)) members.add(member);
+      for (const held of item.held) for (const member of membersAt(set, item, held)) members.add(member);
     return [...members];
   }
 
@@ -38,7 +38,7 @@ export class SelectedSets {
   /** An item with its value and labels, that is not there yet. */
   add(item: Item): void {
     this.#items.add(item);
-    this.#addresses.hold(item);
+    item.held = this.#addresses.hold(item);
     this.#setsOf(item.labels).forEach((set) => {
       this.#move(set, item, "add");
     });
@@ -50,6 +50,7 @@ export class SelectedSets {
       this.#move(set, item, "remove");
     });
     this.#addresses.release(item);
+    item.held = [];
     this.#items.delete(item);
   }
 
@@ -74,23 +75,15 @@ export class SelectedSets {
 
   /** What the item brings to the set or takes from it: what no other item that has the address holds there. */
   #move(set: SelectedSet, item: Item, way: "add" | "remove"): void {
+    const selector = selectorOf(set);
     for (const held of item.held) {
-      for (const member of this.#membersAt(set, item, held)) {
-        const kept = held.holders.some(
-          (other) =>
-            other !== item &&
-            selectorOf(set).matches(other.labels) &&
-            this.#membersAt(set, other, held).includes(member),
+      for (const member of membersAt(set, item, held)) {
+        const stays = held.isHeld(
+          (by) => by !== item && selector.matches(by.labels) && membersAt(set, by, held).includes(member),
         );
-        if (!kept) this.#delta(set)[way](member);
+        if (!stays) this.#delta(set)[way](member);
       }
     }
-  }
-
-  #membersAt(set: SelectedSet, item: Item, held: Held): readonly SetMember[] {
-    if (set.kind === "selector") return [held.member];
-    const ports = portsOf(item.value).filter(({ name, protocol }) => name === set.name && protocol === set.protocol);
-    return [...new Set(ports.map(({ protocol, port }) => this.#addresses.port(held, protocol, port)))];
   }
 
   #delta(set: SelectedSet): Delta {
@@ -102,4 +95,11 @@ export class SelectedSets {
 
 function selectorOf(set: SelectedSet): Selector {
   return set.selector ?? ALL;
+}
+
+/** What an item gives to a set by one of its addresses. */
+function membersAt(set: SelectedSet, item: Item, held: Held): readonly SetMember[] {
+  if (set.kind === "selector") return [held];
+  const ports = portsOf(item.value).filter(({ name, protocol }) => name === set.name && protocol === set.protocol);
+  return [...new Set(ports.map(({ protocol, port }) => held.port(protocol, port)))];
 }
