@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Change, describePackets, difference, withStagedEnforced } from "../src/difference/index.ts";
-import { type Policy, type PolicyModel, verdict } from "../src/index.ts";
+import { type Change, describePackets, difference } from "../src/difference/index.ts";
+import { type Policy, type PolicyModel, verdict, withStaged } from "../src/index.ts";
 import { ALLOW_ALL, host, networkSet, policy, SETTINGS, workload } from "./support/build.ts";
 
 const WEB = ["web-1", "web-2"].map((name, index) =>
@@ -30,7 +30,7 @@ const ENDPOINTS = [...WEB, DB, OTHER];
 const EMPTY = model([]);
 const with_ = (before: PolicyModel, ...policies: readonly Policy[]) => ({ ...before, policies });
 
-/** `default/web-1+1 → default/db: tcp 80 denied`. */
+/** `default/web-1+1 → default/db: TCP 80 denied`. */
 function told(changes: readonly Change[]): readonly string[] {
   const name = ({ members }: Change["from"]) =>
     `${members[0]?.name}${members.length > 1 ? `+${members.length - 1}` : ""}`;
@@ -54,7 +54,7 @@ describe("the difference that a policy makes", () => {
     expect(policies).toEqual([{ id: "GlobalNetworkPolicy only-web", change: "added", before: 0, after: 1 }]);
     expect(told(changes)).toEqual([
       "default/other → default/db: everything denied (4)",
-      "default/web-1+1 → default/db: tcp 1-5431, 5433-65535; udp; icmp; other protocols denied (4)",
+      "default/web-1+1 → default/db: TCP 1-5431, 5433-65535; UDP; ICMP; other protocols denied (4)",
       "elsewhere (IPv4) → default/db: everything denied (4)",
     ]);
     expect(pairs).toMatchObject({ changed: 4, leftOut: 0 });
@@ -112,9 +112,9 @@ describe("the difference that a policy makes", () => {
       ],
     });
     const changes = told(difference(EMPTY, with_(EMPTY, named)).changes);
-    expect(changes).toContain("default/db → default/other: tcp 8443 denied (4)");
-    expect(changes).toContain("default/db → default/other: icmp type 8 denied (4)");
-    expect(changes).toContain("default/db → default/other: udp 1-65535 from port 53 denied (4)");
+    expect(changes).toContain("default/db → default/other: TCP 8443 denied (4)");
+    expect(changes).toContain("default/db → default/other: ICMP type 8 denied (4)");
+    expect(changes).toContain("default/db → default/other: UDP 1-65535 from port 53 denied (4)");
     expect(changes).not.toContain("default/db → default/other: everything denied (4)");
   });
 
@@ -128,9 +128,9 @@ describe("the difference that a policy makes", () => {
     const open = { ...closed, ingress: [] };
     const changes = told(difference(with_(before, closed), with_(before, open)).changes);
     expect(changes).toEqual([
-      "default/db+1 → node9: tcp denied (4)",
-      "default/web-1+1 → node9: tcp denied (4)",
-      "elsewhere (IPv4) → node9: tcp denied (4)",
+      "default/db+1 → node9: TCP denied (4)",
+      "default/web-1+1 → node9: TCP denied (4)",
+      "elsewhere (IPv4) → node9: TCP denied (4)",
     ]);
   });
 
@@ -159,7 +159,7 @@ describe("staged policies, enforced", () => {
       TAKES_B_AWAY,
       staged("c"),
     ]);
-    const after = withStagedEnforced(before, () => true);
+    const after = withStaged(before);
     expect(after.policies.map(({ id, staged: mark }) => [id, mark])).toEqual([
       ["GlobalNetworkPolicy a", undefined],
       ["GlobalNetworkPolicy c", undefined],
@@ -169,7 +169,7 @@ describe("staged policies, enforced", () => {
 
   it("one of them leaves the others staged", () => {
     const before = model([staged("a"), staged("b")]);
-    const after = withStagedEnforced(before, ({ id }) => id === "StagedGlobalNetworkPolicy a");
+    const after = withStaged(before, ({ id }) => id === "StagedGlobalNetworkPolicy a");
     expect(after.policies.map(({ id }) => id)).toEqual(["StagedGlobalNetworkPolicy b", "GlobalNetworkPolicy a"]);
     expect(told(difference(before, after).changes)).toContain("default/web-1+1 → default/db: everything denied (4)");
   });

@@ -1,6 +1,6 @@
 import { isOcicatError, OcicatError, toError } from "@ocicat/kit";
-import type { Policy, PolicyModel } from "@ocicat/policy";
-import { type Difference, difference, withStagedEnforced } from "@ocicat/policy/difference";
+import { type Policy, type PolicyModel, withStaged } from "@ocicat/policy";
+import { type Difference, difference } from "@ocicat/policy/difference";
 import { type Opened, withDatastore } from "../connect/datastore.ts";
 import { IN_MACHINE } from "../connect/lab.ts";
 import type { PolicyDiffOptions, PolicyImpactOptions } from "../options/policy.ts";
@@ -41,7 +41,7 @@ export async function showStagedImpact(
     const staged = before.policies.filter((policy) => policy.staged !== undefined);
     const meant = staged.filter((policy) => name === undefined || isNamed(policy, name, options.namespace));
     if (name !== undefined && meant.length === 0) throw noStaged(name, staged);
-    return Promise.resolve(withStagedEnforced(before, (policy) => meant.includes(policy)));
+    return Promise.resolve(withStaged(before, (policy) => meant.includes(policy)));
   });
 }
 

@@ -1,16 +1,16 @@
 import { isOcicatError, toError } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
-import { type Packet, type Step, type Verdict, verdict, type Walk } from "@ocicat/policy";
+import { describeWalk, type Packet, protocolName, type Verdict, verdict } from "@ocicat/policy";
 import { withDatastore } from "../connect/datastore.ts";
 import { IN_MACHINE } from "../connect/lab.ts";
 import type { PolicyWhyOptions } from "../options/policy.ts";
 import { oneLine } from "../output/line.ts";
 import { endNamed, type PacketEnd } from "../policy/ends.ts";
 import { checkOutput, print, type Shown } from "../policy/output.ts";
-import { packetBetween, packetText, protocolText, readWanted } from "../policy/packet.ts";
+import { packetBetween, packetText, readWanted } from "../policy/packet.ts";
 import { readPolicyFile } from "../policy/read-file.ts";
 import { readPolicyModel } from "../policy/read-model.ts";
-import { endpointText, placeOfRule, ruleJson, stepText, walkLines } from "../policy/walk-text.ts";
+import { placeIn, walkJson } from "../policy/walk-json.ts";
 import { type PolicyPlaces, placesOf, withManifests } from "../policy/with-manifests.ts";
 import type { Surroundings } from "../surroundings.ts";
 
@@ -68,7 +68,7 @@ function textLines({ from, to, packet, judged, places }: Judged): readonly strin
   return [
     `${endText(from, packet.source)} → ${endText(to, packet.destination)}, ${packetText(packet)}: ${judged.allowed ? "allowed" : "denied"}`,
     ...(sides.length === 0 ? ["", "Nothing judges it: no endpoint with policies is at either end."] : []),
-    ...sides.flatMap((walk) => ["", ...walkLines(walk, places)]),
+    ...sides.flatMap((walk) => ["", ...describeWalk(walk, { placeOf: placeIn(places) })]),
   ];
 }
 
@@ -89,32 +89,10 @@ export function judgedJson({ from, to, packet, judged, places }: Judged) {
   return {
     from: end(from, packet.source),
     to: end(to, packet.destination),
-    packet: { protocol: protocolText(protocol), sourcePort, destinationPort, icmp },
+    packet: { protocol: protocolName(protocol), sourcePort, destinationPort, icmp },
     allowed: judged.allowed,
     egress: walkJson(judged.egress, places),
     ingress: walkJson(judged.ingress, places),
-  };
-}
-
-function walkJson(walk: Walk | undefined, places: PolicyPlaces) {
-  if (walk === undefined) return null;
-  return { allowed: walk.allowed, steps: walk.steps.map((step) => stepJson(step, places)) };
-}
-
-function stepJson(step: Step, places: PolicyPlaces) {
-  const { tier, what, says } = stepText(step, places);
-  return {
-    kind: step.kind,
-    endpoint: endpointText(step.endpoint),
-    stage: step.stage,
-    tier: step.kind === "policy" || step.kind === "tier" ? tier : null,
-    policy: step.kind === "policy" ? step.policy : null,
-    profile: step.kind === "profile" ? step.profile : null,
-    rule: "rule" in step ? ruleJson(step.rule) : null,
-    place: placeOfRule(step, places) ?? null,
-    staged: step.kind === "policy" ? (step.staged ?? null) : null,
-    outcome: step.outcome,
-    text: `${what}: ${says}`,
   };
 }
 

@@ -1,6 +1,6 @@
 import { type Change, type Decision, type Difference, describePackets, type Party } from "@ocicat/policy/difference";
 import { oneLine } from "../output/line.ts";
-import { stepText } from "./walk-text.ts";
+import { decidedBy } from "./walk-json.ts";
 
 /** How many are named, before the others are counted. */
 const NAMED = 4;
@@ -51,7 +51,7 @@ function partyJson({ kind, members }: Party) {
 }
 
 function decisionJson({ allowed, steps }: Decision) {
-  return { allowed, by: steps.map((step) => decidedBy(step)) };
+  return { allowed, by: steps.map(decidedBy) };
 }
 
 /** A row of several kinds of ends of which the same is told. */
@@ -126,20 +126,6 @@ function names(parties: readonly Party[]): string {
 function byText({ allowed, steps }: Decision): string {
   const by = [...new Set(steps.map(decidedBy))].join(" and ");
   return `${allowed ? "allowed" : "denied"}${by === "" ? ", for nothing judges it" : ` by ${by}`}`;
-}
-
-/** `NetworkPolicy default/db spec.ingress[0]`, `end of the tier default`. */
-function decidedBy(step: Decision["steps"][number]): string {
-  const { tier, what } = stepText(step);
-  switch (step.kind) {
-    case "policy":
-    case "profile":
-      return step.rule === undefined ? what : `${what} ${step.rule.field}`;
-    case "tier":
-      return `${what} ${tier}`;
-    case "fixed":
-      return what;
-  }
 }
 
 function appliesText(change: string, before: number, after: number): string {

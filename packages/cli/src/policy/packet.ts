@@ -1,6 +1,6 @@
 import { OcicatError } from "@ocicat/kit";
 import { type Address, type Family, familyOf, formatAddress } from "@ocicat/net";
-import { hasPorts, type Packet, Protocol } from "@ocicat/policy";
+import { hasPorts, type Packet, Protocol, protocolName } from "@ocicat/policy";
 import type { PacketOptions } from "../options/policy.ts";
 import type { PacketEnd } from "./ends.ts";
 
@@ -52,15 +52,9 @@ function packetOf(source: Address, destination: Address, family: Family, wanted:
   return { source, destination, protocol, ...(port === undefined ? {} : { sourcePort, destinationPort: port }) };
 }
 
-/** `tcp 80`, `icmp`, `protocol 47`. */
+/** `TCP 80`, `ICMP`, `protocol 47`. */
 export function packetText({ protocol, destinationPort }: Packet): string {
-  const port = destinationPort === undefined ? "" : ` ${destinationPort}`;
-  return `${protocolText(protocol)}${port}`;
-}
-
-export function protocolText(protocol: number): string {
-  const name = Object.entries(Protocol).find(([, number]) => number === protocol)?.[0];
-  return name ?? `protocol ${protocol}`;
+  return `${protocolName(protocol)}${destinationPort === undefined ? "" : ` ${destinationPort}`}`;
 }
 
 function protocolOf(text: string): number {

@@ -26,11 +26,11 @@ describe("policy diff", () => {
     expect(stdout).toBe(`NetworkPolicy default/db: changed, applies to 1 endpoint
 
 Newly allowed:
-  default/web-1, default/web-2 → default/db-0: tcp 9100
+  default/web-1, default/web-2 → default/db-0: TCP 9100
       before: denied by end of the tier default; after: allowed by Profile k8s-pod-network spec.egress[0] and NetworkPolicy default/db spec.ingress[0]
-  prod/web-1 → default/db-0: tcp 5432, 9100
+  prod/web-1 → default/db-0: TCP 5432, 9100
       before: denied by end of the tier default; after: allowed by Profile k8s-pod-network spec.egress[0] and NetworkPolicy default/db spec.ingress[0]
-  192.0.2.0/24 → default/db-0: tcp
+  192.0.2.0/24 → default/db-0: TCP
       before: denied by end of the tier default; after: allowed by NetworkPolicy default/db spec.ingress[1]
 
 4 pairs of 14 that were looked at change.
@@ -51,7 +51,7 @@ Newly allowed:
     expect(stdout).toMatch(/^NetworkPolicy default\/db: removed, applied to 1 endpoint\n\nNewly allowed:\n/);
     expect(stdout).toContain("elsewhere (IPv4), 203.0.113.0/24 → default/db-0: everything");
     expect(stdout).toContain(
-      "default/web-1, default/web-2 → default/db-0: tcp 1-5431, 5433-65535; udp; icmp; other protocols",
+      "default/web-1, default/web-2 → default/db-0: TCP 1-5431, 5433-65535; UDP; ICMP; other protocols",
     );
   });
 
@@ -77,7 +77,7 @@ Newly allowed:
           from: { kind: "workloads", count: 1, names: ["prod/web-1"] },
           to: { kind: "workloads", count: 1, names: ["default/db-0"] },
           ipVersions: [4],
-          packets: "tcp 5432, 9100",
+          packets: "TCP 5432, 9100",
           before: { allowed: false, by: ["end of the tier default"] },
           after: {
             allowed: true,
@@ -124,7 +124,7 @@ describe("policy impact --staged", () => {
       "NetworkPolicy default/db: removed, applied to 1 endpoint",
       "NetworkPolicy default/web: added, applies to 2 endpoints",
     ]);
-    expect(stdout).toMatch(/Newly denied:\n {2}.* → default\/web-1, default\/web-2: udp\n/);
+    expect(stdout).toMatch(/Newly denied:\n {2}.* → default\/web-1, default\/web-2: UDP\n/);
     expect(stdout).toContain("Newly allowed:");
   });
 

@@ -16,32 +16,30 @@ describe("policy why", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(
       stdout,
-    ).toBe(`default/web-1 (10.244.166.129 on node1) → default/db-0 (10.244.104.2 on node2), tcp 5432: allowed
+    ).toBe(`default/web-1 (10.244.166.129 on node1) → default/db-0 (10.244.104.2 on node2), TCP 5432: allowed
 
 egress of default/web-1: allowed
-  security  GlobalNetworkPolicy block-bad  no rule matches
-  security  end of the tier                goes on: none of its policies decided (defaultAction Pass)
-  profiles  Profile k8s-pod-network        spec.egress[0] allows: allow
+  tier security: GlobalNetworkPolicy block-bad: no rule matches
+  tier security: passed on at its end
+  profile k8s-pod-network: spec.egress[0]: Allow everything
 
 ingress of default/db-0: allowed
-  default  NetworkPolicy default/db  spec.ingress[0] allows: allow tcp from (projectcalico.org/namespace == "default" && app == "web") to port 5432
+  tier default: NetworkPolicy default/db: spec.ingress[0]: Allow TCP from (projectcalico.org/namespace == "default" && app == "web") to port 5432
 `);
   });
 
   it("exits with 1 where the packet is denied, and says what ended it", async () => {
     const { code, stdout } = await why("prod/web-1 db-0 --port 5432");
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^prod\/web-1 \(.*tcp 5432: denied\n/);
-    expect(stdout).toMatch(
-      /default {2}end of the tier +denies: policies of it apply, and none decided \(defaultAction Deny\)\n$/,
-    );
+    expect(stdout).toMatch(/^prod\/web-1 \(.*TCP 5432: denied\n/);
+    expect(stdout).toMatch(/tier default: denied at its end, for policies of it apply and no rule decides\n$/);
   });
 
   it("tells the rest of what ends a packet's way", async () => {
-    expect((await why("web-2 203.0.113.9")).stdout).toContain('spec.egress[0] denies: deny to role == "bad"');
-    expect((await why("node2 web-2 --port 80")).stdout).toContain("allows: a node always reaches its own workloads");
+    expect((await why("web-2 203.0.113.9")).stdout).toContain('spec.egress[0]: Deny to role == "bad"');
+    expect((await why("node2 web-2 --port 80")).stdout).toContain("allowed: a node always reaches its own workloads");
     expect((await why("web-2 node2 --port 53 --proto udp")).stdout).toContain(
-      "denies: from a workload to its own node",
+      "workload to its own node, by defaultEndpointToHostAction: denied",
     );
     expect((await why("8.8.8.8 192.168.0.82")).stdout).toContain("Nothing judges it");
   });
@@ -49,7 +47,7 @@ ingress of default/db-0: allowed
   it("tells what a staged policy would do, which decides nothing", async () => {
     const { code, stdout } = await why("db-0 web-2 --port 80");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/StagedGlobalNetworkPolicy no-web +staged: spec\.ingress\[0\] would deny: deny tcp\n/);
+    expect(stdout).toMatch(/StagedGlobalNetworkPolicy no-web: staged, would deny: spec\.ingress\[0\]: Deny TCP\n/);
   });
 
   it("answers as if a file were applied, with the line of the rule, and stores nothing", async () => {
@@ -65,9 +63,7 @@ spec:
 `;
     const { code, stdout } = await why("web-1 db-0 --port 5432 -f -", file);
     expect(code).toBe(1);
-    expect(stdout).toContain(
-      "NetworkPolicy default/db  spec.ingress[0] logs; spec.ingress[1] denies: deny tcp (standard input line 8)\n",
-    );
+    expect(stdout).toContain("NetworkPolicy default/db: spec.ingress[1] (standard input line 8): Deny TCP\n");
     expect((await why("web-1 db-0 --port 5432")).code).toBe(0);
   });
 
@@ -86,7 +82,7 @@ spec:
     const { stdout } = await why("prod/web-1 db-0 --port 5432 -o json");
     expect(JSON.parse(stdout)).toMatchObject({
       from: { name: "prod/web-1", address: "10.244.166.130", node: "node1", endpoint: "prod/node1-k8s-web--1-eth0" },
-      packet: { protocol: "tcp", destinationPort: 5432 },
+      packet: { protocol: "TCP", destinationPort: 5432 },
       allowed: false,
       egress: { allowed: true },
       ingress: {

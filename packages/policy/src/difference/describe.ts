@@ -1,15 +1,12 @@
 import { Protocol } from "../model/packet.ts";
+import { protocolName } from "../verdict/describe-rule.ts";
 import type { PacketClass, Range } from "./packet-class.ts";
 
-const NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(Protocol).map(([name, number]) => [number, name === "icmpv6" ? "icmp" : name]),
-);
-
-/** `everything`, or by protocol: `tcp 80, 443`, `udp`, `icmp type 8`. `all`: of what they are a part. */
+/** `everything`, or by protocol: `TCP 80, 443`, `UDP`, `ICMP type 8`. `all`: of what they are a part. */
 export function describePackets(packets: readonly PacketClass[], all: readonly PacketClass[]): string {
   if (packets.length === all.length) return "everything";
-  const total = Map.groupBy(all, protocolName);
-  const groups = Map.groupBy(packets, protocolName);
+  const total = Map.groupBy(all, nameOf);
+  const groups = Map.groupBy(packets, nameOf);
   const texts = Array.from(groups, ([name, group]) => {
     const whole = total.get(name) ?? [];
     if (group.length === whole.length) return name;
@@ -18,8 +15,9 @@ export function describePackets(packets: readonly PacketClass[], all: readonly P
   return texts.join("; ");
 }
 
-function protocolName({ protocol, isOther }: PacketClass): string {
-  return isOther ? "other protocols" : (NAMES.get(protocol) ?? `protocol ${protocol}`);
+/** What is said of both families is said of one ICMP. */
+function nameOf({ protocol, isOther }: PacketClass): string {
+  return isOther ? "other protocols" : protocolName(protocol === Protocol.icmpv6 ? Protocol.icmp : protocol);
 }
 
 /** What concerns some source ports only says so. */

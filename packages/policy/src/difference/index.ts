@@ -9,4 +9,3 @@ export {
 } from "./difference.ts";
 export type { PacketClass, Range } from "./packet-class.ts";
 export type { Member, Party } from "./party.ts";
-export { enforced, withStagedEnforced } from "./staged.ts";

@@ -19,13 +19,26 @@ export function stagedFor({ resource, namespace }: Policy): readonly PolicyId[] 
 }
 
 /**
- * The model as if all that is staged were in force: what is set is there, in the place of the one of its name; what is
- * deleted is gone. What is learnt or ignored changes nothing.
+ * The model as if what is staged were in force, all of it or what is meant: what is set is there, in the place of the one of
+ * its name; what is deleted is gone. What is learnt or ignored changes nothing.
  */
-export function withStaged(model: PolicyModel): PolicyModel {
-  const moving = model.policies.filter(({ staged }) => staged === "set" || staged === "delete");
-  const replaced = new Set(moving.flatMap(stagedFor));
-  const kept = model.policies.filter(({ id, staged }) => !replaced.has(id) && staged !== "set" && staged !== "delete");
-  const set = moving.filter(({ staged }) => staged === "set").map((policy) => ({ ...policy, staged: undefined }));
-  return { ...model, policies: [...kept, ...set] };
+export function withStaged(model: PolicyModel, isMeant: (policy: Policy) => boolean = () => true): PolicyModel {
+  const moving = new Set(
+    model.policies.filter((policy) => (policy.staged === "set" || policy.staged === "delete") && isMeant(policy)),
+  );
+  const put = [...moving].filter(({ staged }) => staged === "set").map((policy) => inForce(policy, model));
+  const replaced = new Map([...moving].flatMap(stagedFor).map((id) => [id, put.find((policy) => policy.id === id)]));
+  const present = new Set(model.policies.map(({ id }) => id));
+  const kept = model.policies
+    .filter((policy) => !moving.has(policy))
+    .flatMap((policy) => (replaced.has(policy.id) ? (replaced.get(policy.id) ?? []) : [policy]));
+  return { ...model, policies: [...kept, ...put.filter(({ id }) => !present.has(id))] };
+}
+
+/** By the name of the one that it stands for. */
+function inForce(policy: Policy, { policies }: PolicyModel): Policy {
+  const ids = stagedFor(policy);
+  const id = ids.find((candidate) => policies.some((other) => other.id === candidate)) ?? ids[0] ?? policy.id;
+  const space = id.indexOf(" ");
+  return { ...policy, id, resource: { kind: id.slice(0, space), name: id.slice(space + 1) }, staged: undefined };
 }
