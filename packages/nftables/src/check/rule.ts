@@ -1,20 +1,10 @@
 import { invalid } from "../errors.ts";
 import { BIT_TYPES } from "../ir/data-type.ts";
-import {
-  type Expression,
-  type Limit,
-  type Log,
-  type Lookup,
-  REJECT_CODES,
-  type Reject,
-  type VerdictLookup,
-} from "../ir/expression.ts";
+import { type Expression, type Limit, type Log, REJECT_CODES, type Reject } from "../ir/expression.ts";
 import { type Operand, PAYLOAD_FIELDS, type PacketKind, payload, typeOf } from "../ir/operand.ts";
 import { provenBy } from "../ir/proof.ts";
 import type { Rule } from "../ir/rule.ts";
-import type { SetShape } from "../ir/set.ts";
 import type { TableFamily } from "../ir/table.ts";
-import { targetOf } from "../ir/verdict.ts";
 import { compileBody } from "../netlink/encode-expression.ts";
 import { LIMIT_SECONDS } from "../netlink/encode-statement.ts";
 import { renderBody, renderOperand } from "../text/expression.ts";
@@ -31,20 +21,16 @@ const MAX_PREFIX = 127;
 /** Nothing behind them is met. */
 const FINAL: ReadonlySet<Expression["kind"]> = new Set(["verdict", "reject", "translate", "masquerade"] as const);
 
-export interface RuleContext {
-  readonly family: TableFamily;
-  readonly sets: ReadonlyMap<string, SetShape>;
-  /** Names of the chains that can be jumped to. */
-  readonly targets: ReadonlySet<string>;
-}
-
-/** Throws NftError for a rule that the kernel would refuse, or that would not do what it says. */
-export function checkRule(where: string, rule: Rule, context: RuleContext): void {
+/**
+ * Throws NftError for a rule that the kernel would refuse, or that would not do what it says. Not looked at: whether what it
+ * refers to is there (see References).
+ */
+export function checkRule(where: string, rule: Rule, family: TableFamily): void {
   const at = `${where} rule "${renderBody(rule.body)}"`;
   checkReason(at, rule.origin);
-  const known = new Known(context.family);
+  const known = new Known(family);
   for (const [index, expression] of rule.body.entries()) {
-    checkExpression(at, expression, context, known);
+    checkExpression(at, expression, family, known);
     if (FINAL.has(expression.kind) && index < rule.body.length - 1) {
       throw invalid(at, `what follows a ${expression.kind} never runs`, `put the ${expression.kind} last`);
     }
@@ -78,7 +64,7 @@ class Known {
   }
 }
 
-function checkExpression(at: string, expression: Expression, context: RuleContext, known: Known): void {
+function checkExpression(at: string, expression: Expression, family: TableFamily, known: Known): void {
   switch (expression.kind) {
     case "compare":
       checkOperands(at, [expression.left], known);
@@ -96,18 +82,9 @@ function checkExpression(at: string, expression: Expression, context: RuleContex
       return;
     }
     case "lookup":
-      checkOperands(at, expression.keys, known);
-      checkLookup(at, expression, expression.set, "none", context);
-      return;
     case "verdictLookup":
       checkOperands(at, expression.keys, known);
-      checkLookup(at, expression, expression.map, "verdict", context);
       return;
-    case "verdict": {
-      const target = targetOf(expression.verdict);
-      if (target !== undefined && !context.targets.has(target)) throw noTarget(at, target);
-      return;
-    }
     case "limit":
       checkLimit(at, expression);
       return;
@@ -125,7 +102,7 @@ function checkExpression(at: string, expression: Expression, context: RuleContex
       checkLog(at, expression);
       return;
     case "reject":
-      checkReject(at, expression, known, context.family);
+      checkReject(at, expression, known, family);
       return;
     case "ctCount":
       checkRange(at, "a count", expression.count, 0, 0xffff_ffff);
@@ -136,6 +113,7 @@ function checkExpression(at: string, expression: Expression, context: RuleContex
         throw invalid(at, `an address of ${needs} for any packet`, `compare meta nfproto with ${needs} first`);
       return;
     }
+    case "verdict":
     case "counter":
     case "masquerade":
     case "notrack":
@@ -185,14 +163,6 @@ function checkRange(at: string, what: string, value: number, least: number, most
   }
 }
 
-export function noTarget(at: string, target: string) {
-  return invalid(
-    at,
-    `there is no chain ${target} to go to`,
-    "add the chain to the same table; base chains cannot be gone to",
-  );
-}
-
 /** A field means what it says only in packets that have it. A key may bring its own proof: the protocol beside the port. */
 function checkOperands(at: string, operands: readonly Operand[], known: Known): void {
   const provesPorts = operands.some((operand) => operand.kind === "meta" && operand.key === "l4proto");
@@ -203,22 +173,6 @@ function checkOperands(at: string, operands: readonly Operand[], known: Known): 
     const fix =
       needs === "ipv4" || needs === "ipv6" ? `compare meta nfproto with ${needs} first` : "compare meta l4proto first";
     throw invalid(at, `${operand.field} of a packet that may have none`, fix);
-  }
-}
-
-function checkLookup(
-  at: string,
-  expression: Lookup | VerdictLookup,
-  name: string,
-  data: SetShape["data"],
-  { sets }: RuleContext,
-): void {
-  const set = sets.get(name);
-  if (set === undefined) throw invalid(at, `there is no set ${name}`, "add the set to the same table");
-  if (set.data !== data) throw invalid(at, `${name} is a ${set.data === "verdict" ? "verdict map" : "set"}`);
-  const key = expression.keys.map(typeOf);
-  if (key.join() !== set.key.join()) {
-    throw invalid(at, `the key is ${key.join(" . ")}, the set's is ${set.key.join(" . ")}`);
   }
 }
 

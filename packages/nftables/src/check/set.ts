@@ -2,8 +2,8 @@ import { elementKey } from "../equality.ts";
 import { invalid } from "../errors.ts";
 import { ORDERED_TYPES } from "../ir/data-type.ts";
 import type { NamedSet, SetElement, SetShape } from "../ir/set.ts";
-import { intervalBounds } from "../netlink/value.ts";
 import { renderKey } from "../text/value.ts";
+import { Intervals } from "./intervals.ts";
 import { checkDistinct, checkName, checkReason } from "./names.ts";
 import { checkValue } from "./value.ts";
 
@@ -63,27 +63,8 @@ function checkIntervalKey(where: string, set: NamedSet): void {
   if (!ordered) throw invalid(where, `${type} has no intervals`);
 }
 
-/** The kernel refuses overlaps, with the whole transaction. */
 function checkDisjoint(where: string, set: NamedSet): void {
-  const [type] = set.key;
-  if (type === undefined) return;
-  const intervals = set.elements.flatMap(({ key }) =>
-    key.map((value) => ({ text: renderKey(set.key, key), ...hexBounds(intervalBounds(type, value)) })),
-  );
-  intervals.sort((a, b) => (a.start < b.start ? -1 : 1));
-  for (const [index, interval] of intervals.entries()) {
-    const next = intervals[index + 1];
-    if (next !== undefined && (interval.end === undefined || interval.end > next.start)) {
-      throw invalid(where, `${interval.text} and ${next.text} overlap`, "leave out what is covered by another");
-    }
-  }
-}
-
-/** Of equal length, hence comparable as text. */
-function hexBounds({ start, end }: ReturnType<typeof intervalBounds>) {
-  return { start: hex(start), end: end && hex(end) };
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const intervals = new Intervals(where, set);
+  for (const element of set.elements) intervals.put(element);
+  intervals.verify();
 }

@@ -1,8 +1,9 @@
-import { type Table, tableKey } from "../ir/table.ts";
-import { targetOf } from "../ir/verdict.ts";
-import { checkHook, checkPaths } from "./chains.ts";
+import type { Chain } from "../ir/chain.ts";
+import { type Table, type TableFamily, type TableRef, tableKey } from "../ir/table.ts";
+import { checkHook } from "./hook.ts";
 import { checkDistinct, checkName, checkReason } from "./names.ts";
-import { checkRule, noTarget, type RuleContext } from "./rule.ts";
+import { References } from "./references.ts";
+import { checkRule } from "./rule.ts";
 import { checkSet } from "./set.ts";
 
 /**
@@ -10,7 +11,7 @@ import { checkSet } from "./set.ts";
  * (NFT_INVALID) with the place and the remedy.
  */
 export function checkTable(table: Table): void {
-  const where = `table ${tableKey(table)}`;
+  const where = tableAt(table);
   checkName(where, "table", table.name);
   checkReason(where, table.origin);
   checkDistinct(
@@ -23,24 +24,29 @@ export function checkTable(table: Table): void {
     "chain",
     table.chains.map((chain) => chain.name),
   );
-  const context: RuleContext = {
-    family: table.family,
-    sets: new Map(table.sets.map((set) => [set.name, set])),
-    targets: new Set(table.chains.filter((chain) => chain.kind === "chain").map((chain) => chain.name)),
-  };
+  const references = new References(where);
   for (const set of table.sets) {
     checkSet(`${where} set ${set.name}`, set);
-    for (const { verdict } of set.elements) {
-      const target = verdict && targetOf(verdict);
-      if (target !== undefined && !context.targets.has(target)) throw noTarget(`${where} set ${set.name}`, target);
-    }
+    references.putSet(set);
+    for (const element of set.elements) references.replaceElement(set.name, undefined, element);
   }
   for (const chain of table.chains) {
-    const at = `${where} chain ${chain.name}`;
-    checkName(at, "chain", chain.name);
-    checkReason(at, chain.origin);
-    if (chain.kind === "baseChain") checkHook(at, table.family, chain);
-    for (const rule of chain.rules) checkRule(at, rule, context);
+    checkChain(where, chain, table.family);
+    references.putChain(chain);
   }
-  checkPaths(where, table.chains, table.sets);
+  references.verify();
+}
+
+/** A chain for itself: whether what it refers to is there is the table's affair. Throws NftError. */
+export function checkChain(where: string, chain: Chain, family: TableFamily): void {
+  const at = `${where} chain ${chain.name}`;
+  checkName(at, "chain", chain.name);
+  checkReason(at, chain.origin);
+  if (chain.kind === "baseChain") checkHook(at, family, chain);
+  for (const rule of chain.rules) checkRule(at, rule, family);
+}
+
+/** Where an error is. */
+export function tableAt(ref: TableRef): string {
+  return `table ${tableKey(ref)}`;
 }

@@ -2,7 +2,7 @@ import { sameHook, sameShape } from "../equality.ts";
 import type { Chain } from "../ir/chain.ts";
 import type { NamedSet } from "../ir/set.ts";
 import { type Table, type TableRef, tableKey } from "../ir/table.ts";
-import type { ActualTable } from "../read/actual.ts";
+import type { ActualTable, RuleState } from "../read/actual.ts";
 import { type ElementDelta, elementDelta, elementOperations } from "./elements.ts";
 import type { Operation } from "./operation.ts";
 import { planRules } from "./rules.ts";
@@ -33,34 +33,64 @@ export function plan(
 /** What to change in a set; without `actual`, in one just made. */
 export type ElementSource = (desired: NamedSet, actual: NamedSet | undefined) => ElementDelta;
 
-/** `elements` is for those who keep track of elements themselves; by default the two sets are compared. */
-export function planTable(
-  desired: Table,
-  actual: ActualTable | undefined,
-  options: PlanOptions,
-  elements: ElementSource = elementDelta,
-): readonly Operation[] {
+function planTable(desired: Table, actual: ActualTable | undefined, options: PlanOptions): readonly Operation[] {
   const owned = desired.owned && options.ownership;
-  if (actual === undefined) return planCreation(desired, owned, elements);
-  if (mustRebuild(desired, owned, actual)) return [...planRemoval(desired), ...planCreation(desired, owned, elements)];
-  const sets = match(desired.sets, actual.table.sets);
-  const chains = match(desired.chains, actual.table.chains);
-  // What is referred to comes before what refers to it, and goes after.
+  if (actual === undefined) return planCreation(desired, desired.sets, desired.chains, owned, elementDelta);
+  const difference: Difference = {
+    table: desired,
+    owned,
+    actual: { ...actual, ...actual.table },
+    sets: pairs(desired.sets, actual.table.sets),
+    chains: pairs(desired.chains, actual.table.chains),
+  };
+  if (mustRebuild(difference)) {
+    return [...planRemoval(desired), ...planCreation(desired, desired.sets, desired.chains, owned, elementDelta)];
+  }
+  return planDifference(difference, (chain) => actual.ruleStates.get(chain), elementDelta);
+}
+
+/** A table as it should be beside the table as it is, as far as they may differ. */
+export interface Difference {
+  readonly table: TableRef & Pick<Table, "dormant">;
+  readonly owned: boolean;
+  readonly actual: ActualHead;
+  readonly sets: Pairs<NamedSet>;
+  readonly chains: Pairs<Chain>;
+}
+
+/** What is known of a table in the kernel, apart from what is in it. */
+export type ActualHead = Pick<ActualTable, "orphaned" | "unknown"> & Pick<Table, "owned" | "dormant">;
+
+export interface Pairs<T> {
+  readonly added: readonly T[];
+  readonly removed: readonly T[];
+  readonly common: readonly (readonly [desired: T, actual: T])[];
+}
+
+/**
+ * What is referred to comes before what refers to it, and goes after. `states`: of a chain's rules (see ActualTable).
+ */
+export function planDifference(
+  { table, owned, actual, sets, chains }: Difference,
+  states: (chain: string) => readonly RuleState[] | undefined,
+  elements: ElementSource,
+): readonly Operation[] {
+  const at = ref(table);
   return [
-    ...sets.added.map((set): Operation => ({ op: "set.create", table: ref(desired), set })),
-    ...chains.added.map((chain): Operation => ({ op: "chain.create", table: ref(desired), chain })),
+    ...sets.added.map((set): Operation => ({ op: "set.create", table: at, set })),
+    ...chains.added.map((chain): Operation => ({ op: "chain.create", table: at, chain })),
     // The kernel refuses new base chains after a change of flags in the same transaction, and other changes of them before it.
-    ...planFlags(desired, owned, actual),
-    ...chains.common.flatMap(([wanted, present]) => planPolicy(desired, wanted, present)),
-    ...sets.added.flatMap((set) => elementOperations(ref(desired), set, elements(set, undefined))),
-    ...sets.common.flatMap(([wanted, present]) => elementOperations(ref(desired), wanted, elements(wanted, present))),
-    ...chains.added.flatMap((chain) => planRules(ref(desired), chain.name, chain.rules, [], [])),
+    ...planFlags(table, owned, actual),
+    ...chains.common.flatMap(([wanted, present]) => planPolicy(at, wanted, present)),
+    ...sets.added.flatMap((set) => elementOperations(at, set, elements(set, undefined))),
+    ...sets.common.flatMap(([wanted, present]) => elementOperations(at, wanted, elements(wanted, present))),
+    ...chains.added.flatMap((chain) => planRules(at, chain.name, chain.rules, [], [])),
     ...chains.common.flatMap(([wanted, present]) =>
-      planRules(ref(desired), wanted.name, wanted.rules, present.rules, actual.ruleStates.get(wanted.name)),
+      planRules(at, wanted.name, wanted.rules, present.rules, states(wanted.name)),
     ),
-    ...chains.removed.map((chain): Operation => ({ op: "chain.flush", table: ref(desired), chain: chain.name })),
-    ...sets.removed.map((set): Operation => ({ op: "set.delete", table: ref(desired), set: set.name })),
-    ...chains.removed.map((chain): Operation => ({ op: "chain.delete", table: ref(desired), chain: chain.name })),
+    ...chains.removed.map((chain): Operation => ({ op: "chain.flush", table: at, chain: chain.name })),
+    ...sets.removed.map((set): Operation => ({ op: "set.delete", table: at, set: set.name })),
+    ...chains.removed.map((chain): Operation => ({ op: "chain.delete", table: at, chain: chain.name })),
   ];
 }
 
@@ -68,14 +98,20 @@ export function planRemoval(table: TableRef): readonly Operation[] {
   return [{ op: "table.delete", table: ref(table) }];
 }
 
-function planCreation(table: Table, owned: boolean, elements: ElementSource): readonly Operation[] {
+export function planCreation(
+  table: Table,
+  sets: readonly NamedSet[],
+  chains: readonly Chain[],
+  owned: boolean,
+  elements: ElementSource,
+): readonly Operation[] {
   const at = ref(table);
   return [
     { op: "table.create", table, owned },
-    ...table.sets.map((set): Operation => ({ op: "set.create", table: at, set })),
-    ...table.chains.map((chain): Operation => ({ op: "chain.create", table: at, chain })),
-    ...table.sets.flatMap((set) => elementOperations(at, set, elements(set, undefined))),
-    ...table.chains.flatMap((chain) => planRules(at, chain.name, chain.rules, [], [])),
+    ...sets.map((set): Operation => ({ op: "set.create", table: at, set })),
+    ...chains.map((chain): Operation => ({ op: "chain.create", table: at, chain })),
+    ...sets.flatMap((set) => elementOperations(at, set, elements(set, undefined))),
+    ...chains.flatMap((chain) => planRules(at, chain.name, chain.rules, [], [])),
   ];
 }
 
@@ -83,45 +119,48 @@ function planCreation(table: Table, owned: boolean, elements: ElementSource): re
  * The kernel changes neither a set's type nor a chain's hook, makes no plain table an owned one (nor back), and refuses
  * all flags of an owned table but at the moment it is claimed.
  */
-function mustRebuild(desired: Table, owned: boolean, actual: ActualTable): boolean {
-  if (actual.unknown.length > 0 || actual.table.owned !== owned) return true;
-  if (owned && !actual.orphaned && actual.table.dormant !== desired.dormant) return true;
-  const sets = match(desired.sets, actual.table.sets);
-  const chains = match(desired.chains, actual.table.chains);
+export function mustRebuild({ table, owned, actual, sets, chains }: Difference): boolean {
+  if (actual.unknown.length > 0 || actual.owned !== owned) return true;
+  if (owned && !actual.orphaned && actual.dormant !== table.dormant) return true;
   return (
     sets.common.some(([wanted, present]) => !sameShape(wanted, present)) ||
     chains.common.some(([wanted, present]) => !sameHook(wanted, present))
   );
 }
 
-function planFlags(desired: Table, owned: boolean, actual: ActualTable): readonly Operation[] {
+function planFlags(table: Difference["table"], owned: boolean, actual: ActualHead): readonly Operation[] {
   const claim = owned && actual.orphaned;
-  if (!claim && desired.dormant === actual.table.dormant) return [];
-  return [{ op: "table.flags", table: ref(desired), owned, dormant: desired.dormant }];
+  if (!claim && table.dormant === actual.dormant) return [];
+  return [{ op: "table.flags", table: ref(table), owned, dormant: table.dormant }];
 }
 
 function planPolicy(table: TableRef, wanted: Chain, present: Chain): readonly Operation[] {
   if (wanted.kind !== "baseChain" || present.kind !== "baseChain" || wanted.policy === present.policy) return [];
-  return [{ op: "chain.policy", table: ref(table), chain: wanted.name, policy: wanted.policy }];
+  return [{ op: "chain.policy", table, chain: wanted.name, policy: wanted.policy }];
 }
 
-interface Matched<T> {
-  readonly added: readonly T[];
-  readonly removed: readonly T[];
-  readonly common: readonly (readonly [desired: T, actual: T])[];
-}
-
-function match<T extends { readonly name: string }>(desired: readonly T[], actual: readonly T[]): Matched<T> {
+function pairs<T extends { readonly name: string }>(desired: readonly T[], actual: readonly T[]): Pairs<T> {
+  const wanted = new Map(desired.map((one) => [one.name, one]));
   const there = new Map(actual.map((one) => [one.name, one]));
-  const wanted = new Set(desired.map((one) => one.name));
-  return {
-    added: desired.filter((one) => !there.has(one.name)),
-    removed: actual.filter((one) => !wanted.has(one.name)),
-    common: desired.flatMap((one) => {
-      const present = there.get(one.name);
-      return present === undefined ? [] : [[one, present] as const];
-    }),
-  };
+  return pairNamed(new Set([...wanted.keys(), ...there.keys()]), wanted, there);
+}
+
+/** Those of the names given. */
+export function pairNamed<T>(
+  names: Iterable<string>,
+  desired: { get(name: string): T | undefined },
+  actual: { get(name: string): T | undefined },
+): Pairs<T> {
+  const added: T[] = [];
+  const removed: T[] = [];
+  const common: (readonly [T, T])[] = [];
+  for (const name of names) {
+    const [wanted, present] = [desired.get(name), actual.get(name)];
+    if (wanted !== undefined && present !== undefined) common.push([wanted, present]);
+    else if (wanted !== undefined) added.push(wanted);
+    else if (present !== undefined) removed.push(present);
+  }
+  return { added, removed, common };
 }
 
 /** Operations name their table; they need not keep all of it alive. */

@@ -1,38 +1,31 @@
-import { noTarget } from "../check/rule.ts";
-import { checkElement } from "../check/set.ts";
-import { checkTable } from "../check/table.ts";
-import { sameRules } from "../equality.ts";
+import { checkTable, tableAt } from "../check/table.ts";
 import { invalid } from "../errors.ts";
 import type { Chain } from "../ir/chain.ts";
 import type { NamedSet, SetElement } from "../ir/set.ts";
 import { type SetRef, type Table, type TableRef, tableKey } from "../ir/table.ts";
 import type { Value } from "../ir/value.ts";
-import { targetOf } from "../ir/verdict.ts";
 import type { NftKernel } from "../kernel.ts";
 import { encodeBatch } from "../plan/batch.ts";
-import { elementOperations } from "../plan/elements.ts";
 import type { Operation } from "../plan/operation.ts";
-import { planRemoval, planTable } from "../plan/plan.ts";
-import type { ActualTable } from "../read/actual.ts";
 import { readChainRules, readTables } from "../read/read.ts";
-import { renderKey } from "../text/value.ts";
 import { DesiredTable } from "./desired-table.ts";
 import type { TableEdits } from "./edits.ts";
+import type { KnownChain } from "./known-table.ts";
 import { kernelOwnsTables } from "./ownership.ts";
 import { isDrift, refusal } from "./refusal.ts";
 
 /**
  * Keeps tables in the kernel as they should be. Takes the desired state at any time, writes when told to.
  *
- *     setTables, putElement, deleteElement      remember, O(what changed)
+ *     setTables                                 remembers whole tables
+ *     putChain, putSet, putElement, …           remember, O(what changed)
  *     apply                                     one transaction, or nothing
  *     resync                                    the next apply reads the kernel first, and mends what drifted
  */
 export class NftReconciler implements TableEdits {
   readonly #kernel: NftKernel;
-  readonly #desired = new Map<string, { readonly ref: TableRef; readonly state: DesiredTable }>();
+  readonly #tables = new Map<string, DesiredTable>();
   readonly #changed = new Set<string>();
-  readonly #actual = new Map<string, ActualTable>();
   #ownership: boolean | undefined;
   #synced = false;
 
@@ -52,54 +45,35 @@ export class NftReconciler implements TableEdits {
       if (!known.has(key))
         throw invalid(`table ${key}`, "is not one of the tables named", "name it among the first argument's");
     }
-    for (const { family, name } of names) {
-      const known = this.#entry({ family, name }).replace(wanted.get(tableKey({ family, name })));
-      if (!known) this.#synced = false;
-    }
+    for (const ref of names) this.#entry(ref).replace(wanted.get(tableKey(ref)));
   }
 
+  /** Throws NftError (NFT_INVALID) if the table is not wanted, or the chain cannot be right whatever is around it. */
   putChain(ref: TableRef, chain: Chain): void {
-    this.#edit(ref, (table) => ({ ...table, chains: withNamed(table.chains, chain.name, chain) }));
+    this.#wanted(ref).putChain(chain);
   }
 
   deleteChain(ref: TableRef, name: string): void {
-    this.#edit(ref, (table) => ({ ...table, chains: withNamed(table.chains, name, undefined) }));
+    this.#wanted(ref).deleteChain(name);
   }
 
+  /** Throws NftError (NFT_INVALID) if the table is not wanted, or the set cannot be right. */
   putSet(ref: TableRef, set: NamedSet): void {
-    this.#edit(ref, (table) => ({ ...table, sets: withNamed(table.sets, set.name, set) }));
+    this.#wanted(ref).putSet(set);
   }
 
-  deleteSet({ table: ref, set }: SetRef): void {
-    this.#edit(ref, (table) => ({ ...table, sets: withNamed(table.sets, set, undefined) }));
-  }
-
-  #edit(ref: TableRef, change: (table: Table) => Table): void {
-    const state = this.#desired.get(tableKey(ref))?.state;
-    if (state?.table === undefined)
-      throw invalid(`table ${tableKey(ref)}`, "is not wanted", "give it to setTables first");
-    this.#changed.add(tableKey(ref));
-    if (!state.replace(change(state.table))) this.#synced = false;
+  deleteSet({ table, set }: SetRef): void {
+    this.#wanted(table).deleteSet(set);
   }
 
   /** Adds the element or replaces the one of the same key. Throws NftError if the set is not wanted, or could not hold it. */
-  putElement(ref: SetRef, element: SetElement): void {
-    const { state, set, table } = this.#hashSet(ref);
-    const where = describeSet(ref);
-    checkElement(where, set, element);
-    const target = element.verdict && targetOf(element.verdict);
-    if (target !== undefined && !table.chains.some((chain) => chain.kind === "chain" && chain.name === target)) {
-      throw noTarget(where, target);
-    }
-    state.put(set.name, element);
-    this.#changed.add(tableKey(ref.table));
+  putElement({ table, set }: SetRef, element: SetElement): void {
+    this.#wanted(table).putElement(set, element);
   }
 
   /** No error if there is no such element. */
-  deleteElement(ref: SetRef, key: Value | readonly Value[]): void {
-    const { state, set } = this.#hashSet(ref);
-    state.drop(set.name, renderKey(set.key, "kind" in key ? [key] : key));
-    this.#changed.add(tableKey(ref.table));
+  deleteElement({ table, set }: SetRef, key: Value | readonly Value[]): void {
+    this.#wanted(table).deleteElement(set, "kind" in key ? [key] : key);
   }
 
   /** The next apply reads the kernel's tables anew. */
@@ -108,24 +82,18 @@ export class NftReconciler implements TableEdits {
   }
 
   /**
-   * Makes the kernel so. Returns what was done: nothing, if nothing had to be. Throws NftError (NFT_REFUSED,
-   * NFT_TABLE_OWNED, NFT_READ_UNSTABLE) with the kernel unchanged; then the next apply begins with reading.
+   * Makes the kernel so. Returns what was done: nothing, if nothing had to be. Throws NftError: NFT_INVALID if what was put does
+   * not fit together, with nothing sent and everything remembered; NFT_REFUSED, NFT_TABLE_OWNED, NFT_READ_UNSTABLE with the kernel
+   * unchanged; then the next apply begins with reading.
    */
   apply(): readonly Operation[] {
+    for (const table of this.#changedTables()) table.verify();
     const outdated = this.#synced;
     if (!this.#synced) this.#read();
-    for (const key of this.#changed) {
-      const table = this.#desired.get(key)?.state.table;
-      if (table !== undefined && this.#desired.get(key)?.state.settled === false) checkTable(table);
-    }
-    const operations = this.#plan();
-    if (operations.length === 0) {
-      this.#settle([]);
-      return operations;
-    }
+    const operations = this.#changedTables().flatMap((table) => this.#plan(table));
     const batch = encodeBatch(operations);
     try {
-      this.#kernel.nftCommit(batch.messages);
+      if (operations.length > 0) this.#kernel.nftCommit(batch.messages);
     } catch (error) {
       this.#synced = false;
       // Somebody changed our tables since we read them: look again, once.
@@ -137,141 +105,62 @@ export class NftReconciler implements TableEdits {
   }
 
   #read(): void {
-    const refs = [...this.#desired.values()].map(({ ref }) => ref);
+    const refs = [...this.#tables.values()].map(({ ref }) => ref);
     const found = new Map(
       readTables(this.#kernel.nftQuery.bind(this.#kernel), refs).map((one) => [tableKey(one.table), one]),
     );
-    this.#actual.clear();
-    for (const [key, { state }] of this.#desired) {
-      const actual = found.get(key);
-      if (actual !== undefined) this.#actual.set(key, actual);
-      state.observe(actual?.table);
+    for (const [key, table] of this.#tables) {
+      table.observe(found.get(key));
       this.#changed.add(key);
     }
     this.#synced = true;
   }
 
-  #plan(): readonly Operation[] {
-    return [...this.#changed].flatMap((key) => {
-      const entry = this.#desired.get(key);
-      return entry === undefined ? [] : this.#planTable(key, entry.ref, entry.state);
-    });
+  #plan(table: DesiredTable): readonly Operation[] {
+    return table.plan(table.wantsOwner && this.#ownsTables(), (chain) => this.#readChain(table.ref, chain));
   }
 
-  #planTable(key: string, ref: TableRef, state: DesiredTable): readonly Operation[] {
-    const { table } = state;
-    const actual = this.#actual.get(key);
-    if (table === undefined) return actual === undefined ? [] : planRemoval(ref);
-    if (state.settled && actual !== undefined) {
-      return state.touched.flatMap((set) => elementOperations(ref, set, state.delta(set, set)));
-    }
-    const options = { ownership: table.owned && this.#ownsTables() };
-    return planTable(table, this.#withHandles(table, actual), options, (set, present) => state.delta(set, present));
-  }
-
-  /** The kernel gives handles when it takes rules; they are asked for when they are needed. */
-  #withHandles(desired: Table, actual: ActualTable | undefined): ActualTable | undefined {
-    if (actual === undefined) return undefined;
-    const there = new Map(actual.table.chains.map((chain) => [chain.name, chain]));
-    const missing = desired.chains.filter((chain) => {
-      const present = there.get(chain.name);
-      return present !== undefined && !actual.ruleStates.has(chain.name) && !sameRules(chain.rules, present.rules);
-    });
-    if (missing.length === 0) return actual;
-    const query = this.#kernel.nftQuery.bind(this.#kernel);
-    const read = new Map(missing.map(({ name }) => [name, readChainRules(query, desired, name)]));
-    const withRules = (chain: Chain): Chain => {
-      const rules = read.get(chain.name)?.map(({ rule }) => rule);
-      return rules === undefined ? chain : { ...chain, rules };
-    };
-    return {
-      ...actual,
-      table: { ...actual.table, chains: actual.table.chains.map(withRules) },
-      ruleStates: new Map([
-        ...actual.ruleStates,
-        ...[...read].map(([name, rules]) => [name, rules.map(({ state }) => state)] as const),
-      ]),
-    };
+  #readChain(ref: TableRef, chain: Chain): KnownChain {
+    const read = readChainRules(this.#kernel.nftQuery.bind(this.#kernel), ref, chain.name);
+    return { chain: { ...chain, rules: read.map(({ rule }) => rule) }, states: read.map(({ state }) => state) };
   }
 
   #ownsTables(): boolean {
-    this.#ownership ??= [...this.#actual.values()].some(({ table }) => table.owned) || kernelOwnsTables(this.#kernel);
+    this.#ownership ??= [...this.#tables.values()].some(({ owned }) => owned) || kernelOwnsTables(this.#kernel);
     return this.#ownership;
   }
 
   /** What was wanted is now so. */
   #settle(operations: readonly Operation[]): void {
     const byTable = Map.groupBy(operations, ({ table }) => tableKey(table));
-    for (const key of this.#changed) {
-      const state = this.#desired.get(key)?.state;
-      const own = byTable.get(key) ?? [];
-      const actual = this.#actual.get(key);
-      if (state?.table === undefined) this.#actual.delete(key);
-      else if (!state.settled) this.#actual.set(key, actualAfter(state.table, this.#ownership ?? false, actual, own));
-      state?.committed(own);
+    for (const table of this.#changedTables()) {
+      table.committed(byTable.get(tableKey(table.ref)) ?? [], table.wantsOwner && this.#ownership === true);
     }
     this.#changed.clear();
+  }
+
+  #changedTables(): readonly DesiredTable[] {
+    return [...this.#changed].flatMap((key) => this.#tables.get(key) ?? []);
   }
 
   #entry(ref: TableRef): DesiredTable {
     const key = tableKey(ref);
     this.#changed.add(key);
-    let entry = this.#desired.get(key);
-    if (entry === undefined) {
-      entry = { ref, state: new DesiredTable() };
-      this.#desired.set(key, entry);
+    let table = this.#tables.get(key);
+    if (table === undefined) {
+      table = new DesiredTable(ref);
+      this.#tables.set(key, table);
       // A name not heard of before: whether the kernel has such a table is not known.
       this.#synced = false;
     }
-    return entry.state;
+    return table;
   }
 
-  #hashSet(ref: SetRef): { readonly state: DesiredTable; readonly set: NamedSet; readonly table: Table } {
-    const state = this.#desired.get(tableKey(ref.table))?.state;
-    const set = state?.set(ref.set);
-    if (state?.table === undefined || set === undefined) {
-      throw invalid(describeSet(ref), "is not wanted", "give its table to setTables first");
-    }
-    if (set.interval) {
-      throw invalid(describeSet(ref), "holds intervals, which must be checked against each other", "use setTables");
-    }
-    return { state, set, table: state.table };
+  #wanted(ref: TableRef): DesiredTable {
+    const key = tableKey(ref);
+    const table = this.#tables.get(key);
+    if (table === undefined) throw invalid(tableAt(ref), "is not wanted", "give it to setTables first");
+    this.#changed.add(key);
+    return table;
   }
-}
-
-function withNamed<T extends { readonly name: string }>(
-  list: readonly T[],
-  name: string,
-  one: T | undefined,
-): readonly T[] {
-  const others = list.filter((other) => other.name !== name);
-  return one === undefined ? others : [...others, one];
-}
-
-function actualAfter(
-  table: Table,
-  ownership: boolean,
-  before: ActualTable | undefined,
-  operations: readonly Operation[],
-): ActualTable {
-  const rebuilt = operations.some(({ op }) => op === "table.create");
-  const rewritten = new Set(
-    operations.flatMap((operation) =>
-      operation.op === "rule.add" || operation.op === "rule.delete" || operation.op === "chain.flush"
-        ? [operation.chain]
-        : [],
-    ),
-  );
-  const states = rebuilt ? [] : [...(before?.ruleStates ?? [])].filter(([chain]) => !rewritten.has(chain));
-  return {
-    table: { ...table, owned: table.owned && ownership },
-    orphaned: false,
-    owner: undefined,
-    ruleStates: new Map(states),
-    unknown: [],
-  };
-}
-
-function describeSet({ table, set }: SetRef): string {
-  return `table ${tableKey(table)} set ${set}`;
 }

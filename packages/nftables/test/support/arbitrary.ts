@@ -173,7 +173,7 @@ function verdicts(targets: readonly string[]): fc.Arbitrary<Verdict> {
 /** In seconds; none goes while a test looks at it. 0: it stays. */
 const timeouts = fc.constantFrom(0, 900, 3600, 86_400, 31_536_000);
 
-function hashSets(targets: readonly string[]): fc.Arbitrary<(name: string) => NamedSet> {
+function hashSets(targets: readonly string[], timed: boolean): fc.Arbitrary<(name: string) => NamedSet> {
   const keys: fc.Arbitrary<readonly DataType[]> = fc.oneof(
     fc.constantFrom<DataType[]>(["ifname"], ["ipv4_addr"], ["ipv6_addr"], ["inet_service"], ["mark"], ["inet_proto"]),
     fc.constantFrom<DataType[]>(
@@ -186,7 +186,7 @@ function hashSets(targets: readonly string[]): fc.Arbitrary<(name: string) => Na
     ),
   );
   return fc
-    .tuple(keys, fc.boolean(), fc.boolean())
+    .tuple(keys, fc.boolean(), timed ? fc.boolean() : fc.constant(false))
     .chain(([key, isMap, timeout]) =>
       fc.tuple(
         fc.constant({ key, isMap, timeout }),
@@ -523,18 +523,20 @@ interface Shape {
   readonly name: string;
   /** Of a rule; with one only, no match can contradict another. */
   readonly maxMatches?: number;
+  /** With sets whose elements may go by themselves. */
+  readonly timed?: boolean;
 }
 
 /** A table of one shape: what a reconciler is given one after the other. */
-export function tables({ family, name, maxMatches = 3 }: Shape): fc.Arbitrary<Table> {
+export function tables({ family, name, maxMatches = 3, timed = true }: Shape): fc.Arbitrary<Table> {
   // Jumps go to regular chains further back only: no circles, and few levels.
   const regular = fc.subarray([...NAMES]);
   return regular
     .chain((targets) =>
       fc.tuple(
         fc.constant(targets),
-        fc.array(fc.oneof(hashSets([]), hashSets([]), intervalSets), { maxLength: 3 }),
-        fc.boolean().chain((more) => (more && targets.length > 0 ? hashSets(targets) : fc.constant(undefined))),
+        fc.array(fc.oneof(hashSets([], timed), hashSets([], timed), intervalSets), { maxLength: 3 }),
+        fc.boolean().chain((more) => (more && targets.length > 0 ? hashSets(targets, timed) : fc.constant(undefined))),
       ),
     )
     .chain(([targets, makers, dispatch]) => {

@@ -1,13 +1,9 @@
 import { invalid } from "../errors.ts";
-import type { BaseChain, Chain, Hook } from "../ir/chain.ts";
+import type { BaseChain, Hook } from "../ir/chain.ts";
 import type { Expression, Translate } from "../ir/expression.ts";
 import type { MetaKey, Operand } from "../ir/operand.ts";
-import type { NamedSet, SetElement } from "../ir/set.ts";
 import type { TableFamily } from "../ir/table.ts";
-import { targetOf } from "../ir/verdict.ts";
 
-/** NFT_JUMP_STACK_SIZE: the kernel refuses more levels of chains, the base chain among them. */
-const MAX_LEVELS = 16;
 /** nat chains must come after connection tracking (NF_IP_PRI_CONNTRACK). */
 const CONNTRACK_PRIORITY = -200;
 
@@ -53,68 +49,25 @@ export function checkHook(where: string, family: TableFamily, chain: BaseChain):
   }
 }
 
-/** Follows the ways through the chains. Throws NftError for circles, for ways too deep, and for what cannot be done at a hook. */
-export function checkPaths(where: string, chains: readonly Chain[], sets: readonly NamedSet[]): void {
-  const elements = new Map(sets.map((set) => [set.name, set.elements]));
-  const graph: Graph = new Map(
-    chains.map((chain) => [chain.name, { chain, targets: [...new Set(targetsOf(chain, elements))] }]),
-  );
-  const levels = new Map<string, number>();
-  for (const chain of chains) {
-    if (levelsBelow(where, graph, chain.name, levels, []) > MAX_LEVELS) {
-      throw invalid(where, `more than ${MAX_LEVELS} levels of chains below ${chain.name}`);
-    }
-    if (chain.kind !== "baseChain") continue;
-    for (const name of reachable(graph, chain.name)) {
-      for (const rule of graph.get(name)?.chain.rules ?? []) {
-        for (const expression of rule.body) checkAtHook(`${where} chain ${name}`, chain, expression);
-      }
-    }
+/** Can what the expression does, or asks, be done at some hooks only? */
+export function dependsOnHook(expression: Expression): boolean {
+  switch (expression.kind) {
+    case "masquerade":
+    case "translate":
+    case "notrack":
+    case "reject":
+      return true;
+    default:
+      return operandsOf(expression).some((operand) => operand.kind === "fib" || isOfInterface(operand));
   }
 }
 
-type Graph = ReadonlyMap<string, { readonly chain: Chain; readonly targets: readonly string[] }>;
-
-/** Itself included. Each chain is looked at once, however many ways lead to it. */
-function levelsBelow(
-  where: string,
-  graph: Graph,
-  name: string,
-  known: Map<string, number>,
-  path: readonly string[],
-): number {
-  if (path.includes(name)) throw invalid(where, `the chains go in a circle: ${[...path, name].join(" → ")}`);
-  const before = known.get(name);
-  if (before !== undefined) return before;
-  const below = (graph.get(name)?.targets ?? []).map((target) =>
-    levelsBelow(where, graph, target, known, [...path, name]),
-  );
-  const levels = 1 + Math.max(0, ...below);
-  known.set(name, levels);
-  return levels;
+function isOfInterface(operand: Operand): boolean {
+  return operand.kind === "meta" && WITHOUT_INTERFACE[operand.key] !== undefined;
 }
 
-function reachable(graph: Graph, from: string): ReadonlySet<string> {
-  const reached = new Set([from]);
-  for (const name of reached) for (const target of graph.get(name)?.targets ?? []) reached.add(target);
-  return reached;
-}
-
-function targetsOf(chain: Chain, elements: ReadonlyMap<string, readonly SetElement[]>): readonly string[] {
-  return chain.rules.flatMap((rule) => rule.body.flatMap((expression) => verdictsOf(expression, elements)));
-}
-
-function verdictsOf(expression: Expression, elements: ReadonlyMap<string, readonly SetElement[]>): readonly string[] {
-  const verdicts =
-    expression.kind === "verdict"
-      ? [expression.verdict]
-      : expression.kind === "verdictLookup"
-        ? (elements.get(expression.map) ?? []).map((element) => element.verdict)
-        : [];
-  return verdicts.flatMap((verdict) => (verdict && targetOf(verdict)) ?? []);
-}
-
-function checkAtHook(at: string, base: BaseChain, expression: Expression): void {
+/** Throws NftError for what a packet at the base chain's hook has not, or what cannot be done to it there. */
+export function checkAtHook(at: string, base: BaseChain, expression: Expression): void {
   const hook = `${base.hook} (from base chain ${base.name})`;
   if (expression.kind === "masquerade" && (base.type !== "nat" || base.hook !== "postrouting")) {
     throw invalid(at, `masquerade in ${hook}`, "masquerade in chains of type nat at postrouting");
