@@ -9,3 +9,7 @@ export { REVOKED } from "./compile/static-sets.ts";
 export type { Flow, FlowEnd, FlowSighting, FlowStep } from "./flows/flow.ts";
 export { FLOW_LOG_LIMITS, FlowLog, type FlowLogLimits } from "./flows/flow-log.ts";
 export { Passes } from "./flows/passes.ts";
+export { type Difference, describeDifference, type PacketDifference } from "./verify/difference.ts";
+export type { NodeOptions } from "./verify/model/places.ts";
+export { describeProbe, type Probe } from "./verify/probe.ts";
+export { type VerifyInput, type VerifyReport, verifyNode } from "./verify/verify.ts";

@@ -1,0 +1,74 @@
+import { compareAddresses } from "@ocicat/net";
+import type { Chain, NamedSet, Table, Value } from "@ocicat/nftables";
+import type { Host, PolicyModel, Workload } from "@ocicat/policy";
+import type { Place } from "../traffic.ts";
+
+export interface NodeOptions {
+  readonly node: string;
+  /** What workloads' interfaces begin with: one of these. */
+  readonly interfacePrefixes: readonly string[];
+}
+
+/**
+ * Every interface that can make a difference: those the model knows on this node, those that the kernel's tables name, one of
+ * a workload that nobody knows, and one of the host that nobody names.
+ */
+export function placesOf(model: PolicyModel, tables: readonly Table[], options: NodeOptions): Place[] {
+  const local = model.endpoints.filter(({ node }) => node === options.node);
+  const named = [
+    ...local.map(({ interfaceName }) => interfaceName),
+    ...(model.nodes ?? []).flatMap(({ node, name }) => (node === options.node && name !== undefined ? [name] : [])),
+    ...tables.flatMap(namesIn),
+  ].filter((name) => name !== "" && name !== "*");
+  const names = new Set(named);
+  for (const prefix of [...options.interfacePrefixes, "other"]) names.add(unusedName(prefix, names));
+  return [...names].map((name) => placeOf(name, model, options));
+}
+
+/** Where several claim an interface: the one whose name is first. */
+function placeOf(name: string, model: PolicyModel, { node, interfacePrefixes }: NodeOptions): Place {
+  const local = model.endpoints.filter((endpoint) => endpoint.node === node).sort((a, b) => (a.id < b.id ? -1 : 1));
+  const workload = local.find(
+    (endpoint): endpoint is Workload => endpoint.kind === "workload" && endpoint.interfaceName === name,
+  );
+  if (workload !== undefined || interfacePrefixes.some((prefix) => name.startsWith(prefix))) {
+    return { kind: "workload", name, endpoint: workload };
+  }
+  const addresses = (model.nodes ?? [])
+    .filter((one) => one.node === node && one.name === name)
+    .flatMap((one) => one.addresses);
+  const hosts = local.filter((endpoint): endpoint is Host => endpoint.kind === "host");
+  const own = hosts.find(({ interfaceName, addresses: claimed }) =>
+    interfaceName === ""
+      ? claimed.some((one) => addresses.some((other) => compareAddresses(one, other) === 0))
+      : interfaceName === name,
+  );
+  return { kind: "host", name, endpoint: own ?? hosts.find(({ interfaceName }) => interfaceName === "*") };
+}
+
+function namesIn(table: Table): string[] {
+  return [...table.sets.flatMap(namesInSet), ...table.chains.flatMap(namesInChain)];
+}
+
+function namesInSet({ elements }: NamedSet): string[] {
+  return elements.flatMap(({ key }) => key.flatMap(nameIn));
+}
+
+function namesInChain({ rules }: Chain): string[] {
+  return rules.flatMap(({ body }) =>
+    body.flatMap((expression) => (expression.kind === "compare" ? nameIn(expression.right) : [])),
+  );
+}
+
+function nameIn(value: Value): string[] {
+  if (value.kind === "interface") return [value.name];
+  return value.kind === "interfacePrefix" ? [value.prefix] : [];
+}
+
+/** IFNAMSIZ is 16, with the NUL. */
+function unusedName(prefix: string, names: ReadonlySet<string>): string {
+  for (let number = 0; ; number++) {
+    const name = `${prefix.slice(0, 11)}${String(number).padStart(4, "0")}`;
+    if (!names.has(name)) return name;
+  }
+}

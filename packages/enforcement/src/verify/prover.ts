@@ -1,0 +1,158 @@
+import type { Family } from "@ocicat/net";
+import type { Table } from "@ocicat/nftables";
+import type { PolicyModel } from "@ocicat/policy";
+import { rangesInModel, rangesInTable } from "./cuts.ts";
+import { type PacketDifference, reasonsOf } from "./difference.ts";
+import { Chains } from "./kernel/chains.ts";
+import { judgePacket } from "./kernel/judge.ts";
+import type { IsState } from "./kernel/match.ts";
+import { Ways } from "./kernel/ways.ts";
+import { Expected } from "./model/expected.ts";
+import { Members } from "./model/members.ts";
+import { Stages } from "./model/stage.ts";
+import { tellApart, valueIn } from "./probe.ts";
+import { Diagrams, type Node } from "./space/diagram.ts";
+import { AddressLine, dimension, STATES, sizesOf } from "./space/header.ts";
+import { Logic } from "./space/logic.ts";
+import type { Journey, Place, Traffic } from "./traffic.ts";
+
+/** A side of a way whose diagram is not the model's. */
+type Suspect = Place;
+
+/**
+ * One family's proof: for each interface, and each pair of them, the diagram of what the kernel's chains do is the one of what
+ * the model wants.
+ */
+export class Prover {
+  readonly #table: Table;
+  readonly #model: PolicyModel;
+  readonly #isState: IsState;
+  readonly #addresses: AddressLine;
+  readonly #diagrams: Diagrams;
+  readonly #logic: Logic;
+  readonly #ways: Ways;
+  readonly #expected: Expected;
+
+  constructor(family: Family, table: Table, model: PolicyModel, isState: IsState) {
+    this.#table = table;
+    this.#model = model;
+    this.#isState = isState;
+    this.#addresses = new AddressLine(family, [...rangesInTable(table), ...rangesInModel(model)]);
+    this.#diagrams = new Diagrams(sizesOf(this.#addresses));
+    this.#logic = new Logic(this.#diagrams, this.#addresses);
+    this.#ways = new Ways(this.#logic, new Chains(this.#logic, table, isState), table);
+    this.#expected = new Expected(this.#logic, new Stages(model, this.#logic, new Members(model)), model.settings);
+  }
+
+  /** How many nodes all the diagrams have together. */
+  get size(): number {
+    return this.#diagrams.size;
+  }
+
+  /** At most one difference for each interface and way. */
+  *differences(places: readonly Place[]): Iterable<PacketDifference> {
+    yield* this.#oneEnded("input", "incoming", places, (place) => this.#expected.received(place));
+    yield* this.#oneEnded("output", "outgoing", places, (place) => this.#expected.sent(place));
+    yield* this.#forwarded(places);
+  }
+
+  *#oneEnded(
+    journey: "input" | "output",
+    side: "incoming" | "outgoing",
+    places: readonly Place[],
+    expected: (place: Place) => Node,
+  ): Iterable<PacketDifference> {
+    const chains = this.#ways.chainsOf(journey);
+    for (const place of places) {
+      const traffic = { incoming: "", outgoing: "", [side]: place.name };
+      const difference = this.#compare(
+        journey,
+        { [side]: place },
+        this.#ways.meaning(chains, traffic),
+        expected(place),
+      );
+      if (difference !== undefined) yield difference;
+    }
+  }
+
+  /**
+   * What is forwarded meets what its first interface says, and what its second says. Where every base chain asks for one of the
+   * two only, and each side is as expected, so are all pairs. Only where that is not so are the pairs looked at.
+   */
+  *#forwarded(places: readonly Place[]): Iterable<PacketDifference> {
+    const outside = places.findLast(({ kind, endpoint }) => kind === "host" && endpoint === undefined) ?? places.at(-1);
+    if (outside === undefined) return;
+    const from = (place: Place): Traffic => ({ incoming: place.name, outgoing: outside.name });
+    const to = (place: Place): Traffic => ({ incoming: outside.name, outgoing: place.name });
+    const sides = this.#ways.sides("forward", [...places.map(from), ...places.map(to)]);
+    const differs = (place: Place, kernel: Node, expected: Node) =>
+      this.#judged(kernel, place) !== this.#judged(expected, place);
+    const senders = places.filter((place) =>
+      differs(place, this.#ways.meaning(sides.incoming, from(place)), this.#expected.forwardedFrom(place)),
+    );
+    const receivers = places.filter((place) =>
+      differs(place, this.#ways.meaning(sides.outgoing, to(place)), this.#expected.forwardedTo(place)),
+    );
+    const all = sides.both.length > 0 ? places : [];
+    yield* this.#pairs(new Set([...senders, ...all]), (place) => places.map((other) => [place, other]));
+    yield* this.#pairs(new Set(receivers), (place) => places.map((other) => [other, place]));
+  }
+
+  /** Of each suspect the first pair in which it makes a difference. */
+  *#pairs(
+    suspects: ReadonlySet<Suspect>,
+    pairsOf: (place: Place) => readonly (readonly [Place, Place])[],
+  ): Iterable<PacketDifference> {
+    const chains = this.#ways.chainsOf("forward");
+    for (const suspect of suspects) {
+      for (const [incoming, outgoing] of pairsOf(suspect)) {
+        const kernel = this.#ways.meaning(chains, { incoming: incoming.name, outgoing: outgoing.name });
+        const expected = this.#logic.both(this.#expected.forwardedFrom(incoming), this.#expected.forwardedTo(outgoing));
+        const difference = this.#compare("forward", { incoming, outgoing }, kernel, expected);
+        if (difference === undefined) continue;
+        yield difference;
+        break;
+      }
+    }
+  }
+
+  #compare(
+    journey: Journey,
+    places: { readonly incoming?: Place; readonly outgoing?: Place },
+    kernel: Node,
+    expected: Node,
+  ): PacketDifference | undefined {
+    const { incoming, outgoing } = places;
+    const between = [incoming, outgoing].filter((place) => place !== undefined);
+    const [left, right] =
+      journey === "forward" ? [kernel, expected].map((node) => this.#judged(node, ...between)) : [kernel, expected];
+    if (left === undefined || right === undefined || left === right) return undefined;
+    const probe = tellApart(left, right, this.#diagrams, this.#addresses);
+    const at = valueIn(probe, this.#addresses);
+    const wanted = this.#diagrams.follow(right, at);
+    const found = this.#diagrams.follow(left, at);
+    const traffic = { incoming: incoming?.name ?? "", outgoing: outgoing?.name ?? "" };
+    return {
+      kind: "packet",
+      journey,
+      incoming,
+      outgoing,
+      probe,
+      kernel: judgePacket(this.#table, probe, journey, traffic, this.#isState),
+      unknown: found.kind === "unknown" ? found.why : undefined,
+      model: wanted.kind === "accept" ? "accept" : "drop",
+      because: reasonsOf(journey, { incoming, outgoing }, probe, this.#model),
+    };
+  }
+
+  /**
+   * What is forwarded between host interfaces and belongs to no connection nor begins one may pass or not: no policy judges it.
+   * It passes where no host endpoint has a policy for it, and where one has it is dropped.
+   */
+  #judged(node: Node, ...places: readonly Place[]): Node {
+    const logic = this.#logic;
+    if (places.some(({ kind }) => kind === "workload")) return node;
+    const invalid = logic.where(dimension.state, STATES.length, (state) => STATES[state] === "invalid");
+    return logic.sequence(logic.rule(invalid, logic.accept), node);
+  }
+}
