@@ -7,6 +7,8 @@
  *                                                                 real processes, killed at random, on a real store
  *     npm run soak -- node-churn [--seconds N] [--nodes N] [--pods N] [--grace SECONDS] [--seed N]
  *                                                                 nodes and pods appear and vanish, on a real etcd
+ *     npm run soak -- policy-packets [--operations N] [--seed N]  N random sets of policies from that seed on, each proved by
+ *                                                                 packets between nine pods, their node and others
  *
  * Exit code 1 if a promise was broken; what was broken, and how to see it again, is printed.
  */
@@ -30,6 +32,7 @@ const SOAKS: Readonly<Record<string, () => Promise<{ run(options: SoakOptions, s
   "ipam-model": () => import("./ipam-model.ts"),
   "ipam-simulation": () => import("./ipam-simulation.ts"),
   "ipam-processes": () => import("./ipam-processes.ts"),
+  "policy-packets": () => import("./policy-packets.ts"),
   "node-churn": () => import("./node-churn.ts"),
 };
 

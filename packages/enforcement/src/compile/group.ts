@@ -64,11 +64,12 @@ export function groupOf(dispatch: DispatchName, needs: EndpointNeeds): Group {
  */
 export function groupChain(group: Group, chains: RuleChains, options: CompileOptions): RegularChain {
   const dispatch = DISPATCHES[group.dispatch];
+  const tiers = tierRules(group, chains, options);
   const why = origin(`${dispatch.direction} of endpoints with the same policies and profiles`);
   return chain({
     name: group.name,
     origin: why,
-    rules: [...introduction(dispatch), ...tierRules(group, chains, options), ...ending(group, chains, options)],
+    rules: [...introduction(dispatch), ...tiers.rules, ...(tiers.isOpen ? ending(group, chains, options) : [])],
   });
 }
 
@@ -82,34 +83,52 @@ function introduction(dispatch: Dispatch): readonly Rule[] {
   ];
 }
 
-function tierRules(group: Group, chains: RuleChains, options: CompileOptions): readonly Rule[] {
-  const dispatch = DISPATCHES[group.dispatch];
-  const { direction, stage } = dispatch;
-  return group.tiers.flatMap((tier) => {
-    const asked = tier.policies
-      .map((id) => ({ id, ...chains.policy(id, direction) }))
-      .filter((policy) => policy.asked !== "staged");
-    if (asked.length === 0) return [];
-    const passes = asked.some((policy) => policy.asked === "passes");
-    let mayHavePassed = false;
-    const guard = () => (mayHavePassed ? [lacksBit(PASSED)] : []);
-    const calls = asked.flatMap(({ id, asked: how, resource }) => {
-      const call = callOf(how, id, direction);
-      const rules = call.length === 0 ? [] : [rule(origin(`of tier ${tier.name}`, resource), ...guard(), ...call)];
-      mayHavePassed ||= how === "passes";
-      return rules;
-    });
-    const why = origin("no policy of the tier decided", { kind: "Tier", name: tier.name });
-    const flow = flowOf(options, { owner: "policy", direction, name: tier.name });
-    const denies = tier.defaultAction === "deny" && closes(stage);
-    return [
-      // Whoever set the bit before us meant something else by it.
-      ...(passes ? [rule(origin(`before tier ${tier.name}`), clearBit(PASSED))] : []),
-      ...calls,
-      ...(denies ? [rule(why, ...guard(), COUNTER, ...flow, verdict(DROP))] : []),
-      ...(passes ? [rule(origin(`behind tier ${tier.name}`), clearBit(PASSED))] : []),
-    ];
+/** Up to the first tier behind which nothing can come. */
+function tierRules(
+  { tiers, dispatch }: Group,
+  chains: RuleChains,
+  options: CompileOptions,
+): { readonly rules: readonly Rule[]; readonly isOpen: boolean } {
+  const rules: Rule[] = [];
+  for (const tier of tiers) {
+    const compiled = tierRule(tier, DISPATCHES[dispatch], chains, options);
+    rules.push(...compiled.rules);
+    if (!compiled.isOpen) return { rules, isOpen: false };
+  }
+  return { rules, isOpen: true };
+}
+
+/** `isOpen`: a packet may come out behind it. */
+function tierRule(
+  tier: TierNeeds,
+  { direction, stage }: Dispatch,
+  chains: RuleChains,
+  options: CompileOptions,
+): { readonly rules: readonly Rule[]; readonly isOpen: boolean } {
+  const asked = tier.policies
+    .map((id) => ({ id, ...chains.policy(id, direction) }))
+    .filter((policy) => policy.asked !== "staged");
+  if (asked.length === 0) return { rules: [], isOpen: true };
+  const passes = asked.some((policy) => policy.asked === "passes");
+  let mayHavePassed = false;
+  const guard = () => (mayHavePassed ? [lacksBit(PASSED)] : []);
+  const calls = asked.flatMap(({ id, asked: how, resource }) => {
+    const call = callOf(how, id, direction);
+    const rules = call.length === 0 ? [] : [rule(origin(`of tier ${tier.name}`, resource), ...guard(), ...call)];
+    mayHavePassed ||= how === "passes";
+    return rules;
   });
+  const why = origin("no policy of the tier decided", { kind: "Tier", name: tier.name });
+  const flow = flowOf(options, { owner: "policy", direction, name: tier.name });
+  const denies = tier.defaultAction === "deny" && closes(stage);
+  const rules = [
+    // Whoever set the bit before us meant something else by it.
+    ...(passes ? [rule(origin(`before tier ${tier.name}`), clearBit(PASSED))] : []),
+    ...calls,
+    ...(denies ? [rule(why, ...guard(), COUNTER, ...flow, verdict(DROP))] : []),
+    ...(passes ? [rule(origin(`behind tier ${tier.name}`), clearBit(PASSED))] : []),
+  ];
+  return { rules, isOpen: passes || !denies };
 }
 
 function callOf(how: Asked, id: PolicyId, direction: Direction): readonly Expression[] {

@@ -70,7 +70,7 @@ const NETWORKS = [
   "2001:db8::7/128",
 ];
 
-const NO_END: End = {
+export const NO_END: End = {
   networks: [],
   notNetworks: [],
   selector: undefined,
