@@ -10,6 +10,7 @@ import { packetLogCompliance } from "./packet-logs.ts";
 import { routeCompliance } from "./routes.ts";
 import { ruleCompliance } from "./rules.ts";
 import { sysctlCompliance } from "./sysctls.ts";
+import { trafficCompliance } from "./traffic.ts";
 
 export type { KernelFixture, Subject } from "./fixture.ts";
 
@@ -32,6 +33,7 @@ export function kernelCompliance(name: string, open: () => KernelFixture): void 
     ruleCompliance(namespace);
     connectionCompliance(namespace);
     sysctlCompliance(namespace);
+    trafficCompliance(namespace);
     batchCompliance(namespace);
     monitorCompliance(namespace);
     packetLogCompliance(namespace);

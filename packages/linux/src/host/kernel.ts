@@ -18,6 +18,7 @@ import type {
   Rule,
 } from "../kernel/kernel.ts";
 import type { OnLoggedPackets } from "../kernel/packet-log.ts";
+import type { IngressFilter, Qdisc } from "../kernel/traffic.ts";
 import { isLinkName } from "../kernel/validate.ts";
 import { currentNamespace, type NamespaceHandle, openNamespace } from "../namespace/handle.ts";
 import { withNetns } from "../namespace/with.ts";
@@ -32,6 +33,13 @@ import {
 } from "../rtnetlink/neighbour.ts";
 import { encodeGetRoutes, routeFrom } from "../rtnetlink/route.ts";
 import { encodeGetRules, ruleFrom } from "../rtnetlink/rule.ts";
+import {
+  encodeGetIngressFilters,
+  encodeGetQdiscs,
+  ingressFilterFrom,
+  mergedFilters,
+  qdiscFrom,
+} from "../rtnetlink/traffic.ts";
 import { type BuildRequest, Exchange } from "../socket/exchange.ts";
 import { type WatchFd, watchFd } from "../socket/fd-watcher.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "../socket/netlink-socket.ts";
@@ -134,6 +142,15 @@ class HostKernel implements Kernel {
       (out, flags, sequence) => encodeGetRules(out, flags, sequence, family),
       ruleFrom,
     );
+  }
+
+  qdiscs(): Qdisc[] {
+    return this.#dump("listing qdiscs", encodeGetQdiscs, qdiscFrom);
+  }
+
+  ingressFilters(linkIndex: number): IngressFilter[] {
+    const build: BuildRequest = (out, flags, sequence) => encodeGetIngressFilters(out, flags, sequence, linkIndex);
+    return mergedFilters(this.#dump("listing filters", build, ingressFilterFrom));
   }
 
   apply(operations: readonly KernelOperation[]): KernelOutcome[] {

@@ -38,6 +38,18 @@ function subjectOf(operation: KernelOperation): string {
       return operation.vxlan.name;
     case "link.ipip":
       return operation.ipip.name;
+    case "link.ifb":
+      return operation.name;
+    case "qdisc.tbf":
+      return `${operation.major.toString(16)}: on link ${operation.linkIndex}, ${operation.bucket.rate} bytes/s`;
+    case "qdisc.ingress":
+      return `on link ${operation.linkIndex}`;
+    case "qdisc.delete":
+      return `${operation.which} of link ${operation.linkIndex}`;
+    case "filter.redirect":
+      return `link ${operation.linkIndex} to link ${operation.to}`;
+    case "filter.delete":
+      return `${operation.priority} of link ${operation.linkIndex}`;
   }
 }
 

@@ -5,13 +5,14 @@ import { errnoNumber } from "./errno.ts";
 import { KernelError } from "./error.ts";
 import { addAddress, deleteAddress } from "./fake/addresses.ts";
 import { deleteConnection } from "./fake/connections.ts";
-import { createBridge, createIpip, createVeth, createVxlan, deleteLink, setLink } from "./fake/links.ts";
+import { createBridge, createIfb, createIpip, createVeth, createVxlan, deleteLink, setLink } from "./fake/links.ts";
 import { localRoutes } from "./fake/local-table.ts";
 import { type FakeNamespace, FakeNetwork, linkView } from "./fake/namespace.ts";
 import { deleteForwardingEntry, deleteNeighbour, replaceForwardingEntry, replaceNeighbour } from "./fake/neighbours.ts";
 import { failure, Refusal } from "./fake/refusal.ts";
 import { deleteRoute, listRoutes, replaceRoute } from "./fake/routes.ts";
 import { addRule, deleteRule } from "./fake/rules.ts";
+import { performTraffic } from "./fake/traffic.ts";
 import type {
   ForwardingEntry,
   Kernel,
@@ -30,6 +31,7 @@ import type {
 } from "./kernel.ts";
 import type { OnLoggedPackets } from "./packet-log.ts";
 import { isSysctlPath } from "./sysctl-path.ts";
+import type { IngressFilter, Qdisc } from "./traffic.ts";
 import { objectionTo } from "./validate.ts";
 
 /** What stands in for nf_tables; it throws what the real one would. */
@@ -127,6 +129,14 @@ export class FakeKernel implements Kernel {
 
   rules(family: Family): Rule[] {
     return this.#state().rules.filter((rule) => rule.family === family);
+  }
+
+  qdiscs(): Qdisc[] {
+    return [...this.#state().qdiscs];
+  }
+
+  ingressFilters(linkIndex: number): IngressFilter[] {
+    return this.#state().filters.filter((filter) => filter.linkIndex === linkIndex);
   }
 
   apply(operations: readonly KernelOperation[]): KernelOutcome[] {
@@ -292,6 +302,16 @@ function perform(namespace: FakeNamespace, operation: KernelOperation): void {
       break;
     case "link.ipip":
       createIpip(namespace, operation.ipip);
+      break;
+    case "link.ifb":
+      createIfb(namespace, operation);
+      break;
+    case "qdisc.tbf":
+    case "qdisc.ingress":
+    case "qdisc.delete":
+    case "filter.redirect":
+    case "filter.delete":
+      performTraffic(namespace, operation);
       break;
     case "link.delete":
       deleteLink(namespace, operation.index);

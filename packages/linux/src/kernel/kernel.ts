@@ -1,6 +1,7 @@
 import type { Address, Family, Ipv4, Mac, Prefix } from "@ocicat/net";
 import type { Connection, ConnectionName, ConnectionQuery } from "./connection.ts";
 import type { OnLoggedPackets } from "./packet-log.ts";
+import type { IngressFilter, Qdisc, TrafficOperation } from "./traffic.ts";
 
 /** A network interface, by the kernel's index in one network namespace. */
 export interface Link {
@@ -183,7 +184,10 @@ export type KernelOperation =
   | { readonly op: "link.vxlan"; readonly vxlan: VxlanSpec }
   /** EOPNOTSUPP: this kernel has no IPIP. EEXIST also if asking for it made the kernel learn IPIP, and tunl0 came by itself. */
   | { readonly op: "link.ipip"; readonly ipip: IpipSpec }
-  | { readonly op: "link.delete"; readonly index: number };
+  /** Up at once. What is redirected to it leaves it by its queue, and then goes on where it came from. */
+  | { readonly op: "link.ifb"; readonly name: string; readonly mtu?: number | undefined }
+  | { readonly op: "link.delete"; readonly index: number }
+  | TrafficOperation;
 
 export interface LinkChange {
   readonly name?: string;
@@ -250,6 +254,11 @@ export interface Kernel {
   forwardingEntries(): ForwardingEntry[];
   /** Rules that lead to a table. */
   rules(family: Family): Rule[];
+
+  /** Of all links, without the standard ones that nobody has set. */
+  qdiscs(): Qdisc[];
+  /** Of one link, by priority; none where there is no ingress qdisc, or no link. Throws KernelError. */
+  ingressFilters(linkIndex: number): IngressFilter[];
 
   /** Sends the operations in order, in as few system calls as the socket allows. Outcome i belongs to operation i. */
   apply(operations: readonly KernelOperation[]): KernelOutcome[];

@@ -1,5 +1,6 @@
 import { bitsOf, familyOf } from "@ocicat/net";
 import type { KernelOperation, LinkChange, NextHop, Route, RouteKind, Rule } from "./kernel.ts";
+import type { TokenBucket } from "./traffic.ts";
 
 /*
  * What no kernel field can hold is refused here, by the real kernel's driver and the fake alike, before anything is sent:
@@ -54,8 +55,23 @@ function objections(operation: KernelOperation): Objection[] {
     }
     case "link.ipip":
       return [name(operation.ipip.name), mtu(operation.ipip.mtu)];
+    case "link.ifb":
+      return [name(operation.name), mtu(operation.mtu)];
     case "link.delete":
       return [index(operation.index)];
+    case "qdisc.tbf":
+      return [
+        index(operation.linkIndex),
+        within("major number", operation.major, 1, 0xfffe),
+        ...bucket(operation.bucket),
+      ];
+    case "qdisc.ingress":
+    case "qdisc.delete":
+      return [index(operation.linkIndex)];
+    case "filter.redirect":
+      return [index(operation.linkIndex), index(operation.to), priority(operation.priority)];
+    case "filter.delete":
+      return [index(operation.linkIndex), priority(operation.priority)];
   }
 }
 
@@ -107,6 +123,28 @@ function rule(given: Rule): Objection[] {
     within("protocol", given.protocol, 0, 255),
     families.some((prefix) => prefix.family !== given.family) ? "a prefix is of another family" : undefined,
   ];
+}
+
+/** Behind it the kernel's number of a bucket's time begins anew: 2^32 ticks of 64 ns. */
+const LONGEST_S = 274;
+
+function bucket({ rate, burst, limit, peak }: TokenBucket): Objection[] {
+  const parts = [
+    ["", rate, burst] as const,
+    ...(peak === undefined ? [] : [["peak ", peak.rate, peak.burst] as const]),
+  ];
+  return [
+    ...parts.flatMap(([what, perSecond, size]) => [
+      within(`${what}rate`, perSecond, 1, Number.MAX_SAFE_INTEGER),
+      within(`${what}burst`, size, 1, Math.min(0xffff_ffff, Math.max(1, perSecond * LONGEST_S))),
+    ]),
+    within("limit", limit, 0, 0xffff_ffff),
+    peak !== undefined && peak.rate <= rate ? "the peak rate is not above the rate" : undefined,
+  ];
+}
+
+function priority(value: number): Objection {
+  return within("priority", value, 1, 0xffff);
 }
 
 function change(given: LinkChange): Objection[] {

@@ -89,6 +89,10 @@ export function encodeBridge(
   encodeBirth(out, flags, sequence, "bridge", bridge);
 }
 
+export function encodeIfb(out: MessageWriter, flags: number, sequence: number, ifb: Operation<"link.ifb">): void {
+  encodeBirth(out, flags, sequence, "ifb", { ...ifb, up: true });
+}
+
 export function encodeSetLink(
   out: MessageWriter,
   flags: number,

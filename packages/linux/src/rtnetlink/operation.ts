@@ -1,7 +1,7 @@
 import type { MessageWriter } from "@ocicat/netlink";
 import type { KernelOperation } from "../kernel/kernel.ts";
 import { encodeAddAddress, encodeDeleteAddress } from "./address.ts";
-import { encodeBridge, encodeDeleteLink, encodeSetLink, encodeVeth } from "./link.ts";
+import { encodeBridge, encodeDeleteLink, encodeIfb, encodeSetLink, encodeVeth } from "./link.ts";
 import {
   encodeDeleteForwardingEntry,
   encodeDeleteNeighbour,
@@ -10,6 +10,7 @@ import {
 } from "./neighbour.ts";
 import { encodeDeleteRoute, encodeReplaceRoute } from "./route.ts";
 import { encodeAddRule, encodeDeleteRule } from "./rule.ts";
+import { encodeTraffic } from "./traffic.ts";
 import { encodeIpip, encodeVxlan } from "./tunnel.ts";
 
 /** Appends the one message that an operation is. `flags` are added to the operation's own. */
@@ -59,6 +60,16 @@ export function encodeOperation(out: MessageWriter, flags: number, sequence: num
       break;
     case "link.ipip":
       encodeIpip(out, flags, sequence, operation.ipip);
+      break;
+    case "link.ifb":
+      encodeIfb(out, flags, sequence, operation);
+      break;
+    case "qdisc.tbf":
+    case "qdisc.ingress":
+    case "qdisc.delete":
+    case "filter.redirect":
+    case "filter.delete":
+      encodeTraffic(out, flags, sequence, operation);
       break;
     case "link.delete":
       encodeDeleteLink(out, flags, sequence, operation.index);

@@ -9,7 +9,7 @@ export HOME=/run TMPDIR=/run PATH="$OCT_ROOT/node_modules/.bin:/usr/local/sbin:/
 uname -r >"$OCT_WORK/kernel"
 (
   set -e
-  for module in veth bridge vxlan ipip nf_tables nf_conntrack_netlink nfnetlink_log iptable_filter xt_tcpudp xt_NFLOG; do modprobe -d "$OCT_WORK" "$module"; done
+  for module in veth bridge vxlan ipip nf_tables nf_conntrack_netlink nfnetlink_log iptable_filter xt_tcpudp xt_NFLOG ifb sch_tbf sch_ingress cls_u32 act_mirred; do modprobe -d "$OCT_WORK" "$module"; done
   # Else every new namespace has a tunl0 by itself.
   echo 1 >/proc/sys/net/core/fb_tunnels_only_for_init_net
   # By its memory it would track 8,000.

@@ -46,6 +46,12 @@ export function createBridge(namespace: FakeNamespace, { name, mac, mtu }: Opera
   tellLink(namespace.addLink({ ...defaults, mtu: mtu ?? ETHERNET.mtu, mac: mac ?? namespace.network.nextMac() }));
 }
 
+export function createIfb(namespace: FakeNamespace, { name, mtu }: Operation<"link.ifb">): void {
+  refuseTaken(namespace, name);
+  const mac = namespace.network.nextMac();
+  bringUp(namespace.addLink({ ...ETHERNET, kind: "ifb", name, mtu: mtu ?? ETHERNET.mtu, mac }));
+}
+
 /** Outer Ethernet, IPv4, UDP and VXLAN headers. */
 const VXLAN_OVERHEAD = 50;
 
@@ -189,6 +195,8 @@ function takeAway(link: FakeLink): void {
   flushLinkAddresses(home, (entry) => entry.linkIndex === index);
   flushNeighbours(home, (entry) => entry.linkIndex === index);
   home.forwardingEntries = home.forwardingEntries.filter((entry) => entry.linkIndex !== index);
+  home.qdiscs = home.qdiscs.filter(({ linkIndex }) => linkIndex !== index);
+  home.filters = home.filters.filter(({ linkIndex }) => linkIndex !== index);
   home.links.delete(index);
   home.sysctls.removeLink(link.name);
   link.master = 0;

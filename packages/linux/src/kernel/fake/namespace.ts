@@ -2,6 +2,7 @@ import type { Mac } from "@ocicat/net";
 import { parseMac } from "@ocicat/net";
 import type { Connection } from "../connection.ts";
 import type { ForwardingEntry, Link, LinkAddress, Neighbour, Route, Rule, Tunnel } from "../kernel.ts";
+import type { IngressFilter, Qdisc } from "../traffic.ts";
 import { Notifier } from "./notifier.ts";
 import { PacketLogs } from "./packet-logs.ts";
 import { Sysctls } from "./sysctls.ts";
@@ -68,6 +69,8 @@ export class FakeNamespace {
   forwardingEntries: ForwardingEntry[] = [];
   /** No traffic makes any here: who tests puts them in. */
   connections: Connection[] = [];
+  qdiscs: Qdisc[] = [];
+  filters: IngressFilter[] = [];
   rules: Rule[] = [...standardRules(4), ...standardRules(6)];
   #lastIndex = 0;
 
