@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- cni|datapath|datastore|ipam|routes|scale [--json]`: each case against its peer in the same run, rounds interleaved,
- * medians. Exit code 1 if a goal is missed.
+ * `npm run bench -- cni|datapath|datastore|ipam|policy-calculation|routes|scale [--json]`: each case against its peer in the same run,
+ * rounds interleaved, medians. Exit code 1 if a goal is missed.
  */
 import { type Case, report } from "./report.ts";
 
@@ -9,6 +9,7 @@ const SUITES: Readonly<Record<string, () => Promise<{ run(): Promise<Case[]> }>>
   datapath: () => import("./datapath.ts"),
   datastore: () => import("./datastore.ts"),
   ipam: () => import("./ipam.ts"),
+  "policy-calculation": () => import("./policy-calculation.ts"),
   routes: () => import("./routes.ts"),
   scale: () => import("./scale.ts"),
 };

@@ -2,9 +2,14 @@ import { type Selector, sha1Hex } from "@ocicat/api";
 import type { ServiceName } from "./rule.ts";
 import type { SetId, SetSpec } from "./sets.ts";
 
+/** Each rule is asked for its sets many times, and a digest costs more than all else in them. */
+const selectorSets = new WeakMap<Selector, SetSpec>();
+
 /** Addresses of what the selector chooses. */
 export function selectorSet(selector: Selector): SetSpec {
-  return { kind: "selector", id: setId("s", selector.text), selector };
+  const known = selectorSets.get(selector) ?? { kind: "selector", id: setId("s", selector.text), selector };
+  selectorSets.set(selector, known);
+  return known;
 }
 
 /** The ports that endpoints call so, of those that the selector chooses; of all without one. */
