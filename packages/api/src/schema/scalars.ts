@@ -128,6 +128,15 @@ export function network(family?: Family): ScalarSchema<string> {
   });
 }
 
+/** A network of a rule. Bits beyond its length mean nothing: with them it is kept as written, and who writes may be told. */
+export function ruleNetwork(): ScalarSchema<string> {
+  const strict = network();
+  return text(strict.expects, (value) => {
+    const checked = strict.check(value);
+    return checked.ok || checked.rule !== "host-bits" ? checked : accept(value);
+  });
+}
+
 /** A network without bits beyond its length, or a bare address, which means itself alone; kept as written. */
 export function networkOrAddress(family?: Family): ScalarSchema<string> {
   return text(`an ${ip(family)} network or address`, (value) => {

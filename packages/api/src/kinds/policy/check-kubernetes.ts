@@ -73,7 +73,7 @@ function* checkPeers(policy: KubernetesPolicy): Iterable<Problem> {
       yield { field: path, value: peer, rule: "peer", message };
     }
     for (const [index, network] of (ipBlock?.except ?? []).entries()) {
-      if (parsePrefix(ipBlock?.cidr ?? "").covers(parsePrefix(network))) continue;
+      if (networkOf(ipBlock?.cidr ?? "").covers(networkOf(network))) continue;
       const message = `is not inside ${ipBlock?.cidr}`;
       yield { field: `${path}.ipBlock.except[${index}]`, value: network, rule: "except", message };
     }
@@ -88,4 +88,9 @@ function* checkPorts(policy: KubernetesPolicy): Iterable<Problem> {
       yield { field: `${path}.ports[${index}].endPort`, value: endPort, rule: "port-range", message };
     }
   }
+}
+
+/** Kubernetes takes bits beyond a length for nothing. */
+function networkOf(text: string) {
+  return parsePrefix(text, { hostBits: "clear" });
 }

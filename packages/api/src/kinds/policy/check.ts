@@ -2,7 +2,7 @@ import { parsePrefix } from "@ocicat/net";
 import type { Rule } from "../../define-kind.ts";
 import type { Problem } from "../../problem.ts";
 import type { Resource } from "../../resource.ts";
-import { checkLabelKey } from "../../schema/index.ts";
+import { checkLabelKey, network } from "../../schema/index.ts";
 import { hasPorts, isProtocol } from "../protocol.ts";
 import { mentionsGlobal } from "./global-selector.ts";
 import { checkPortName, isNamedPort } from "./port.ts";
@@ -30,6 +30,7 @@ export const RULES_OF_RULES: Readonly<Record<string, Rule<HasRules>>> = {
   "A rule that matches ports has protocol TCP, UDP or SCTP.": eachEnd(checkPorts),
   "A rule that matches ICMP has protocol ICMP or ICMPv6, and a code only with a type.": eachRule(checkIcmp),
   "ICMP goes with ipVersion 4, ICMPv6 with 6.": eachRule(checkIcmpVersion),
+  "A network of a rule has no bits beyond its length.": eachEnd(checkHostBits),
   "The networks of a rule are of one version of IP, its ipVersion's if it has one.": eachRule(checkNetworks),
   "global() is for namespaceSelector, and stands alone there.": eachEnd(checkGlobal),
   "Beside services there are no selectors, networks or service accounts, and in a destination no ports.":
@@ -107,12 +108,27 @@ function* checkIcmpVersion(rule: PolicyRule, path: string): Iterable<Problem> {
   }
 }
 
+function* checkHostBits(end: EntityRule, path: string): Iterable<Problem> {
+  for (const name of ["nets", "notNets"] as const) {
+    for (const [index, text] of (end[name] ?? []).entries()) {
+      const checked = network().check(text);
+      if (checked.ok) continue;
+      yield {
+        field: `${path}.${name}[${index}]`,
+        value: text,
+        rule: checked.rule,
+        message: checked.message ?? "is not a network",
+      };
+    }
+  }
+}
+
 function* checkNetworks(rule: PolicyRule, path: string): Iterable<Problem> {
   let family: number | undefined = rule.ipVersion;
   for (const end of ENDS) {
     for (const name of ["nets", "notNets"] as const) {
       for (const [index, network] of (rule[end][name] ?? []).entries()) {
-        const own = parsePrefix(network).family;
+        const own = parsePrefix(network, { hostBits: "clear" }).family;
         family ??= own;
         if (own === family) continue;
         const other =

@@ -3,11 +3,11 @@ import {
   choice,
   type Infer,
   list,
-  network,
   object,
   optional,
   port,
   required,
+  ruleNetwork,
   text,
 } from "../../schema/index.ts";
 import { labelSelector } from "./kubernetes.ts";
@@ -74,7 +74,7 @@ const egressPeer = object(
   {
     namespaces: optional(labelSelector),
     pods: optional(pods),
-    networks: optional(list(network()), []),
+    networks: optional(list(ruleNetwork()), []),
     nodes: optional(anything()),
     domainNames: optional(anything()),
   },

@@ -4,11 +4,11 @@ import {
   type Infer,
   list,
   map,
-  network,
   object,
   optional,
   port,
   required,
+  ruleNetwork,
   type ScalarSchema,
   scalar,
   text,
@@ -35,7 +35,7 @@ export const labelSelector = object(
 );
 
 const ipBlock = object(
-  { cidr: required(network()), except: optional(list(network()), []) },
+  { cidr: required(ruleNetwork()), except: optional(list(ruleNetwork()), []) },
   { cidr: "A network.", except: "Networks inside it that are not meant." },
 );
 

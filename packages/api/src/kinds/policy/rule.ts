@@ -7,11 +7,11 @@ import {
   integer,
   list,
   map,
-  network,
   object,
   optional,
   refuse,
   required,
+  ruleNetwork,
   scalar,
   text,
 } from "../../schema/index.ts";
@@ -44,12 +44,12 @@ const serviceAccountMatch = object(
 
 const entityRule = object(
   {
-    nets: optional(list(network()), []),
+    nets: optional(list(ruleNetwork()), []),
     selector: optional(selector(), ""),
     namespaceSelector: optional(selector(), ""),
     services: optional(serviceMatch),
     ports: optional(list(rulePort()), []),
-    notNets: optional(list(network()), []),
+    notNets: optional(list(ruleNetwork()), []),
     notSelector: optional(selector(), ""),
     notPorts: optional(list(rulePort()), []),
     serviceAccounts: optional(serviceAccountMatch),
