@@ -6,6 +6,7 @@ import { addDatastore } from "./commands/datastore.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExplain } from "./commands/explain.ts";
+import { addFlows } from "./commands/flows.ts";
 import { addGet } from "./commands/get.ts";
 import { addIpam } from "./commands/ipam.ts";
 import { addLab } from "./commands/lab.ts";
@@ -46,6 +47,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addPool(program, surroundings);
   addPolicy(program, surroundings);
   addRoutes(program, surroundings);
+  addFlows(program, surroundings);
   addDoctor(program, surroundings);
   addWalk(program, surroundings);
   addLab(program, surroundings);

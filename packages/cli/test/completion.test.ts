@@ -3,6 +3,15 @@ import { startEmbedded } from "./support/datastores.ts";
 import { goldenForAll } from "./support/golden.ts";
 import { terminal } from "./support/terminal.ts";
 
+const STAGED = `apiVersion: projectcalico.org/v3
+kind: StagedNetworkPolicy
+metadata: { name: deny-all, namespace: prod }
+---
+apiVersion: projectcalico.org/v3
+kind: StagedGlobalNetworkPolicy
+metadata: { name: all }
+`;
+
 const datastore = goldenForAll(startEmbedded);
 
 /** What the shell is told for a line, whose last word is completed; a line that ends with a blank begins a new one. */
@@ -90,6 +99,17 @@ describe("what is offered", () => {
     expect(await offered("walk web-1 d")).toEqual(["db-0"]);
     expect(await offered("lab rm n")).toEqual([]);
     expect(await offered("routes why 10.0.0.1 --node node3")).toEqual(["node3"]);
+  });
+
+  it("is what policies apply to, with its namespace, and nodes; and staged policies", async () => {
+    expect(await offered("policy why default/d")).toEqual(["default/db-0"]);
+    expect(await offered("policy why default/db-0 node")).toEqual(["node1", "node2", "node3"]);
+    expect(await offered("policy show default/web")).toEqual(["default/web-1", "default/web-2"]);
+    expect(await offered("policy why a b --proto s")).toEqual(["sctp"]);
+    expect(await offered("policy why a b -o ")).toEqual(["ps", "json", "yaml"]);
+    const run = terminal({ env: { ETCD_ENDPOINTS: datastore.endpoint }, stdin: STAGED });
+    expect(await run("apply", "-f", "-")).toMatchObject({ code: 0 });
+    expect(await offered("policy impact --staged ")).toEqual(["prod/deny-all", "all"]);
   });
 
   it("is addresses of pods, where one is asked about", async () => {

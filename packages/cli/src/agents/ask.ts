@@ -1,4 +1,4 @@
-import { OcicatError, parseJson } from "@ocicat/kit";
+import { OcicatError, parseJson, toError } from "@ocicat/kit";
 
 /** An agent is on this machine: one that takes longer than this is stuck. */
 const TIMEOUT_MS = 10_000;
@@ -25,6 +25,50 @@ export async function askAgent(socket: string, path: string, options: AskOptions
       ? `${who}${who.endsWith("s") ? "'" : "'s"} answer is not JSON`
       : (messageIn(body) ?? `${who} answered ${status}: ${text.trim()}`);
   throw new OcicatError({ code: "AGENT_REFUSED", where: socket, what });
+}
+
+/**
+ * GET of an answer without an end, a JSON object a line, until `until` resolves. Resolves when that has happened; throws
+ * OcicatError AGENT_UNREACHABLE, AGENT_REFUSED if it cannot begin, or if it ends by itself.
+ */
+export async function followAgent(
+  socket: string,
+  path: string,
+  onValue: (value: unknown) => void,
+  until: Promise<void>,
+): Promise<void> {
+  const { request } = await import("node:http");
+  const call = request({ socketPath: socket, path });
+  await new Promise<void>((resolve, reject) => {
+    void until.then(() => {
+      call.destroy();
+      resolve();
+    });
+    call.on("error", (cause) => reject(unreachable(socket, cause, "the agent")));
+    call.on("response", (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        text += chunk;
+        if (response.statusCode !== 200) return;
+        const lines = text.split("\n");
+        text = lines.pop() ?? "";
+        try {
+          for (const line of lines) onValue(jsonIn(line));
+        } catch (error) {
+          reject(toError(error));
+          call.destroy();
+        }
+      });
+      response.on("error", (cause) => reject(unreachable(socket, cause, "the agent")));
+      response.on("end", () => {
+        const refusal = response.statusCode === 200 ? "the agent has ended" : messageIn(jsonIn(text));
+        const what = refusal ?? `the agent answered ${response.statusCode}: ${text.trim()}`;
+        reject(new OcicatError({ code: "AGENT_REFUSED", where: socket, what }));
+      });
+    });
+    call.end();
+  });
 }
 
 async function get(socketPath: string, path: string, timeout: number, who: string): Promise<Answer> {

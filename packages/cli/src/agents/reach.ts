@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { OcicatError, toError } from "@ocicat/kit";
 import type { LabAgent } from "../connect/lab.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { askAgent } from "./ask.ts";
+import { askAgent, followAgent } from "./ask.ts";
 
 /** What one agent said. */
 export interface AgentAnswer<T> {
@@ -36,6 +36,30 @@ export async function askAgents<T>(
     surroundings.setExitCode(1);
   }
   return answers;
+}
+
+/**
+ * As askAgents, of an answer without an end, until the command is told to stop. Of several, one that does not begin or that
+ * ends meanwhile is told. Throws OcicatError AGENT_NONE, and if there is only one what it says.
+ */
+export async function followAgents(
+  surroundings: Surroundings,
+  node: string | undefined,
+  path: string,
+  onValue: (node: string, value: unknown) => void,
+): Promise<void> {
+  const agents = agentsInReach(surroundings, node);
+  const stopped = surroundings.untilStopped();
+  const followOne = ({ name, socket }: LabAgent) => followAgent(socket, path, (value) => onValue(name, value), stopped);
+  const [only, ...others] = agents;
+  if (only !== undefined && others.length === 0) return await followOne(only);
+  const told = agents.map((agent) =>
+    followOne(agent).catch((error: unknown) => {
+      surroundings.tell(`node ${agent.name} is left out: ${toError(error).message}`);
+      surroundings.setExitCode(1);
+    }),
+  );
+  await Promise.all(told);
 }
 
 /** What agents in reach answer, for what is good to know and not needed: of those that do not, nothing is said. */

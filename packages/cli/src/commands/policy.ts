@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { PolicyDiffOptions, PolicyImpactOptions, PolicyWhyOptions } from "../options/policy.ts";
+import type { PolicyDiffOptions, PolicyImpactOptions, PolicyShowOptions, PolicyWhyOptions } from "../options/policy.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
@@ -11,7 +11,7 @@ export function addPolicy(program: Command, surroundings: Surroundings): void {
       "Look at policies: who may send what to whom and why, what would change, what is wrong with them, and whether the " +
         "kernel does what they say.",
     );
-  for (const add of [addWhy, addDiff, addImpact]) add(policy, surroundings);
+  for (const add of [addWhy, addShow, addDiff, addImpact]) add(policy, surroundings);
 }
 
 export const outputOption = () => valueOption("-o, --output <format>", "ps, for people, json or yaml").default("ps");
@@ -53,6 +53,30 @@ function addWhy(policy: Command, surroundings: Surroundings): void {
     ["policy why web-1 db-0 --port 5432", "may web-1 connect to db-0"],
     ["policy why prod/web-1 203.0.113.10", "may it ping an address outside"],
     ["policy why web-1 db-0 --port 5432 -f new.yaml", "would it, were new.yaml applied"],
+  ]);
+}
+
+function addShow(policy: Command, surroundings: Surroundings): void {
+  const show = policy
+    .command("show")
+    .summary("what applies to an endpoint, in order")
+    .description(
+      "Show what decides about an endpoint's packets, both ways, in the order in which it is asked: tiers, policies, rules, " +
+        "profiles, with whom the rules' selectors choose. With --live also how many packets each rule has decided, as the " +
+        "kernel of the endpoint's node counts them; needs root.",
+    )
+    .argument("<endpoint>", "a pod, also as namespace/pod; a workload endpoint, a host endpoint, a node, an address")
+    .addOption(valueOption("-f, --filename <file>", "as if this were applied"))
+    .option("--live", "with each rule's counter")
+    .addOption(outputOption())
+    .action(async (endpoint: string, options: PolicyShowOptions) => {
+      const { showApplied } = await import("../actions/policy-show.ts");
+      await showApplied(surroundings, endpoint, options);
+    });
+  withDatastoreOptions(show);
+  withExamples(show, [
+    ["policy show web-1", "by its pod's name, in the namespace default"],
+    ["policy show prod/web-1 --live", "and how many packets each rule has decided"],
   ]);
 }
 

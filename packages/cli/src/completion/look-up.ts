@@ -1,4 +1,12 @@
-import { type Kind, kinds, node, workloadEndpoint } from "@ocicat/api";
+import {
+  type Kind,
+  kinds,
+  node,
+  stagedGlobalNetworkPolicy,
+  stagedKubernetesNetworkPolicy,
+  stagedNetworkPolicy,
+  workloadEndpoint,
+} from "@ocicat/api";
 import { fieldsOf, withDescendants } from "@ocicat/api/reference";
 import { kindFrom, namespaceOf } from "../actions/select.ts";
 import { type Opened, withDatastore } from "../connect/datastore.ts";
@@ -34,6 +42,10 @@ export async function candidatesFor(
       return await open(async (opened) => [...(await names(opened, typed, node)), ...(await pods(opened))]);
     case "addresses":
       return await open(addresses);
+    case "endpoints":
+      return await open(async (opened) => [...(await endpoints(opened)), ...(await names(opened, typed, node))]);
+    case "staged":
+      return await open(stagedPolicies);
   }
 }
 
@@ -76,6 +88,25 @@ async function namespaces({ client }: Opened): Promise<readonly Candidate[]> {
 async function pods({ client }: Opened): Promise<readonly Candidate[]> {
   const { items } = await client.list(workloadEndpoint);
   return items.flatMap(({ spec }) => (spec.pod === undefined ? [] : [[spec.pod, `on ${spec.node}`] as const]));
+}
+
+async function endpoints({ client }: Opened): Promise<readonly Candidate[]> {
+  const { items } = await client.list(workloadEndpoint);
+  return items.map(
+    ({ metadata, spec }) =>
+      [`${metadata.namespace ?? ""}/${spec.pod ?? spec.workload ?? metadata.name}`, `on ${spec.node}`] as const,
+  );
+}
+
+async function stagedPolicies({ client }: Opened): Promise<readonly Candidate[]> {
+  const lists = await Promise.all(
+    [stagedNetworkPolicy, stagedGlobalNetworkPolicy, stagedKubernetesNetworkPolicy].map(
+      async (kind: Kind) => (await client.list(kind)).items,
+    ),
+  );
+  return lists
+    .flat()
+    .map(({ kind, metadata: { namespace, name } }) => [namespace === undefined ? name : `${namespace}/${name}`, kind]);
 }
 
 async function addresses({ client }: Opened): Promise<readonly Candidate[]> {

@@ -18,7 +18,11 @@ export type Wanted =
   /** Nodes and pods. */
   | { readonly is: "machines" }
   /** Addresses of pods. */
-  | { readonly is: "addresses" };
+  | { readonly is: "addresses" }
+  /** What policies apply to, as they are called there: `default/web-1`; and nodes. */
+  | { readonly is: "endpoints" }
+  /** Staged policies, with their namespaces. */
+  | { readonly is: "staged" };
 
 const words = (...list: readonly string[]): Wanted => ({ is: "words", words: list });
 const FILES: Wanted = { is: "files" };
@@ -26,6 +30,7 @@ const NODES: Wanted = { is: "names", kind: "nodes" };
 const POOLS: Wanted = { is: "names", kind: "ippools" };
 const MACHINES: Wanted = { is: "machines" };
 const ADDRESSES: Wanted = { is: "addresses" };
+const ENDPOINTS: Wanted = { is: "endpoints" };
 
 /** By command and option, where the option's placeholder does not say it. */
 const VALUES: Readonly<Record<string, Wanted>> = {
@@ -40,6 +45,12 @@ const VALUES: Readonly<Record<string, Wanted>> = {
   "routes why --node": NODES,
   "doctor --node": NODES,
   "lab run --node": NODES,
+  "flows --node": NODES,
+  "flows --output": words("ps", "json", "yaml"),
+  "policy why --output": words("ps", "json", "yaml"),
+  "policy show --output": words("ps", "json", "yaml"),
+  "policy diff --output": words("ps", "json", "yaml"),
+  "policy impact --output": words("ps", "json", "yaml"),
 };
 
 /** By what stands for the value in the option's flags: `--config <file>`. */
@@ -51,6 +62,7 @@ const PLACEHOLDERS: Readonly<Record<string, Wanted>> = {
   format: words("ps", "json"),
   namespace: { is: "namespaces" },
   mode: words("Never", "Always", "CrossSubnet"),
+  protocol: words("tcp", "udp", "sctp", "icmp"),
 };
 
 /** By command and argument; `* name` in any command. */
@@ -67,6 +79,10 @@ const ARGUMENTS: Readonly<Record<string, Wanted>> = {
   "walk to": MACHINES,
   "routes why target": ADDRESSES,
   "ipam why address": ADDRESSES,
+  "policy why from": ENDPOINTS,
+  "policy why to": ENDPOINTS,
+  "policy show endpoint": ENDPOINTS,
+  "policy impact name": { is: "staged" },
 };
 
 /** What an option's value can be; undefined if that cannot be known. */

@@ -50,6 +50,7 @@ export interface PolicyVerifyOptions extends Output {
 export interface FlowsOptions extends Output {
   readonly dropped?: boolean;
   readonly follow?: boolean;
+  readonly since?: string;
   readonly node?: string;
 }
 
