@@ -9,6 +9,7 @@
  *                                                                 nodes and pods appear and vanish, on a real etcd
  *     npm run soak -- policy-packets [--operations N] [--seed N]  N random sets of policies from that seed on, each proved by
  *                                                                 packets between nine pods, their node and others
+ *     npm run soak -- policy-verify [--operations N] [--seed N]   random policies, proved for every packet without sending one
  *
  * Exit code 1 if a promise was broken; what was broken, and how to see it again, is printed.
  */
@@ -34,6 +35,7 @@ const SOAKS: Readonly<Record<string, () => Promise<{ run(options: SoakOptions, s
   "ipam-processes": () => import("./ipam-processes.ts"),
   "policy-packets": () => import("./policy-packets.ts"),
   "node-churn": () => import("./node-churn.ts"),
+  "policy-verify": () => import("./policy-verify.ts"),
 };
 
 const { values, positionals } = parseArgs({

@@ -8,16 +8,13 @@ import { judgePacket } from "./kernel/judge.ts";
 import type { IsState } from "./kernel/match.ts";
 import { Ways } from "./kernel/ways.ts";
 import { Expected } from "./model/expected.ts";
-import { Members } from "./model/members.ts";
+import type { Members } from "./model/members.ts";
 import { Stages } from "./model/stage.ts";
 import { tellApart, valueIn } from "./probe.ts";
 import { Diagrams, type Node } from "./space/diagram.ts";
 import { AddressLine, dimension, STATES, sizesOf } from "./space/header.ts";
 import { Logic } from "./space/logic.ts";
 import type { Journey, Place, Traffic } from "./traffic.ts";
-
-/** A side of a way whose diagram is not the model's. */
-type Suspect = Place;
 
 /**
  * One family's proof: for each interface, and each pair of them, the diagram of what the kernel's chains do is the one of what
@@ -33,7 +30,7 @@ export class Prover {
   readonly #ways: Ways;
   readonly #expected: Expected;
 
-  constructor(family: Family, table: Table, model: PolicyModel, isState: IsState) {
+  constructor(family: Family, table: Table, model: PolicyModel, members: Members, isState: IsState) {
     this.#table = table;
     this.#model = model;
     this.#isState = isState;
@@ -41,7 +38,7 @@ export class Prover {
     this.#diagrams = new Diagrams(sizesOf(this.#addresses));
     this.#logic = new Logic(this.#diagrams, this.#addresses);
     this.#ways = new Ways(this.#logic, new Chains(this.#logic, table, isState), table);
-    this.#expected = new Expected(this.#logic, new Stages(model, this.#logic, new Members(model)), model.settings);
+    this.#expected = new Expected(this.#logic, new Stages(model, this.#logic, members), model.settings);
   }
 
   /** How many nodes all the diagrams have together. */
@@ -49,8 +46,8 @@ export class Prover {
     return this.#diagrams.size;
   }
 
-  /** At most one difference for each interface and way. */
-  *differences(places: readonly Place[]): Iterable<PacketDifference> {
+  /** At most one difference for each interface and way; undefined after each piece of work that found none. */
+  *differences(places: readonly Place[]): Iterable<PacketDifference | undefined> {
     yield* this.#oneEnded("input", "incoming", places, (place) => this.#expected.received(place));
     yield* this.#oneEnded("output", "outgoing", places, (place) => this.#expected.sent(place));
     yield* this.#forwarded(places);
@@ -61,7 +58,7 @@ export class Prover {
     side: "incoming" | "outgoing",
     places: readonly Place[],
     expected: (place: Place) => Node,
-  ): Iterable<PacketDifference> {
+  ): Iterable<PacketDifference | undefined> {
     const chains = this.#ways.chainsOf(journey);
     for (const place of places) {
       const traffic = { incoming: "", outgoing: "", [side]: place.name };
@@ -71,7 +68,7 @@ export class Prover {
         this.#ways.meaning(chains, traffic),
         expected(place),
       );
-      if (difference !== undefined) yield difference;
+      yield difference;
     }
   }
 
@@ -79,39 +76,42 @@ export class Prover {
    * What is forwarded meets what its first interface says, and what its second says. Where every base chain asks for one of the
    * two only, and each side is as expected, so are all pairs. Only where that is not so are the pairs looked at.
    */
-  *#forwarded(places: readonly Place[]): Iterable<PacketDifference> {
+  *#forwarded(places: readonly Place[]): Iterable<PacketDifference | undefined> {
     const outside = places.findLast(({ kind, endpoint }) => kind === "host" && endpoint === undefined) ?? places.at(-1);
     if (outside === undefined) return;
     const from = (place: Place): Traffic => ({ incoming: place.name, outgoing: outside.name });
     const to = (place: Place): Traffic => ({ incoming: outside.name, outgoing: place.name });
     const sides = this.#ways.sides("forward", [...places.map(from), ...places.map(to)]);
-    const differs = (place: Place, kernel: Node, expected: Node) =>
-      this.#judged(kernel, place) !== this.#judged(expected, place);
-    const senders = places.filter((place) =>
-      differs(place, this.#ways.meaning(sides.incoming, from(place)), this.#expected.forwardedFrom(place)),
-    );
-    const receivers = places.filter((place) =>
-      differs(place, this.#ways.meaning(sides.outgoing, to(place)), this.#expected.forwardedTo(place)),
-    );
-    const all = sides.both.length > 0 ? places : [];
-    yield* this.#pairs(new Set([...senders, ...all]), (place) => places.map((other) => [place, other]));
-    yield* this.#pairs(new Set(receivers), (place) => places.map((other) => [other, place]));
+    const suspects = { senders: new Set<Place>(), receivers: new Set<Place>() };
+    for (const place of places) {
+      const sends = this.#ways.meaning(sides.incoming, from(place));
+      if (!this.#isSame(place, sends, this.#expected.forwardedFrom(place))) suspects.senders.add(place);
+      const receives = this.#ways.meaning(sides.outgoing, to(place));
+      if (!this.#isSame(place, receives, this.#expected.forwardedTo(place))) suspects.receivers.add(place);
+      yield undefined;
+    }
+    const senders = sides.both.length > 0 ? new Set(places) : suspects.senders;
+    yield* this.#pairs(senders, (place) => places.map((other) => [place, other]));
+    yield* this.#pairs(suspects.receivers, (place) => places.map((other) => [other, place]));
+  }
+
+  #isSame(place: Place, kernel: Node, expected: Node): boolean {
+    return this.#judged(kernel, place) === this.#judged(expected, place);
   }
 
   /** Of each suspect the first pair in which it makes a difference. */
   *#pairs(
-    suspects: ReadonlySet<Suspect>,
+    suspects: ReadonlySet<Place>,
     pairsOf: (place: Place) => readonly (readonly [Place, Place])[],
-  ): Iterable<PacketDifference> {
+  ): Iterable<PacketDifference | undefined> {
     const chains = this.#ways.chainsOf("forward");
     for (const suspect of suspects) {
       for (const [incoming, outgoing] of pairsOf(suspect)) {
         const kernel = this.#ways.meaning(chains, { incoming: incoming.name, outgoing: outgoing.name });
         const expected = this.#logic.both(this.#expected.forwardedFrom(incoming), this.#expected.forwardedTo(outgoing));
         const difference = this.#compare("forward", { incoming, outgoing }, kernel, expected);
-        if (difference === undefined) continue;
         yield difference;
-        break;
+        if (difference !== undefined) break;
       }
     }
   }

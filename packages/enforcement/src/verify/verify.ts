@@ -3,6 +3,8 @@ import { FAMILIES, type PolicyModel } from "@ocicat/policy";
 import { REVOKED } from "../compile/static-sets.ts";
 import type { Difference } from "./difference.ts";
 import type { IsState } from "./kernel/match.ts";
+import { unreached } from "./kernel/reached.ts";
+import { Members } from "./model/members.ts";
 import { type NodeOptions, placesOf } from "./model/places.ts";
 import { Prover } from "./prover.ts";
 
@@ -18,6 +20,8 @@ export interface VerifyInput {
 export interface VerifyReport {
   /** None: the kernel does to every packet what the model wants. */
   readonly differences: readonly Difference[];
+  /** Chains that are there although no packet comes to them. They change nothing. */
+  readonly unreached: readonly string[];
   /** For how many interfaces it was shown. */
   readonly interfaces: number;
   /** Of all diagrams: what it took. */
@@ -25,23 +29,52 @@ export interface VerifyReport {
 }
 
 /** Compares what a node's kernel holds with what the model wants of it, for every packet there can be. */
-export function verifyNode({ table, unknown = [], model, options }: VerifyInput): VerifyReport {
-  if (table === undefined) {
-    return { differences: [{ kind: "table", what: "the policy table is not there" }], interfaces: 0, nodes: 0 };
+export function verifyNode(input: VerifyInput): VerifyReport {
+  const steps = verifyNodeInSteps(input);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
   }
-  const differences: Difference[] = unknown.map((what) => ({
-    kind: "table",
-    what: `${tableKey(table)}: ${what}: cannot be understood`,
-  }));
-  if (table.dormant) differences.push({ kind: "table", what: `${tableKey(table)} is switched off` });
+}
+
+/** The same in pieces of some milliseconds, for who has other things to do in between. */
+export function* verifyNodeInSteps({
+  table,
+  unknown = [],
+  model,
+  options,
+}: VerifyInput): Generator<undefined, VerifyReport> {
+  if (table === undefined) {
+    const differences: Difference[] = [{ kind: "table", what: "the policy table is not there" }];
+    return { differences, unreached: [], interfaces: 0, nodes: 0 };
+  }
+  const differences: Difference[] = notUnderstood(table, unknown);
   const places = placesOf(model, [table], options);
+  const members = new Members(model);
   let nodes = 0;
   for (const family of FAMILIES) {
-    const prover = new Prover(family, table, model, isState);
-    differences.push(...prover.differences(places));
+    const prover = new Prover(family, table, model, members, isState);
+    for (const difference of prover.differences(places)) {
+      if (difference !== undefined) differences.push(difference);
+      yield undefined;
+    }
     nodes += prover.size;
   }
-  return { differences, interfaces: places.length, nodes };
+  return { differences, unreached: unreached(table), interfaces: places.length, nodes };
+}
+
+/** What may mean anything, and not one packet alone. */
+function notUnderstood(table: Table, unknown: readonly string[]): Difference[] {
+  const opaque = table.chains.flatMap(({ name, rules }) =>
+    rules.flatMap(({ body }, index) =>
+      body.flatMap((one) => (one.kind === "opaque" ? [`chain ${name}, rule ${index + 1}: ${one.name}`] : [])),
+    ),
+  );
+  const found = [
+    ...[...unknown, ...opaque].map((what) => `${what}: cannot be understood`),
+    ...(table.dormant ? ["is switched off"] : []),
+  ];
+  return found.map((what) => ({ kind: "table", what: `${tableKey(table)}: ${what}` }));
 }
 
 /** Connections that lost their permission come and go by themselves. */

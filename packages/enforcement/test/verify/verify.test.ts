@@ -32,7 +32,7 @@ describe("what is compiled", () => {
     const missing = verifyNode({ table: undefined, model, options: OPTIONS });
     expect(missing.differences.map(describeDifference)).toEqual(["the policy table is not there"]);
     const off = verifyNode({ table: { ...table, dormant: true }, model, options: OPTIONS });
-    expect(off.differences.map(describeDifference)[0]).toBe("inet ocicat-policy is switched off");
+    expect(off.differences.map(describeDifference)[0]).toBe("inet ocicat-policy: is switched off");
     expect(off.differences.some(({ kind }) => kind === "packet")).toBe(true);
     const unknown = verifyNode({ table, unknown: ["set foo: of a kind that is not known"], model, options: OPTIONS });
     expect(unknown.differences.map(describeDifference)).toEqual([

@@ -1,6 +1,13 @@
-import type { Labels, Selector } from "@ocicat/api";
+import type { Labels, Selector, SelectorNode } from "@ocicat/api";
 import type { Address } from "@ocicat/net";
-import { effectiveLabels, type PolicyModel, type ServiceName } from "@ocicat/policy";
+import {
+  effectiveLabels,
+  type Labelled,
+  type PolicyModel,
+  type Profile,
+  type Service,
+  type ServiceName,
+} from "@ocicat/policy";
 import { type AddressRange, rangeOf } from "../space/header.ts";
 
 /** Addresses that share a protocol and a port. */
@@ -10,47 +17,53 @@ export interface PortMembers {
   readonly ranges: readonly AddressRange[];
 }
 
-interface Portal {
+interface At {
   readonly address: Address;
   readonly protocol: number;
   readonly port: number;
 }
 
-/** Whom rules' selectors, names of ports and services mean: worked out from the model's endpoints, by looking at all of them. */
+/** Everything that has the same labels: it is selected together. */
+interface Alike {
+  readonly labels: Labels;
+  readonly ranges: AddressRange[];
+  readonly ports: { readonly name: string; readonly at: At }[];
+}
+
+/** Whom rules' selectors, names of ports and services mean: worked out from the model's endpoints and sets of networks. */
 export class Members {
-  readonly #model: PolicyModel;
-  /** Whatever has the same labels is selected together. */
-  readonly #byLabels = new Map<
-    string,
-    { readonly labels: Labels; readonly ranges: AddressRange[]; readonly portals: Portal[] }
-  >();
-  readonly #portNames = new Map<Portal, string>();
+  readonly #services: readonly Service[];
+  readonly #profiles: ReadonlyMap<string, Profile>;
+  readonly #alike = new Map<string, Alike>();
+  /** By label and value, so that a selector that asks for one looks at no others. */
+  readonly #having = new Map<string, Alike[]>();
   readonly #selected = new Map<string, readonly AddressRange[]>();
 
   constructor(model: PolicyModel) {
-    this.#model = model;
+    this.#services = model.services;
+    this.#profiles = new Map(model.profiles.map((profile) => [profile.name, profile]));
     for (const endpoint of model.endpoints) {
-      const { ranges, portals } = this.#alike(this.labelsOf(endpoint));
+      const { ranges, ports } = this.#alikeOf(this.labelsOf(endpoint));
       ranges.push(...endpoint.addresses.map(hostRange));
       for (const { name, protocol, port } of endpoint.ports) {
-        for (const address of endpoint.addresses) {
-          const portal = { address, protocol, port };
-          portals.push(portal);
-          this.#portNames.set(portal, name);
-        }
+        ports.push(...endpoint.addresses.map((address) => ({ name, at: { address, protocol, port } })));
       }
     }
-    for (const set of model.networkSets) this.#alike(this.labelsOf(set)).ranges.push(...set.networks.map(rangeOf));
+    for (const set of model.networkSets) this.#alikeOf(this.labelsOf(set)).ranges.push(...set.networks.map(rangeOf));
   }
 
-  labelsOf(item: Parameters<typeof effectiveLabels>[0]): Labels {
+  labelsOf(item: Labelled): Labels {
     return effectiveLabels(item, (name) => this.#profiles.get(name));
+  }
+
+  profile(name: string): Profile | undefined {
+    return this.#profiles.get(name);
   }
 
   selected(selector: Selector): readonly AddressRange[] {
     let ranges = this.#selected.get(selector.text);
     if (ranges === undefined) {
-      ranges = [...this.#byLabels.values()].flatMap((one) => (selector.matches(one.labels) ? one.ranges : []));
+      ranges = this.#chosen(selector).flatMap((alike) => alike.ranges);
       this.#selected.set(selector.text, ranges);
     }
     return ranges;
@@ -58,36 +71,52 @@ export class Members {
 
   /** What endpoints that the selector chooses, or all, call by this name. */
   named(selector: Selector | undefined, name: string): PortMembers[] {
-    const portals = [...this.#byLabels.values()].flatMap(({ labels, portals: own }) =>
-      selector === undefined || selector.matches(labels) ? own : [],
-    );
-    return together(portals.filter((portal) => this.#portNames.get(portal) === name));
+    const ports = this.#chosen(selector).flatMap((alike) => alike.ports);
+    return together(ports.flatMap((port) => (port.name === name ? [port.at] : [])));
   }
 
   served({ namespace, name }: ServiceName): PortMembers[] {
-    const services = this.#model.services.filter((one) => one.namespace === namespace && one.name === name);
+    const services = this.#services.filter((one) => one.namespace === namespace && one.name === name);
     return together(services.flatMap(({ endpoints }) => endpoints));
   }
 
-  get #profiles() {
-    this.#profilesByName ??= new Map(this.#model.profiles.map((profile) => [profile.name, profile]));
-    return this.#profilesByName;
+  #chosen(selector: Selector | undefined): Alike[] {
+    if (selector === undefined) return [...this.#alike.values()];
+    const candidates = this.#candidates(selector.root) ?? this.#alike.values();
+    return [...candidates].filter(({ labels }) => selector.matches(labels));
   }
-  #profilesByName: ReadonlyMap<string, PolicyModel["profiles"][number]> | undefined;
 
-  #alike(labels: Labels) {
-    const key = JSON.stringify(Object.entries(labels).sort());
-    let alike = this.#byLabels.get(key);
-    if (alike === undefined) {
-      alike = { labels, ranges: [], portals: [] };
-      this.#byLabels.set(key, alike);
+  /** None else can match; undefined: all can. */
+  #candidates(node: SelectorNode): readonly Alike[] | undefined {
+    if (node.type === "compare" && node.operator === "==")
+      return this.#having.get(having(node.label, node.value)) ?? [];
+    if (node.type !== "and") return undefined;
+    return node.operands.map((operand) => this.#candidates(operand)).find((found) => found !== undefined);
+  }
+
+  #alikeOf(labels: Labels): Alike {
+    const entries = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
+    const key = JSON.stringify(entries);
+    const known = this.#alike.get(key);
+    if (known !== undefined) return known;
+    const alike: Alike = { labels, ranges: [], ports: [] };
+    this.#alike.set(key, alike);
+    for (const [label, value] of entries) {
+      const others = this.#having.get(having(label, value));
+      if (others === undefined) this.#having.set(having(label, value), [alike]);
+      else others.push(alike);
     }
     return alike;
   }
 }
 
-function together(portals: readonly Portal[]): PortMembers[] {
-  const groups = Map.groupBy(portals, ({ protocol, port }) => protocol * 0x1_0000 + port);
+/** No label holds a line's end. */
+function having(label: string, value: string): string {
+  return `${label}\n${value}`;
+}
+
+function together(all: readonly At[]): PortMembers[] {
+  const groups = Map.groupBy(all, ({ protocol, port }) => protocol * 0x1_0000 + port);
   return [...groups].map(([key, group]) => ({
     protocol: key >> 16,
     port: key & 0xffff,

@@ -8,7 +8,6 @@ import {
   missingTier,
   type Policy,
   type PolicyModel,
-  type Profile,
   Protocol,
   type Rule,
   type Stage,
@@ -86,8 +85,7 @@ export class Stages {
   }
 
   #profile(name: string, direction: Direction): Node {
-    const profile: Profile | undefined = this.#model.profiles.find((one) => one.name === name);
-    return this.#logic.called(this.#ruleList(profile?.[direction] ?? []));
+    return this.#logic.called(this.#ruleList(this.#members.profile(name)?.[direction] ?? []));
   }
 
   #ruleList(rules: readonly Rule[]): Node {
