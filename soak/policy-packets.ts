@@ -10,7 +10,7 @@ const EACH = 4;
 export function run({ operations = SETS, seed }: SoakOptions, say: (line: string) => void): Promise<void> {
   const seeds = Array.from({ length: operations }, (_, index) => seed + index);
   for (const hosts of [false, true]) {
-    const packets = search({ seeds, each: EACH, way: "whole", hosts });
+    const packets = search({ seeds, each: EACH, way: "changes", hosts });
     say(`${seeds.length} sets of policies ${hosts ? "with" : "without"} host endpoints, ${packets} packets`);
   }
   return Promise.resolve();
