@@ -1,11 +1,21 @@
-import type { Origin } from "@ocicat/kit";
+import { type Origin, origin } from "@ocicat/kit";
 import type { Family } from "@ocicat/net";
-import { COUNTER, type Expression, equal, meta, number, rule, type Rule as TableRule } from "@ocicat/nftables";
+import {
+  COUNTER,
+  DROP,
+  type Expression,
+  equal,
+  meta,
+  number,
+  rule,
+  type Rule as TableRule,
+  verdict,
+} from "@ocicat/nftables";
 import { FAMILIES, type Rule, setsOfEnd } from "@ocicat/policy";
 import type { Constants } from "./constants.ts";
 import { hasAddresses, matchAddresses } from "./match/addresses.ts";
 import { NFPROTO, type Side } from "./match/fields.ts";
-import { ALWAYS, type AnyOf, product } from "./match/match.ts";
+import { ALWAYS, type AnyOf, type Match, product } from "./match/match.ts";
 import { matchPorts, namesPorts } from "./match/ports.ts";
 import { matchProtocol } from "./match/protocols.ts";
 import type { VariantsOf } from "./variants.ts";
@@ -18,14 +28,38 @@ export interface RulePlace {
   readonly variants: VariantsOf;
 }
 
-/** One rule of the model as as many of the kernel's as it takes: one for each family and each choice of an "or". */
+/** What one rule of the model may become at most: beyond it, it is taken for one that cannot be understood. */
+const MOST_RULES = 1000;
+
+/** The kernel's own limit is 128 instructions a rule (NFT_RULE_MAXEXPRS), and some are for what follows the match. */
+const MOST_INSTRUCTIONS = 100;
+
+/**
+ * One rule of the model as as many of the kernel's as it takes: one for each family and each choice of an "or".
+ *
+ * A rule too large for the kernel would have the whole transaction refused, and nobody's change would be done any more. Such a
+ * one allows nothing, and denies everything where it would deny or pass.
+ */
 export function compileRule(of: Rule, place: RulePlace): readonly TableRule[] {
   if (of.broken !== undefined) return [];
-  return matchesOf(of, place).map((match) => rule(place.origin, ...match, COUNTER, ...place.statements));
+  const matches = matchesOf(of, place);
+  if (matches === undefined || matches.some((match) => instructions(match) > MOST_INSTRUCTIONS)) {
+    const why = origin(`too large for the kernel: ${place.origin.reason}`, ...place.origin.resources);
+    return of.action === "allow" || of.action === "log" ? [] : [rule(why, COUNTER, verdict(DROP))];
+  }
+  return matches.map((match) => rule(place.origin, ...match, COUNTER, ...place.statements));
 }
 
-function matchesOf(of: Rule, place: RulePlace): AnyOf {
-  return familiesOf(of).flatMap((family) => matchesIn(family, of, place));
+/** Not fewer than it takes: a load for each field, what masks it, and what compares it. */
+function instructions(match: Match): number {
+  return match.reduce((sum, one) => sum + (one.kind === "lookup" ? one.keys.length + 1 : 3), 0);
+}
+
+/** Undefined: too many. */
+function matchesOf(of: Rule, place: RulePlace): AnyOf | undefined {
+  const perFamily = familiesOf(of).map((family) => partsIn(family, of, place));
+  const count = perFamily.reduce((sum, parts) => sum + parts.reduce((all, { length }) => all * length, 1), 0);
+  return count > MOST_RULES ? undefined : perFamily.flatMap(product);
 }
 
 /** Undefined: in both at once, as nothing depends on it. */
@@ -35,7 +69,8 @@ function familiesOf(of: Rule): readonly (Family | undefined)[] {
   return depends ? FAMILIES : [undefined];
 }
 
-function matchesIn(family: Family | undefined, of: Rule, { constants, variants }: RulePlace): AnyOf {
+/** All of which have to hold. */
+function partsIn(family: Family | undefined, of: Rule, { constants, variants }: RulePlace): readonly AnyOf[] {
   const parts = [
     family === undefined ? ALWAYS : [[equal(meta("nfproto"), number(NFPROTO[family]))]],
     matchProtocol(of),
@@ -46,7 +81,7 @@ function matchesIn(family: Family | undefined, of: Rule, { constants, variants }
       parts.push(matchAddresses(of[side], setsOfEnd(of, side), { family, side, constants, variants }));
     }
   }
-  return product(parts);
+  return parts;
 }
 
 const SIDES: readonly Side[] = ["source", "destination"];

@@ -20,11 +20,15 @@ const NUMBER_AT: ReadonlyMap<number, number> = new Map([
 ]);
 const ETHERTYPES = { 4: 0x0800, 6: 0x86dd } as const;
 
-/** An IP packet that opens a connection, with a number to know it again by: not 0. */
-export function ipPacket(packet: Packet, number: number): Uint8Array {
+/** The bits of a TCP header's flags. */
+export const SYN = 0x02;
+export const ACK = 0x10;
+
+/** An IP packet that opens a connection, unless `flags` say otherwise, with a number to know it again by: not 0. */
+export function ipPacket(packet: Packet, number: number, flags = SYN): Uint8Array {
   const source = addressToBytes(packet.source);
   const destination = addressToBytes(packet.destination);
-  const body = bodyOf(packet, number);
+  const body = bodyOf(packet, number, flags);
   const pseudo = Uint8Array.of(...source, ...destination, ...uint32(body.length), 0, 0, 0, packet.protocol);
   seal(packet.protocol, body, pseudo);
   if (familyOf(packet.source) === 6) {
@@ -94,12 +98,16 @@ export function numberInBody(protocol: number, body: Uint8Array): number | undef
   return new DataView(body.buffer, body.byteOffset).getUint32(at);
 }
 
-function bodyOf({ protocol, sourcePort = 0, destinationPort = 0, icmp }: Packet, number: number): Uint8Array {
+function bodyOf(
+  { protocol, sourcePort = 0, destinationPort = 0, icmp }: Packet,
+  number: number,
+  flags: number,
+): Uint8Array {
   const ports = [...uint16(sourcePort), ...uint16(destinationPort)];
   const tag = uint32(number);
   switch (protocol) {
     case Protocol.tcp:
-      return Uint8Array.of(...ports, ...tag, 0, 0, 0, 0, 0x50, 0x02, 0xff, 0xff, 0, 0, 0, 0);
+      return Uint8Array.of(...ports, ...tag, 0, 0, 0, 0, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0);
     case Protocol.udp:
       return Uint8Array.of(...ports, 0, 12, 0, 0, ...tag);
     case Protocol.sctp:

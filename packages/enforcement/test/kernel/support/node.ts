@@ -28,6 +28,8 @@ export interface Pod {
 export interface Probe {
   readonly packet: Packet;
   readonly number: number;
+  /** Of TCP; SYN unless told. */
+  readonly flags?: number;
 }
 
 /** One end of a link: where frames are sent and seen. */
@@ -102,8 +104,8 @@ export class ProbedNode implements Disposable {
   ): ReadonlySet<number> {
     const arrived = new Set<number>();
     const wanted = new Map(probes.map((probe) => [probe.number, this.#wayOut(probe.packet.destination)]));
-    for (const [index, { packet, number }] of probes.entries()) {
-      this.#send(packet, number);
+    for (const [index, probe] of probes.entries()) {
+      this.#send(probe);
       // The receive buffers are large, and not without end.
       if (index % 256 === 255) this.#collect(wanted, arrived);
     }
@@ -113,9 +115,9 @@ export class ProbedNode implements Disposable {
     return arrived;
   }
 
-  #send(packet: Packet, number: number): void {
+  #send({ packet, number, flags }: Probe): void {
     const family = familyOf(packet.source);
-    const bytes = ipPacket(packet, number);
+    const bytes = ipPacket(packet, number, flags);
     const from = this.#wayOut(packet.source);
     if (from === OWN) {
       try {
