@@ -11,7 +11,7 @@ export { namedPortSet, selectorSet, serviceSet } from "./model/set-id.ts";
 export * from "./model/sets.ts";
 export { stagesOf } from "./model/stages.ts";
 export { memberText, needsOf } from "./needs/needs-of.ts";
-export { PolicyIndex } from "./needs/policy-index.ts";
+export { type IndexCounts, PolicyIndex } from "./needs/policy-index.ts";
 export { serviceKey } from "./needs/sets/service-sets.ts";
 export { CLUSTER_POLICY, readClusterPolicy } from "./read/cluster.ts";
 export {

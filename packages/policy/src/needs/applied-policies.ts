@@ -43,6 +43,14 @@ export class AppliedPolicies {
   readonly #dirtyPolicies = new Set<PolicyId>();
   readonly #dirtyEndpoints = new Set<string>();
 
+  get counts(): { readonly policies: number; readonly localEndpoints: number; readonly policySelectors: number } {
+    return {
+      policies: this.#policies.size,
+      localEndpoints: this.#endpoints.size,
+      policySelectors: this.#selectors.size,
+    };
+  }
+
   setTier(name: string, tier: Tier | undefined): void {
     if (same(this.#tiers.get(name), tier)) return;
     if (tier === undefined) this.#tiers.delete(name);

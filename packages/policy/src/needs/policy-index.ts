@@ -11,6 +11,26 @@ import { Profiles } from "./profiles.ts";
 import { same } from "./same.ts";
 import { NeededSets } from "./sets/needed-sets.ts";
 
+/** How much there is of what an index keeps. */
+export interface IndexCounts {
+  /** In the cluster. */
+  readonly endpoints: number;
+  readonly networkSets: number;
+  readonly policies: number;
+  /** Those that are there, and those that are only named. */
+  readonly profiles: number;
+  /** That endpoints and network sets have, each counted once. */
+  readonly addresses: number;
+  readonly labels: number;
+  /** On this node. */
+  readonly localEndpoints: number;
+  /** By which policies choose endpoints. */
+  readonly policySelectors: number;
+  /** By which rules in use choose addresses. */
+  readonly selectors: number;
+  readonly sets: number;
+}
+
 /** An item that is about to be otherwise; without a value it is about to go. */
 interface ItemChange {
   readonly item: Item;
@@ -78,6 +98,18 @@ export class PolicyIndex {
   /** `key`: `namespace/name`. */
   setService(key: string, service: Service | undefined): void {
     this.#noted.services.set(key, service);
+  }
+
+  /** What is kept, as of the last flush. */
+  get counts(): IndexCounts {
+    return {
+      ...this.#applied.counts,
+      ...this.#sets.selected.counts,
+      endpoints: this.#endpoints.size,
+      networkSets: this.#networkSets.size,
+      profiles: this.#profiles.size,
+      sets: this.#sets.size,
+    };
   }
 
   /** What is needed otherwise than after the flush before; empty maps where nothing is. */

@@ -19,6 +19,10 @@ export class Profiles {
   readonly #told = new Map<string, Profile | "missing">();
   readonly #dirty = new Set<string>();
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /** Answers the items whose labels may be others now. */
   set(name: string, profile: Profile | undefined): Iterable<Item> {
     const entry = this.#entry(name);

@@ -32,7 +32,7 @@ export type Change =
 
 const values = fc.constantFrom("x", "y", "z");
 const labelNames = fc.constantFrom("a", "b", "constructor");
-const labels = fc.dictionary(labelNames, values, { maxKeys: 3, noNullPrototype: true });
+export const labels = fc.dictionary(labelNames, values, { maxKeys: 3, noNullPrototype: true });
 const addresses = fc.constantFrom("10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1").map((text) => parseAddress(text));
 const networks = fc
   .constantFrom("10.0.0.1/32", "10.0.0.0/30", "0.0.0.0/0", "fd00::1/128", "fd00::/64")

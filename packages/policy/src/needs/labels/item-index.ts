@@ -8,6 +8,11 @@ export class ItemIndex<Item extends { readonly labels: Labels }> {
   readonly #all = new Set<Item>();
   readonly #labels = new LabelMap<string, Item>();
 
+  /** How many labels the items have, each counted once. */
+  get labels(): number {
+    return this.#labels.size;
+  }
+
   /** The item's labels stay as they are until it is deleted or relabelled. */
   add(item: Item): void {
     this.#all.add(item);

@@ -3,6 +3,11 @@ export class LabelMap<K, V> {
   readonly #labels = new Map<string, Map<K, Set<V>>>();
   readonly #counts = new Map<string, number>();
 
+  /** How many labels there are. */
+  get size(): number {
+    return this.#labels.size;
+  }
+
   get(label: string, key: K): ReadonlySet<V> {
     return this.#labels.get(label)?.get(key) ?? NONE;
   }

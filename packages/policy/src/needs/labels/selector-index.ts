@@ -39,6 +39,11 @@ export class SelectorIndex<User> {
   #next = 0;
   readonly #seen = new LabelMap<Key, Watch<User>>();
 
+  /** How many selectors there are. */
+  get size(): number {
+    return this.#watches.size;
+  }
+
   add(selector: Selector, user: User): void {
     const known = this.#watches.get(selector.text);
     if (known !== undefined) {

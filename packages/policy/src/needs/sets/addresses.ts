@@ -63,6 +63,10 @@ export class Addresses {
   /** Let go since the last sweep; kept so that whoever takes one up meanwhile finds the same object. */
   readonly #idle = new Set<Held>();
 
+  get size(): number {
+    return this.#held.size;
+  }
+
   /** Makes the item a holder of its addresses, and answers them, each once. */
   hold(item: Item): readonly Held[] {
     const held = networksOf(item.value).map((network) => this.#of(network));

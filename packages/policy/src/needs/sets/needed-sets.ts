@@ -18,6 +18,10 @@ export class NeededSets {
   /** Those that may begin or cease to be needed. */
   readonly #dirty = new Set<Needed>();
 
+  get size(): number {
+    return this.#needed.size;
+  }
+
   need(spec: SetSpec): void {
     const needed = this.#needed.get(spec.id) ?? { spec, users: 0, made: false };
     this.#needed.set(spec.id, needed);

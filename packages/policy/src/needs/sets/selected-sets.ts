@@ -21,6 +21,10 @@ export class SelectedSets {
   readonly #addresses = new Addresses();
   readonly #deltas = new Map<SelectedSet, Delta>();
 
+  get counts(): { readonly addresses: number; readonly labels: number; readonly selectors: number } {
+    return { addresses: this.#addresses.size, labels: this.#items.labels, selectors: this.#selectors.size };
+  }
+
   /** From now on the set's changes are told. Answers its members, once each. */
   make(set: SelectedSet): readonly SetMember[] {
     this.#selectors.add(selectorOf(set), set);
