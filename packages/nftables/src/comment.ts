@@ -32,7 +32,12 @@ export function elementComment(element: SetElement): string {
 
 /** Of tables, chains and sets, written when they are made. */
 export function originComment(of: Origin): string {
-  return fit(originText(of));
+  let comment = originComments.get(of);
+  if (comment === undefined) {
+    comment = fit(originText(of));
+    originComments.set(of, comment);
+  }
+  return comment;
 }
 
 /** The origin that a comment tells of, cut where the comment was. */
@@ -43,6 +48,8 @@ export function originOf(comment: string): Origin {
   return parts === null ? origin(text) : origin(parts[1] ?? "", ...(parts[2] ?? "").split(", ").map(resourceOf));
 }
 
+/** Thousands of elements may have one origin. */
+const originComments = new WeakMap<Origin, string>();
 const ruleComments = new WeakMap<Rule, string>();
 
 function originText({ reason, resources }: Origin): string {

@@ -36,7 +36,17 @@ function rotate(value: number, by: number): number {
   return (value << by) | (value >>> (32 - by));
 }
 
+/** 96 bits, highest first, six a character. */
 function base64url(lanes: Lanes): string {
-  const digits = lanes.reduce((sum, lane) => (sum << 32n) | BigInt(lane >>> 0), 0n);
-  return Array.from({ length: 16 }, (_, index) => ALPHABET[Number((digits >> BigInt(90 - 6 * index)) & 63n)]).join("");
+  let text = "";
+  let waiting = 0;
+  let bits = 0;
+  for (const lane of lanes) {
+    for (let shift = 24; shift >= 0; shift -= 8) {
+      waiting = (waiting << 8) | ((lane >>> shift) & 255);
+      for (bits += 8; bits >= 6; bits -= 6) text += ALPHABET[(waiting >> (bits - 6)) & 63];
+      waiting &= (1 << bits) - 1;
+    }
+  }
+  return text;
 }

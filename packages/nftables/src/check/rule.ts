@@ -13,6 +13,8 @@ import { checkNumber, checkValue } from "./value.ts";
 
 /** NFT_RULE_MAXEXPRS. */
 const MAX_INSTRUCTIONS = 128;
+/** A look-up by the longest key: 16 fields, and the look-up itself. */
+const MOST_OF_AN_EXPRESSION = 17;
 const MAX_BURST = 0xffff_ffff;
 const MAX_UINT64 = (1n << 64n) - 1n;
 /** NF_LOG_PREFIXLEN, less the NUL. */
@@ -36,6 +38,7 @@ export function checkRule(where: string, rule: Rule, family: TableFamily): void 
     }
     known.learn(expression);
   }
+  if (rule.body.length * MOST_OF_AN_EXPRESSION <= MAX_INSTRUCTIONS) return;
   const count = compileBody(rule.body).length;
   if (count > MAX_INSTRUCTIONS) {
     throw invalid(

@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter } from "@ocicat/net";
+import { ByteWriter } from "@ocicat/net";
 import { DATA_TYPES, type DataType } from "../ir/data-type.ts";
 
 /*
@@ -49,11 +49,16 @@ function writeText(writer: ByteWriter, type: number, text: string): void {
 }
 
 function readText(userdata: Uint8Array | undefined, wanted: number): string {
-  const reader = new ByteReader(userdata ?? new Uint8Array());
-  while (reader.left >= 2) {
-    const type = reader.u8();
-    const value = reader.bytes(Math.min(reader.u8(), reader.left));
-    if (type === wanted) return String.fromCharCode(...value.subarray(0, Math.max(0, value.length - 1)));
+  if (userdata === undefined) return "";
+  // A comment a rule and an element: byte by byte, since there are many and they are short.
+  for (let at = 0; at + 2 <= userdata.length; ) {
+    const [start, end] = [at + 2, Math.min(at + 2 + (userdata[at + 1] ?? 0), userdata.length)];
+    if (userdata[at] === wanted) {
+      let text = "";
+      for (let index = start; index < end - 1; index++) text += String.fromCharCode(userdata[index] ?? 0);
+      return text;
+    }
+    at = end;
   }
   return "";
 }

@@ -84,9 +84,9 @@ export function planDifference(
     ...chains.common.flatMap(([wanted, present]) => planPolicy(at, wanted, present)),
     ...sets.added.flatMap((set) => elementOperations(at, set, elements(set, undefined))),
     ...sets.common.flatMap(([wanted, present]) => elementOperations(at, wanted, elements(wanted, present))),
-    ...chains.added.flatMap((chain) => planRules(at, chain.name, chain.rules, [], [])),
+    ...chains.added.flatMap((chain) => planRules(at, chain.name, chain.rules, [], () => [])),
     ...chains.common.flatMap(([wanted, present]) =>
-      planRules(at, wanted.name, wanted.rules, present.rules, states(wanted.name)),
+      planRules(at, wanted.name, wanted.rules, present.rules, () => states(wanted.name)),
     ),
     ...chains.removed.map((chain): Operation => ({ op: "chain.flush", table: at, chain: chain.name })),
     ...sets.removed.map((set): Operation => ({ op: "set.delete", table: at, set: set.name })),
@@ -111,7 +111,7 @@ export function planCreation(
     ...sets.map((set): Operation => ({ op: "set.create", table: at, set })),
     ...chains.map((chain): Operation => ({ op: "chain.create", table: at, chain })),
     ...sets.flatMap((set) => elementOperations(at, set, elements(set, undefined))),
-    ...chains.flatMap((chain) => planRules(at, chain.name, chain.rules, [], [])),
+    ...chains.flatMap((chain) => planRules(at, chain.name, chain.rules, [], () => [])),
   ];
 }
 

@@ -6,21 +6,21 @@ import type { Operation } from "./operation.ts";
 
 /**
  * From the rules of a chain to the rules wanted, keeping as many as can stay in order: those keep handle and counters.
- * Without their states (see ActualTable), the chain is flushed and filled anew, in one transaction all the same.
+ * `states` is asked only if some stay. Without them (see ActualTable), the chain is flushed and filled anew, in one transaction all the same.
  */
 export function planRules(
   table: TableRef,
   chain: string,
   desired: readonly Rule[],
   actual: readonly Rule[],
-  states: readonly RuleState[] | undefined,
+  states: () => readonly RuleState[] | undefined,
 ): readonly Operation[] {
   if (desired === actual) return [];
   const kept = keep(desired, actual);
   if (kept.size === desired.length && kept.size === actual.length) return [];
-  return states === undefined && actual.length > 0
-    ? refill(table, chain, desired)
-    : edit(table, chain, desired, kept, states ?? []);
+  if (actual.length === 0) return edit(table, chain, desired, kept, []);
+  const known = kept.size === 0 ? undefined : states();
+  return known === undefined ? refill(table, chain, desired) : edit(table, chain, desired, kept, known);
 }
 
 function edit(

@@ -14,6 +14,20 @@ export interface ReadRule {
   readonly state: RuleState;
 }
 
+/** What names a rule, and what it says of itself, without what it does. */
+export interface RuleLabel {
+  readonly handle: bigint;
+  readonly comment: string;
+}
+
+export function decodeRuleLabel(payload: Uint8Array): RuleLabel {
+  const attributes = new Attributes(payload.subarray(NFGENMSG_BYTES));
+  return {
+    handle: attributes.u64be(nft.NFTA_RULE_HANDLE) ?? 0n,
+    comment: readComment(attributes.bytes(nft.NFTA_RULE_USERDATA)),
+  };
+}
+
 export function decodeRule(payload: Uint8Array): ReadRule {
   const attributes = new Attributes(payload.subarray(NFGENMSG_BYTES));
   const { body, counters } = decodeBody(attributes.nested(nft.NFTA_RULE_EXPRESSIONS), familyName(payload[0]));

@@ -8,7 +8,7 @@ import * as nft from "../netlink/constants.ts";
 import { NFGENMSG_BYTES } from "../netlink/message.ts";
 import type { ActualTable, RuleState } from "./actual.ts";
 import { type ChainHead, decodeChain } from "./decode-chain.ts";
-import { decodeRule, type ReadRule } from "./decode-rule.ts";
+import { decodeRule, decodeRuleLabel, type ReadRule, type RuleLabel } from "./decode-rule.ts";
 import { decodeElements, decodeSet, elementsOf, type SetHead } from "./decode-set.ts";
 import { decodeTable, type TableHead } from "./decode-table.ts";
 import { getGeneration, listChains, listElements, listRules, listSets, listTables } from "./request.ts";
@@ -55,9 +55,9 @@ function readWhere(query: Query, depth: Depth, wanted: (head: TableHead) => bool
   );
 }
 
-/** The rules of one chain: for the handles of those added since. */
-export function readChainRules(query: Query, at: TableRef, chain: string): readonly ReadRule[] {
-  return consistently(query, () => rulesOf(query, at, chain));
+/** The rules of one chain by name: for the handles of those added since. One dump, which the kernel tells if it was disturbed. */
+export function readRuleLabels(query: Query, at: TableRef, chain: string): readonly RuleLabel[] {
+  return query(listRules(at, chain)).map(({ payload }) => decodeRuleLabel(payload));
 }
 
 function readTable(query: Query, head: TableHead, chainHeads: readonly ChainHead[], depth: Depth): ActualTable {
@@ -93,10 +93,8 @@ function readSet(query: Query, at: TableRef, { shape, origin }: SetHead): NamedS
   return elements && Object.freeze({ kind: "set", ...shape, origin, elements: Object.freeze(elements) });
 }
 
-function rulesOf(query: Query, at: TableRef, chain?: string): readonly ReadRule[] {
-  return query(listRules(at, chain))
-    .map(({ payload }) => decodeRule(payload))
-    .filter((read) => chain === undefined || read.chain === chain);
+function rulesOf(query: Query, at: TableRef): readonly ReadRule[] {
+  return query(listRules(at)).map(({ payload }) => decodeRule(payload));
 }
 
 /** Between two dumps somebody may commit; then what was read is of no one moment. */

@@ -10,12 +10,13 @@ import type { Value } from "../ir/value.ts";
 import type { Operation } from "../plan/operation.ts";
 import { mustRebuild, pairNamed, planCreation, planDifference, planRemoval } from "../plan/plan.ts";
 import type { ActualTable } from "../read/actual.ts";
+import type { RuleLabel } from "../read/decode-rule.ts";
 import { renderKey } from "../text/value.ts";
-import { type KnownChain, KnownTable } from "./known-table.ts";
+import { KnownTable } from "./known-table.ts";
 import { TrackedSet } from "./tracked-set.ts";
 
 /** Asks the kernel for the rules of a chain as they are. */
-export type ReadChain = (chain: Chain) => KnownChain;
+export type ReadLabels = (chain: string) => readonly RuleLabel[];
 
 /**
  * One table as it should be, beside what is known of it in the kernel. Changes are remembered by the names they touch, so that what
@@ -130,7 +131,7 @@ export class DesiredTable {
   }
 
   /** `owned`: wanted so, and the kernel can. */
-  plan(owned: boolean, readChain: ReadChain): readonly Operation[] {
+  plan(owned: boolean, readLabels: ReadLabels): readonly Operation[] {
     const [head, known] = [this.#head, this.#known];
     if (head === undefined) return known === undefined ? [] : planRemoval(this.ref);
     if (known === undefined) return this.#planCreation(head, owned);
@@ -142,15 +143,9 @@ export class DesiredTable {
       chains: pairNamed(this.#touchedChains, this.#chains, { get: (name) => known.chains.get(name)?.chain }),
     };
     if (mustRebuild(difference)) return [...planRemoval(this.ref), ...this.#planCreation(head, owned)];
-    const chains = {
-      ...difference.chains,
-      common: difference.chains.common.map(
-        ([wanted]) => [wanted, this.#withStates(known, wanted, readChain).chain] as const,
-      ),
-    };
     return planDifference(
-      { ...difference, chains },
-      (chain) => known.chains.get(chain)?.states,
+      difference,
+      (chain) => known.statesOf(chain, readLabels),
       (set, present) => this.#delta(set, present === undefined),
     );
   }
@@ -195,15 +190,6 @@ export class DesiredTable {
 
   #delta(set: NamedSet, made: boolean) {
     return this.#sets.get(set.name)?.delta(made) ?? { remove: [], add: [] };
-  }
-
-  /** The kernel gives handles when it takes rules; they are asked for when some rules can stay. */
-  #withStates(known: KnownTable, wanted: Chain, readChain: ReadChain): KnownChain {
-    const present = known.chains.get(wanted.name) ?? { chain: wanted, states: undefined };
-    if (present.states !== undefined || wanted.rules === present.chain.rules) return present;
-    const read = readChain(present.chain);
-    known.chains.set(wanted.name, read);
-    return read;
   }
 
   #isAsWanted(name: string): boolean {

@@ -1,8 +1,11 @@
+import { commentOf } from "../comment.ts";
 import type { Chain } from "../ir/chain.ts";
 import type { NamedSet } from "../ir/set.ts";
 import type { Operation } from "../plan/operation.ts";
 import type { ActualHead } from "../plan/plan.ts";
 import type { ActualTable, RuleState } from "../read/actual.ts";
+import type { RuleLabel } from "../read/decode-rule.ts";
+import { Drift } from "./refusal.ts";
 
 /** What is known of a chain in the kernel. */
 export interface KnownChain {
@@ -39,6 +42,23 @@ export class KnownTable {
 
   get head(): ActualHead {
     return this.#head;
+  }
+
+  /** Of a chain's rules. The kernel gives handles when it takes rules; they are asked for when some rules can stay. */
+  statesOf(name: string, readLabels: (chain: string) => readonly RuleLabel[]): readonly RuleState[] | undefined {
+    const known = this.chains.get(name);
+    if (known === undefined || known.states !== undefined) return known?.states;
+    const labels = readLabels(name);
+    const { rules } = known.chain;
+    if (
+      labels.length !== rules.length ||
+      labels.some(({ comment }, at) => rules[at] === undefined || comment !== commentOf(rules[at]))
+    ) {
+      throw new Drift(name);
+    }
+    const states = labels.map(({ handle }) => ({ handle, counters: undefined }));
+    this.chains.set(name, { ...known, states });
+    return states;
   }
 
   /** The kernel took the operation. What becomes of rules is told by `settle`. */

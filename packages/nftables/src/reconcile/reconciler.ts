@@ -7,10 +7,9 @@ import type { Value } from "../ir/value.ts";
 import type { NftKernel } from "../kernel.ts";
 import { encodeBatch } from "../plan/batch.ts";
 import type { Operation } from "../plan/operation.ts";
-import { readChainRules, readTables } from "../read/read.ts";
+import { readRuleLabels, readTables } from "../read/read.ts";
 import { DesiredTable } from "./desired-table.ts";
 import type { TableEdits } from "./edits.ts";
-import type { KnownChain } from "./known-table.ts";
 import { kernelOwnsTables } from "./ownership.ts";
 import { isDrift, refusal } from "./refusal.ts";
 
@@ -90,18 +89,27 @@ export class NftReconciler implements TableEdits {
     for (const table of this.#changedTables()) table.verify();
     const outdated = this.#synced;
     if (!this.#synced) this.#read();
-    const operations = this.#changedTables().flatMap((table) => this.#plan(table));
-    const batch = encodeBatch(operations);
     try {
-      if (operations.length > 0) this.#kernel.nftCommit(batch.messages);
+      const operations = this.#changedTables().flatMap((table) => this.#plan(table));
+      this.#commit(operations);
+      this.#settle(operations);
+      return operations;
     } catch (error) {
       this.#synced = false;
       // Somebody changed our tables since we read them: look again, once.
       if (outdated && isDrift(error)) return this.apply();
+      throw error;
+    }
+  }
+
+  #commit(operations: readonly Operation[]): void {
+    if (operations.length === 0) return;
+    const batch = encodeBatch(operations);
+    try {
+      this.#kernel.nftCommit(batch.messages);
+    } catch (error) {
       throw refusal(error, operations, batch);
     }
-    this.#settle(operations);
-    return operations;
   }
 
   #read(): void {
@@ -117,12 +125,8 @@ export class NftReconciler implements TableEdits {
   }
 
   #plan(table: DesiredTable): readonly Operation[] {
-    return table.plan(table.wantsOwner && this.#ownsTables(), (chain) => this.#readChain(table.ref, chain));
-  }
-
-  #readChain(ref: TableRef, chain: Chain): KnownChain {
-    const read = readChainRules(this.#kernel.nftQuery.bind(this.#kernel), ref, chain.name);
-    return { chain: { ...chain, rules: read.map(({ rule }) => rule) }, states: read.map(({ state }) => state) };
+    const query = this.#kernel.nftQuery.bind(this.#kernel);
+    return table.plan(table.wantsOwner && this.#ownsTables(), (chain) => readRuleLabels(query, table.ref, chain));
   }
 
   #ownsTables(): boolean {

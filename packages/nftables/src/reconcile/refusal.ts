@@ -9,8 +9,16 @@ import { renderOperations } from "../text/operation.ts";
 /** What was known of the kernel is not so (any more): reading again may help. */
 const DRIFT: ReadonlySet<string> = new Set(["ENOENT", "EEXIST", "EBUSY", "ERESTART", "ENOTEMPTY"]);
 
+/** Found before anything was sent. */
+export class Drift extends NftError {
+  constructor(chain: string) {
+    super({ code: "NFT_READ_UNSTABLE", what: `chain ${chain} has other rules than were written`, retryable: true });
+  }
+}
+
 export function isDrift(error: unknown): boolean {
-  return DRIFT.has(errnoOf(error) ?? "");
+  const errno = errnoOf(error) ?? (error instanceof Error ? errnoOf(error.cause) : undefined);
+  return error instanceof Drift || DRIFT.has(errno ?? "");
 }
 
 /** errno 95 has two names. */

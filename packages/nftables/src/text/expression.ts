@@ -18,8 +18,16 @@ import { renderNumber, renderValue } from "./value.ts";
 
 /** A rule's body as nft writes it. It is also the body's identity: two bodies have the same text only if they are the same. */
 export function renderBody(body: readonly Expression[]): string {
-  return body.map(renderExpression).join(" ");
+  let text = bodies.get(body);
+  if (text === undefined) {
+    text = body.map(renderExpression).join(" ");
+    bodies.set(body, text);
+  }
+  return text;
 }
+
+/** A body never changes, and its text is asked for by whoever compares, names or checks it. */
+const bodies = new WeakMap<readonly Expression[], string>();
 
 export function renderExpression(expression: Expression): string {
   switch (expression.kind) {
