@@ -15,6 +15,7 @@ import {
 } from "@ocicat/kit";
 import { type Kernel, openKernel } from "@ocicat/linux";
 import { type Address, formatAddress } from "@ocicat/net";
+import { NftReconciler } from "@ocicat/nftables";
 import { RouteProtocol, RoutingResolver } from "@ocicat/routing";
 import { type Conditions, healthRoutes, processMetrics, serveLocally, unmet } from "@ocicat/service";
 import { MeshRunner } from "./bgp/mesh-runner.ts";
@@ -31,6 +32,7 @@ import { ipamSettings, leavePools, mendIpam } from "./node/ipam.ts";
 import { OwnAddresses, reportOwn } from "./node/own-addresses.ts";
 import { registerCluster } from "./node/register.ts";
 import type { AgentOptions } from "./options.ts";
+import { makePolicy } from "./policy/policy.ts";
 import { RouteReconciler } from "./program/route-reconciler.ts";
 import { RuleReconciler } from "./program/rule-reconciler.ts";
 import { farEndMissing, VtepReconciler } from "./program/vtep-reconciler.ts";
@@ -193,8 +195,11 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     onKnown: () => routes.wake(),
     defer: setImmediate,
   });
+  const nft = new NftReconciler(kernel);
   const rules = new RuleReconciler({
     kernel,
+    nft,
+    onApplied: () => policy.engine.applied(),
     clock,
     logger: logger.child("rules"),
     scope,
@@ -202,6 +207,19 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     natOutgoingExclusions: felix.natOutgoingExclusions,
     hostAddresses: () => hostAddresses(tables),
     refreshMs: durationMs(felix.nftablesRefreshInterval),
+    defer: setImmediate,
+  });
+  const policy = makePolicy({
+    options,
+    kernel,
+    tables,
+    nft,
+    rules,
+    felix,
+    metrics,
+    clock,
+    logger,
+    scope,
     defer: setImmediate,
   });
   const byBgp = options.backend === "bird";
@@ -269,7 +287,8 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   status.attach({ routes, rules, mesh, tunnels });
   agentMetrics(metrics, { routes, rules, mesh, tables, lock });
 
-  // The guard stands before the first route leads anywhere.
+  // Guard and policy stand, by one transaction, before the first route leads anywhere.
+  policy.engine.start();
   rules.start();
   tunnels.adopt();
   engine.start();
@@ -291,6 +310,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     engine,
     routes,
     rules,
+    policy: policy.engine,
     ipam,
     clock,
     random,

@@ -11,6 +11,7 @@ import { ipamSettings } from "../node/ipam.ts";
 import { podMtu } from "../node/mtu.ts";
 import { writeNodenameFile } from "../node/register.ts";
 import type { AgentOptions } from "../options.ts";
+import type { PolicyEngine } from "../policy/engine.ts";
 import { ensureProfile, networkProfile } from "../policy/network-profile.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
@@ -31,6 +32,7 @@ export interface CniParts {
   readonly engine: Engine;
   readonly routes: RouteReconciler;
   readonly rules: RuleReconciler;
+  readonly policy: PolicyEngine;
   readonly ipam: Ipam;
   readonly clock: Clock;
   readonly random: Random;
@@ -51,6 +53,7 @@ export async function serveCni(parts: CniParts): Promise<void> {
     engine,
     routes,
     rules,
+    policy,
     ipam,
     clock,
     random,
@@ -61,6 +64,7 @@ export async function serveCni(parts: CniParts): Promise<void> {
   } = parts;
   const unprogrammed = (endpoint: AgentEndpointRow) => [
     ...(rules.knows(endpoint.interfaceName) ? [] : [`the guard does not know ${endpoint.interfaceName}`]),
+    ...(policy.knows(`workload ${endpoint.id}`) ? [] : [`${endpoint.interfaceName} has no policy rules`]),
     ...routes.missing(endpoint.addresses),
   ];
   const endpoints = new Endpoints({
@@ -96,6 +100,7 @@ export async function serveCni(parts: CniParts): Promise<void> {
     program: (endpoint, link) => {
       routes.linkMade(link);
       engine.flush();
+      policy.flush();
       rules.flush();
       rules.linkMade(link);
       routes.flush();

@@ -1,6 +1,34 @@
 import type { FelixSettings } from "@ocicat/api";
+import type { CompileOptions } from "@ocicat/enforcement";
 import { parsePrefix } from "@ocicat/net";
 import { type Failsafe, type PolicySettings, Protocol } from "@ocicat/policy";
+
+/** What of it is in the tables. */
+export function compileOptions(felix: FelixSettings): CompileOptions {
+  return {
+    settings: policySettings(felix),
+    interfacePrefix: felix.interfacePrefix,
+    flowLog: felix.flowLogsLocalReporter === "Enabled",
+    logPrefix: felix.logPrefix,
+  };
+}
+
+/** Whether two of them mean the same to the tables: by what is written, which is texts, numbers and lists of them. */
+export function sameForPolicy(a: FelixSettings, b: FelixSettings): boolean {
+  return OF_POLICY.every((name) => JSON.stringify(a[name]) === JSON.stringify(b[name]));
+}
+
+const OF_POLICY = [
+  "defaultEndpointToHostAction",
+  "failsafeInboundHostPorts",
+  "failsafeOutboundHostPorts",
+  "allowVXLANPacketsFromWorkloads",
+  "allowIPIPPacketsFromWorkloads",
+  "vxlanPort",
+  "interfacePrefix",
+  "flowLogsLocalReporter",
+  "logPrefix",
+] as const satisfies readonly (keyof FelixSettings)[];
 
 /** What FelixConfiguration says of policy. */
 export function policySettings(felix: FelixSettings): PolicySettings {

@@ -93,7 +93,20 @@ export function makePolicyRows(logger: Logger): PolicyRows {
   };
 }
 
+/** The tables of all kinds of policies. */
+export function policyTables(rows: PolicyRows): readonly Table<Policy>[] {
+  return [
+    rows.networkPolicies,
+    rows.globalNetworkPolicies,
+    rows.stagedNetworkPolicies,
+    rows.stagedGlobalNetworkPolicies,
+    rows.stagedKubernetesNetworkPolicies,
+  ];
+}
+
 /** What to watch for each but the workloads, which another table needs too. */
-export function policySources({ workloads: _, ...rows }: PolicyRows): readonly (readonly [string, ReflectorSink])[] {
-  return Object.entries(rows).map(([name, rows]) => [KINDS[name as keyof PolicyRows].storage.prefix(), rows] as const);
+export function policySources(rows: PolicyRows): readonly (readonly [string, ReflectorSink])[] {
+  return Object.entries(KINDS).flatMap(([name, kind]) =>
+    kind === workloadEndpoint ? [] : [[kind.storage.prefix(), rows[name as keyof PolicyRows]] as const],
+  );
 }

@@ -10,7 +10,7 @@ import {
   KNOWN_INTERFACES,
   knownInterface,
   NAT_TABLES,
-  NftReconciler,
+  type NftReconciler,
   natOutgoing,
   TUNNEL_SENDERS,
   TUNNEL_TABLE,
@@ -27,6 +27,10 @@ import { KnownLinks } from "./known-links.ts";
 
 export interface RuleReconcilerOptions {
   readonly kernel: Kernel;
+  /** Keeps these tables and, in the same transactions, those of others who tell by `touch` that theirs have changed. */
+  readonly nft: NftReconciler;
+  /** All that was wanted is in the kernel. */
+  readonly onApplied?: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly scope: Scope;
@@ -66,7 +70,7 @@ export class RuleReconciler {
 
   constructor(options: RuleReconcilerOptions) {
     this.#options = options;
-    this.#nft = new NftReconciler(options.kernel);
+    this.#nft = options.nft;
     this.#links = new KnownLinks({ ...options, knows: (name) => this.#known.has(name) });
     options.scope.add("rules", () => {
       this.#retry?.cancel();
@@ -133,6 +137,12 @@ export class RuleReconciler {
     this.#links.leaveForGood(link);
   }
 
+  /** Somebody has changed tables of his own. */
+  touch(): void {
+    this.#dirty = true;
+    this.schedule();
+  }
+
   start(): void {
     if (this.#started) return;
     this.#started = true;
@@ -161,6 +171,7 @@ export class RuleReconciler {
       this.#writes += this.#nft.apply().length;
       this.#dirty = false;
       this.#failure = undefined;
+      this.#options.onApplied?.();
     } catch (error) {
       this.#failure = toError(error).message;
       this.#options.logger.error("the kernel refused rules, trying again", { error: this.#failure });

@@ -193,7 +193,7 @@ export const felixParameters = {
   iptablesFilterAllowAction: iptables(acceptReturn, "Accept"),
   iptablesMangleAllowAction: iptables(acceptReturn, "Accept"),
   iptablesFilterDenyAction: iptables(dropReject, "Drop"),
-  logPrefix: logging(text(), "calico-packet"),
+  logPrefix: inEffect(logging(text(), "calico-packet")),
   logActionRateLimit: logging(
     matching("a rate such as 10/second", "rate", /^[1-9]\d{0,3}\/(?:second|minute|hour|day)$/),
   ),

@@ -6,7 +6,7 @@ import { GLOBAL_RULES, globalDescriptions, globalFields } from "./policy/global.
 import { policyName } from "./policy/policy-name.ts";
 import { withoutEmptyEnds } from "./policy/shown.ts";
 import { policyStorage } from "./policy/stored-name.ts";
-import { COLUMNS, INERT, TIERED_RULES, WIDE, withTierLabel } from "./policy/tiered.ts";
+import { COLUMNS, TIERED_RULES, WIDE, withTierLabel } from "./policy/tiered.ts";
 
 const spec = object(globalFields, globalDescriptions);
 
@@ -26,7 +26,6 @@ export const globalNetworkPolicy = defineKind<GlobalNetworkPolicy>({
   complete: withTierLabel,
   related: ["Tier"],
   rules: { ...TIERED_RULES, ...GLOBAL_RULES, ...RULES_OF_POLICY_RULES },
-  inert: INERT,
   shown: withoutEmptyEnds,
   columns: COLUMNS,
   wide: WIDE,

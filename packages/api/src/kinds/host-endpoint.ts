@@ -14,7 +14,6 @@ import {
   required,
 } from "../schema/index.ts";
 import { portName } from "./policy/port.ts";
-import { INERT } from "./policy/tiered.ts";
 import { hasPorts, protocol } from "./protocol.ts";
 
 const endpointPort = object(
@@ -65,7 +64,6 @@ export const hostEndpoint = defineKind<HostEndpoint>({
     "An interface or an address says which it is.": checkWhich,
     "Named ports are of TCP, UDP or SCTP.": checkPorts,
   },
-  inert: INERT,
   columns: [
     { heading: "NAME", cell: ({ metadata }) => metadata.name },
     { heading: "NODE", cell: ({ spec }) => spec.node },

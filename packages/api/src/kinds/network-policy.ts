@@ -8,7 +8,6 @@ import { withoutEmptyEnds } from "./policy/shown.ts";
 import { policyStorage } from "./policy/stored-name.ts";
 import {
   COLUMNS,
-  INERT,
   PERFORMANCE_HINTS,
   performanceHints,
   SERVICE_ACCOUNT_SELECTOR,
@@ -52,7 +51,6 @@ export const networkPolicy = defineKind<NetworkPolicy>({
     ...RULES_OF_POLICY_RULES,
   },
   keptBy: (name) => (isOfKubernetes(name) ? OF_KUBERNETES : undefined),
-  inert: INERT,
   shown: withoutEmptyEnds,
   columns: COLUMNS,
   wide: WIDE,

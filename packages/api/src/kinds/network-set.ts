@@ -2,7 +2,6 @@ import { defineKind } from "../define-kind.ts";
 import type { Resource } from "../resource.ts";
 import type { Infer } from "../schema/index.ts";
 import { NETWORK_SET_COLUMNS, NETWORK_SET_RULES, NETWORK_SET_WIDE, networkSetSpec } from "./policy/networks.ts";
-import { INERT } from "./policy/tiered.ts";
 
 export interface NetworkSetSpec extends Infer<typeof networkSetSpec> {}
 /** Networks that rules select by labels, as they do endpoints. */
@@ -16,7 +15,6 @@ export const networkSet = defineKind<NetworkSet>({
   namespaced: true,
   spec: networkSetSpec,
   rules: NETWORK_SET_RULES,
-  inert: INERT,
   columns: NETWORK_SET_COLUMNS,
   wide: NETWORK_SET_WIDE,
   example: { name: "partners", namespace: "default", spec: { nets: ["10.9.0.0/16", "203.0.113.7"] } },

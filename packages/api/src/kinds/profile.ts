@@ -17,7 +17,6 @@ import {
 import { RULES_OF_RULES } from "./policy/check.ts";
 import { policyRule } from "./policy/rule.ts";
 import { withoutEmptyEnds } from "./policy/shown.ts";
-import { INERT } from "./policy/tiered.ts";
 
 const spec = object(
   {
@@ -57,7 +56,6 @@ export const profile = defineKind<Profile>({
     },
   ],
   rules: { ...RULES_OF_RULES, "labelsToApply are labels.": checkLabels },
-  inert: INERT,
   shown: withoutEmptyEnds,
   columns: [{ heading: "NAME", cell: ({ metadata }) => metadata.name }],
   wide: [

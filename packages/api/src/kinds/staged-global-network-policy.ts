@@ -7,7 +7,7 @@ import { policyName } from "./policy/policy-name.ts";
 import { withoutEmptyEnds } from "./policy/shown.ts";
 import { completeStaged, STAGED_ACTION, STAGED_RULES, stagedAction } from "./policy/staged.ts";
 import { policyStorage } from "./policy/stored-name.ts";
-import { COLUMNS, INERT, TIERED_RULES, WIDE } from "./policy/tiered.ts";
+import { COLUMNS, TIERED_RULES, WIDE } from "./policy/tiered.ts";
 
 const spec = object({ stagedAction, ...globalFields }, { stagedAction: STAGED_ACTION, ...globalDescriptions });
 
@@ -27,7 +27,6 @@ export const stagedGlobalNetworkPolicy = defineKind<StagedGlobalNetworkPolicy>({
   complete: completeStaged,
   related: ["Tier"],
   rules: { ...STAGED_RULES, ...TIERED_RULES, ...GLOBAL_RULES, ...RULES_OF_POLICY_RULES },
-  inert: INERT,
   shown: withoutEmptyEnds,
   columns: COLUMNS,
   wide: WIDE,

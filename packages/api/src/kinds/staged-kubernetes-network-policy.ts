@@ -4,7 +4,6 @@ import { choice, defaulted, type Infer, list, object, optional } from "../schema
 import { KUBERNETES_RULES } from "./policy/check-kubernetes.ts";
 import { egressRule, formatLabelSelector, ingressRule, labelSelector } from "./policy/kubernetes.ts";
 import { STAGED_ACTION, STAGED_RULES, stagedAction } from "./policy/staged.ts";
-import { INERT } from "./policy/tiered.ts";
 
 const spec = object(
   {
@@ -40,7 +39,6 @@ export const stagedKubernetesNetworkPolicy = defineKind<StagedKubernetesNetworkP
   namespaced: true,
   spec,
   rules: { ...STAGED_RULES, ...KUBERNETES_RULES },
-  inert: INERT,
   columns: [{ heading: "NAME", cell: ({ metadata }) => metadata.name }],
   wide: [
     { heading: "NAME", cell: ({ metadata }) => metadata.name },

@@ -8,7 +8,6 @@ import { completeStaged, STAGED_ACTION, STAGED_RULES, stagedAction } from "./pol
 import { policyStorage } from "./policy/stored-name.ts";
 import {
   COLUMNS,
-  INERT,
   PERFORMANCE_HINTS,
   performanceHints,
   SERVICE_ACCOUNT_SELECTOR,
@@ -45,7 +44,6 @@ export const stagedNetworkPolicy = defineKind<StagedNetworkPolicy>({
   complete: completeStaged,
   related: ["Tier"],
   rules: { ...STAGED_RULES, ...TIERED_RULES, ...RULES_OF_POLICY_RULES },
-  inert: INERT,
   shown: withoutEmptyEnds,
   columns: COLUMNS,
   wide: WIDE,

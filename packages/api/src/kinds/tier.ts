@@ -3,7 +3,7 @@ import type { Problem } from "../problem.ts";
 import { type AnyResource, API_VERSION, type Resource } from "../resource.ts";
 import { anything, choice, defaulted, type Infer, isObject, list, object, optional } from "../schema/index.ts";
 import { DEFAULT_TIER, tierName } from "./policy/tier-names.ts";
-import { formatOrder, INERT, order } from "./policy/tiered.ts";
+import { formatOrder, order } from "./policy/tiered.ts";
 
 const spec = object(
   { order: defaulted(order, 1_000_000), defaultAction: defaulted(choice("Deny", "Pass"), "Deny") },
@@ -55,7 +55,6 @@ export const tier = defineKind<Tier>({
   keepers: POLICIES,
   keptBy: policiesOf,
   rules: { "The order and defaultAction of default, kube-admin and kube-baseline are fixed.": checkBuiltIn },
-  inert: INERT,
   compare: (a, b) => a.spec.order - b.spec.order,
   columns: [
     { heading: "NAME", cell: ({ metadata }) => metadata.name },

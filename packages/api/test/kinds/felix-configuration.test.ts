@@ -156,6 +156,7 @@ describe("what has no effect yet", () => {
       "interfacePrefix",
       "ipForwarding",
       "ipipMTU",
+      "logPrefix",
       "logSeverityScreen",
       "natOutgoingExclusions",
       "nftablesRefreshInterval",

@@ -54,9 +54,6 @@ export const SERVICE_ACCOUNT_SELECTOR = "Only pods whose service account has the
 export const PERFORMANCE_HINTS =
   "AssumeNeededOnEveryNode: nodes get ready for the policy before an endpoint needs it. Hints change no decision.";
 
-/** Why policies are stored and change nothing yet. */
-export const INERT = "policy is not enforced yet";
-
 /** What all policies of tiers have in common. */
 export type TieredPolicy = Resource<{
   readonly tier: string;

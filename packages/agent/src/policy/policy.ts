@@ -1,0 +1,86 @@
+import type { FelixSettings } from "@ocicat/api";
+import { type Clock, type Logger, type MetricsRegistry, type Scope, silentLogger } from "@ocicat/kit";
+import type { Kernel } from "@ocicat/linux";
+import type { NftReconciler } from "@ocicat/nftables";
+import type { PolicyModel } from "@ocicat/policy";
+import { readFelix } from "../node/felix.ts";
+import type { AgentOptions } from "../options.ts";
+import type { RuleReconciler } from "../program/rule-reconciler.ts";
+import type { Tables } from "../tables/tables.ts";
+import { PolicyEngine } from "./engine.ts";
+import { FlowJudge } from "./flow-judge.ts";
+import { HostInterfaces } from "./interfaces.ts";
+import { policyMetrics } from "./metrics.ts";
+import { policyModel } from "./model.ts";
+import { Revoker } from "./revoker.ts";
+import { compileOptions, policySettings, sameForPolicy } from "./settings.ts";
+
+export interface PolicyParts {
+  readonly options: AgentOptions;
+  readonly kernel: Kernel;
+  readonly tables: Tables;
+  readonly nft: NftReconciler;
+  readonly rules: RuleReconciler;
+  readonly felix: FelixSettings;
+  readonly metrics: MetricsRegistry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly scope: Scope;
+  readonly defer: (work: () => void) => void;
+}
+
+/** Policy on this node, from tables to rules, with what goes with it: settings, interfaces, revocation, metrics. */
+export interface Policy {
+  readonly engine: PolicyEngine;
+  readonly revoker: Revoker;
+  /** All that policy follows from, as this node knows it now. */
+  readonly model: () => PolicyModel;
+}
+
+/** Writes nothing before its engine is started and the rules are flushed. */
+export function makePolicy(parts: PolicyParts): Policy {
+  const { options, kernel, tables, nft, rules, metrics, clock, scope, defer } = parts;
+  const logger = parts.logger.child("policy");
+  let felix = parts.felix;
+  const model = () => policyModel(tables, policySettings(felix));
+  const revoker = new Revoker({
+    kernel,
+    nft,
+    write: () => {
+      rules.touch();
+      rules.flush();
+      return rules.failure === undefined;
+    },
+    judge: (local, own) => new FlowJudge(model, local, own),
+    clock,
+    logger,
+    defer,
+  });
+  const { onEnforced } = policyMetrics(metrics, tables, () => engine.local, revoker);
+  const interfaces = new HostInterfaces({ kernel, scope, onChange: (now) => engine.setInterfaces(now), defer });
+  const engine = new PolicyEngine({
+    self: options.nodeName,
+    tables,
+    nft,
+    compile: compileOptions(felix),
+    revoker,
+    onChange: () => rules.touch(),
+    onEnforced,
+    onHostByAddress: () => interfaces.follow(),
+    clock,
+    logger,
+    defer,
+  });
+  // A node's labels say which configurations are for it.
+  const followSettings = () => {
+    const now = { ...readFelix(tables, options, silentLogger), interfacePrefix: felix.interfacePrefix };
+    if (sameForPolicy(now, felix)) return;
+    felix = now;
+    engine.setCompile(compileOptions(felix));
+  };
+  tables.felix.subscribe(followSettings);
+  tables.nodes.subscribe((_key, row) => {
+    if (row?.name === options.nodeName) followSettings();
+  });
+  return { engine, revoker, model };
+}

@@ -1,0 +1,171 @@
+import { REVOKED } from "@ocicat/enforcement";
+import { type Clock, type Logger, origin, toError } from "@ocicat/kit";
+import type { Connection, ConnectionQuery, Kernel } from "@ocicat/linux/kernel";
+import { type Address, type Family, familyOf, formatAddress, Prefix } from "@ocicat/net";
+import { element, type NftReconciler, number, prefixValue } from "@ocicat/nftables";
+import { Protocol } from "@ocicat/policy";
+import type { FlowJudge } from "./flow-judge.ts";
+import type { LocalNeeds } from "./local-needs.ts";
+import type { Suspects } from "./suspects.ts";
+
+export interface RevokerOptions {
+  readonly kernel: Pick<Kernel, "connections" | "deleteConnections" | "addresses">;
+  readonly nft: Pick<NftReconciler, "putElement">;
+  /** Writes what was put, now. Throws nothing: true if the kernel has it. */
+  readonly write: () => boolean;
+  readonly judge: (local: LocalNeeds, own: ReadonlySet<Address>) => FlowJudge;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly defer: (work: () => void) => void;
+}
+
+/** As long as a TCP sender tries again (tcp_retries2): a segment of a cut connection may come until then, seconds. */
+const REMEMBERED_S = 900;
+/** Looking through the connections costs what there are of them: not more often than this, milliseconds. */
+const PAUSE_MS = 100;
+/** More addresses than these are not asked for one by one. */
+const ASKED_ONE_BY_ONE = 4;
+/** Connections judged in one turn of the event loop. */
+const A_TURN = 100;
+
+/**
+ * Ends connections that lost their permission. The rules let established connections pass without a look, so that they cost
+ * nothing; when policy changes, those it may concern are judged once more by the reference itself, and those denied now are
+ * forgotten by the kernel. What comes of them next is a first packet, and judged as one:
+ *
+ *     1. a TCP connection's two ends are put among the revoked, so that no segment from its middle begins it anew
+ *     2. its entry is deleted
+ */
+export class Revoker {
+  readonly #options: RevokerOptions;
+  #suspects: Suspects | undefined;
+  #busy = false;
+  #last = Number.NEGATIVE_INFINITY;
+  #revoked = 0;
+  #judged = 0;
+
+  constructor(options: RevokerOptions) {
+    this.#options = options;
+  }
+
+  get revoked(): number {
+    return this.#revoked;
+  }
+
+  get judged(): number {
+    return this.#judged;
+  }
+
+  /** Judged when `run` is called: once the kernel has the rules that may deny them. */
+  suspect(suspects: Suspects): void {
+    if (suspects.empty) return;
+    this.#suspects = this.#suspects?.with(suspects) ?? suspects;
+  }
+
+  run(local: LocalNeeds): void {
+    if (this.#busy || this.#suspects === undefined) return;
+    this.#busy = true;
+    const { clock, defer, logger } = this.#options;
+    const judge = () => {
+      const suspects = this.#suspects;
+      this.#suspects = undefined;
+      const done = () => {
+        this.#busy = false;
+        this.#last = clock.monotonic();
+        this.run(local);
+      };
+      try {
+        if (suspects === undefined) done();
+        else this.#judge(this.#connectionsOf(suspects, local), local, done);
+      } catch (error) {
+        // They are still suspect: nothing was ended.
+        if (suspects !== undefined) this.suspect(suspects);
+        logger.error("connections could not be looked through, trying again", { error: toError(error).message });
+        clock.after(PAUSE_MS * 10, "revocation", done);
+      }
+    };
+    const wait = this.#last + PAUSE_MS - clock.monotonic();
+    if (wait > 0) clock.after(wait, "revocation", judge);
+    else defer(judge);
+  }
+
+  #connectionsOf(suspects: Suspects, local: LocalNeeds): readonly Connection[] {
+    const { addresses, members } = suspects.resolve(local);
+    const locals = new Set(local.addresses());
+    const found: Connection[] = [];
+    const each = (connection: Connection) => {
+      const [from, to] = [connection.original.source, connection.reply.source];
+      const isMember = (address: Address) => members.some((network) => network.has(address));
+      const isConcerned =
+        addresses.has(from) ||
+        addresses.has(to) ||
+        (locals.has(from) && isMember(to)) ||
+        (locals.has(to) && isMember(from));
+      if (isConcerned) found.push(connection);
+    };
+    for (const query of queriesFor([...addresses], members)) this.#options.kernel.connections(query, each);
+    return found;
+  }
+
+  /** So many a turn, that nobody waits long. */
+  #judge(connections: readonly Connection[], local: LocalNeeds, done: () => void): void {
+    const { kernel, defer } = this.#options;
+    const judge = this.#options.judge(local, new Set(kernel.addresses().map(({ address }) => address)));
+    const turn = (from: number) => {
+      const some = connections.slice(from, from + A_TURN);
+      this.#judged += some.length;
+      this.#end(some.filter((connection) => !judge.allows(connection)));
+      if (from + A_TURN < connections.length) defer(() => turn(from + A_TURN));
+      else done();
+    };
+    turn(0);
+  }
+
+  #end(connections: readonly Connection[]): void {
+    if (connections.length === 0) return;
+    const { kernel, nft, write, logger } = this.#options;
+    const tcp = connections.filter(({ original }) => original.protocol === Protocol.tcp);
+    for (const connection of tcp)
+      for (const [ref, key] of endsOf(connection))
+        nft.putElement(ref, element(WHY, key, undefined, { timeout: REMEMBERED_S }));
+    if (tcp.length > 0) write();
+    const outcomes = kernel.deleteConnections(connections);
+    this.#revoked += outcomes.filter((outcome) => outcome === undefined).length;
+    for (const [index, outcome] of outcomes.entries()) {
+      const connection = connections[index];
+      if (connection === undefined || outcome?.errno === "ENOENT") continue;
+      const { source, destination, protocol } = connection.original;
+      const flow = { from: formatAddress(source), to: formatAddress(destination), protocol };
+      if (outcome === undefined) logger.info("a connection lost its permission and was ended", flow);
+      else logger.error("the kernel refused to end a connection", { ...flow, errno: outcome.errno });
+    }
+  }
+}
+
+const WHY = origin("a connection that lost its permission");
+
+/** As the rules see its packets, both ways: with the receiver's own address and port. */
+function endsOf({ original, reply }: Connection) {
+  const [from, to] = [original.source, reply.source];
+  const [fromPort, toPort] = [original.sourcePort ?? 0, reply.sourcePort ?? 0];
+  const value = (address: Address) => prefixValue(Prefix.host(address));
+  const ref = REVOKED[familyOf(from)];
+  return [
+    [ref, [value(from), value(to), number(fromPort), number(toPort)]],
+    [ref, [value(to), value(from), number(toPort), number(fromPort)]],
+  ] as const;
+}
+
+/** A few addresses are asked for each by itself; of many, and of networks, all connections of their families are looked at. */
+function queriesFor(addresses: readonly Address[], members: readonly Prefix[]): readonly ConnectionQuery[] {
+  const hosts = members.filter((member) => member.isHost).map(({ address }) => address);
+  const all = [...new Set([...addresses, ...hosts])];
+  if (hosts.length === members.length && all.length <= ASKED_ONE_BY_ONE) {
+    return all.flatMap((address) => [
+      { family: familyOf(address), original: { source: address } },
+      { family: familyOf(address), reply: { source: address } },
+    ]);
+  }
+  const families = new Set<Family>([...all.map(familyOf), ...members.map(({ family }) => family)]);
+  return [...families].map((family) => ({ family }));
+}
