@@ -39,6 +39,7 @@ import { farEndMissing, VtepReconciler } from "./program/vtep-reconciler.ts";
 import { Engine } from "./resolve/engine.ts";
 import { doctorRoutes } from "./serve/doctor.ts";
 import { agentMetrics } from "./serve/metrics.ts";
+import { policyRoutes } from "./serve/policy.ts";
 import { statusRoutes } from "./serve/status.ts";
 import { BlocksWatch, makeTables, type Tables, watchCluster, watchTables } from "./tables/tables.ts";
 import { TunnelRunner } from "./tunnels/runner.ts";
@@ -141,11 +142,13 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   };
   // Most agents are never asked: what it takes to look is loaded then.
   const whenAsked = async () => (await import("./doctor/examine.ts")).examine(patient);
+  const asked = { tables, kernel, running: () => status.running() };
   await serveLocally(
     { path: options.paths.apiSocket },
     {
       ...healthRoutes(conditions, metrics),
       ...status.routes,
+      ...policyRoutes(asked),
       ...doctorRoutes(whenAsked),
       ...flowRoutes(() => flows, options.nodeName, clock),
     },
@@ -284,7 +287,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     defer: setImmediate,
   });
   scope.add("bgp", () => mesh.stop(true));
-  status.attach({ routes, rules, mesh, tunnels });
+  status.attach({ routes, rules, policy, mesh, tunnels });
   agentMetrics(metrics, { routes, rules, mesh, tables, lock });
 
   // Guard and policy stand, by one transaction, before the first route leads anywhere.

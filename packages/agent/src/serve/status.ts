@@ -4,15 +4,17 @@ import type { RoutingResolver } from "@ocicat/routing";
 import { type Answer, json, type Routes } from "@ocicat/service";
 import type { MeshRunner } from "../bgp/mesh-runner.ts";
 import { type OwnAddresses, reportOwn } from "../node/own-addresses.ts";
+import type { Policy } from "../policy/policy.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
 import { allTables, type Tables } from "../tables/tables.ts";
 import type { TunnelRunner } from "../tunnels/runner.ts";
 import { whyRoutes } from "./routes-why.ts";
 
-interface Running {
+export interface Running {
   readonly routes: RouteReconciler;
   readonly rules: RuleReconciler;
+  readonly policy: Policy;
   readonly mesh: MeshRunner;
   readonly tunnels: TunnelRunner;
 }
