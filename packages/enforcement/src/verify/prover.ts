@@ -5,7 +5,6 @@ import { rangesInModel, rangesInTable } from "./cuts.ts";
 import { type PacketDifference, reasonsOf } from "./difference.ts";
 import { Chains } from "./kernel/chains.ts";
 import { judgePacket } from "./kernel/judge.ts";
-import type { IsState } from "./kernel/match.ts";
 import { Ways } from "./kernel/ways.ts";
 import { Expected } from "./model/expected.ts";
 import type { Members } from "./model/members.ts";
@@ -23,21 +22,19 @@ import type { Journey, Place, Traffic } from "./traffic.ts";
 export class Prover {
   readonly #table: Table;
   readonly #model: PolicyModel;
-  readonly #isState: IsState;
   readonly #addresses: AddressLine;
   readonly #diagrams: Diagrams;
   readonly #logic: Logic;
   readonly #ways: Ways;
   readonly #expected: Expected;
 
-  constructor(family: Family, table: Table, model: PolicyModel, members: Members, isState: IsState) {
+  constructor(family: Family, table: Table, model: PolicyModel, members: Members) {
     this.#table = table;
     this.#model = model;
-    this.#isState = isState;
     this.#addresses = new AddressLine(family, [...rangesInTable(table), ...rangesInModel(model)]);
     this.#diagrams = new Diagrams(sizesOf(this.#addresses));
     this.#logic = new Logic(this.#diagrams, this.#addresses);
-    this.#ways = new Ways(this.#logic, new Chains(this.#logic, table, isState), table);
+    this.#ways = new Ways(this.#logic, new Chains(this.#logic, table), table);
     this.#expected = new Expected(this.#logic, new Stages(model, this.#logic, members), model.settings);
   }
 
@@ -138,7 +135,7 @@ export class Prover {
       incoming,
       outgoing,
       probe,
-      kernel: judgePacket(this.#table, probe, journey, traffic, this.#isState),
+      kernel: judgePacket(this.#table, probe, journey, traffic),
       unknown: found.kind === "unknown" ? found.why : undefined,
       model: wanted.kind === "accept" ? "accept" : "drop",
       because: reasonsOf(journey, { incoming, outgoing }, probe, this.#model),

@@ -1,8 +1,6 @@
 import { type Table, tableKey } from "@ocicat/nftables";
 import { FAMILIES, type PolicyModel } from "@ocicat/policy";
-import { REVOKED } from "../compile/static-sets.ts";
 import type { Difference } from "./difference.ts";
-import type { IsState } from "./kernel/match.ts";
 import { unreached } from "./kernel/reached.ts";
 import { Members } from "./model/members.ts";
 import { type NodeOptions, placesOf } from "./model/places.ts";
@@ -53,7 +51,7 @@ export function* verifyNodeInSteps({
   const members = new Members(model);
   let nodes = 0;
   for (const family of FAMILIES) {
-    const prover = new Prover(family, table, model, members, isState);
+    const prover = new Prover(family, table, model, members);
     for (const difference of prover.differences(places)) {
       if (difference !== undefined) differences.push(difference);
       yield undefined;
@@ -76,7 +74,3 @@ function notUnderstood(table: Table, unknown: readonly string[]): Difference[] {
   ];
   return found.map((what) => ({ kind: "table", what: `${tableKey(table)}: ${what}` }));
 }
-
-/** Connections that lost their permission come and go by themselves. */
-export const isState: IsState = ({ name }) => STATE_SETS.has(name);
-const STATE_SETS: ReadonlySet<string> = new Set(Object.values(REVOKED).map(({ set }) => set));

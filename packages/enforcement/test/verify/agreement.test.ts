@@ -15,7 +15,6 @@ import { describeProbe, type Probe, packetOf, valueIn } from "../../src/verify/p
 import { Diagrams } from "../../src/verify/space/diagram.ts";
 import { AddressLine, sizesOf } from "../../src/verify/space/header.ts";
 import { Logic } from "../../src/verify/space/logic.ts";
-import { isState } from "../../src/verify/verify.ts";
 import { Dice } from "../support/dice.ts";
 import { NODE, randomPolicies } from "../support/random-policies.ts";
 import { edgeAddresses, randomProbe } from "../support/random-probes.ts";
@@ -38,7 +37,7 @@ function proof(model: PolicyModel, table: Table, family: Family) {
   const diagrams = new Diagrams(sizesOf(addresses));
   const logic = new Logic(diagrams, addresses);
   const stages = new Stages(model, logic, new Members(model));
-  const ways = new Ways(logic, new Chains(logic, table, isState), table);
+  const ways = new Ways(logic, new Chains(logic, table), table);
   return { addresses, diagrams, stages, ways, expected: new Expected(logic, stages, model.settings) };
 }
 
@@ -83,7 +82,7 @@ describe("the diagrams say of one packet", () => {
       };
       const meaning = ways.meaning(ways.chainsOf(journey), traffic);
       const leaf = diagrams.follow(meaning, valueIn(probe, addresses));
-      const { verdict: judged } = judgePacket(table, probe, journey, traffic, isState);
+      const { verdict: judged } = judgePacket(table, probe, journey, traffic);
       expect(leaf.kind, `${said}, ${journey} ${traffic.incoming} ${traffic.outgoing}`).toBe(judged);
       compared++;
     });

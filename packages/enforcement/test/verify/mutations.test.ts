@@ -4,7 +4,6 @@ import { describe, expect, it } from "vitest";
 import { compileModel, type Difference, verifyNode } from "../../src/index.ts";
 import { judgePacket } from "../../src/verify/kernel/judge.ts";
 import type { Journey } from "../../src/verify/traffic.ts";
-import { isState } from "../../src/verify/verify.ts";
 import { Dice } from "../support/dice.ts";
 import { mutate } from "../support/mutations.ts";
 import { NODE, randomPolicies } from "../support/random-policies.ts";
@@ -51,7 +50,7 @@ function expectReal(difference: Difference, before: Table, said: string): void {
   if (difference.kind === "table") return;
   const { probe, journey, incoming, outgoing, unknown, kernel, model } = difference;
   const traffic = { incoming: incoming?.name ?? "", outgoing: outgoing?.name ?? "" };
-  expect(judgePacket(before, probe, journey, traffic, isState).verdict, said).toBe(model);
+  expect(judgePacket(before, probe, journey, traffic).verdict, said).toBe(model);
   if (unknown === undefined) expect(kernel.verdict, said).not.toBe(model);
 }
 
@@ -65,9 +64,9 @@ function expectSame(before: Table, after: Table, model: PolicyModel, dice: Dice,
       const traffic = { incoming: dice.pick(incoming), outgoing: dice.pick(outgoing) };
       // What belongs to no connection may be forwarded between the host's interfaces, or not.
       if (probe.state === "invalid" && !`${traffic.incoming}${traffic.outgoing}`.includes("cali")) continue;
-      const { verdict } = judgePacket(after, probe, journey, traffic, isState);
+      const { verdict } = judgePacket(after, probe, journey, traffic);
       if (verdict === "unknown") continue;
-      expect(verdict, said).toBe(judgePacket(before, probe, journey, traffic, isState).verdict);
+      expect(verdict, said).toBe(judgePacket(before, probe, journey, traffic).verdict);
     }
   }
 }

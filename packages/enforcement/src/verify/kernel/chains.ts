@@ -11,7 +11,7 @@ import type { Node } from "../space/diagram.ts";
 import { UNMARKED } from "../space/leaf.ts";
 import type { Logic } from "../space/logic.ts";
 import type { Traffic } from "../traffic.ts";
-import { type Asked, type IsState, Matcher } from "./match.ts";
+import { type Asked, Matcher } from "./match.ts";
 
 /** The kernel stops at this many (NFT_JUMP_STACK_SIZE). */
 const DEEPEST = 16;
@@ -30,9 +30,9 @@ export class Chains {
   readonly #chains: ReadonlyMap<string, Chain>;
   readonly #known = new Map<string, Known[]>();
 
-  constructor(logic: Logic, table: Table, isState: IsState) {
+  constructor(logic: Logic, table: Table) {
     this.#logic = logic;
-    this.#matcher = new Matcher(logic, table, isState);
+    this.#matcher = new Matcher(logic, table);
     this.#chains = new Map(table.chains.map((chain) => [chain.name, chain]));
   }
 

@@ -12,7 +12,7 @@ import type {
 import type { Probe } from "../probe.ts";
 import { JOURNEYS, type Journey, type Traffic } from "../traffic.ts";
 import { fieldOf, isValue } from "./field.ts";
-import type { IsState } from "./match.ts";
+import { isState } from "./state.ts";
 
 /** A rule that a packet matched, or the policy of a chain whose end it came to. */
 export interface Met {
@@ -34,14 +34,8 @@ export interface KernelVerdict {
 const DEEPEST = 16;
 
 /** Judges one packet as the kernel would: rule for rule, with nothing of the diagrams. For people, and as the diagrams' check. */
-export function judgePacket(
-  table: Table,
-  probe: Probe,
-  journey: Journey,
-  traffic: Traffic,
-  isState: IsState,
-): KernelVerdict {
-  return new Walker(table, probe, traffic, isState).walk(journey);
+export function judgePacket(table: Table, probe: Probe, journey: Journey, traffic: Traffic): KernelVerdict {
+  return new Walker(table, probe, traffic).walk(journey);
 }
 
 type Outcome = "accept" | "drop" | "unknown" | "return" | "next";
@@ -50,15 +44,13 @@ class Walker {
   readonly #table: Table;
   readonly #probe: Probe;
   readonly #traffic: Traffic;
-  readonly #isState: IsState;
   readonly #met: Met[] = [];
   #mark: number;
 
-  constructor(table: Table, probe: Probe, traffic: Traffic, isState: IsState) {
+  constructor(table: Table, probe: Probe, traffic: Traffic) {
     this.#table = table;
     this.#probe = probe;
     this.#traffic = traffic;
-    this.#isState = isState;
     this.#mark = probe.mark;
   }
 
@@ -158,7 +150,7 @@ class Walker {
       case "lookup": {
         const set = this.#set(expression.set);
         if (set === undefined) return undefined;
-        if (this.#isState(set)) return unless(expression.negated, this.#probe.revoked);
+        if (isState(set)) return unless(expression.negated, this.#probe.revoked);
         return unless(expression.negated, any(set.elements.map((element) => this.#finds(expression.keys, element))));
       }
       case "limit":

@@ -13,6 +13,7 @@ import type { Node } from "../space/diagram.ts";
 import { type AddressRange, dimension, rangeOf, STATES } from "../space/header.ts";
 import type { Logic, NumberRange } from "../space/logic.ts";
 import type { Traffic } from "../traffic.ts";
+import { isState } from "./state.ts";
 
 /** NFPROTO_*. */
 const NFPROTO = { 4: 2, 6: 10 } as const;
@@ -44,20 +45,15 @@ export interface Asked {
   outgoing: boolean;
 }
 
-/** A set whose elements come and go with connections: what it holds is no policy, so both answers are proved. */
-export type IsState = (set: NamedSet) => boolean;
-
 /** What expressions of the kernel's match, as diagrams. What this cannot understand is unknown, never a guess. */
 export class Matcher {
   readonly #logic: Logic;
   readonly #sets: ReadonlyMap<string, NamedSet>;
-  readonly #isState: IsState;
   readonly #known = new Map<string, Node>();
 
-  constructor(logic: Logic, table: Table, isState: IsState) {
+  constructor(logic: Logic, table: Table) {
     this.#logic = logic;
     this.#sets = new Map(table.sets.map((set) => [set.name, set]));
-    this.#isState = isState;
   }
 
   set(name: string): NamedSet | undefined {
@@ -99,7 +95,7 @@ export class Matcher {
   #lookup(name: string, keys: readonly Operand[], traffic: Traffic, asked: Asked): Node {
     const set = this.#sets.get(name);
     if (set === undefined) return this.#logic.unknown(`@${name}: there is no such set`);
-    if (this.#isState(set)) return this.#logic.within(dimension.revoked, [{ first: 1, last: 1 }]);
+    if (isState(set)) return this.#logic.within(dimension.revoked, [{ first: 1, last: 1 }]);
     const interfaces = keys.some(({ kind, key }: { kind: string; key?: string }) => kind === "meta" && isName(key));
     const text = interfaces ? undefined : `${name} ${keys.map(operandText).join(" ")}`;
     const known = text === undefined ? undefined : this.#known.get(text);
