@@ -17,7 +17,7 @@ import { DISPATCHES, type Dispatch, type DispatchName } from "./dispatch.ts";
 import { failsafeChainOf } from "./failsafes.ts";
 import { type FlowDecision, logFlow } from "./flow-log.ts";
 import { clearBit, lacksBit, PASSED } from "./marks.ts";
-import { digest, policyChainName, profileChainName } from "./names.ts";
+import { digest } from "./names.ts";
 import type { CompileOptions } from "./options.ts";
 
 /** What endpoints have in common whose packets take the same way: one chain for all of them. */
@@ -30,18 +30,20 @@ export interface Group {
 
 /** What a group has to know of the chains it calls. */
 export interface RuleChains {
-  policy(id: PolicyId, direction: Direction): { readonly asked: Asked; readonly resource: ResourceRef };
-  /** Whether it has a rule in that direction. */
-  profile(name: string, direction: Direction): boolean;
+  policy(id: PolicyId, direction: Direction): Asked & { readonly resource: ResourceRef };
+  /** The name of its chain; undefined without a rule in that direction. */
+  profile(name: string, direction: Direction): string | undefined;
 }
 
 /**
  *     staged    decides nothing
  *     silent    has no rule, and closes all the same
  *     missing   nobody said what it holds
- *     passes    may hand over to the next tier
+ *     called    has a chain, which may hand over to the next tier where it `passes`
  */
-export type Asked = "staged" | "silent" | "missing" | "decides" | "passes";
+export type Asked =
+  | { readonly how: "staged" | "silent" | "missing" }
+  | { readonly how: "called"; readonly chain: string; readonly passes: boolean };
 
 /** The group that an endpoint's packets are handed to. Its name follows from what is in it. */
 export function groupOf(dispatch: DispatchName, needs: EndpointNeeds): Group {
@@ -105,17 +107,16 @@ function tierRule(
   chains: RuleChains,
   options: CompileOptions,
 ): { readonly rules: readonly Rule[]; readonly isOpen: boolean } {
-  const asked = tier.policies
-    .map((id) => ({ id, ...chains.policy(id, direction) }))
-    .filter((policy) => policy.asked !== "staged");
+  const asked = tier.policies.map((id) => chains.policy(id, direction)).filter(({ how }) => how !== "staged");
   if (asked.length === 0) return { rules: [], isOpen: true };
-  const passes = asked.some((policy) => policy.asked === "passes");
+  const passes = asked.some(mayPass);
   let mayHavePassed = false;
   const guard = () => (mayHavePassed ? [lacksBit(PASSED)] : []);
-  const calls = asked.flatMap(({ id, asked: how, resource }) => {
-    const call = callOf(how, id, direction);
-    const rules = call.length === 0 ? [] : [rule(origin(`of tier ${tier.name}`, resource), ...guard(), ...call)];
-    mayHavePassed ||= how === "passes";
+  const calls = asked.flatMap((policy) => {
+    const call = callOf(policy);
+    const why = origin(`of tier ${tier.name}`, policy.resource);
+    const rules = call.length === 0 ? [] : [rule(why, ...guard(), ...call)];
+    mayHavePassed ||= mayPass(policy);
     return rules;
   });
   const why = origin("no policy of the tier decided", { kind: "Tier", name: tier.name });
@@ -131,16 +132,19 @@ function tierRule(
   return { rules, isOpen: passes || !denies };
 }
 
-function callOf(how: Asked, id: PolicyId, direction: Direction): readonly Expression[] {
-  switch (how) {
+function mayPass(asked: Asked): boolean {
+  return asked.how === "called" && asked.passes;
+}
+
+function callOf(asked: Asked): readonly Expression[] {
+  switch (asked.how) {
     case "staged":
     case "silent":
       return [];
     case "missing":
       return [COUNTER, verdict(DROP)];
-    case "decides":
-    case "passes":
-      return [verdict(jump(policyChainName(id, direction)))];
+    case "called":
+      return [verdict(jump(asked.chain))];
   }
 }
 
@@ -154,11 +158,12 @@ function ending({ dispatch, profiles }: Group, chains: RuleChains, options: Comp
   if (stage !== "normal") return [rule(origin("nothing decided, and nothing closes"), COUNTER, verdict(ACCEPT))];
   const flow = flowOf(options, { owner: "profile", direction, name: "" });
   return [
-    ...profiles
-      .filter((name) => chains.profile(name, direction))
-      .map((name) =>
-        rule(origin("after all tiers", { kind: "Profile", name }), verdict(jump(profileChainName(name, direction)))),
-      ),
+    ...profiles.flatMap((name) => {
+      const chain = chains.profile(name, direction);
+      return chain === undefined
+        ? []
+        : [rule(origin("after all tiers", { kind: "Profile", name }), verdict(jump(chain)))];
+    }),
     rule(origin("no tier decided, and no profile allows it"), COUNTER, ...flow, verdict(DROP)),
   ];
 }

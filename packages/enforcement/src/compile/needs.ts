@@ -86,17 +86,17 @@ export function ruleChains(
   return {
     policy: (id, direction) => {
       const policy = policies.get(id);
-      if (policy === undefined) return { asked: "missing", resource: { kind: "policy", name: id } };
-      return { asked: askedOf(policy, chains.get(policyKey(id, direction))), resource: policy.resource };
+      if (policy === undefined) return { how: "missing", resource: { kind: "policy", name: id } };
+      return { ...askedOf(policy, chains.get(policyKey(id, direction))), resource: policy.resource };
     },
-    profile: (name, direction) => chains.get(profileKey(name, direction))?.chain !== undefined,
+    profile: (name, direction) => chains.get(profileKey(name, direction))?.chain?.name,
   };
 }
 
-function askedOf({ staged }: Policy, chain: RuleChain | undefined): Asked {
-  if (staged !== undefined) return "staged";
-  if (chain?.chain === undefined) return "silent";
-  return chain.passes ? "passes" : "decides";
+function askedOf({ staged }: Policy, compiled: RuleChain | undefined): Asked {
+  if (staged !== undefined) return { how: "staged" };
+  if (compiled?.chain === undefined) return { how: "silent" };
+  return { how: "called", chain: compiled.chain.name, passes: compiled.passes };
 }
 
 /** The verdict maps with all interfaces, and the groups that they lead to. */

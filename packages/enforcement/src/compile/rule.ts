@@ -11,7 +11,7 @@ import {
   type Rule as TableRule,
   verdict,
 } from "@ocicat/nftables";
-import { FAMILIES, type Rule, setsOfEnd } from "@ocicat/policy";
+import { type EndSets, FAMILIES, type Rule, setsOfEnd } from "@ocicat/policy";
 import type { Constants } from "./constants.ts";
 import { hasAddresses, matchAddresses } from "./match/addresses.ts";
 import { NFPROTO, type Side } from "./match/fields.ts";
@@ -57,29 +57,36 @@ function instructions(match: Match): number {
 
 /** Undefined: too many. */
 function matchesOf(of: Rule, place: RulePlace): AnyOf | undefined {
-  const perFamily = familiesOf(of).map((family) => partsIn(family, of, place));
+  // Sets are told by digests: once is enough.
+  const sets = { source: setsOfEnd(of, "source"), destination: setsOfEnd(of, "destination") };
+  const perFamily = familiesOf(of, sets).map((family) => partsIn(family, of, sets, place));
   const count = perFamily.reduce((sum, parts) => sum + parts.reduce((all, { length }) => all * length, 1), 0);
-  return count > MOST_RULES ? undefined : perFamily.flatMap(product);
+  return count > MOST_RULES ? undefined : perFamily.flatMap((parts) => product(parts));
 }
 
+type Sets = Readonly<Record<Side, EndSets>>;
+
 /** Undefined: in both at once, as nothing depends on it. */
-function familiesOf(of: Rule): readonly (Family | undefined)[] {
+function familiesOf(of: Rule, sets: Sets): readonly (Family | undefined)[] {
   if (of.ipVersion !== undefined) return [of.ipVersion];
-  const depends = SIDES.some((side) => hasAddresses(of[side]) || namesPorts(setsOfEnd(of, side)));
+  const depends = SIDES.some((side) => hasAddresses(of[side]) || namesPorts(sets[side]));
   return depends ? FAMILIES : [undefined];
 }
 
 /** All of which have to hold. */
-function partsIn(family: Family | undefined, of: Rule, { constants, variants }: RulePlace): readonly AnyOf[] {
+function partsIn(
+  family: Family | undefined,
+  of: Rule,
+  sets: Sets,
+  { constants, variants }: RulePlace,
+): readonly AnyOf[] {
   const parts = [
     family === undefined ? ALWAYS : [[equal(meta("nfproto"), number(NFPROTO[family]))]],
     matchProtocol(of),
   ];
-  for (const side of SIDES) parts.push(matchPorts(of, setsOfEnd(of, side), { family, side, constants, variants }));
+  for (const side of SIDES) parts.push(matchPorts(of, sets[side], { family, side, constants, variants }));
   if (family !== undefined) {
-    for (const side of SIDES) {
-      parts.push(matchAddresses(of[side], setsOfEnd(of, side), { family, side, constants, variants }));
-    }
+    for (const side of SIDES) parts.push(matchAddresses(of[side], sets[side], { family, side, constants, variants }));
   }
   return parts;
 }
