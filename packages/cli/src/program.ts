@@ -19,6 +19,7 @@ import { addRoutes } from "./commands/routes.ts";
 import { addValidate } from "./commands/validate.ts";
 import { addVersion } from "./commands/version.ts";
 import { addWalk } from "./commands/walk.ts";
+import { addWhy } from "./commands/why.ts";
 import { addWriters } from "./commands/write.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -45,6 +46,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addNode(program, surroundings);
   addIpam(program, surroundings);
   addPool(program, surroundings);
+  addWhy(program, surroundings);
   addPolicy(program, surroundings);
   addRoutes(program, surroundings);
   addFlows(program, surroundings);

@@ -10,7 +10,7 @@ export {
   type ProbeProtocol,
 } from "./probe/probe.ts";
 export { mayConcern } from "./probe/traces.ts";
-export { storyText } from "./say/text.ts";
+export { stepPlace, stepText, storyText } from "./say/text.ts";
 export { findRoute } from "./story/lookup.ts";
 export type { LinkSettings, Place, PlaceState, RouteReason, SeenFrame, WalkRecord } from "./story/record.ts";
 export { answeredIn } from "./story/sightings.ts";

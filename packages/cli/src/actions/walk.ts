@@ -1,15 +1,12 @@
-import { existsSync } from "node:fs";
 import { OcicatError } from "@ocicat/kit";
-import { openLab, runningLabName } from "@ocicat/lab";
 import { type Address, type Family, familyOf, formatAddress, isAddress, parseAddress } from "@ocicat/net";
 import { leastSize, storyText, tellStory } from "@ocicat/walk";
 import type { WalkOptions } from "../options/walk.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { follow, type Journey } from "../walk/follow.ts";
-import { labSite } from "../walk/lab-site.ts";
-import { nodeSite } from "../walk/node-site.ts";
 import { writePcaps } from "../walk/pcaps.ts";
 import type { Site, SitePlace } from "../walk/site.ts";
+import { siteOf } from "../walk/site-of.ts";
 
 /** Follows one packet and tells its story. */
 export async function walk(surroundings: Surroundings, from: string, to: string, options: WalkOptions): Promise<void> {
@@ -56,19 +53,6 @@ function seconds(option: string, text: string): number {
 
 function bad(where: string, what: string, fix?: string): OcicatError {
   return new OcicatError({ code: "CLI_ARGUMENTS", where, what, fix });
-}
-
-/** The lab that is named; else this host, if an agent runs on it; else the lab that runs. Throws OcicatError. */
-async function siteOf(surroundings: Surroundings, { name, config }: WalkOptions): Promise<Site> {
-  const own = surroundings.env.OCICAT_AGENT_SOCKET || surroundings.places.agentSocket;
-  if (name === undefined && existsSync(own)) return await nodeSite(surroundings, own, config);
-  const running = name ?? runningLabName();
-  if (running !== undefined) return labSite(openLab(running, surroundings.tell));
-  throw new OcicatError({
-    code: "AGENT_NONE",
-    what: "no agent runs on this host, and no lab",
-    fix: "run this on a node, or start a lab with ocicat lab up",
-  });
 }
 
 /** `families`: those to choose from, the first that both have. Throws OcicatError. */

@@ -102,10 +102,26 @@ function endsOf(to: PlanNode, kinds: ReadonlySet<TunnelKind>, pool: PoolRow): No
 
 function routeText(pair: Pair, state: State, cluster: PlanCluster): string {
   const { from, to } = pair;
-  const family = state.pool.cidr.family;
   const [text] = to.blocks;
   // A block that is not there yet is decided about like one that is.
   const block = text === undefined ? state.pool.cidr : parsePrefix(text);
+  const shown = text ?? `each block of ${to.name}`;
+  const { route, why } = decided(pair, state, cluster, block);
+  if (route === undefined) return `none for ${shown}: ${why}`;
+  return formatRoute(shown, route, viaText(route, to, state), route.device ?? from.interfaceName);
+}
+
+type Via = DesiredRoute & { readonly kind: "via" };
+
+/** What the sender's agent decides about the block, and why; or why it has no route that leads anywhere. */
+function decided(
+  pair: Pair,
+  state: State,
+  cluster: PlanCluster,
+  block: Prefix,
+): { readonly route: Via | undefined; readonly why: string } {
+  const { from, to } = pair;
+  const family = state.pool.cidr.family;
   const nextHop = nextHopOf(pair, state, cluster);
   const resolver = new RoutingResolver(from.name, from.backend);
   for (const pool of state.pools) resolver.setPool(pool.name, pool);
@@ -118,13 +134,38 @@ function routeText(pair: Pair, state: State, cluster: PlanCluster): string {
   }
   resolver.flush();
   const route = resolver.routes.get(block.toString());
-  const shown = text ?? `each block of ${to.name}`;
-  if (route?.kind !== "via") return `none for ${shown}: ${whyNone(resolver, block, from)}`;
-  const device = route.device ?? from.interfaceName;
+  if (route?.kind !== "via") return { route: undefined, why: whyNone(resolver, block, from) };
   if (route.device === undefined && ownAddress(from, family)?.subnet.has(route.via) !== true) {
-    return `none for ${shown}: next hop ${formatAddress(route.via)} is on no subnet of ${from.name}`;
+    return { route: undefined, why: `next hop ${formatAddress(route.via)} is on no subnet of ${from.name}` };
   }
-  return formatRoute(shown, route, viaText(route, to, state), device);
+  return { route, why: route.origin.reason };
+}
+
+/** A node's route to what is behind another one, as it follows from what is stored. */
+export interface PresentRoute {
+  /** As `ip route` prints it; undefined: there is none, and `why` says why. */
+  readonly text: string | undefined;
+  readonly via: Address | undefined;
+  /** Undefined: it goes without one. */
+  readonly tunnel: TunnelKind | undefined;
+  readonly why: string;
+}
+
+/** `block`: the block, or the borrowed address, that holds the destination; `pool`: the pool that it is of. */
+export function presentRoute(
+  from: PlanNode,
+  to: PlanNode,
+  { block, pool }: { readonly block: Prefix; readonly pool: PoolRow },
+  cluster: PlanCluster,
+): PresentRoute {
+  const pair = { from, to, near: areNear(from, to, block.family) };
+  const usable = TUNNEL_KINDS.filter((kind) => from.tunnels[kind] !== undefined);
+  const state = { pools: cluster.pools, pool, usable, ends: to.tunnels };
+  const { route, why } = decided(pair, state, cluster, block);
+  if (route === undefined) return { text: undefined, via: undefined, tunnel: undefined, why };
+  const tunnel = TUNNEL_KINDS.find((kind) => TUNNELS[kind].device === route.device);
+  const text = formatRoute(block.toString(), route, formatAddress(route.via), route.device ?? from.interfaceName);
+  return { text, via: route.via, tunnel, why };
 }
 
 /** By BGP: the node itself, but where only a router's word leads to it. */
@@ -143,19 +184,14 @@ function whyNone(resolver: RoutingResolver, block: Prefix, { name, backend }: Pl
 }
 
 /** The far device's address, if that can be known beforehand. */
-function viaText(route: DesiredRoute & { readonly kind: "via" }, to: PlanNode, { ends }: State): string {
+function viaText(route: Via, to: PlanNode, { ends }: State): string {
   const kind = TUNNEL_KINDS.find((candidate) => TUNNELS[candidate].device === route.device);
   const known = kind === undefined || kind === "ipip" || to.expected[kind] !== undefined || ends === to.tunnels;
   return known ? formatAddress(route.via) : `<${to.name}'s ${route.device}>`;
 }
 
 /** As `ip route` prints it; it leaves out the protocol number 3. */
-function formatRoute(
-  destination: string,
-  { protocol, onlink }: DesiredRoute & { readonly kind: "via" },
-  via: string,
-  device: string | undefined,
-): string {
+function formatRoute(destination: string, { protocol, onlink }: Via, via: string, device: string | undefined): string {
   return [
     `${destination} via ${via}`,
     ...(device === undefined ? [] : [`dev ${device}`]),

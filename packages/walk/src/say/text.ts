@@ -24,22 +24,27 @@ export function storyText(story: Story, language: Language): string {
   ].join("\n");
 }
 
+/** One step, in lines: for who tells it among other things. */
+export function stepText(step: Step, language: Language): readonly string[] {
+  return stepLines(LANGUAGES[language], step);
+}
+
+/** Where a step happens: a cable is told where it leads to. */
+export function stepPlace(step: Step): string {
+  return step.step === "cable" ? step.to.place : step.place;
+}
+
 function section(say: Sentences, heading: string, steps: readonly Step[]): readonly string[] {
   if (steps.length === 0) return [];
   const lines: string[] = ["", heading];
   let place = "";
   for (const step of steps) {
-    const here = placeOf(step);
+    const here = stepPlace(step);
     if (here !== place) lines.push(`  ${here}`);
     place = here;
     lines.push(...stepLines(say, step).map((line) => `    ${line}`));
   }
   return lines;
-}
-
-/** A cable is told where it leads to. */
-function placeOf(step: Step): string {
-  return step.step === "cable" ? step.to.place : step.place;
 }
 
 function stepLines(say: Sentences, step: Step): readonly string[] {
