@@ -183,6 +183,15 @@ describe("a policy that is wrong", () => {
   });
 });
 
+it("is proved: what every node's kernel does to every packet is what policy wants", async () => {
+  applyPolicy("web", WEB);
+  await eventuallyReaches(lab, "pod0", "pod1", 80, false);
+  for (const node of ["master", "node1", "node2"]) {
+    const proof = await lab.agent(node, "/policy/verify");
+    expect(proof).toMatchObject({ differences: 0, text: [] });
+  }
+});
+
 it("tells what decides about a pod, rule for rule, with how much each has met", async () => {
   applyPolicy("web", WEB);
   await eventuallyReaches(lab, "pod0", "pod1", 80, false);

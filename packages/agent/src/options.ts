@@ -28,6 +28,8 @@ export interface AgentOptions {
   readonly bgpPort: number | undefined;
   /** What goes before the datastore's FelixConfigurations. */
   readonly felix: Partial<FelixConfiguration["spec"]>;
+  /** Between proofs that the kernel does what policy wants, milliseconds; 0: only when asked. */
+  readonly policyVerifyMs: number;
   readonly healthHost: string;
   readonly healthPort: number;
   readonly paths: AgentPaths;
@@ -62,6 +64,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
     backend: backendFrom(env),
     bgpPort: env.OCICAT_BGP_PORT ? numberFrom(env, "OCICAT_BGP_PORT", 179, 0, 65535) : undefined,
     felix: felixFromEnvironment(env),
+    policyVerifyMs: durationFrom(env, "OCICAT_POLICY_VERIFY_INTERVAL", "10m"),
     healthHost: env.FELIX_HEALTHHOST ?? "127.0.0.1",
     healthPort: numberFrom(env, "FELIX_HEALTHPORT", 9099, 0, 65535),
     paths: {

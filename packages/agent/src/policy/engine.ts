@@ -112,6 +112,11 @@ export class PolicyEngine {
     this.#options.onChange();
   }
 
+  /** Whether all that is known is in the kernel. */
+  get settled(): boolean {
+    return this.#running && !this.#dirty && !this.#pending.waits;
+  }
+
   /** Whether the endpoint's rules are among those worked out. */
   knows(key: string): boolean {
     return this.local.endpoints.has(key);

@@ -10,6 +10,10 @@ export class Pending {
     this.#clock = clock;
   }
 
+  get waits(): boolean {
+    return this.#seen !== undefined || this.#workedOut !== undefined;
+  }
+
   /** A change became known. */
   seen(): void {
     this.#seen ??= this.#clock.monotonic();

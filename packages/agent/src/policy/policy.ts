@@ -14,6 +14,7 @@ import { policyMetrics } from "./metrics.ts";
 import { policyModel } from "./model.ts";
 import { Revoker } from "./revoker.ts";
 import { compileOptions, policySettings, sameForPolicy } from "./settings.ts";
+import { Verifier } from "./verifier.ts";
 
 export interface PolicyParts {
   readonly options: AgentOptions;
@@ -33,6 +34,7 @@ export interface PolicyParts {
 export interface Policy {
   readonly engine: PolicyEngine;
   readonly revoker: Revoker;
+  readonly verifier: Verifier;
   /** All that policy follows from, as this node knows it now. */
   readonly model: () => PolicyModel;
 }
@@ -82,5 +84,20 @@ export function makePolicy(parts: PolicyParts): Policy {
   tables.nodes.subscribe((_key, row) => {
     if (row?.name === options.nodeName) followSettings();
   });
-  return { engine, revoker, model };
+  const verifier = new Verifier({
+    node: options.nodeName,
+    kernel,
+    model,
+    settled: () => engine.settled && rules.failure === undefined,
+    interfacePrefixes: felix.interfacePrefix.split(",").map((prefix) => prefix.trim()),
+    intervalMs: options.policyVerifyMs,
+    clock,
+    logger,
+    scope,
+  });
+  verifier.start();
+  metrics.gauge("ocicat_policy_differences", "What the last proof found the kernel to do otherwise.", () =>
+    verifier.last === undefined ? [] : verifier.last.differences.length,
+  );
+  return { engine, revoker, verifier, model };
 }

@@ -35,6 +35,7 @@ export interface PolicyRouteParts {
  *     /policy/endpoints             this node's endpoints
  *     /policy/show?endpoint=        what decides about one's packets, in order, with each rule's counters; it is named by
  *                                   workload (default/web-1), resource (default/node1-k8s-web--1-eth0), interface or address
+ *     /policy/verify                reads the kernel's table back and proves it: what is otherwise, each shown by a packet
  *     /policy/counters              how much each rule of this node has met
  */
 export function policyRoutes(parts: PolicyRouteParts): Routes {
@@ -56,6 +57,11 @@ export function policyRoutes(parts: PolicyRouteParts): Routes {
         conditions: conditionsNow(tables.policy),
         connections: { judged: revoker.judged, revoked: revoker.revoked },
       });
+    },
+    "/policy/verify": () => {
+      const { verifier, engine } = running();
+      const { differences, text, interfaces, tookMs } = verifier.verify();
+      return json({ settled: engine.settled, differences: differences.length, text, interfaces, tookMs });
     },
     "/policy/settings": () => json(settingsReport(running())),
     "/policy/endpoints": () =>
