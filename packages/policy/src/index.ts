@@ -1,3 +1,5 @@
+export type { LintCode, LintFinding, LintSeverity } from "./lint/finding.ts";
+export { lint } from "./lint/lint.ts";
 export * from "./model/endpoint.ts";
 export { endpointKey, policyId } from "./model/ids.ts";
 export * from "./model/model.ts";
