@@ -23,6 +23,7 @@ need ping iputils-ping
 need arping iputils-arping
 need nft nftables
 need tcpdump tcpdump
+need iperf3 iperf3
 need tshark tshark
 need nsenter util-linux
 need strace strace

@@ -36,6 +36,7 @@ import { makePolicy } from "./policy/policy.ts";
 import { RouteReconciler } from "./program/route-reconciler.ts";
 import { RuleReconciler } from "./program/rule-reconciler.ts";
 import { farEndMissing, VtepReconciler } from "./program/vtep-reconciler.ts";
+import { limitTraffic } from "./qos/index.ts";
 import { Engine } from "./resolve/engine.ts";
 import { doctorRoutes } from "./serve/doctor.ts";
 import { agentMetrics } from "./serve/metrics.ts";
@@ -304,6 +305,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   await routes.settled();
   tunnels.start();
 
+  limitTraffic({ kernel, tables, felix, clock, logger: logger.child("qos"), metrics, scope, defer: setImmediate });
   await serveCni({
     options,
     kernel,

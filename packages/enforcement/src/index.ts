@@ -11,6 +11,9 @@ export { FLOW_LOG_LIMITS, FlowLog, type FlowLogLimits } from "./flows/flow-log.t
 export { Passes } from "./flows/passes.ts";
 export { type Difference, describeDifference, describeMet, type PacketDifference } from "./verify/difference.ts";
 export { judgePacket, type KernelVerdict, type Met } from "./verify/kernel/judge.ts";
+export { type Bandwidth, type QosControls, readQosControls } from "./qos/controls.ts";
+export { type LimitedInterface, QOS_TABLE, qosTable } from "./qos/table.ts";
+export { type Difference, describeDifference, type PacketDifference } from "./verify/difference.ts";
 export type { NodeOptions } from "./verify/model/places.ts";
 export { describeProbe, type Probe } from "./verify/probe.ts";
 export type { Journey, Place, Traffic } from "./verify/traffic.ts";

@@ -1,4 +1,5 @@
 import { blockOwner, compileSelector, decodeBlock, type IPPool, type Node, type WorkloadEndpoint } from "@ocicat/api";
+import { type QosControls, readQosControls } from "@ocicat/enforcement";
 import type { IpamPool } from "@ocicat/ipam";
 import { type Ipv4, type Ipv6, Prefix, parseAddress, parseMac, parsePrefix } from "@ocicat/net";
 import {
@@ -125,6 +126,8 @@ export interface AgentEndpointRow extends EndpointRow {
   readonly node: string;
   readonly containerId: string | undefined;
   readonly mac: string | undefined;
+  /** Undefined: nothing is limited. */
+  readonly qos: QosControls | undefined;
 }
 
 export function endpointRow(key: string, endpoint: WorkloadEndpoint): AgentEndpointRow {
@@ -139,6 +142,7 @@ export function endpointRow(key: string, endpoint: WorkloadEndpoint): AgentEndpo
     addresses: (spec.ipNetworks ?? []).map((network) => parsePrefix(network).address),
     containerId: spec.containerID,
     mac: spec.mac,
+    qos: readQosControls(spec.qosControls),
   };
 }
 
