@@ -19,7 +19,8 @@ const RETRY_MS = 1_000;
 
 /**
  * Keeps the table that limits packets and connections, and marks what leaves the cluster. It is made whole at each change, and
- * what differs is written: a chain that did not change goes on counting.
+ * what differs is written: a chain that did not change goes on counting. In transactions of its own: a kernel that refuses a limit
+ * does not keep policy from being enforced.
  */
 export class QosRules {
   readonly #options: QosRulesOptions;
