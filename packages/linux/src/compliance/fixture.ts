@@ -6,6 +6,8 @@ export interface Subject {
   readonly kernel: Kernel;
   /** What names this namespace in `namespaceFd` of an operation on another one of the same fixture. */
   readonly fd: number;
+  /** Another Kernel of the same namespace: somebody else. */
+  another(): Kernel;
   /** Has the kernel track a connection that nobody has made; it chooses the id itself. */
   track(connection: Connection): void;
   /** Has a rule log a datagram that the namespace sends itself, 127.0.0.1 → 127.0.0.1:`port`, on its way out. */

@@ -6,6 +6,7 @@ import type { KernelFixture } from "./fixture.ts";
 import { linkCompliance } from "./links.ts";
 import { monitorCompliance } from "./monitors.ts";
 import { neighbourCompliance } from "./neighbours.ts";
+import { nftChangeCompliance } from "./nft-changes.ts";
 import { packetLogCompliance } from "./packet-logs.ts";
 import { routeCompliance } from "./routes.ts";
 import { ruleCompliance } from "./rules.ts";
@@ -37,5 +38,6 @@ export function kernelCompliance(name: string, open: () => KernelFixture): void 
     batchCompliance(namespace);
     monitorCompliance(namespace);
     packetLogCompliance(namespace);
+    nftChangeCompliance(namespace);
   });
 }

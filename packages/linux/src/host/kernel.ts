@@ -17,6 +17,7 @@ import type {
   Route,
   Rule,
 } from "../kernel/kernel.ts";
+import type { OnNftChanges } from "../kernel/nft-change.ts";
 import type { OnLoggedPackets } from "../kernel/packet-log.ts";
 import type { IngressFilter, Qdisc } from "../kernel/traffic.ts";
 import { isLinkName } from "../kernel/validate.ts";
@@ -48,6 +49,7 @@ import { deleteConnections, eachConnection } from "./conntrack.ts";
 import { LinkDeletion } from "./link-deletion.ts";
 import { groupBits, NetlinkMonitor } from "./monitor.ts";
 import { commitTransaction, queryNft } from "./nft.ts";
+import { NFTABLES_GROUP, NftMonitor } from "./nft-monitor.ts";
 import { readTxChecksumOffload, writeTxChecksumOffload } from "./offload.ts";
 import { PacketLog } from "./packet-log.ts";
 import { readSysctlFile, writeSysctlFile } from "./sysctl.ts";
@@ -82,7 +84,7 @@ class HostKernel implements Kernel {
   readonly #sockets: NetlinkSocket[] = [];
   readonly #monitors = new Set<KernelMonitor>();
   readonly #route: Exchange;
-  #netfilter: Exchange | undefined;
+  #netfilter: { readonly exchange: Exchange; readonly port: number } | undefined;
   #conntrack: Exchange | undefined;
   #deletion: LinkDeletion | undefined;
 
@@ -163,10 +165,9 @@ class HostKernel implements Kernel {
   }
 
   monitor(groups: readonly MonitorGroup[], onEvent: (events: readonly KernelEvent[]) => void): KernelMonitor {
-    const receiveBuffer = this.#options.monitorBuffer ?? MONITOR_BUFFER;
     const socket = withNetns(
       this.#namespace,
-      () => new NetlinkSocket(NETLINK_ROUTE, { groups: groupBits(groups), receiveBuffer }),
+      () => new NetlinkSocket(NETLINK_ROUTE, { groups: groupBits(groups), receiveBuffer: this.#monitorBuffer }),
     );
     return this.#own(new NetlinkMonitor(socket, this.#options.watch ?? watchFd, onEvent));
   }
@@ -188,11 +189,20 @@ class HostKernel implements Kernel {
   }
 
   nftCommit(messages: Uint8Array): void {
-    commitTransaction(this.#nft(), messages);
+    commitTransaction(this.#nft().exchange, messages);
   }
 
   nftQuery(request: Uint8Array): NftMessage[] {
-    return queryNft(this.#nft(), request);
+    return queryNft(this.#nft().exchange, request);
+  }
+
+  nftMonitor(onChanges: OnNftChanges): KernelMonitor {
+    const { port } = this.#nft();
+    const socket = withNetns(
+      this.#namespace,
+      () => new NetlinkSocket(NETLINK_NETFILTER, { groups: NFTABLES_GROUP, receiveBuffer: this.#monitorBuffer }),
+    );
+    return this.#own(new NftMonitor(socket, this.#options.watch ?? watchFd, port, onChanges));
   }
 
   connections(query: ConnectionQuery, each: (connection: Connection) => void): void {
@@ -216,6 +226,10 @@ class HostKernel implements Kernel {
     this.#namespace.close();
   }
 
+  get #monitorBuffer(): number {
+    return this.#options.monitorBuffer ?? MONITOR_BUFFER;
+  }
+
   /** Closed with the kernel, if not before. */
   #own(monitor: KernelMonitor): KernelMonitor {
     this.#monitors.add(monitor);
@@ -232,8 +246,11 @@ class HostKernel implements Kernel {
   }
 
   /** Opened when first needed: most namespaces' kernels are asked for links and routes only. */
-  #nft(): Exchange {
-    this.#netfilter ??= this.#openExchange(NETLINK_NETFILTER);
+  #nft(): { readonly exchange: Exchange; readonly port: number } {
+    if (this.#netfilter === undefined) {
+      const socket = this.#openSocket(NETLINK_NETFILTER);
+      this.#netfilter = { exchange: new Exchange(socket), port: socket.port };
+    }
     return this.#netfilter;
   }
 

@@ -29,6 +29,7 @@ import type {
   Route,
   Rule,
 } from "./kernel.ts";
+import type { OnNftChanges } from "./nft-change.ts";
 import type { OnLoggedPackets } from "./packet-log.ts";
 import { isSysctlPath } from "./sysctl-path.ts";
 import type { IngressFilter, Qdisc } from "./traffic.ts";
@@ -92,6 +93,7 @@ export class FakeKernel implements Kernel {
   /** All monitors of the namespace lose what they were about to be told, and get `resync`. */
   overflowMonitors(): void {
     this.namespace.notifier.overflow();
+    this.namespace.nftChanges.overflow();
   }
 
   links(): Link[] {
@@ -184,10 +186,11 @@ export class FakeKernel implements Kernel {
   }
 
   nftCommit(messages: Uint8Array): void {
-    this.#state();
+    const { nftChanges } = this.#state();
     this.#otherWrites += 1;
     this.nft?.commit(messages);
     this.transactions.push(messages.slice());
+    if (messages.length > 0) nftChanges.committed(this, messages);
   }
 
   /** Without a `nft` to ask it is refused: an empty answer would be a claim. */
@@ -200,6 +203,12 @@ export class FakeKernel implements Kernel {
       why: "this fake kernel has no nf_tables",
       fix: "set its `nft`",
     });
+  }
+
+  nftMonitor(onChanges: OnNftChanges): KernelMonitor {
+    const monitor = this.#state().nftChanges.listen(this, onChanges);
+    this.#monitors.add(monitor);
+    return monitor;
   }
 
   connections(query: ConnectionQuery, each: (connection: Connection) => void): void {

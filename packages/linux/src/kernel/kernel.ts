@@ -1,5 +1,6 @@
 import type { Address, Family, Ipv4, Mac, Prefix } from "@ocicat/net";
 import type { Connection, ConnectionName, ConnectionQuery } from "./connection.ts";
+import type { OnNftChanges } from "./nft-change.ts";
 import type { OnLoggedPackets } from "./packet-log.ts";
 import type { IngressFilter, Qdisc, TrafficOperation } from "./traffic.ts";
 
@@ -294,6 +295,12 @@ export interface Kernel {
   nftCommit(messages: Uint8Array): void;
   /** One nfnetlink request (GETRULE, GETSETELEM, …; a dump if NLM_F_DUMP is set), and what answers it. Throws KernelError. */
   nftQuery(request: Uint8Array): NftMessage[];
+  /**
+   * Tells of transactions of others, from now on: each that did not come by this Kernel's nftCommit. Told of nothing while tables
+   * are only read. It costs every transaction of the namespace some microseconds a message: not for where tables are owned.
+   * Throws KernelError.
+   */
+  nftMonitor(onChanges: OnNftChanges): KernelMonitor;
 
   /**
    * Hands every tracked connection that the query picks out to `each`, one at a time while they are read, in no order: a

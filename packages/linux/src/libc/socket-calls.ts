@@ -10,6 +10,10 @@ export const bind: (fd: number, address: Uint8Array, length: number) => number =
 export const connect: (fd: number, address: Uint8Array, length: number) => number = library.func(
   "int connect(int fd, const void *address, unsigned int length)",
 );
+/** `length` holds a little-endian int: of the buffer before, of the address after. */
+export const getsockname: (fd: number, address: Uint8Array, length: Uint8Array) => number = library.func(
+  "int getsockname(int fd, void *address, void *length)",
+);
 export const setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number =
   library.func("int setsockopt(int fd, int level, int name, const void *value, unsigned int length)");
 const sendCall = library.func("long send(int fd, const void *bytes, size_t length, int flags)");

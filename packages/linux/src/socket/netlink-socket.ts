@@ -4,6 +4,7 @@ import { KernelError } from "../kernel/error.ts";
 import { check, lastErrno, STRANGE_ERRNOS } from "../libc/library.ts";
 import {
   bind,
+  getsockname,
   MSG_DONTWAIT,
   MSG_TRUNC,
   recv,
@@ -62,7 +63,7 @@ export class NetlinkSocket {
       this.#option("NETLINK_CAP_ACK", SOL_NETLINK, NETLINK_CAP_ACK, 1);
       if (protocol === NETLINK_ROUTE) this.#option("NETLINK_GET_STRICT_CHK", SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
       this.#option("SO_RCVBUFFORCE", SOL_SOCKET, SO_RCVBUFFORCE, options.receiveBuffer);
-      check("bind(AF_NETLINK)", bind(this.#fd, socketAddress(options.groups ?? 0), 12));
+      check("bind(AF_NETLINK)", bind(this.#fd, socketAddress(options.groups ?? 0), SOCKET_ADDRESS));
     } catch (error) {
       this.close();
       throw error;
@@ -73,6 +74,13 @@ export class NetlinkSocket {
   get fd(): number {
     if (this.#open) return this.#fd;
     throw new KernelError({ operation: "use of a netlink socket", number: errnoNumber("EBADF"), why: "it was closed" });
+  }
+
+  /** What the kernel calls this socket: it is in each message that it causes. Throws KernelError. */
+  get port(): number {
+    const address = new Uint8Array(SOCKET_ADDRESS);
+    check("getsockname", getsockname(this.fd, address, Uint8Array.of(SOCKET_ADDRESS, 0, 0, 0)));
+    return new DataView(address.buffer).getUint32(4, true);
   }
 
   /** One datagram of one or more messages. The kernel has done what they ask when this returns. Throws KernelError. */
@@ -140,6 +148,8 @@ export class NetlinkSocket {
 const DEFAULT_SEND_BUFFER = 128 * 1024;
 const SEND_OVERHEAD = 4096;
 
+const SOCKET_ADDRESS = 12;
+
 /*
  *      0           2     4           8             12
  *      +-----------+-----+-----------+-------------+
@@ -147,7 +157,7 @@ const SEND_OVERHEAD = 4096;
  *      +-----------+-----+-----------+-------------+
  */
 function socketAddress(groups: number): Uint8Array {
-  const bytes = new Uint8Array(12);
+  const bytes = new Uint8Array(SOCKET_ADDRESS);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, AF_NETLINK, true);
   view.setUint32(8, groups, true);

@@ -19,6 +19,7 @@ kernelCompliance("the fake kernel", () => {
       return {
         kernel,
         fd: kernel.fd,
+        another: () => new FakeKernel(home),
         log: (group, prefix, port) => home.packetLogs.log(loggedPacket(group, prefix, port)),
         track: (connection) => void home.connections.push({ ...connection, id: ++id }),
       };

@@ -20,6 +20,11 @@ export function hostFixture(): KernelFixture {
       return {
         kernel,
         fd: handle.fd,
+        another() {
+          const other = openKernel({ namespace: handle });
+          closers.push(() => other.close());
+          return other;
+        },
         track: (connection) => trackIn(name, connection),
         log: (group, prefix, port) => logIn(name, group, prefix, port),
       };

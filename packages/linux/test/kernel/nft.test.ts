@@ -1,6 +1,7 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Attributes, AttributeWriter, MessageWriter } from "@ocicat/netlink";
 import { describe, expect, it } from "vitest";
-import { type Kernel, openKernel, TransactionError } from "../../src/index.ts";
+import { type Kernel, type NftChange, openKernel, TransactionError } from "../../src/index.ts";
 import { cleanup, run, testNetns } from "../helpers.ts";
 
 const NFT = 10 << 8;
@@ -125,5 +126,34 @@ describe("nftables transactions", () => {
     const none = new MessageWriter().begin(GETTABLE, REQUEST, 7, BRIDGE).string(1, "octc").finish();
     expect(() => kernel.nftQuery(none)).toThrow(expect.objectContaining({ errno: "ENOENT" }));
     expect(() => kernel.nftQuery(new Uint8Array())).toThrow(expect.objectContaining({ errno: "EINVAL" }));
+  });
+});
+
+describe("a monitor of nf_tables", () => {
+  it("tells what nft did, and that nft did it", async () => {
+    const { kernel, name } = open();
+    const changes: NftChange[] = [];
+    kernel.nftMonitor((more) => changes.push(...more));
+    run("ip", "netns", "exec", name, "nft", "add table bridge theirs; add chain bridge theirs c");
+    run("ip", "netns", "exec", name, "nft", "flush ruleset");
+    while (changes.length < 2) await nextTurn();
+    const theirs = { tables: ["bridge theirs"], process: "nft", pid: expect.any(Number) };
+    expect(changes).toEqual([theirs, theirs]);
+  });
+
+  it("says so when there was more than it could hold, and goes on", async () => {
+    const { handle } = testNetns();
+    const kernel = openKernel({ namespace: handle, monitorBuffer: 4096 });
+    const other = openKernel({ namespace: handle });
+    cleanup(() => kernel.close());
+    cleanup(() => other.close());
+    const heard: { readonly changes: readonly NftChange[]; readonly lost: boolean }[] = [];
+    kernel.nftMonitor((changes, lost) => heard.push({ changes, lost }));
+    for (let round = 0; round < 200; round++) {
+      other.nftCommit(table(new MessageWriter(), 1, `t${round}`).finish());
+    }
+    while (!heard.some(({ lost }) => lost)) await nextTurn();
+    other.nftCommit(table(new MessageWriter(), 1, "last").finish());
+    while (!heard.some(({ changes }) => changes.some(({ tables }) => tables.includes("bridge last")))) await nextTurn();
   });
 });

@@ -3,6 +3,7 @@ import { parseMac } from "@ocicat/net";
 import type { Connection } from "../connection.ts";
 import type { ForwardingEntry, Link, LinkAddress, Neighbour, Route, Rule, Tunnel } from "../kernel.ts";
 import type { IngressFilter, Qdisc } from "../traffic.ts";
+import { NftChanges } from "./nft-changes.ts";
 import { Notifier } from "./notifier.ts";
 import { PacketLogs } from "./packet-logs.ts";
 import { Sysctls } from "./sysctls.ts";
@@ -63,6 +64,7 @@ export class FakeNamespace {
   readonly sysctls = new Sysctls();
   readonly notifier = new Notifier();
   readonly packetLogs = new PacketLogs();
+  readonly nftChanges = new NftChanges();
   addresses: LinkAddress[] = [];
   routes: Route[] = [];
   neighbours: Neighbour[] = [];
