@@ -7,8 +7,8 @@
  *                                                                 real processes, killed at random, on a real store
  *     npm run soak -- node-churn [--seconds N] [--nodes N] [--pods N] [--grace SECONDS] [--seed N]
  *                                                                 nodes and pods appear and vanish, on a real etcd
- *     npm run soak -- policy-packets [--operations N] [--seed N]  N random sets of policies from that seed on, each proved by
- *                                                                 packets between nine pods, their node and others
+ *     npm run soak -- policy-packets [--operations N] [--seed N]  cases of Kubernetes' policies, and N random sets of policies
+ *                                                                 from that seed on, proved by packets between nine pods
  *     npm run soak -- policy-verify [--operations N] [--seed N]   random policies, proved for every packet without sending one
  *
  * Exit code 1 if a promise was broken; what was broken, and how to see it again, is printed.

@@ -5,12 +5,11 @@ import { NftReconciler } from "@ocicat/nftables";
 import { hasPorts, type Packet, type PolicyModel, Protocol, verdict } from "@ocicat/policy";
 import { NODE } from "../../support/random-policies.ts";
 import { Told } from "../../support/told.ts";
-import { NODE_ADDRESSES, type Pod, type Probe, ProbedNode } from "./node.ts";
+import { NODE_ADDRESSES, type Pod, ProbedNode } from "./node.ts";
 
-/** A packet about which the kernel and the model do not agree. */
-export interface Disagreement {
+/** A packet, and what should become of it. */
+export interface Judged {
   readonly packet: Packet;
-  /** What the model says. */
   readonly allowed: boolean;
 }
 
@@ -62,11 +61,7 @@ export class Proof implements Disposable {
   }
 
   /** Sends packets of all kinds between all ends, `each` for each ordered pair and family. Answers how many, and the disagreements. */
-  probe(
-    model: PolicyModel,
-    seed: number,
-    each: number,
-  ): { readonly sent: number; readonly wrong: readonly Disagreement[] } {
+  probe(model: PolicyModel, seed: number, each: number): { readonly sent: number; readonly wrong: readonly Judged[] } {
     const random = seededRandom(seed);
     const packets = pairsOf(model)
       .flatMap(([source, destination]) => Array.from({ length: each }, () => this.#packet(random, source, destination)))
@@ -75,18 +70,18 @@ export class Proof implements Disposable {
   }
 
   /** `patience`: milliseconds until what has not come is taken to be lost; nothing waits where all comes that should. */
-  disagreements(model: PolicyModel, packets: readonly Packet[], patience = 1000): readonly Disagreement[] {
-    const probes = packets.map((packet): Probe & { allowed: boolean } => ({
-      packet,
-      number: ++this.#number,
-      allowed: verdict(packet, model).allowed,
-    }));
-    const expected = probes.filter(({ allowed }) => allowed);
+  disagreements(model: PolicyModel, packets: readonly Packet[], patience = 1000): readonly Judged[] {
+    const judged = packets.map((packet) => ({ packet, allowed: verdict(packet, model).allowed }));
+    return this.unexpected(judged, patience);
+  }
+
+  /** Sends them all, each as the first of its connection. Answers those that fared otherwise than they should. */
+  unexpected<T extends Judged>(judged: readonly T[], patience = 1000): readonly T[] {
     this.#node.forget();
-    const arrived = this.#node.pass(probes, (numbers) => expected.every(({ number }) => numbers.has(number)), patience);
-    return probes
-      .filter(({ number, allowed }) => arrived.has(number) !== allowed)
-      .map(({ packet, allowed }) => ({ packet, allowed }));
+    const probes = judged.map((one) => ({ ...one, number: ++this.#number }));
+    const expected = probes.filter(({ allowed }) => allowed);
+    const arrived = this.#node.pass(probes, (some) => expected.every(({ number }) => some.has(number)), patience);
+    return probes.filter(({ number, allowed }) => arrived.has(number) !== allowed);
   }
 
   #packet(random: Random, source: Address, destination: Address): Packet {
