@@ -53,8 +53,8 @@ export function fixed(
 }
 
 function* stepsOf(question: Question, model: PolicyModel): Iterable<Step> {
-  const { endpoint, direction, stage, packet } = question;
-  if (endpoint.kind === "host" && stage !== "forward" && isFailsafe(packet, direction, model)) {
+  const { endpoint, stage } = question;
+  if (endpoint.kind === "host" && stage !== "forward" && isFailsafe(question, model)) {
     // Before connections are tracked and destinations translated it is only spared: the normal stage lets it pass.
     yield fixed(question, "failsafe", stage === "normal" ? "allow" : "next");
     return;
@@ -158,15 +158,19 @@ function firstMatch(
   return { rule: matching[first], logged: first < 0 ? matching : matching.slice(0, first) };
 }
 
-function isFailsafe(packet: Packet, direction: Direction, { settings }: PolicyModel): boolean {
-  const [failsafes, far] =
+/** Before connections are tracked an answer is known only by the port it comes from: it is spared where what it answers is. */
+function isFailsafe({ packet, direction, stage }: Question, { settings }: PolicyModel): boolean {
+  const [own, others] =
     direction === "ingress"
-      ? [settings.failsafeInbound, packet.source]
-      : [settings.failsafeOutbound, packet.destination];
-  return failsafes.some(
-    ({ protocol, port, network }: Failsafe) =>
-      protocol === packet.protocol && port === packet.destinationPort && (network === undefined || network.has(far)),
-  );
+      ? [settings.failsafeInbound, settings.failsafeOutbound]
+      : [settings.failsafeOutbound, settings.failsafeInbound];
+  const far = direction === "ingress" ? packet.source : packet.destination;
+  const holds = (failsafes: readonly Failsafe[], at: number | undefined) =>
+    failsafes.some(
+      ({ protocol, port, network }) =>
+        protocol === packet.protocol && port === at && (network === undefined || network.has(far)),
+    );
+  return holds(own, packet.destinationPort) || (stage === "untracked" && holds(others, packet.sourcePort));
 }
 
 /** A tunnel of its own would carry packets past its policies. */

@@ -104,6 +104,19 @@ describe("a host endpoint", () => {
     expect(judge({ settings, policies }, OUTSIDE, NODE1, 23).allowed).toBe(false);
   });
 
+  it("spares what looks like an answer from a failsafe port of doNotTrack policies, and of no others", () => {
+    const settings = { ...SETTINGS, failsafeOutbound: [{ protocol: Protocol.udp, port: 53, network: undefined }] };
+    const answer = { ...packet(OUTSIDE, NODE1, 8080, Protocol.udp), sourcePort: 53 };
+    const says = (early: Policy, profiles: readonly string[]) =>
+      verdict(answer, model({ endpoints: [{ ...eth0, profiles }], nodes, settings, policies: [early] })).allowed;
+    const early = (rule: object) =>
+      policy("p", { selector: HOSTS, applyOnForward: true, doNotTrack: true, types: ["Ingress"], ingress: [rule] });
+    expect(says(early(deny), ["allow-all"])).toBe(true);
+    // Neither denied nor allowed there: a first packet has to be allowed by what comes later.
+    expect(says(early(allow), [])).toBe(false);
+    expect(says({ ...early(deny), untracked: false, preDnat: true }, ["allow-all"])).toBe(false);
+  });
+
   it("judges what its node sends by doNotTrack policies first", () => {
     const early = policy("early", {
       selector: HOSTS,
