@@ -208,6 +208,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     logger: logger.child("rules"),
     scope,
     interfacePrefix: felix.interfacePrefix,
+    widerSources: felix.workloadSourceSpoofing === "Any",
     natOutgoingExclusions: felix.natOutgoingExclusions,
     hostAddresses: () => hostAddresses(tables),
     refreshMs: durationMs(felix.nftablesRefreshInterval),

@@ -86,6 +86,7 @@ export {
   KNOWN_GROUP,
   KNOWN_INTERFACES,
   knownInterface,
+  type WiderSource,
   type WorkloadGuardOptions,
   type WorkloadSource,
   workloadGuard,

@@ -1,6 +1,6 @@
 import { type Clock, type Logger, origin, type Scope, type Timer, toError } from "@ocicat/kit";
 import type { Kernel, Link } from "@ocicat/linux";
-import { type Address, familyOf } from "@ocicat/net";
+import { type Address, familyOf, Prefix } from "@ocicat/net";
 import {
   GUARD_TABLE,
   IPV6_SOURCES,
@@ -18,12 +18,14 @@ import {
   tunnelGuard,
   tunnelSender,
   tunnelSenderKey,
+  type WiderSource,
   type WorkloadSource,
   workloadGuard,
 } from "@ocicat/nftables";
 import type { PoolRow } from "@ocicat/routing";
 import type { AgentEndpointRow } from "../tables/rows.ts";
 import { KnownLinks } from "./known-links.ts";
+import { SourceFilters } from "./source-filters.ts";
 
 export interface RuleReconcilerOptions {
   readonly kernel: Kernel;
@@ -35,6 +37,8 @@ export interface RuleReconcilerOptions {
   readonly logger: Logger;
   readonly scope: Scope;
   readonly interfacePrefix: string;
+  /** FelixConfiguration's workloadSourceSpoofing: whether workloads get to send from what they ask for. */
+  readonly widerSources: boolean;
   /** FelixConfiguration's natOutgoingExclusions. */
   readonly natOutgoingExclusions: "IPPoolsOnly" | "IPPoolsAndHostIPs";
   /** Addresses of the cluster's nodes, for IPPoolsAndHostIPs. */
@@ -58,7 +62,10 @@ export class RuleReconciler {
   readonly #pools = new Map<string, PoolRow>();
   #tunnels: Omit<TunnelGuardOptions, "nodes"> = NO_TUNNELS;
   readonly #known = new Map<string, AgentEndpointRow>();
+  /** Of the known ones, those that may send from more than their own addresses. */
+  readonly #wider = new Map<string, AgentEndpointRow>();
   readonly #links: KnownLinks;
+  readonly #filters: SourceFilters;
   #tablesChanged = true;
   #dirty = true;
   #started = false;
@@ -72,6 +79,7 @@ export class RuleReconciler {
     this.#options = options;
     this.#nft = options.nft;
     this.#links = new KnownLinks({ ...options, knows: (name) => this.#known.has(name) });
+    this.#filters = new SourceFilters(options.kernel, options.logger);
     options.scope.add("rules", () => {
       this.#retry?.cancel();
       this.#refresh?.cancel();
@@ -129,6 +137,7 @@ export class RuleReconciler {
 
   /** A link of a known interface is there, or is another one now. */
   linkMade(link: Link): void {
+    if (this.#wider.has(link.name)) this.#filters.loosen([link.name]);
     this.#links.judge(link);
   }
 
@@ -146,6 +155,7 @@ export class RuleReconciler {
   start(): void {
     if (this.#started) return;
     this.#started = true;
+    this.#filters.suspect(this.#known.keys());
     this.flush();
     this.#links.start();
     this.#armRefresh();
@@ -164,11 +174,14 @@ export class RuleReconciler {
   flush(): void {
     if (!this.#started || !this.#dirty) return;
     try {
+      // What looks comes before what lets pass, and goes after it.
+      this.#filters.tightenAllBut(this.#wider);
       if (this.#tablesChanged) {
         this.#nft.setTables(OWN_TABLES, [this.#guard(), ...this.#nat(), ...this.#tunnelGuard()]);
         this.#tablesChanged = false;
       }
       this.#writes += this.#nft.apply().length;
+      this.#filters.loosen(this.#wider.keys());
       this.#dirty = false;
       this.#failure = undefined;
       this.#options.onApplied?.();
@@ -183,12 +196,14 @@ export class RuleReconciler {
   resync(): void {
     this.#nft.resync();
     if (this.#started) this.#links.resync();
+    this.#filters.suspect(this.#known.keys());
     this.#dirty = true;
     this.schedule();
   }
 
   #know(endpoint: AgentEndpointRow): void {
     this.#known.set(endpoint.interfaceName, endpoint);
+    this.#widen(endpoint);
     if (this.#tablesChanged) return;
     this.#nft.putElement(KNOWN_INTERFACES, knownInterface(endpoint.interfaceName, endpointOrigin(endpoint)));
     for (const source of sourcesOf(endpoint)) this.#nft.putElement(IPV6_SOURCES, ipv6Source(source));
@@ -198,6 +213,7 @@ export class RuleReconciler {
     // Another endpoint may have the interface by now: a pod made again under the same name.
     if (this.#known.get(endpoint.interfaceName)?.key !== endpoint.key) return;
     this.#known.delete(endpoint.interfaceName);
+    this.#widen({ ...endpoint, allowedSources: [] });
     this.#links.leave(endpoint.interfaceName);
     this.#forgetSources(endpoint, undefined);
     if (!this.#tablesChanged) this.#nft.deleteElement(KNOWN_INTERFACES, interfaceName(endpoint.interfaceName));
@@ -214,7 +230,17 @@ export class RuleReconciler {
   #guard() {
     const knownInterfaces = new Map([...this.#known].map(([name, endpoint]) => [name, endpointOrigin(endpoint)]));
     const sources6 = [...this.#known.values()].flatMap(sourcesOf);
-    return workloadGuard({ knownInterfaces, sources6, interfacePrefix: this.#options.interfacePrefix });
+    const wider = [...this.#wider.values()].map(widerSource);
+    return workloadGuard({ knownInterfaces, sources6, wider, interfacePrefix: this.#options.interfacePrefix });
+  }
+
+  /** Each has a chain in the guard's table: it is made anew. */
+  #widen(endpoint: AgentEndpointRow): void {
+    const { interfaceName: name, allowedSources } = endpoint;
+    const isWider = this.#options.widerSources && allowedSources.length > 0;
+    if (isWider || this.#wider.has(name)) this.#tablesChanged = true;
+    if (isWider) this.#wider.set(name, endpoint);
+    else this.#wider.delete(name);
   }
 
   #tunnelGuard() {
@@ -257,6 +283,12 @@ function sourcesOf(endpoint: AgentEndpointRow): WorkloadSource[] {
   return addresses.flatMap((address) =>
     typeof address === "bigint" ? [{ interfaceName: name, address, origin: endpointOrigin(endpoint) }] : [],
   );
+}
+
+function widerSource(endpoint: AgentEndpointRow): WiderSource {
+  const { interfaceName: name, addresses, allowedSources } = endpoint;
+  const networks = [...addresses.map((address) => Prefix.host(address)), ...allowedSources];
+  return { interfaceName: name, networks, origin: endpointOrigin(endpoint) };
 }
 
 function nodeOrigin(name: string) {

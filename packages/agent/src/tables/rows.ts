@@ -126,6 +126,8 @@ export interface AgentEndpointRow extends EndpointRow {
   readonly node: string;
   readonly containerId: string | undefined;
   readonly mac: string | undefined;
+  /** What it asks to send from besides its own addresses. */
+  readonly allowedSources: readonly Prefix[];
   /** Undefined: nothing is limited. */
   readonly qos: QosControls | undefined;
 }
@@ -142,6 +144,7 @@ export function endpointRow(key: string, endpoint: WorkloadEndpoint): AgentEndpo
     addresses: (spec.ipNetworks ?? []).map((network) => parsePrefix(network).address),
     containerId: spec.containerID,
     mac: spec.mac,
+    allowedSources: (spec.allowSpoofedSourcePrefixes ?? []).map((text) => parsePrefix(text, { hostBits: "clear" })),
     qos: readQosControls(spec.qosControls),
   };
 }

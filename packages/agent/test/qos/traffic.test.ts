@@ -6,7 +6,7 @@ import { parsePrefix } from "@ocicat/net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BandwidthReconciler } from "../../src/qos/reconciler.ts";
 import { QosRules } from "../../src/qos/rules.ts";
-import { CALI, Lab, OUTSIDE, POD } from "./lab.ts";
+import { CALI, Lab, OUTSIDE, POD } from "../support/lab.ts";
 
 let lab: Lab;
 let scope: Scope;

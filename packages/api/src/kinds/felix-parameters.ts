@@ -359,7 +359,7 @@ export const felixParameters = {
   wireguardKeepAlive: wireguard(duration(), "0s"),
   awsSrcDstCheck: aws(choice("DoNothing", "Enable", "Disable"), "DoNothing"),
   serviceLoopPrevention: common(choiceIgnoringCase("Drop", "Reject", "Disabled"), "Drop"),
-  workloadSourceSpoofing: common(choiceIgnoringCase("Disabled", "Any"), "Disabled"),
+  workloadSourceSpoofing: inEffect(common(choiceIgnoringCase("Disabled", "Any"), "Disabled")),
   mtuIfacePattern: common(regex(), "^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)"),
   requireMTUFile: common(flag(), false),
   cgroupV2Path: common(path),

@@ -168,6 +168,7 @@ describe("what has no effect yet", () => {
       "vxlanMTUV6",
       "vxlanPort",
       "vxlanVNI",
+      "workloadSourceSpoofing",
     ]);
   });
 });

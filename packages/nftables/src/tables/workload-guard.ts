@@ -1,13 +1,13 @@
 import { type Origin, origin, type ResourceRef } from "@ocicat/kit";
 import { type Ipv6, Prefix, parsePrefix } from "@ocicat/net";
-import { baseChain } from "../ir/chain.ts";
-import { COUNTER, equal, notEqual, notInSet, verdict } from "../ir/expression.ts";
+import { baseChain, chain, type RegularChain } from "../ir/chain.ts";
+import { COUNTER, equal, notEqual, notInSet, verdict, verdictFrom } from "../ir/expression.ts";
 import { meta, type Operand, payload } from "../ir/operand.ts";
 import { type Rule, rule } from "../ir/rule.ts";
-import { element, type SetElement, set } from "../ir/set.ts";
+import { element, type SetElement, set, verdictMap } from "../ir/set.ts";
 import { type SetRef, type Table, type TableRef, table } from "../ir/table.ts";
 import { interfaceName, interfacePrefix, number, prefixValue, type Value } from "../ir/value.ts";
-import { DROP } from "../ir/verdict.ts";
+import { ACCEPT, DROP, goTo } from "../ir/verdict.ts";
 import { workloadPrefixes } from "./interface-prefix.ts";
 
 export const GUARD_TABLE: TableRef = Object.freeze({ family: "inet", name: "ocicat-guard" });
@@ -31,9 +31,19 @@ export interface WorkloadSource {
   readonly origin: Origin;
 }
 
+/** A workload that may send from more than its own addresses. */
+export interface WiderSource {
+  readonly interfaceName: string;
+  /** Everything that it may send from, its own addresses too, of both families. */
+  readonly networks: readonly Prefix[];
+  readonly origin: Origin;
+}
+
 export interface WorkloadGuardOptions {
   /** The IPv6 addresses of this node's workload endpoints. */
   readonly sources6: Iterable<WorkloadSource>;
+  /** Whoever names one for IPv4 must see to it that rp_filter lets its packets come so far. */
+  readonly wider?: readonly WiderSource[];
   /** Interfaces of this node's workload endpoints, each with the endpoint it belongs to. */
   readonly knownInterfaces: ReadonlyMap<string, Origin>;
   /** FelixConfiguration's interfacePrefix: "cali", or several separated by commas. */
@@ -59,6 +69,10 @@ const LINK_LOCAL = parsePrefix("fe80::/10");
  *
  *     prerouting    ip6 and iifname "cali*" ip6 saddr != fe80::/10 iifname . ip6 saddr != @sources6 drop
  *
+ * Who may send from more (`wider`) is asked in a chain of his own, of both families:
+ *
+ *     prerouting    iifname vmap @wider           goto sources-cali123: ip saddr …, ip6 saddr … accept, else drop
+ *
  * Link-local addresses lead no further than the link, and neighbour discovery needs them.
  *
  * Both are where every packet of that direction passes, whatever other tables do between them, and no other table can
@@ -67,6 +81,7 @@ const LINK_LOCAL = parsePrefix("fe80::/10");
 export function workloadGuard(options: WorkloadGuardOptions): Table {
   const prefixes = workloadPrefixes(options.interfacePrefix);
   const from = options.configuration === undefined ? [] : [options.configuration];
+  const wider = options.wider ?? [];
   return table({
     ...GUARD_TABLE,
     origin: origin("workload interfaces nobody knows get no traffic", ...from),
@@ -83,10 +98,13 @@ export function workloadGuard(options: WorkloadGuardOptions): Table {
         origin: origin("IPv6 addresses of workload endpoints"),
         elements: [...options.sources6].map(ipv6Source),
       }),
+      ...(wider.length === 0 ? [] : [widerMap(wider)]),
     ],
     chains: [
+      ...wider.map(widerChain),
       guardChain("prerouting", origin("from a workload interface", ...from), [
         ...unknown(INCOMING, prefixes, origin("from a workload interface without an endpoint", ...from)),
+        ...(wider.length === 0 ? [] : [rule(WIDER_ORIGIN, verdictFrom(meta("iifname"), WIDER))]),
         ...foreignSource(prefixes, origin("with an address that is not the workload's own", ...from)),
       ]),
       guardChain("postrouting", origin("to a workload interface", ...from), [
@@ -113,6 +131,41 @@ export function ipv6SourceKey(name: string, address: Ipv6): readonly Value[] {
 
 function guardChain(hook: "prerouting" | "postrouting", why: Origin, rules: readonly Rule[]) {
   return baseChain({ name: hook, type: "filter", hook, priority: RAW_PRIORITY, policy: "accept", origin: why, rules });
+}
+
+const WIDER = "wider";
+const WIDER_ORIGIN = origin("workloads that may send from more than their own addresses");
+
+function widerMap(wider: readonly WiderSource[]) {
+  const elements = wider.map(({ interfaceName: name, origin: why }) =>
+    element(why, interfaceName(name), goTo(widerChainName(name))),
+  );
+  return verdictMap({ name: WIDER, key: "ifname", origin: WIDER_ORIGIN, elements });
+}
+
+function widerChainName(name: string): string {
+  return `sources-${name}`;
+}
+
+const NFPROTO_IPV4 = 2;
+
+/** What is accepted here has been looked at: the rules behind the map are for those who are not in it. */
+function widerChain({ interfaceName: name, networks, origin: why }: WiderSource): RegularChain {
+  return chain({
+    name: widerChainName(name),
+    origin: why,
+    rules: [
+      ...[...networks, LINK_LOCAL].map((network) =>
+        rule(
+          why,
+          equal(meta("nfproto"), number(network.family === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6)),
+          equal(payload(network.family === 4 ? "ip saddr" : "ip6 saddr"), prefixValue(network)),
+          verdict(ACCEPT),
+        ),
+      ),
+      rule(why, COUNTER, verdict(DROP)),
+    ],
+  });
 }
 
 interface Side {
