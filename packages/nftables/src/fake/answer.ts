@@ -92,7 +92,8 @@ function elementMessages(table: FakeTable | undefined, name: string): readonly A
       message(nft.NFT_MSG_NEWSETELEM, table.family, (out) => {
         out.string(nft.NFTA_SET_ELEM_LIST_TABLE, table.name).string(nft.NFTA_SET_ELEM_LIST_SET, name);
         out.nested(nft.NFTA_SET_ELEM_LIST_ELEMENTS, (list) => {
-          for (const element of elements.slice(at, at + ELEMENTS_A_MESSAGE)) list.bytes(nft.NFTA_LIST_ELEM, element);
+          for (const element of elements.slice(at, at + ELEMENTS_A_MESSAGE))
+            list.bytes(nft.NFTA_LIST_ELEM, element.bytes);
         });
       }),
     );

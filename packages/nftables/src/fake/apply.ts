@@ -20,17 +20,20 @@ interface Change {
   readonly attributes: Attributes;
   /** Netlink port of the socket it came by. */
   readonly port: number;
+  /** Milliseconds of the fake's time. */
+  readonly now: number;
 }
 
 const TABLE_FLAGS = nft.NFT_TABLE_F_DORMANT | nft.NFT_TABLE_F_OWNER | nft.NFT_TABLE_F_PERSIST;
 
 /** One message, on the ruleset that those before it have made. Throws Refusal. */
-export function applyMessage(ruleset: FakeRuleset, message: NetlinkMessage, port: number): FakeRuleset {
+export function applyMessage(ruleset: FakeRuleset, message: NetlinkMessage, port: number, now: number): FakeRuleset {
   const change: Change = {
     family: message.payload[0] ?? 0,
     flags: message.flags,
     attributes: new Attributes(message.payload.subarray(NFGENMSG_BYTES)),
     port,
+    now,
   };
   const type = message.type & 0xff;
   if (message.type >> 8 !== nft.NFNL_SUBSYS_NFTABLES) throw new Refusal("EINVAL", "not a message of nftables");
@@ -182,10 +185,15 @@ function newElements(table: FakeTable, change: Change): FakeTable {
     if (target !== undefined) chainOf(table, target);
     const key = elementId(element);
     const present = elements.get(key);
-    if (present !== undefined && ((change.flags & NLM_F_EXCL) !== 0 || !sameData(present, element))) {
+    if (present !== undefined && ((change.flags & NLM_F_EXCL) !== 0 || !sameData(present.bytes, element))) {
       throw new Refusal("EEXIST", `set ${name} has another such element`);
     }
-    if (present === undefined) elements.set(key, element.slice());
+    const timeout = new Attributes(element).u64be(nft.NFTA_SET_ELEM_TIMEOUT);
+    // One that is there begins its time anew, since Linux 6.12.
+    if (present === undefined || timeout !== undefined) {
+      const goesAt = timeout === undefined ? undefined : change.now + Number(timeout);
+      elements.set(key, { bytes: element.slice(), goesAt });
+    }
   }
   return withSet(table, name, { ...set, elements });
 }

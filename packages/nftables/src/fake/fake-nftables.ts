@@ -4,7 +4,7 @@ import * as nft from "../netlink/constants.ts";
 import { type Answer, answer } from "./answer.ts";
 import { applyMessage } from "./apply.ts";
 import { FakeNftError, Refusal } from "./refusal.ts";
-import type { FakeRuleset } from "./state.ts";
+import type { FakeRuleset, FakeTable } from "./state.ts";
 
 /**
  * nf_tables of one network namespace, in memory. It keeps what it is given and refuses what is not there, is there already,
@@ -15,6 +15,7 @@ export class FakeNftables {
   #ruleset: FakeRuleset = new Map();
   #generation = 1;
   #nextPort = 1;
+  #now = 0;
 
   /** A socket of its own: tables it owns are refused to others until it is closed. */
   open(): FakeNftSocket {
@@ -26,10 +27,16 @@ export class FakeNftables {
     });
   }
 
+  /** Time passes, and elements whose time is over go. */
+  elapse(seconds: number): void {
+    this.#now += 1000 * seconds;
+    this.#ruleset = new Map([...this.#ruleset].map(([id, table]) => [id, withoutOld(table, this.#now)]));
+  }
+
   #commit(messages: Uint8Array, port: number): void {
     let ruleset = this.#ruleset;
     for (const message of messagesIn(messages)) {
-      ruleset = refusing(message, () => applyMessage(ruleset, message, port));
+      ruleset = refusing(message, () => applyMessage(ruleset, message, port, this.#now));
     }
     this.#ruleset = ruleset;
     this.#generation += 1;
@@ -51,6 +58,14 @@ export class FakeNftables {
     this.#ruleset = new Map(left);
     this.#generation += 1;
   }
+}
+
+function withoutOld(table: FakeTable, now: number): FakeTable {
+  const sets = [...table.sets].map(([name, set]) => {
+    const elements = [...set.elements].filter(([, { goesAt }]) => goesAt === undefined || goesAt > now);
+    return [name, { ...set, elements: new Map(elements) }] as const;
+  });
+  return { ...table, sets: new Map(sets) };
 }
 
 interface Line {

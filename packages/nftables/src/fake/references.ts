@@ -19,8 +19,8 @@ export function referencesOf(table: FakeTable): References {
     }
   }
   for (const set of table.sets.values()) {
-    for (const element of set.elements.values()) {
-      const target = targetIn(new Attributes(element).nested(nft.NFTA_SET_ELEM_DATA));
+    for (const { bytes } of set.elements.values()) {
+      const target = targetIn(new Attributes(bytes).nested(nft.NFTA_SET_ELEM_DATA));
       if (target !== undefined) chains.add(target);
     }
   }

@@ -13,8 +13,15 @@ export interface FakeChain {
 
 export interface FakeSet {
   readonly attributes: Stored;
-  /** By key, and whether it ends an interval. The whole element, as it came. */
-  readonly elements: ReadonlyMap<string, Uint8Array>;
+  /** By key, and whether it ends an interval. */
+  readonly elements: ReadonlyMap<string, FakeElement>;
+}
+
+export interface FakeElement {
+  /** The whole element, as it came. */
+  readonly bytes: Uint8Array;
+  /** When it goes by itself, in milliseconds of the fake's time; undefined: it stays. */
+  readonly goesAt: number | undefined;
 }
 
 export interface FakeTable {

@@ -1,26 +1,46 @@
 import { origin } from "@ocicat/kit";
 import { type Ipv6, parseAddress, parsePrefix } from "@ocicat/net";
 import {
+  type BaseChain,
   baseChain,
+  bits,
   COUNTER,
+  CT_STATUS,
   chain,
+  ct,
+  ctCount,
+  DROP,
+  type Expression,
   element,
   encodeBatch,
   equal,
+  fib,
   GUARD_TABLE,
   jump,
+  limit,
+  log,
+  logTo,
   meta,
   NAT_TABLES,
   NftReconciler,
+  NOTRACK,
   natOutgoing,
+  notEqual,
   number,
   opaque,
+  payload,
   plan,
+  prefixValue,
+  reject,
   renderTable,
   rule,
   set,
+  setDscp,
+  setMark,
   type Table,
+  TCP_RESET,
   table,
+  translate,
   verdict,
   workloadGuard,
 } from "@ocicat/nftables";
@@ -109,6 +129,116 @@ describe("nft, who knows nothing of us, lists", () => {
       { match: { op: "!=", left: { meta: { key: "oifname" } }, right: "cali*" } },
       { counter: { packets: 0, bytes: 0 } },
       { masquerade: { flags: "fully-random" } },
+    ]);
+  });
+});
+
+describe("each expression of a policy", () => {
+  const why = origin("x");
+  const [ipv4, ipv6] = [equal(meta("nfproto"), number(2)), equal(meta("nfproto"), number(10))];
+  const l4 = (protocol: number) => equal(meta("l4proto"), number(protocol));
+  const net = (text: string) => prefixValue(parsePrefix(text));
+
+  /** What rules say in nft's own words, without what says why. */
+  function inWords(bodies: readonly (readonly Expression[])[], base?: Partial<BaseChain>): readonly string[] {
+    const rules = bodies.map((body) => rule(why, ...body));
+    const of = { name: "c", origin: why, rules } as const;
+    const only =
+      base === undefined
+        ? chain(of)
+        : baseChain({ type: "filter", hook: "prerouting", priority: -300, policy: "accept", ...base, ...of });
+    const desired = table({ family: "inet", name: "words", origin: why, chains: [only] });
+    kernel.nftCommit(encodeBatch(plan([desired], [], { ownership: false })).messages);
+    const lines = listing("inet", "words").slice(base === undefined ? 4 : 5);
+    kernel.nftCommit(encodeBatch([{ op: "table.delete", table: desired }]).messages);
+    return lines.map((line) => line.replace(/ comment "cali:HASH x"$/, ""));
+  }
+
+  it("matches what it is meant to match", () => {
+    expect(
+      inWords([
+        [l4(1), equal(payload("icmp type"), number(8)), equal(payload("icmp code"), number(0)), COUNTER],
+        [l4(58), equal(payload("icmpv6 type"), number(128)), COUNTER],
+        [l4(6), bits(payload("tcp flags"), 0x17, 2), COUNTER],
+        [l4(132), equal(payload("th dport"), number(80)), COUNTER],
+        [l4(136), equal(payload("th sport"), number(80)), COUNTER],
+        [ipv4, equal(payload("ip dscp"), number(46)), COUNTER],
+        [ipv6, notEqual(payload("ip6 dscp"), number(46)), COUNTER],
+        [equal(ct("direction"), number(1)), bits(ct("status"), CT_STATUS.dnat, 0, true), COUNTER],
+        [bits(meta("mark"), 0x2_0000, 0x2_0000), COUNTER],
+        [ctCount(5, { over: true }), COUNTER],
+        [limit(1000n, "second", { of: "bytes", burst: 500, over: true }), COUNTER],
+      ]),
+    ).toEqual([
+      "icmp type echo-request icmp code net-unreachable counter packets 0 bytes 0",
+      "icmpv6 type echo-request counter packets 0 bytes 0",
+      "tcp flags syn / fin,syn,rst,ack counter packets 0 bytes 0",
+      "sctp dport 80 counter packets 0 bytes 0",
+      "udplite sport 80 counter packets 0 bytes 0",
+      "ip dscp ef counter packets 0 bytes 0",
+      "ip6 dscp != ef counter packets 0 bytes 0",
+      "ct direction reply ct status dnat counter packets 0 bytes 0",
+      "meta mark & 0x00020000 == 0x00020000 counter packets 0 bytes 0",
+      "ct count over 5 counter packets 0 bytes 0",
+      "limit rate over 1000 bytes/second burst 500 bytes counter packets 0 bytes 0",
+    ]);
+  });
+
+  it("does what it is meant to do", () => {
+    expect(
+      inWords([
+        [setMark("meta", 0x2_0000, 0x2_0000)],
+        [setMark("meta", 0, 0x2_0000)],
+        [setMark("meta", 7)],
+        [setMark("ct", 0x2_0000, 0x2_0000)],
+        [ipv4, setDscp("ip dscp", 46)],
+        [ipv6, setDscp("ip6 dscp", 46)],
+        [log("calico-packet: ", "info")],
+        [logTo(1, "APE0|default.web", { snaplen: 64, queueThreshold: 8 })],
+        [reject("icmpx", "admin-prohibited")],
+        [ipv4, reject("icmp", "host-prohibited")],
+        [l4(6), equal(payload("th dport"), number(22)), TCP_RESET],
+      ]),
+    ).toEqual([
+      "meta mark set meta mark | 0x00020000",
+      "meta mark set meta mark & 0xfffdffff",
+      "meta mark set 0x00000007",
+      "ct mark set ct mark | 0x00020000",
+      "ip dscp set ef",
+      "ip6 dscp set ef",
+      'log prefix "calico-packet: " level info',
+      'log prefix "APE0|default.web" group 1 snaplen 64 queue-threshold 8',
+      "reject with icmpx admin-prohibited",
+      "reject with icmp host-prohibited",
+      "tcp dport 22 reject with tcp reset",
+    ]);
+  });
+
+  it("asks routing, and leaves connections untracked, where that can be done", () => {
+    expect(
+      inWords(
+        [
+          [equal(fib("saddr . iif oif"), number(0)), verdict(DROP)],
+          [equal(fib("daddr type"), number(2)), COUNTER],
+          [ipv4, equal(payload("ip saddr"), net("10.0.0.0/8")), NOTRACK],
+        ],
+        {},
+      ),
+    ).toEqual([
+      "fib saddr . iif oif missing drop",
+      "fib daddr type local counter packets 0 bytes 0",
+      "ip saddr 10.0.0.0/8 notrack",
+    ]);
+  });
+
+  it("translates addresses", () => {
+    const to = [
+      [ipv4, equal(payload("ip daddr"), net("192.0.2.1")), translate("destination", parseAddress("10.0.0.1"))],
+      [ipv6, equal(payload("ip6 daddr"), net("2001:db8::1")), translate("destination", parseAddress("fd00::1"))],
+    ];
+    expect(inWords(to, { type: "nat", hook: "prerouting", priority: -100 })).toEqual([
+      "ip daddr 192.0.2.1 dnat ip to 10.0.0.1",
+      "ip6 daddr 2001:db8::1 dnat ip6 to fd00::1",
     ]);
   });
 });
