@@ -1,3 +1,4 @@
+import { compileSelector } from "@ocicat/api";
 import { parseAddress } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
 import {
@@ -167,5 +168,44 @@ describe("a policy index", () => {
     const [one, two] = [...endpoints.values()];
     expect(one?.stages).toBeDefined();
     expect(one?.stages).toBe(two?.stages);
+  });
+
+  it.each<readonly [string, Partial<Policy>, readonly string[]]>([
+    ["nothing", {}, []],
+    ["its order", { order: 1 }, ["policy", "endpoint"]],
+    ["its tier", { tier: "other" }, ["policy", "endpoint"]],
+    ["its directions", { directions: ["egress"] }, ["policy", "endpoint"]],
+    ["its stage", { untracked: true }, ["set gone", "policy gone", "endpoint"]],
+    ["what it selects", { selector: compileSelector("app == 'db'") }, ["set gone", "policy gone", "endpoint"]],
+    ["how it selects the same", { selector: compileSelector("has(app)") }, ["policy"]],
+    ["its rules", { ingress: [] }, ["set gone", "policy"]],
+    ["that it is staged", { staged: "set" }, ["policy"]],
+  ])("tells of a policy that changes %s only what follows", (_what, part, wanted) => {
+    const lists = { ...policy("lists", { selector: "app == 'web'" }), order: 2 };
+    const changing: Policy = {
+      ...policy("changing", {
+        selector: "app == 'web'",
+        ingress: [{ action: "Allow", source: { selector: "role == 'client'" } }],
+      }),
+      order: 3,
+    };
+    const index = indexWith([lists, changing], [WEB]);
+    index.flush();
+    index.setPolicy(changing.id, { ...changing, ...part });
+    const kinds = told(index.flush()).map((each) => each.replace(/ (GlobalNetworkPolicy|workload) \S+/, ""));
+    expect(kinds).toEqual(wanted);
+  });
+
+  it("takes an address that an endpoint names twice once, also while it changes otherwise", () => {
+    const twice = {
+      ...far("c", "10.1.0.1", { role: "client" }),
+      addresses: ["10.1.0.1", "10.1.0.1"].map(parseAddress),
+    };
+    const index = indexWith([fromClients], [WEB, twice]);
+    expect(told(index.flush())).toContain("set made: 10.1.0.1/32");
+    index.setEndpoint(endpointKey(twice), { ...twice, ports: [] });
+    expect(told(index.flush())).toEqual([]);
+    index.setEndpoint(endpointKey(twice), undefined);
+    expect(told(index.flush())).toEqual(["set: -10.1.0.1/32"]);
   });
 });
