@@ -10,6 +10,8 @@
  *     npm run soak -- policy-packets [--operations N] [--seed N]  cases of Kubernetes' policies, and N random sets of policies
  *                                                                 from that seed on, proved by packets between nine pods
  *     npm run soak -- policy-verify [--operations N] [--seed N]   random policies, proved for every packet without sending one
+ *     npm run soak -- policy-chaos [--operations N] [--seconds N] streams that must pass and must not, while agent, policies,
+ *                                                                 datastore and tables are disturbed, in a lab
  *
  * Exit code 1 if a promise was broken; what was broken, and how to see it again, is printed.
  */
@@ -35,6 +37,7 @@ const SOAKS: Readonly<Record<string, () => Promise<{ run(options: SoakOptions, s
   "ipam-processes": () => import("./ipam-processes.ts"),
   "policy-packets": () => import("./policy-packets.ts"),
   "node-churn": () => import("./node-churn.ts"),
+  "policy-chaos": () => import("./policy-chaos.ts"),
   "policy-verify": () => import("./policy-verify.ts"),
 };
 

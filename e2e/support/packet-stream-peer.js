@@ -38,18 +38,22 @@ if (role === "receive") {
   const socket =
     protocol === "udp" ? createSocket("udp4") : connect({ host: address, port: Number(port), noDelay: true });
   socket.on("error", () => undefined);
-  const send = (packet) => {
-    if (protocol === "udp") socket.send(packet, Number(port), address, () => undefined);
-    else if (socket.writable) socket.write(packet);
+  const send = (packet, number) => {
+    if (protocol === "tcp") return socket.writable && socket.write(packet);
+    // What the socket did not take was never under way.
+    socket.send(packet, Number(port), address, (error) => {
+      if (error) sent[number] = null;
+    });
   };
   // As many as are due by the clock: a timer that comes late sends those it owes, each with its own number.
   const timer = setInterval(() => {
     const due = Math.floor((now() - start) / 1000 / Number(period));
     while (sent.length <= due) {
       const packet = Buffer.alloc(SIZE);
-      packet.writeUInt32BE(sent.length);
+      const number = sent.length;
+      packet.writeUInt32BE(number);
       sent.push(now());
-      send(packet);
+      send(packet, number);
     }
   }, 1);
   console.log("sending");

@@ -57,15 +57,15 @@ export class PacketStream {
 
   async stop(): Promise<StreamReport> {
     this.#sender.child.kill("SIGINT");
-    const { sent } = lastLine<{ sent: number[] }>((await this.#sender.ended).stdout);
+    const { sent } = lastLine<{ sent: (number | null)[] }>((await this.#sender.ended).stdout);
     this.#receiver.child.kill("SIGINT");
     const { received } = lastLine<{ received: [number, number][] }>((await this.#receiver.ended).stdout);
     const came = new Map(received);
     const last = (sent.at(-1) ?? 0) - UNDER_WAY_US;
     return {
-      sent: sent.length,
+      sent: sent.filter((at) => at !== null).length,
       received: came.size,
-      missing: sent.flatMap((at, number) => (at < last && !came.has(number) ? [number] : [])),
+      missing: sent.flatMap((at, number) => (at !== null && at < last && !came.has(number) ? [number] : [])),
       arrivals: [...came].map(([number, arrivedUs]) => ({ number, sentUs: sent[number] ?? 0, arrivedUs })),
     };
   }
