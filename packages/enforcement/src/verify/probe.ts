@@ -1,7 +1,16 @@
 import { type Address, formatAddress } from "@ocicat/net";
 import { hasPorts, type Packet, Protocol } from "@ocicat/policy";
 import type { Diagrams, Node } from "./space/diagram.ts";
-import { type AddressLine, DIMENSIONS, dimension, MARK_BITS, markBit, STATES, type State } from "./space/header.ts";
+import {
+  type AddressLine,
+  DIMENSIONS,
+  type Dimension,
+  dimension,
+  MARK_BITS,
+  markBit,
+  STATES,
+  type State,
+} from "./space/header.ts";
 
 /** One packet, with everything that rules can ask of it. */
 export interface Probe {
@@ -20,38 +29,41 @@ export interface Probe {
   readonly revoked: boolean;
 }
 
+/** Values that say more to people than others, the best first; the first one also where nothing is asked. */
+export type Wishes = Readonly<Partial<Record<Dimension, readonly number[]>>>;
+
+/** The first packet of a connection by TCP to a port that people know, where it can be one. */
+const WISHES: Wishes = {
+  protocol: [Protocol.tcp, Protocol.udp, Protocol.icmp, Protocol.icmpv6, Protocol.sctp],
+  sourcePort: [40_000],
+  destinationPort: [80],
+  icmpType: [8],
+  tcpFlags: [2],
+};
+
 /** A packet that two diagrams judge differently. Throws RangeError if they are equal. */
-export function tellApart(a: Node, b: Node, diagrams: Diagrams, addresses: AddressLine): Probe {
+export function tellApart(a: Node, b: Node, diagrams: Diagrams, addresses: AddressLine, wishes: Wishes): Probe {
+  const all: Wishes = { ...WISHES, ...wishes };
   const values = new Map<number, number>();
   for (let [left, right] = [a, b]; ; ) {
-    if (left === right) throw new RangeError("equal diagrams have no packet that tells them apart");
-    const asked = Math.min(
-      diagrams.dimensionOf(left) ?? Number.POSITIVE_INFINITY,
-      diagrams.dimensionOf(right) ?? Number.POSITIVE_INFINITY,
-    );
-    if (asked === Number.POSITIVE_INFINITY) return probeOf(values, addresses);
+    const asked = Math.min(diagrams.dimensionOf(left) ?? LEAF, diagrams.dimensionOf(right) ?? LEAF);
+    if (asked === LEAF) return probeOf(values, all, addresses);
     const child = (node: Node, value: number) =>
       diagrams.dimensionOf(node) === asked ? diagrams.child(node, value) : node;
-    const value = diagrams
-      .valuesOf(left, right, asked)
-      .find((candidate) => child(left, candidate) !== child(right, candidate));
-    if (value === undefined) throw new RangeError("different diagrams whose children are all equal");
+    const name = DIMENSIONS[asked];
+    const value = [...((name && all[name]) ?? []), ...diagrams.valuesOf(left, right, asked)].find(
+      (candidate) => child(left, candidate) !== child(right, candidate),
+    );
+    if (value === undefined) throw new RangeError("equal diagrams have no packet that tells them apart");
     values.set(asked, value);
     [left, right] = [child(left, value), child(right, value)];
   }
 }
 
-/** What is not asked is as in the first packet of a connection by TCP, or what the protocol has. */
-const DEFAULTS: Readonly<Partial<Record<(typeof DIMENSIONS)[number], number>>> = {
-  protocol: Protocol.tcp,
-  sourcePort: 40_000,
-  destinationPort: 80,
-  icmpType: 8,
-  tcpFlags: 2,
-};
+const LEAF = Number.POSITIVE_INFINITY;
 
-function probeOf(values: ReadonlyMap<number, number>, addresses: AddressLine): Probe {
-  const value = (name: (typeof DIMENSIONS)[number]) => values.get(dimension[name]) ?? DEFAULTS[name] ?? 0;
+function probeOf(values: ReadonlyMap<number, number>, wishes: Wishes, addresses: AddressLine): Probe {
+  const value = (name: Dimension) => values.get(dimension[name]) ?? wishes[name]?.[0] ?? 0;
   let mark = 0;
   for (let bit = 0; bit < MARK_BITS; bit++) if (values.get(markBit(bit)) === 1) mark += 2 ** bit;
   return {
@@ -71,7 +83,7 @@ function probeOf(values: ReadonlyMap<number, number>, addresses: AddressLine): P
 
 /** Where the packet stands in each dimension. */
 export function valueIn(probe: Probe, addresses: AddressLine): (of: number) => number {
-  const values: Readonly<Record<(typeof DIMENSIONS)[number], number>> = {
+  const values: Readonly<Record<Dimension, number>> = {
     ...probe,
     source: addresses.pieceOf(probe.source),
     destination: addresses.pieceOf(probe.destination),

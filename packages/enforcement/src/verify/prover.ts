@@ -1,4 +1,4 @@
-import type { Family } from "@ocicat/net";
+import { type Family, familyOf } from "@ocicat/net";
 import type { Table } from "@ocicat/nftables";
 import type { PolicyModel } from "@ocicat/policy";
 import { rangesInModel, rangesInTable } from "./cuts.ts";
@@ -124,7 +124,10 @@ export class Prover {
     const [left, right] =
       journey === "forward" ? [kernel, expected].map((node) => this.#judged(node, ...between)) : [kernel, expected];
     if (left === undefined || right === undefined || left === right) return undefined;
-    const probe = tellApart(left, right, this.#diagrams, this.#addresses);
+    const probe = tellApart(left, right, this.#diagrams, this.#addresses, {
+      source: this.#piecesOf(incoming),
+      destination: this.#piecesOf(outgoing),
+    });
     const at = valueIn(probe, this.#addresses);
     const wanted = this.#diagrams.follow(right, at);
     const found = this.#diagrams.follow(left, at);
@@ -140,6 +143,14 @@ export class Prover {
       model: wanted.kind === "accept" ? "accept" : "drop",
       because: reasonsOf(journey, { incoming, outgoing }, probe, this.#model),
     };
+  }
+
+  /** Addresses that belong there, then those of others. */
+  #piecesOf(place: Place | undefined): number[] {
+    const own = place?.endpoint === undefined ? [] : [place.endpoint];
+    const ends = [...own, ...this.#model.endpoints].flatMap((endpoint) => endpoint.addresses);
+    const ofFamily = ends.filter((address) => familyOf(address) === this.#addresses.family);
+    return ofFamily.map((address) => this.#addresses.pieceOf(address));
   }
 
   /**
