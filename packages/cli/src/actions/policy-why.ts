@@ -4,7 +4,6 @@ import { describeWalk, type Packet, protocolName, type Verdict, verdict } from "
 import { withDatastore } from "../connect/datastore.ts";
 import { IN_MACHINE } from "../connect/lab.ts";
 import type { PolicyWhyOptions } from "../options/policy.ts";
-import { oneLine } from "../output/line.ts";
 import { endNamed, type PacketEnd } from "../policy/ends.ts";
 import { checkOutput, print, type Shown } from "../policy/output.ts";
 import { packetBetween, packetText, readWanted } from "../policy/packet.ts";
@@ -13,6 +12,8 @@ import { readPolicyModel } from "../policy/read-model.ts";
 import { placeIn, walkJson } from "../policy/walk-json.ts";
 import { type PolicyPlaces, placesOf, withManifests } from "../policy/with-manifests.ts";
 import type { Surroundings } from "../surroundings.ts";
+import { type Live, passes, probeLive } from "../why/live.ts";
+import { keepingIndent, liveJson, liveLines } from "../why/say.ts";
 
 /** As ping's: 0 it passes, 1 it does not, 2 it is not known. */
 export const EXIT = { denied: 1, unknown: 2 } as const;
@@ -33,8 +34,9 @@ export async function explainPolicy(
     const ends = { from: endNamed(model, from), to: endNamed(model, to) };
     const packet = packetBetween(ends.from, ends.to, wanted, options.ipv6);
     const judged = verdict(packet, model);
-    print(surroundings, options.output, shown({ ...ends, packet, judged, places: placesOf(manifests) }));
-    if (!judged.allowed) surroundings.setExitCode(EXIT.denied);
+    const live = options.live === true ? await probeLive(surroundings, packet, judged, options) : undefined;
+    print(surroundings, options.output, shown({ ...ends, packet, judged, places: placesOf(manifests) }, live));
+    if (!(live === undefined ? judged.allowed : passes(live))) surroundings.setExitCode(EXIT.denied);
   });
 }
 
@@ -59,8 +61,11 @@ export interface Judged {
   readonly places: PolicyPlaces;
 }
 
-function shown(known: Judged): Shown {
-  return { text: () => `${textLines(known).map(oneLineKeepingIndent).join("\n")}\n`, json: () => judgedJson(known) };
+function shown(known: Judged, live: Live | undefined): Shown {
+  return {
+    text: () => `${[...textLines(known), ...liveLines(known.judged.allowed, live)].map(keepingIndent).join("\n")}\n`,
+    json: () => ({ ...judgedJson(known), live: liveJson(live) }),
+  };
 }
 
 function textLines({ from, to, packet, judged, places }: Judged): readonly string[] {
@@ -94,10 +99,4 @@ export function judgedJson({ from, to, packet, judged, places }: Judged) {
     egress: walkJson(judged.egress, places),
     ingress: walkJson(judged.ingress, places),
   };
-}
-
-/** What comes from a datastore is only shown. */
-function oneLineKeepingIndent(line: string): string {
-  const indent = /^ */.exec(line)?.[0] ?? "";
-  return indent + oneLine(line);
 }

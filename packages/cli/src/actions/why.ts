@@ -1,19 +1,16 @@
 import { felixConfiguration, felixSettings } from "@ocicat/api";
 import { readBlocks } from "@ocicat/ipam";
-import { parseJson } from "@ocicat/kit";
 import { verdict } from "@ocicat/policy";
-import type { Story } from "@ocicat/walk";
 import { type Opened, withDatastore } from "../connect/datastore.ts";
 import type { WhyPacketOptions } from "../options/policy.ts";
-import { oneLine } from "../output/line.ts";
 import { endNamed, type PacketEnd } from "../policy/ends.ts";
 import { checkOutput, print } from "../policy/output.ts";
 import { packetBetween, packetText, readWanted } from "../policy/packet.ts";
 import { readPolicyModel } from "../policy/read-model.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { type Live, probeLive } from "../why/live.ts";
-import { countedLines, EXPECTED, hopJson, SEEN, wayLines } from "../why/say.ts";
-import { type Expected, type WayInput, wayOf } from "../why/way.ts";
+import { passes, probeLive } from "../why/live.ts";
+import { EXPECTED, hopJson, keepingIndent, liveJson, liveLines, wayLines } from "../why/say.ts";
+import { type WayInput, wayOf } from "../why/way.ts";
 import { readPlanCluster } from "./plan-cluster.ts";
 import { answering, EXIT, endText, judgedJson } from "./policy-why.ts";
 
@@ -37,33 +34,22 @@ export async function explainWay(
     const input: WayInput = { ...known, ...meeting(ends, packet), packet, judged };
     const way = wayOf(input);
     const live = options.live === true ? await probeLive(surroundings, packet, judged, options) : undefined;
-    const passes = live === undefined ? way.expected === "arrives" : PASSES[live.story.outcome];
+    const arrives = live === undefined ? way.expected === "arrives" : passes(live);
     print(surroundings, options.output, {
       text: () => {
         const title = `${endText(input.from, packet.source)} → ${endText(input.to, packet.destination)}, ${packetText(packet)}: ${EXPECTED[way.expected]}`;
-        return `${[title, ...wayLines(way, live), ...endLines(way.expected, live)].map(keepingIndent).join("\n")}\n`;
+        return `${[title, ...wayLines(way, live), ...liveLines(way.expected === "arrives", live)].map(keepingIndent).join("\n")}\n`;
       },
       json: () => ({
         ...judgedJson({ ...input, places: new Map() }),
         expected: way.expected,
         hops: way.hops.map(hopJson),
-        live:
-          live === undefined
-            ? null
-            : { story: parseJson(JSON.stringify(live.story)), counted: live.counted.map((one) => ({ ...one })) },
+        live: liveJson(live),
       }),
     });
-    if (!passes) surroundings.setExitCode(EXIT.denied);
+    if (!arrives) surroundings.setExitCode(EXIT.denied);
   });
 }
-
-const PASSES: Readonly<Record<Story["outcome"], boolean>> = {
-  answered: true,
-  refused: true,
-  delivered: true,
-  gone: true,
-  lost: false,
-};
 
 type Stored = Pick<WayInput, "cluster" | "blocks" | "natExclusions">;
 
@@ -86,23 +72,4 @@ function meeting(
   }: { readonly source: PacketEnd["addresses"][number]; readonly destination: PacketEnd["addresses"][number] },
 ) {
   return { from: { ...from, addresses: [source] }, to: { ...to, addresses: [destination] } };
-}
-
-function endLines(expected: Expected, live: Live | undefined): readonly string[] {
-  if (live === undefined) return [];
-  const { outcome, loss } = live.story;
-  const agrees = (expected === "arrives") === PASSES[outcome];
-  const counted = countedLines(live);
-  return [
-    "",
-    `Seen: ${SEEN[outcome]}.${loss === null ? "" : ` Last at ${loss.last?.place ?? "its sender"}.`}`,
-    ...(counted.length === 0 ? [] : ["Counted by the kernels' rules:", ...counted]),
-    ...(agrees
-      ? []
-      : [`This is not what is stored: by that it ${expected === "arrives" ? "arrives" : "does not arrive"}.`]),
-  ];
-}
-
-function keepingIndent(line: string): string {
-  return (/^ */.exec(line)?.[0] ?? "") + oneLine(line);
 }

@@ -1,5 +1,11 @@
 import type { Command } from "commander";
-import type { PolicyDiffOptions, PolicyImpactOptions, PolicyShowOptions, PolicyWhyOptions } from "../options/policy.ts";
+import type {
+  PolicyDiffOptions,
+  PolicyImpactOptions,
+  PolicyShowOptions,
+  PolicyVerifyOptions,
+  PolicyWhyOptions,
+} from "../options/policy.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
@@ -11,7 +17,7 @@ export function addPolicy(program: Command, surroundings: Surroundings): void {
       "Look at policies: who may send what to whom and why, what would change, what is wrong with them, and whether the " +
         "kernel does what they say.",
     );
-  for (const add of [addWhy, addShow, addDiff, addImpact]) add(policy, surroundings);
+  for (const add of [addWhy, addShow, addDiff, addImpact, addVerify]) add(policy, surroundings);
 }
 
 export const outputOption = () => valueOption("-o, --output <format>", "ps, for people, json or yaml").default("ps");
@@ -37,12 +43,15 @@ function addWhy(policy: Command, surroundings: Surroundings): void {
     .description(
       "Say whether the first packet of a connection passes the policies of both ends, and tell each step: endpoint, tier, " +
         "policy, rule, and what ended it where no rule did. Everything is taken from the datastore; with -f as if the " +
-        "file were applied, and the lines of its rules are named.\n\n" +
-        "Exit code: 0 it passes, 1 it is denied, 2 it could not be answered.",
+        "file were applied, and the lines of its rules are named. With --live the packet is sent besides, and the counters of the " +
+        "rules that decided are read before and after; that needs root.\n\n" +
+        "Exit code: 0 it passes, 1 it is denied, 2 it could not be answered. With --live it is the packet's.",
     )
     .argument("<from>", "a pod, also as namespace/pod; a workload endpoint, a node, a host endpoint, an address")
     .argument("<to>", "the same")
     .addOption(valueOption("-f, --filename <file>", "as if this were applied: policies, tiers, profiles, network sets"))
+    .option("--live", "send the packet, and read the counters of the rules that decide")
+    .option("--name <lab>", "in which lab (default: this node, where an agent runs; else the lab that runs)")
     .addOption(outputOption())
     .action(async (from: string, to: string, options: PolicyWhyOptions) => {
       const { explainPolicy } = await import("../actions/policy-why.ts");
@@ -129,5 +138,30 @@ function addImpact(policy: Command, surroundings: Surroundings): void {
   withExamples(impact, [
     ["policy impact --staged", "of all staged policies together"],
     ["policy impact --staged prod/deny-all", "of one of them"],
+  ]);
+}
+
+function addVerify(policy: Command, surroundings: Surroundings): void {
+  const verify = policy
+    .command("verify")
+    .summary("whether the kernel does what policies say")
+    .description(
+      "Read a node's table back from its kernel and prove that it does to every packet what follows from the datastore: all " +
+        "interfaces, all addresses, ports and protocols, by what rules tell apart. A difference is told as a packet that " +
+        "would be judged wrongly. Looks twice, so that a change under way is none. Of this node; where no agent runs here, " +
+        "of every node of the lab. Needs root.\n\n" +
+        "Exit code: 0 it does, 1 it does not, 2 it could not look.",
+    )
+    .argument("[node]", "one of them (default: all in reach)")
+    .option("--name <lab>", "in which lab (default: this node, where an agent runs; else the lab that runs)")
+    .addOption(outputOption())
+    .action(async (node: string | undefined, options: PolicyVerifyOptions) => {
+      const { verifyPolicy } = await import("../actions/policy-verify.ts");
+      await verifyPolicy(surroundings, node, options);
+    });
+  withDatastoreOptions(verify);
+  withExamples(verify, [
+    ["policy verify", "this node, or all nodes of the lab"],
+    ["policy verify node1", "a node of the lab"],
   ]);
 }

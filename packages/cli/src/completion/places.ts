@@ -51,6 +51,7 @@ const VALUES: Readonly<Record<string, Wanted>> = {
   "policy why --output": words("ps", "json", "yaml"),
   "policy show --output": words("ps", "json", "yaml"),
   "policy diff --output": words("ps", "json", "yaml"),
+  "policy verify --output": words("ps", "json", "yaml"),
   "policy impact --output": words("ps", "json", "yaml"),
 };
 
@@ -85,6 +86,7 @@ const ARGUMENTS: Readonly<Record<string, Wanted>> = {
   "policy why from": ENDPOINTS,
   "policy why to": ENDPOINTS,
   "policy show endpoint": ENDPOINTS,
+  "policy verify node": NODES,
   "policy impact name": { is: "staged" },
 };
 

@@ -43,8 +43,9 @@ export interface PolicyLintOptions extends DatastoreOptions, Output {
   readonly list?: boolean;
 }
 
-export interface PolicyVerifyOptions extends Output {
-  readonly node?: string;
+export interface PolicyVerifyOptions extends DatastoreOptions, Output {
+  /** Of the lab. */
+  readonly name?: string;
 }
 
 export interface FlowsOptions extends Output {

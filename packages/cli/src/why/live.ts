@@ -50,6 +50,11 @@ export async function probeLive(
   return { story, counted: decidingRules(judged).flatMap((rule) => increase(rule, before, after)) };
 }
 
+/** Whether it got where it was going. */
+export function passes({ story }: Live): boolean {
+  return story.outcome !== "lost";
+}
+
 function protocolOf({ protocol }: Packet): Journey["protocol"] {
   const known = new Map<number, Journey["protocol"]>([
     [Protocol.icmp, "icmp"],

@@ -1,7 +1,9 @@
+import { type JsonValue, parseJson } from "@ocicat/kit";
 import { describeWalk } from "@ocicat/policy";
 import { type Step, stepPlace, stepText } from "@ocicat/walk";
+import { oneLine } from "../output/line.ts";
 import { placeIn, walkJson } from "../policy/walk-json.ts";
-import type { Live } from "./live.ts";
+import { type Live, passes } from "./live.ts";
 import type { Fact, Hop, Way } from "./way.ts";
 
 /** What comes of the packet by what is stored, and by what was seen. */
@@ -11,7 +13,7 @@ export const EXPECTED = {
   "no route": "lost, for there is no route",
 } as const;
 
-export const SEEN = {
+const SEEN = {
   answered: "answered",
   refused: "arrived, and nobody listens there",
   delivered: "delivered",
@@ -60,8 +62,31 @@ function factLines(fact: Fact): readonly string[] {
   return [`${label(about)}${text}${why === undefined || why === "" ? "" : `: ${why}`}`];
 }
 
-export function countedLines({ counted }: Live): readonly string[] {
-  return counted.map(({ rule, packets }) => `  ${rule}: ${packets} packet${packets === 1 ? "" : "s"} more`);
+/** What was seen and counted, and whether it is what was to be expected. */
+export function liveLines(expected: boolean, live: Live | undefined): readonly string[] {
+  if (live === undefined) return [];
+  const { outcome, loss } = live.story;
+  const counted = live.counted.map(
+    ({ rule, packets }) => `  ${rule}: ${packets} packet${packets === 1 ? "" : "s"} more`,
+  );
+  return [
+    "",
+    `Seen: ${SEEN[outcome]}.${loss === null ? "" : ` Last at ${loss.last?.place ?? "its sender"}.`}`,
+    ...(counted.length === 0 ? [] : ["Counted by the kernels' rules:", ...counted]),
+    ...(expected === passes(live)
+      ? []
+      : [`This is not what is stored: by that it ${expected ? "arrives" : "does not arrive"}.`]),
+  ];
+}
+
+export function liveJson(live: Live | undefined): JsonValue {
+  if (live === undefined) return null;
+  return { story: parseJson(JSON.stringify(live.story)), counted: live.counted.map((one) => ({ ...one })) };
+}
+
+/** A line of a text with indents; what comes from a datastore or a kernel is only shown. */
+export function keepingIndent(line: string): string {
+  return (/^ */.exec(line)?.[0] ?? "") + oneLine(line);
 }
 
 export function hopJson({ place, kind, facts }: Hop) {
