@@ -119,7 +119,7 @@ async function verifyOnce(
 function onNode(
   model: PolicyModel,
   node: string,
-  { interfacePrefixes: _, ...settings }: NodeSettings,
+  settings: NodeSettings,
   interfaces: readonly HostInterface[],
 ): PolicyModel {
   const others = (model.nodes ?? []).filter((one) => one.node !== node);

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type {
   PolicyDiffOptions,
   PolicyImpactOptions,
+  PolicyLintOptions,
   PolicyShowOptions,
   PolicyVerifyOptions,
   PolicyWhyOptions,
@@ -17,7 +18,7 @@ export function addPolicy(program: Command, surroundings: Surroundings): void {
       "Look at policies: who may send what to whom and why, what would change, what is wrong with them, and whether the " +
         "kernel does what they say.",
     );
-  for (const add of [addWhy, addShow, addDiff, addImpact, addVerify]) add(policy, surroundings);
+  for (const add of [addWhy, addShow, addDiff, addImpact, addLint, addVerify]) add(policy, surroundings);
 }
 
 export const outputOption = () => valueOption("-o, --output <format>", "ps, for people, json or yaml").default("ps");
@@ -138,6 +139,31 @@ function addImpact(policy: Command, surroundings: Surroundings): void {
   withExamples(impact, [
     ["policy impact --staged", "of all staged policies together"],
     ["policy impact --staged prod/deny-all", "of one of them"],
+  ]);
+}
+
+function addLint(policy: Command, surroundings: Surroundings): void {
+  const lint = policy
+    .command("lint")
+    .summary("what in policies is hardly meant as it is")
+    .description(
+      "Look for what is not enforced as written, for rules that never match or that another stands before, for selectors " +
+        "that choose nobody, for what opens or closes more than it seems to. Each finding says what, where, what comes of it " +
+        "and how to mend it. Of all that is stored; with -f of what the file holds, were it applied.\n\n" +
+        "Exit code: 0 nothing but hints, 1 something was found, 2 it could not look.",
+    )
+    .addOption(valueOption("-f, --filename <file>", "only this, as if it were applied; - is standard input"))
+    .option("-R, --recursive", "go into directories below the one given with -f")
+    .addOption(valueOption("-n, --namespace <namespace>", "of resources that name none"))
+    .addOption(outputOption())
+    .action(async (options: PolicyLintOptions) => {
+      const { lintPolicies } = await import("../actions/policy-lint.ts");
+      await lintPolicies(surroundings, options);
+    });
+  withDatastoreOptions(lint);
+  withExamples(lint, [
+    ["policy lint", "of the whole cluster"],
+    ["policy lint -f new.yaml", "before applying it"],
   ]);
 }
 

@@ -51,6 +51,7 @@ const VALUES: Readonly<Record<string, Wanted>> = {
   "policy why --output": words("ps", "json", "yaml"),
   "policy show --output": words("ps", "json", "yaml"),
   "policy diff --output": words("ps", "json", "yaml"),
+  "policy lint --output": words("ps", "json", "yaml"),
   "policy verify --output": words("ps", "json", "yaml"),
   "policy impact --output": words("ps", "json", "yaml"),
 };

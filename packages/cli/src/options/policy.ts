@@ -40,7 +40,6 @@ export interface PolicyLintOptions extends DatastoreOptions, Output {
   readonly filename?: string;
   readonly recursive?: boolean;
   readonly namespace?: string;
-  readonly list?: boolean;
 }
 
 export interface PolicyVerifyOptions extends DatastoreOptions, Output {
