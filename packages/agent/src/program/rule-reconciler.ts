@@ -26,6 +26,7 @@ import type { PoolRow } from "@ocicat/routing";
 import type { AgentEndpointRow } from "../tables/rows.ts";
 import { KnownLinks } from "./known-links.ts";
 import { SourceFilters } from "./source-filters.ts";
+import { TableWatch } from "./table-watch.ts";
 
 export interface RuleReconcilerOptions {
   readonly kernel: Kernel;
@@ -66,6 +67,7 @@ export class RuleReconciler {
   readonly #wider = new Map<string, AgentEndpointRow>();
   readonly #links: KnownLinks;
   readonly #filters: SourceFilters;
+  readonly #watch: TableWatch;
   #tablesChanged = true;
   #dirty = true;
   #started = false;
@@ -80,9 +82,11 @@ export class RuleReconciler {
     this.#nft = options.nft;
     this.#links = new KnownLinks({ ...options, knows: (name) => this.#known.has(name) });
     this.#filters = new SourceFilters(options.kernel, options.logger);
+    this.#watch = new TableWatch({ ...options, restore: () => this.resync() });
     options.scope.add("rules", () => {
       this.#retry?.cancel();
       this.#refresh?.cancel();
+      this.#watch.close();
     });
   }
 
@@ -181,6 +185,7 @@ export class RuleReconciler {
         this.#tablesChanged = false;
       }
       this.#writes += this.#nft.apply().length;
+      this.#watch.start();
       this.#filters.loosen(this.#wider.keys());
       this.#dirty = false;
       this.#failure = undefined;

@@ -32,6 +32,16 @@ export class NftReconciler implements TableEdits {
     this.#kernel = kernel;
   }
 
+  /** Are our tables ours alone? Undefined until the kernel had to be asked. */
+  get owned(): boolean | undefined {
+    return this.#ownership;
+  }
+
+  /** Is it one of ours? As nft names it: `inet ocicat-guard`. */
+  has(table: string): boolean {
+    return this.#tables.has(table);
+  }
+
   /**
    * From now on the tables of these names are ours, and those given are all of them that should be. Throws NftError
    * (NFT_INVALID) before anything is changed.
