@@ -7,6 +7,8 @@
  *                                                                 real processes, killed at random, on a real store
  *     npm run soak -- node-churn [--seconds N] [--nodes N] [--pods N] [--grace SECONDS] [--seed N]
  *                                                                 nodes and pods appear and vanish, on a real etcd
+ *     npm run soak -- policy-index [--operations N] [--seed N]    random changes of policies, endpoints and labels, told one by one,
+ *                                                                 lead to what the whole model needs
  *     npm run soak -- policy-packets [--operations N] [--seed N]  cases of Kubernetes' policies, and N random sets of policies
  *                                                                 from that seed on, proved by packets between nine pods
  *     npm run soak -- policy-verify [--operations N] [--seed N]   random policies, proved for every packet without sending one
@@ -35,6 +37,7 @@ const SOAKS: Readonly<Record<string, () => Promise<{ run(options: SoakOptions, s
   "ipam-model": () => import("./ipam-model.ts"),
   "ipam-simulation": () => import("./ipam-simulation.ts"),
   "ipam-processes": () => import("./ipam-processes.ts"),
+  "policy-index": () => import("./policy-index.ts"),
   "policy-packets": () => import("./policy-packets.ts"),
   "node-churn": () => import("./node-churn.ts"),
   "policy-chaos": () => import("./policy-chaos.ts"),

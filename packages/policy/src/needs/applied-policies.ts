@@ -7,6 +7,7 @@ import { hasEffect } from "../model/stages.ts";
 import { endpointNeeds } from "./endpoint-needs.ts";
 import { ItemIndex } from "./labels/item-index.ts";
 import { SelectorIndex } from "./labels/selector-index.ts";
+import type { Replaced } from "./replaced.ts";
 import { same } from "./same.ts";
 
 interface Applied {
@@ -20,12 +21,6 @@ interface Local {
   readonly key: string;
   endpoint: Endpoint;
   labels: Labels;
-}
-
-/** A value as it was told last, and as it is now. */
-export interface Replaced<T> {
-  readonly before: T | undefined;
-  readonly after: T | undefined;
 }
 
 /**
@@ -140,11 +135,11 @@ export class AppliedPolicies {
     const applied = { policy, endpoints: 0 };
     this.#policies.set(policy.id, applied);
     this.#selectors.add(policy.selector, applied);
-    for (const local of this.#items.selectedBy(policy.selector)) this.#join(applied, local);
+    for (const local of this.#items.selectedBy(policy.selector)) this.#count(applied, local, 1);
   }
 
   #withdraw(applied: Applied): void {
-    for (const local of this.#items.selectedBy(applied.policy.selector)) this.#part(applied, local);
+    for (const local of this.#items.selectedBy(applied.policy.selector)) this.#count(applied, local, -1);
     this.#selectors.delete(applied.policy.selector, applied);
     this.#policies.delete(applied.policy.id);
   }
@@ -153,36 +148,26 @@ export class AppliedPolicies {
     this.#endpoints.set(local.key, local);
     this.#items.add(local);
     for (const { users } of this.#selectors.selecting(local.labels))
-      for (const applied of users) this.#join(applied, local);
+      for (const applied of users) this.#count(applied, local, 1);
   }
 
   #remove(local: Local): void {
     for (const { users } of this.#selectors.selecting(local.labels))
-      for (const applied of users) this.#part(applied, local);
+      for (const applied of users) this.#count(applied, local, -1);
     this.#items.delete(local);
     this.#endpoints.delete(local.key);
   }
 
   #relabel(local: Local, labels: Labels): void {
     for (const { selector, users } of this.#selectors.turning(local.labels, labels)) {
-      const selected = selector.matches(labels);
-      for (const applied of users) {
-        if (selected) this.#join(applied, local);
-        else this.#part(applied, local);
-      }
+      const by = selector.matches(labels) ? 1 : -1;
+      for (const applied of users) this.#count(applied, local, by);
     }
     this.#items.relabel(local, labels);
     local.labels = labels;
   }
 
-  #join(applied: Applied, local: Local): void {
-    this.#count(applied, local, 1);
-  }
-
-  #part(applied: Applied, local: Local): void {
-    this.#count(applied, local, -1);
-  }
-
+  /** One more endpoint that the policy selects, or one less. */
   #count(applied: Applied, { key, endpoint }: Local, by: 1 | -1): void {
     if (!hasEffect(applied.policy, endpoint.kind)) return;
     applied.endpoints += by;

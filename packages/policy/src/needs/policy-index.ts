@@ -4,10 +4,11 @@ import type { NeedsChange, SetChange } from "../model/needs.ts";
 import type { Policy, PolicyId, Profile, Tier } from "../model/policy.ts";
 import { setsOfRules } from "../model/rule-sets.ts";
 import type { SetId } from "../model/sets.ts";
-import { AppliedPolicies, type Replaced } from "./applied-policies.ts";
+import { AppliedPolicies } from "./applied-policies.ts";
 import { Item, isEndpoint, networksOf, portsOf } from "./items.ts";
 import { changedLabels } from "./labels/difference.ts";
 import { Profiles } from "./profiles.ts";
+import type { Replaced } from "./replaced.ts";
 import { same } from "./same.ts";
 import { NeededSets } from "./sets/needed-sets.ts";
 

@@ -1,8 +1,8 @@
 import type { Labels } from "@ocicat/api";
 import type { Profile } from "../model/policy.ts";
 import { effectiveLabels, type Labelled } from "../read/labels.ts";
-import type { Replaced } from "./applied-policies.ts";
 import type { Item } from "./items.ts";
+import type { Replaced } from "./replaced.ts";
 import { same } from "./same.ts";
 
 interface Entry {
