@@ -1,6 +1,6 @@
 import { parseAddress } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
-import { type Packet, type PolicyModel, Protocol, verdict } from "../../src/index.ts";
+import { type Packet, type PolicyModel, Protocol, ruleMatches, verdict } from "../../src/index.ts";
 import { ALLOW_ALL, model, networkSet, packet, policy, SETTINGS, workload } from "../support/build.ts";
 
 const web = workload({ name: "web", addresses: ["10.0.0.1", "fd00::1"], labels: { app: "web" } });
@@ -58,6 +58,16 @@ describe("a rule matches", () => {
     const source = [{ action: "Allow", protocol: "TCP", source: { ports: [40_000] } }];
     expect(allowed(source, tcp)).toBe(true);
     expect(allowed(source, { ...tcp, sourcePort: 40_001 })).toBe(false);
+  });
+
+  it("no port of a packet that has none, not even another", () => {
+    const [rule] = policy("p", {
+      ingress: [{ action: "Allow", protocol: "TCP", destination: { notPorts: [80] } }],
+    }).ingress;
+    if (rule === undefined) throw new TypeError("there is no rule");
+    const anyProtocol = { ...rule, protocol: undefined };
+    expect(ruleMatches(anyProtocol, { ...tcp, destinationPort: 81 }, model({ endpoints }))).toBe(true);
+    expect(ruleMatches(anyProtocol, icmp(8), model({ endpoints }))).toBe(false);
   });
 
   it("a protocol by number", () => {
@@ -121,6 +131,13 @@ describe("a rule matches", () => {
     expect(at("app == 'web'", 81)).toBe(true);
     expect(at("app == 'client'", 80)).toBe(false);
     expect(at("app == 'client'", 81)).toBe(false);
+    // Of two at one address, the chosen one has to have the port.
+    const twice = [
+      { ...web, ports },
+      { ...client, addresses: web.addresses },
+    ];
+    const named = [{ action: "Allow", protocol: "TCP", destination: { selector: "app == 'client'", ports: ["http"] } }];
+    expect(allowed(named, tcp, { endpoints: twice })).toBe(false);
     const others = [{ action: "Allow", protocol: "TCP", destination: { notPorts: ["http"] } }];
     expect(allowed(others, tcp, { endpoints: all })).toBe(false);
     expect(allowed(others, { ...tcp, destinationPort: 81 }, { endpoints: all })).toBe(true);
