@@ -172,7 +172,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   const blocks = new BlocksWatch(tables, watching);
   await blocks.ifNeeded();
   const felix = readFelix(tables, options, logger);
-  flows = collectFlows({ kernel, tables, felix, clock, logger: logger.child("flows"), metrics, scope });
+  flows = collectFlows({ options, kernel, tables, clock, logger: logger.child("flows"), metrics, scope });
   own.watch(felix.interfacePrefix);
   forwardIpv6WhenNeeded(kernel, tables, { nodeName: options.nodeName, interfacePrefix: felix.interfacePrefix, logger });
 

@@ -17,7 +17,13 @@ export interface FlowCollectorOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly scope: Scope;
-  readonly names: { end(address: Address): FlowEnd; step(decision: FlowDecision): FlowStep };
+  /** Asked for once, when it is started for the first time. */
+  readonly names: () => Names;
+}
+
+interface Names {
+  end(address: Address): FlowEnd;
+  step(decision: FlowDecision): FlowStep;
 }
 
 /** How often those who follow are told. */
@@ -31,6 +37,7 @@ export class FlowCollector {
   readonly #log = new FlowLog();
   readonly #passes = new Passes();
   readonly #followers = new Set<OnFlows>();
+  #names: Names | undefined;
   #page: Timer | undefined;
   #monitor: KernelMonitor | undefined;
   #lost = 0;
@@ -68,8 +75,10 @@ export class FlowCollector {
   start(): void {
     if (this.running) return;
     const { kernel, logger } = this.#options;
+    this.#names ??= this.#options.names();
+    const names = this.#names;
     try {
-      this.#monitor = kernel.packetLog(Object.values(FLOW_GROUPS), (packets, lost) => this.#take(packets, lost));
+      this.#monitor = kernel.packetLog(Object.values(FLOW_GROUPS), (packets, lost) => this.#take(packets, lost, names));
     } catch (error) {
       if (!isOcicatError(error)) throw error;
       logger.error("flows cannot be told: another program may listen to NFLOG's groups 1 and 2", {
@@ -107,20 +116,19 @@ export class FlowCollector {
     this.#page = this.#options.clock.after(PAGE_MS, "flows", () => this.#turnPage());
   }
 
-  #take(packets: readonly LoggedPacket[], lost: number): void {
+  #take(packets: readonly LoggedPacket[], lost: number, names: Names): void {
     this.#lost += lost;
     const now = this.#options.clock.now();
-    for (const packet of packets) this.#add(packet, now);
+    for (const packet of packets) this.#add(packet, now, names);
   }
 
-  #add(packet: LoggedPacket, now: number): void {
+  #add(packet: LoggedPacket, now: number, names: Names): void {
     const { source, destination, protocol, destinationPort, icmp } = packet;
     const decision = parseFlowPrefix(packet.prefix);
     if (decision === undefined) {
       this.#foreign += 1;
       return;
     }
-    const { names } = this.#options;
     const { direction, action } = decision;
     const steps = this.#passes.add(keyOf(packet), names.step(decision));
     if (steps === undefined || action === "pass") return;

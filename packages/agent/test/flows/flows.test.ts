@@ -3,7 +3,6 @@ import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { felixSettings } from "@ocicat/api";
 import { FLOW_GROUPS, type FlowDecision, flowPrefix } from "@ocicat/enforcement";
 import { MetricsRegistry, Scope, silentLogger, TestClock } from "@ocicat/kit";
 import { FakeKernel, type LoggedPacket } from "@ocicat/linux/kernel";
@@ -88,17 +87,23 @@ describe("the agent's flows", () => {
   afterEach(() => scope.close());
 
   async function serve(state: "Enabled" | "Disabled" = "Enabled") {
-    const felix = felixSettings([{ flowLogsLocalReporter: state }]);
     const metrics = new MetricsRegistry();
     const tables = filledTables();
-    const collector = collectFlows({ kernel, tables, felix, clock, logger: silentLogger, metrics, scope });
+    const set = (value: string, revision: bigint) =>
+      tables.felix.put({
+        ...stored("felixconfigurations", "FelixConfiguration", "default", { flowLogsLocalReporter: value }),
+        modRevision: revision,
+      });
+    set(state, 1n);
+    const options = { nodeName: "node1", felix: {} };
+    const collector = collectFlows({ options, kernel, tables, clock, logger: silentLogger, metrics, scope });
     await serveLocally(
       { path: socket },
       flowRoutes(() => collector, "node1", clock),
       silentLogger,
       scope,
     );
-    return { collector, metrics };
+    return { collector, metrics, set };
   }
 
   async function log(...packets: LoggedPacket[]): Promise<void> {
@@ -208,7 +213,7 @@ describe("the agent's flows", () => {
     ).toEqual([expect.objectContaining({ action: "deny", count: 2 })]);
     (stream as NodeJS.ReadableStream & { destroy(): void }).destroy();
     await expect.poll(() => clock.waiting()).toEqual([]);
-    expect(collector?.running).toBe(true);
+    expect(collector.running).toBe(true);
   });
 
   it("say what was lost, and what others log to the same groups", async () => {
@@ -226,9 +231,13 @@ describe("the agent's flows", () => {
     expect(await ask("/flows")).toMatchObject({ code: "FLOWS_OFF" });
   });
 
-  it("cost nothing where they are not wanted", async () => {
-    const { collector } = await serve("Disabled");
-    expect(collector).toBeUndefined();
+  it("are off where they are not wanted, and come and go with the setting", async () => {
+    const { collector, set } = await serve("Disabled");
+    expect(collector.running).toBe(false);
+    set("Enabled", 2n);
+    await log(packet(ALLOW));
+    expect((await ask("/flows")).flows).toHaveLength(1);
+    set("Disabled", 3n);
     const answer = await ask("/flows");
     expect(answer.code).toBe("FLOWS_OFF");
     expect(answer.message).toContain("flowLogsLocalReporter");

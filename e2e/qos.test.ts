@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventually, TestLab } from "./support/lab.ts";
+import { reaches } from "./support/reach.ts";
+
+/** What limits a pod in a lab: from its endpoint's resource to its packets, and through an agent's end. */
+const lab = new TestLab();
+const folder = mkdtempSync(join(tmpdir(), `${lab.name}-qos-`));
+const MEGABIT = 1_000_000;
+
+function patch(qosControls: object | null): void {
+  const file = join(folder, "patch.json");
+  writeFileSync(file, JSON.stringify({ spec: { qosControls } }));
+  const result = lab.ocicat("patch", "wep", "node1-k8s-pod1-eth0", "-n", "default", "--patch-file", file);
+  expect(result, result.stderr).toMatchObject({ code: 0 });
+}
+
+const node1 = (...command: [string, ...string[]]) => lab.exec("node1", ...command);
+const qdiscs = async () => (await node1("tc", "qdisc", "show")).stdout;
+const table = async () => (await node1("nft", "list", "table", "inet", "ocicat-qos")).stdout;
+
+/** Bits a second of a TCP connection from one pod to another. */
+async function throughput(from: string, to: string): Promise<number> {
+  const server = lab.start(to, "iperf3", "-s", "-1", "--forceflush");
+  await new Promise<void>((resolve) => {
+    server.child.stdout?.on("data", (chunk) => {
+      if (String(chunk).includes("listening")) resolve();
+    });
+  });
+  const report = await lab.out(from, "iperf3", "-c", lab.address(to), "-t", "2", "-O", "1", "-J");
+  await server.ended;
+  return Number(JSON.parse(report).end.sum_received.bits_per_second);
+}
+
+beforeAll(() => lab.up());
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  expect(await lab.down()).toEqual([]);
+});
+
+describe("qosControls of an endpoint", () => {
+  it("limit its bandwidth both ways, also while its agent is away", async () => {
+    patch({
+      ingressBandwidth: 20 * MEGABIT,
+      ingressBurst: 200_000,
+      egressBandwidth: 10 * MEGABIT,
+      egressBurst: 200_000,
+      egressMaxConnections: 2,
+    });
+    await eventually(qdiscs, (text) => (text.match(/qdisc tbf ca11:/g) ?? []).length === 2);
+    await eventually(table, (text) => text.includes("ct count"));
+    await lab.lab.stopAgent?.("node1");
+    expect(await throughput("pod1", "pod2")).toBeLessThan(11 * MEGABIT);
+    expect(await throughput("pod2", "pod1")).toBeLessThan(22 * MEGABIT);
+  });
+});
