@@ -110,7 +110,10 @@ describe("flows", () => {
       "/run/ocicat/agent.sock",
       "http://agent/flows",
     );
-    expect(JSON.parse(answer)).toMatchObject({ code: "FLOWS_OFF", message: expect.stringContaining("flowLogsLocalReporter") });
+    expect(JSON.parse(answer)).toMatchObject({
+      code: "FLOWS_OFF",
+      message: expect.stringContaining("flowLogsLocalReporter"),
+    });
     expect(await reaches(lab, "pod2", lab.address("pod1"), 81)).toBe(false);
     await eventuallyReaches(lab, "pod2", "pod1", 80, true);
   });

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually, TestLab } from "./support/lab.ts";
-import { reaches } from "./support/reach.ts";
 
 /** What limits a pod in a lab: from its endpoint's resource to its packets, and through an agent's end. */
 const lab = new TestLab();
@@ -41,18 +40,24 @@ afterAll(async () => {
 });
 
 describe("qosControls of an endpoint", () => {
-  it("limit its bandwidth both ways, also while its agent is away", async () => {
+  it("limit its bandwidth both ways, also while its agent is away, and go with what asked for them", async () => {
     patch({
       ingressBandwidth: 20 * MEGABIT,
       ingressBurst: 200_000,
       egressBandwidth: 10 * MEGABIT,
       egressBurst: 200_000,
-      egressMaxConnections: 2,
+      egressMaxConnections: 8,
     });
     await eventually(qdiscs, (text) => (text.match(/qdisc tbf ca11:/g) ?? []).length === 2);
-    await eventually(table, (text) => text.includes("ct count"));
-    await lab.lab.stopAgent?.("node1");
+    await eventually(table, (text) => text.includes("ct count 8"));
+    await lab.lab.kill("agent-node1");
     expect(await throughput("pod1", "pod2")).toBeLessThan(11 * MEGABIT);
     expect(await throughput("pod2", "pod1")).toBeLessThan(22 * MEGABIT);
+    patch(null);
+    await lab.lab.restartAgent("node1");
+    await eventually(qdiscs, (text) => !text.includes("ca11:"));
+    await eventually(table, (text) => text === "");
+    expect((await node1("ip", "link", "show", "type", "ifb")).stdout).toBe("");
+    expect(await throughput("pod1", "pod2")).toBeGreaterThan(50 * MEGABIT);
   });
 });
