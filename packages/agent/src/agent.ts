@@ -282,6 +282,10 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     hasRoutesThrough: (device) => routes.hasRoutesThrough(device),
     guard: (present) => {
       rules.setTunnels(present);
+      policy.setTunnels({
+        ipip: present.ipip,
+        vxlan: Object.values(present.vxlanPort).some((port) => port !== undefined),
+      });
       rules.flush();
     },
     onChange: () => engine.changed(),

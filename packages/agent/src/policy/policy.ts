@@ -13,7 +13,7 @@ import { HostInterfaces } from "./interfaces.ts";
 import { policyMetrics } from "./metrics.ts";
 import { policyModel } from "./model.ts";
 import { Revoker } from "./revoker.ts";
-import { compileOptions, policySettings, sameForPolicy } from "./settings.ts";
+import { compileOptions, policySettings, sameForPolicy, type TunnelsInUse } from "./settings.ts";
 import { Verifier } from "./verifier.ts";
 
 export interface PolicyParts {
@@ -37,6 +37,8 @@ export interface Policy {
   readonly verifier: Verifier;
   /** All that policy follows from, as this node knows it now. */
   readonly model: () => PolicyModel;
+  /** Which tunnels this node has, also while it leaves one. */
+  readonly setTunnels: (tunnels: TunnelsInUse) => void;
 }
 
 /** Writes nothing before its engine is started and the rules are flushed. */
@@ -44,7 +46,8 @@ export function makePolicy(parts: PolicyParts): Policy {
   const { options, kernel, tables, nft, rules, metrics, clock, scope, defer } = parts;
   const logger = parts.logger.child("policy");
   let felix = parts.felix;
-  const model = () => policyModel(tables, policySettings(felix));
+  let tunnels: TunnelsInUse = { ipip: false, vxlan: false };
+  const model = () => policyModel(tables, policySettings(felix, tunnels));
   const revoker = new Revoker({
     kernel,
     nft,
@@ -64,7 +67,7 @@ export function makePolicy(parts: PolicyParts): Policy {
     self: options.nodeName,
     tables,
     nft,
-    compile: compileOptions(felix),
+    compile: compileOptions(felix, tunnels),
     revoker,
     onChange: () => rules.touch(),
     onEnforced,
@@ -78,7 +81,12 @@ export function makePolicy(parts: PolicyParts): Policy {
     const now = { ...readFelix(tables, options, silentLogger), interfacePrefix: felix.interfacePrefix };
     if (sameForPolicy(now, felix)) return;
     felix = now;
-    engine.setCompile(compileOptions(felix));
+    engine.setCompile(compileOptions(felix, tunnels));
+  };
+  const setTunnels = (now: TunnelsInUse) => {
+    if (now.ipip === tunnels.ipip && now.vxlan === tunnels.vxlan) return;
+    tunnels = now;
+    engine.setCompile(compileOptions(felix, tunnels));
   };
   tables.felix.subscribe(followSettings);
   tables.nodes.subscribe((_key, row) => {
@@ -99,5 +107,5 @@ export function makePolicy(parts: PolicyParts): Policy {
   metrics.gauge("ocicat_policy_differences", "What the last proof found the kernel to do otherwise.", () =>
     verifier.last === undefined ? [] : verifier.last.differences.length,
   );
-  return { engine, revoker, verifier, model };
+  return { engine, revoker, verifier, model, setTunnels };
 }

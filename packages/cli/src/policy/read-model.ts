@@ -1,7 +1,8 @@
-import { makePolicyRows, nodeRow, policySettings, policySources } from "@ocicat/agent/rows";
+import { makePolicyRows, nodeRow, policySettings, policySources, tunnelsInUse } from "@ocicat/agent/rows";
 import {
   felixConfiguration,
   felixSettings,
+  ippool,
   type Node,
   node as nodeKind,
   profile as profileKind,
@@ -28,9 +29,10 @@ export async function readPolicyModel(surroundings: Surroundings, opened: Opened
   });
   const rows = makePolicyRows(logger);
   const sources = [...policySources(rows), [workloadEndpoint.storage.prefix(), rows.workloads] as const];
-  const [nodes, felix, interfaces] = await Promise.all([
+  const [nodes, felix, pools, interfaces] = await Promise.all([
     client.list(nodeKind),
     client.list(felixConfiguration),
+    client.list(ippool),
     tryAgents(surroundings, "/node", readOwnInterfaces),
     ...sources.map(async ([prefix, table]) => {
       const { items } = await store.list(prefix);
@@ -52,7 +54,7 @@ export async function readPolicyModel(surroundings: Surroundings, opened: Opened
     endpoints: [...rows.workloads.rows(), ...rows.hosts.rows()],
     networkSets: [...rows.networkSets.rows(), ...rows.globalNetworkSets.rows()],
     services: [],
-    settings: policySettings(felixSettings(general)),
+    settings: policySettings(felixSettings(general), tunnelsInUse(pools.items.map(({ spec }) => spec))),
     nodes: nodes.items.flatMap((node) => interfacesOf(node, byNode.get(node.metadata.name))),
   };
 }

@@ -52,10 +52,13 @@ export function failsafeChains({ failsafeInbound, failsafeOutbound }: PolicySett
 /** `far`: the end at which the network is. */
 function failsafeRule({ protocol, port, network }: Failsafe, far: Side, field: "th dport" | "th sport") {
   return rule(
-    origin(`failsafe port ${port}`, { kind: "FelixConfiguration", name: "default" }),
+    origin(port === undefined ? `failsafe protocol ${protocol}` : `failsafe port ${port}`, {
+      kind: "FelixConfiguration",
+      name: "default",
+    }),
     ...(network === undefined ? [] : within(network.family, far, network)),
     equal(meta("l4proto"), number(protocol)),
-    equal(payload(field), number(port)),
+    ...(port === undefined ? [] : [equal(payload(field), number(port))]),
     COUNTER,
     verdict(ACCEPT),
   );

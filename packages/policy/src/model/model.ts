@@ -39,7 +39,8 @@ export interface PolicySettings {
 
 export interface Failsafe {
   readonly protocol: number;
-  readonly port: number;
+  /** Undefined: of a protocol that has no ports. */
+  readonly port: number | undefined;
   /** Undefined: from or to anywhere. */
   readonly network: Prefix | undefined;
 }

@@ -63,6 +63,21 @@ describe("a host endpoint", () => {
     expect(allowed([forward({ ingress: [{ action: "Pass" }] })], OUTSIDE, "10.0.0.1")).toBe(true);
   });
 
+  it("leaves a protocol without ports open as a whole", () => {
+    const settings = {
+      ...SETTINGS,
+      failsafeInbound: [{ protocol: Protocol.ipip, port: undefined, network: undefined }],
+    };
+    const {
+      sourcePort: _source,
+      destinationPort: _destination,
+      ...portless
+    } = packet(OUTSIDE, NODE1, 0, Protocol.ipip);
+    const whole = model({ endpoints: [eth0], nodes, settings });
+    expect(verdict(portless, whole).allowed).toBe(true);
+    expect(verdict({ ...portless, protocol: 47 }, whole).allowed).toBe(false);
+  });
+
   it("does not know failsafe ports of what is forwarded", () => {
     const settings = { ...SETTINGS, failsafeInbound: [{ protocol: Protocol.tcp, port: 22, network: undefined }] };
     const policies = [policy("p", { selector: HOSTS, applyOnForward: true, types: ["Ingress"] })];

@@ -120,7 +120,7 @@ export class Stages {
       logic.and(
         logic.within(dimension.protocol, [{ first: one.protocol, last: one.protocol }]),
         one.network === undefined ? logic.yes : logic.address(far, [rangeOf(one.network)]),
-        logic.within(port, [{ first: one.port, last: one.port }]),
+        one.port === undefined ? logic.yes : logic.within(port, [{ first: one.port, last: one.port }]),
       );
     const asked = own.map((one) => match(one, dimension.destinationPort));
     // Before connections are tracked nobody knows an answer but by the port it comes from.

@@ -256,11 +256,11 @@ const OWN = "";
 const LONG = 5000;
 
 const HEARD = [
-  ...[Protocol.tcp, Protocol.udp, Protocol.sctp, Protocol.icmp, 47, 103].map((protocol) => ({
+  ...[Protocol.tcp, Protocol.udp, Protocol.sctp, Protocol.icmp, 47, 103, Protocol.ipip].map((protocol) => ({
     family: 4 as const,
     protocol,
   })),
-  ...[Protocol.tcp, Protocol.udp, Protocol.sctp, Protocol.icmpv6, 47, 103].map((protocol) => ({
+  ...[Protocol.tcp, Protocol.udp, Protocol.sctp, Protocol.icmpv6, 47, 103, Protocol.ipip].map((protocol) => ({
     family: 6 as const,
     protocol,
   })),

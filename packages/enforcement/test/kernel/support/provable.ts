@@ -1,5 +1,5 @@
 import { compileSelector } from "@ocicat/api";
-import { type Host, type Policy, type PolicyModel, policyId, type Rule } from "@ocicat/policy";
+import { type Host, type Policy, type PolicyModel, Protocol, policyId, type Rule } from "@ocicat/policy";
 import { NO_END, NODE, randomPolicies } from "../../support/random-policies.ts";
 import { NODE_ADDRESSES, UPLINK } from "./node.ts";
 
@@ -20,8 +20,13 @@ export function provable(seed: number, { hosts = false, pods = 9 }: ProvableOpti
     if (endpoint.kind === "host") return [];
     return [endpoint.node === NODE ? endpoint : { ...endpoint, labels: { ...endpoint.labels, [ELSEWHERE]: "yes" } }];
   });
+  const { settings } = model;
   return {
     ...model,
+    settings: {
+      ...settings,
+      failsafeInbound: [...settings.failsafeInbound, { protocol: Protocol.ipip, port: undefined, network: undefined }],
+    },
     tiers: [...model.tiers, { name: "elsewhere", order: -1, defaultAction: "deny" }],
     policies: [...model.policies, ALLOWED_ELSEWHERE],
     endpoints: [...endpoints, ...hostOf(model)],

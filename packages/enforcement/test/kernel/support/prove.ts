@@ -96,8 +96,8 @@ export class Proof implements Disposable {
       Protocol.sctp,
       Protocol.sctp,
       icmp,
-      // Two without ports, so that one end's first packet is not an answer to the other's.
-      compareAddresses(source, destination) < 0 ? 47 : 103,
+      // Without ports; others one way than the other, so that one end's first packet is not an answer to the other's.
+      compareAddresses(source, destination) < 0 ? 47 : pick(random, [103, Protocol.ipip]),
     ]);
     if (protocol === icmp) {
       return {
@@ -152,7 +152,8 @@ function isTunnelFromElsewhere(
   { source, protocol, destinationPort }: Packet,
   { endpoints, settings }: PolicyModel,
 ): boolean {
-  if (protocol !== Protocol.udp || destinationPort !== settings.vxlanPort) return false;
+  const isVxlan = protocol === Protocol.udp && destinationPort === settings.vxlanPort;
+  if (!isVxlan && protocol !== Protocol.ipip) return false;
   return endpoints.some(
     ({ node, addresses }) => node !== NODE && addresses.some((address) => compareAddresses(address, source) === 0),
   );
