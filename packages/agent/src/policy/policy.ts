@@ -1,4 +1,5 @@
 import type { FelixSettings } from "@ocicat/api";
+import { workloadPrefixes } from "@ocicat/enforcement";
 import { type Clock, type Logger, type MetricsRegistry, type Scope, silentLogger } from "@ocicat/kit";
 import type { Kernel } from "@ocicat/linux";
 import type { NftReconciler } from "@ocicat/nftables";
@@ -97,7 +98,7 @@ export function makePolicy(parts: PolicyParts): Policy {
     kernel,
     model,
     settled: () => engine.settled && rules.failure === undefined,
-    interfacePrefixes: felix.interfacePrefix.split(",").map((prefix) => prefix.trim()),
+    interfacePrefixes: workloadPrefixes(felix.interfacePrefix),
     intervalMs: options.policyVerifyMs,
     clock,
     logger,

@@ -1,4 +1,4 @@
-import { type Difference, describeDifference, POLICY_TABLE, verifyNode } from "@ocicat/enforcement";
+import { type Difference, describeDifference, POLICY_TABLE, verifyNodeInSteps } from "@ocicat/enforcement";
 import { type Clock, type Logger, type Scope, type Timer, toError } from "@ocicat/kit";
 import type { Kernel } from "@ocicat/linux";
 import { readTables } from "@ocicat/nftables";
@@ -22,22 +22,29 @@ export interface Proof {
   readonly differences: readonly Difference[];
   readonly text: readonly string[];
   readonly interfaces: number;
-  /** What it took, milliseconds: nothing else runs meanwhile. */
+  /** Milliseconds of work, in slices: everything else goes on in between. */
   readonly tookMs: number;
 }
 
 /** A proof takes at most this part of the time. */
 const SHARE = 1 / 1000;
+/** Milliseconds after which others have their turn. */
+const SLICE_MS = 5;
 
 /** Reads the kernel's table back and proves that it means what the model wants, for every packet: when asked, and now and then. */
 export class Verifier {
   readonly #options: VerifierOptions;
   #timer: Timer | undefined;
+  #slice: Timer | undefined;
+  #turn: Promise<void> = Promise.resolve();
   #last: Proof | undefined;
 
   constructor(options: VerifierOptions) {
     this.#options = options;
-    options.scope.add("policy verifier", () => this.#timer?.cancel());
+    options.scope.add("policy verifier", () => {
+      this.#timer?.cancel();
+      this.#slice?.cancel();
+    });
   }
 
   /** Undefined before the first. */
@@ -49,24 +56,46 @@ export class Verifier {
     if (this.#options.intervalMs > 0) this.#arm(this.#options.intervalMs);
   }
 
-  /** Throws KernelError. */
-  verify(): Proof {
+  /** One after the other; each is of the kernel and the model as they are when it begins. Rejects with KernelError. */
+  verify(): Promise<Proof> {
+    const proof = this.#turn.then(() => this.#prove());
+    this.#turn = proof.then(
+      () => undefined,
+      () => undefined,
+    );
+    return proof;
+  }
+
+  async #prove(): Promise<Proof> {
     const { kernel, clock, node, interfacePrefixes } = this.#options;
-    const since = clock.monotonic();
+    let since = clock.monotonic();
+    let tookMs = 0;
     const [actual] = readTables(kernel.nftQuery.bind(kernel), [POLICY_TABLE]);
-    const { differences, interfaces } = verifyNode({
+    const steps = verifyNodeInSteps({
       table: actual?.table,
       unknown: actual?.unknown ?? [],
       model: this.#modelHere(),
       options: { node, interfacePrefixes },
     });
-    this.#last = {
-      differences,
-      text: differences.map(describeDifference),
-      interfaces,
-      tookMs: clock.monotonic() - since,
-    };
-    return this.#last;
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done === true) {
+        const { differences, interfaces } = value;
+        const text = differences.map(describeDifference);
+        this.#last = { differences, text, interfaces, tookMs: tookMs + clock.monotonic() - since };
+        return this.#last;
+      }
+      if (clock.monotonic() - since < SLICE_MS) continue;
+      tookMs += clock.monotonic() - since;
+      await this.#othersTurn();
+      since = clock.monotonic();
+    }
+  }
+
+  #othersTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#slice = this.#options.clock.after(0, "policy proof's next slice", resolve);
+    });
   }
 
   /** With this node's interfaces as they are. */
@@ -85,17 +114,19 @@ export class Verifier {
   }
 
   #arm(ms: number): void {
-    const { clock, logger, settled, intervalMs } = this.#options;
-    this.#timer = clock.after(ms, "policy proof", () => {
-      if (settled()) {
-        try {
-          const { text } = this.verify();
-          for (const difference of text) logger.error("the kernel does otherwise than policy wants", { difference });
-        } catch (error) {
-          logger.error("policy could not be proved", { error: toError(error).message });
-        }
+    this.#timer = this.#options.clock.after(ms, "policy proof", () => void this.#proveNowAndThen());
+  }
+
+  async #proveNowAndThen(): Promise<void> {
+    const { logger, settled, intervalMs } = this.#options;
+    if (settled()) {
+      try {
+        const { text } = await this.verify();
+        for (const difference of text) logger.error("the kernel does otherwise than policy wants", { difference });
+      } catch (error) {
+        logger.error("policy could not be proved", { error: toError(error).message });
       }
-      this.#arm(Math.max(intervalMs, (this.#last?.tookMs ?? 0) / SHARE));
-    });
+    }
+    this.#arm(Math.max(intervalMs, (this.#last?.tookMs ?? 0) / SHARE));
   }
 }

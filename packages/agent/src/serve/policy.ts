@@ -58,9 +58,9 @@ export function policyRoutes(parts: PolicyRouteParts): Routes {
         connections: { judged: revoker.judged, revoked: revoker.revoked },
       });
     },
-    "/policy/verify": () => {
+    "/policy/verify": async () => {
       const { verifier, engine } = running();
-      const { differences, text, interfaces, tookMs } = verifier.verify();
+      const { differences, text, interfaces, tookMs } = await verifier.verify();
       return json({ settled: engine.settled, differences: differences.length, text, interfaces, tookMs });
     },
     "/policy/settings": () => json(settingsReport(running())),

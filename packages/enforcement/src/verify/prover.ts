@@ -78,7 +78,7 @@ export class Prover {
     if (outside === undefined) return;
     const from = (place: Place): Traffic => ({ incoming: place.name, outgoing: outside.name });
     const to = (place: Place): Traffic => ({ incoming: outside.name, outgoing: place.name });
-    const sides = this.#ways.sides("forward", [...places.map(from), ...places.map(to)]);
+    const sides = yield* this.#ways.sides("forward", [...places.map(from), ...places.map(to)]);
     const suspects = { senders: new Set<Place>(), receivers: new Set<Place>() };
     for (const place of places) {
       const sends = this.#ways.meaning(sides.incoming, from(place));

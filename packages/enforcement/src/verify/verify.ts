@@ -48,7 +48,9 @@ export function* verifyNodeInSteps({
   }
   const differences: Difference[] = notUnderstood(table, unknown);
   const places = placesOf(model, [table], options);
+  yield undefined;
   const members = new Members(model);
+  yield undefined;
   let nodes = 0;
   for (const family of FAMILIES) {
     const prover = new Prover(family, table, model, members);

@@ -31,11 +31,15 @@ export class Ways {
     );
   }
 
-  sides(journey: Journey, traffics: readonly Traffic[]): Sides {
+  /** In pieces: the diagrams of all chains are made here. */
+  *sides(journey: Journey, traffics: readonly Traffic[]): Generator<undefined, Sides> {
     const sides = { incoming: [] as BaseChain[], outgoing: [] as BaseChain[], both: [] as BaseChain[] };
     for (const chain of this.chainsOf(journey)) {
       const asked: Asked = { incoming: false, outgoing: false };
-      for (const traffic of traffics) this.#chains.meaning(chain.name, traffic, asked);
+      for (const traffic of traffics) {
+        this.#chains.meaning(chain.name, traffic, asked);
+        yield undefined;
+      }
       sides[asked.incoming && asked.outgoing ? "both" : asked.outgoing ? "outgoing" : "incoming"].push(chain);
     }
     return sides;

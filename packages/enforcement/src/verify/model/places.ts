@@ -5,7 +5,7 @@ import type { Place } from "../traffic.ts";
 
 export interface NodeOptions {
   readonly node: string;
-  /** What workloads' interfaces begin with: one of these. */
+  /** What workloads' interfaces begin with: one of these, none of them empty. */
   readonly interfacePrefixes: readonly string[];
 }
 
