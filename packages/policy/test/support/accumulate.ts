@@ -75,13 +75,14 @@ function replace<K, V>(all: Map<K, V>, changes: ReadonlyMap<K, V | undefined>): 
   }
 }
 
-/** JSON, with what it has no form for. */
+/** JSON, with what it has no form for; the order of an object's parts means nothing. */
 function textOf(value: unknown): string {
   return (
     JSON.stringify(value, (_key, part: unknown) => {
       if (part instanceof Map) return [...part.entries()].sort();
       if (typeof part === "bigint" || part === Number.POSITIVE_INFINITY) return `${part}`;
-      return part;
+      if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
+      return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)));
     }) ?? "nothing"
   );
 }
