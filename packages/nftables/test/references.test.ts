@@ -141,6 +141,55 @@ describe("what leads to what", () => {
     expect(seen.refused).toBeGreaterThan(300);
   });
 
+  describe("a chain that does what some hooks do not have", () => {
+    const nat = (hook: "postrouting" | "output", to: string) =>
+      baseChain({
+        name: "base",
+        type: "nat",
+        hook,
+        priority: 100,
+        policy: "accept",
+        origin: why,
+        rules: [rule(why, verdict(jump(to)))],
+      });
+    const masquerading = chain({ name: "b", origin: why, rules: [rule(why, masquerade({ fullyRandom: false }))] });
+    const leadingTo = (to: string) => chain({ name: "a", origin: why, rules: [rule(why, verdict(jump(to)))] });
+    const begin = () => {
+      const references = new References(WHERE);
+      references.putChain(masquerading);
+      references.putChain(leadingTo("b"));
+      references.verify();
+      return references;
+    };
+
+    it("is refused when a hook comes to lead to it, by however many ways", () => {
+      const references = begin();
+      references.putChain(nat("output", "a"));
+      expect(() => references.verify()).toThrow(/chain b: masquerade in output \(from base chain base\)/);
+      references.putChain(nat("postrouting", "a"));
+      expect(() => references.verify()).not.toThrow();
+    });
+
+    it("is refused when the hook that leads to it becomes another", () => {
+      const references = begin();
+      references.putChain(nat("postrouting", "a"));
+      references.verify();
+      references.putChain(nat("output", "a"));
+      expect(() => references.verify()).toThrow(/masquerade in output/);
+    });
+
+    it("is refused when a chain behind a hook comes to lead to it", () => {
+      const references = new References(WHERE);
+      references.putChain(chain({ name: "c", origin: why, rules: [] }));
+      references.putChain(leadingTo("c"));
+      references.putChain(nat("output", "a"));
+      references.putChain(masquerading);
+      references.verify();
+      references.putChain(leadingTo("b"));
+      expect(() => references.verify()).toThrow(/masquerade in output/);
+    });
+  });
+
   it("is at most sixteen levels deep, also where the way grows from its end", () => {
     const references = new References(WHERE);
     const link = (from: number, to: number | undefined) =>

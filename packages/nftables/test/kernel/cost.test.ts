@@ -203,6 +203,12 @@ describe("one chain of a table", () => {
     );
     expect(reconciler.apply().map(({ op }) => op)).toEqual(["rule.delete", "rule.add"]);
     expect(kernel.queries).toBe(queries + 1);
+    // The kernel has named the new rule, and nobody knows how: it is asked again, and refuses nothing.
+    const { commits } = kernel;
+    reconciler.putChain(POLICY, policyChain(3));
+    expect(reconciler.apply().map(({ op }) => op)).toEqual(["rule.delete", "rule.add"]);
+    expect(kernel.queries).toBe(queries + 2);
+    expect(kernel.commits).toBe(commits + 1);
   });
 });
 

@@ -20,6 +20,7 @@ import {
   prefixValue,
   type Rule,
   rule,
+  type SetElement,
   set,
   type Table,
   type TableOptions,
@@ -253,6 +254,21 @@ describe("sets and chains", () => {
     apply(jumping("b", "c", "d"));
     apply(jumping());
     apply(jumping("e"));
+  });
+
+  it("that go and come again before the kernel is told are the same ones, with what it holds of them", () => {
+    const nets = (...elements: readonly SetElement[]) =>
+      set({ name: "ports", key: "inet_service", origin: why, elements });
+    const port = (of: number) => element(why, number(of));
+    apply(table({ ...REF, origin: why, sets: [nets(port(1), port(2))] }));
+    reconciler.deleteSet({ table: REF, set: "ports" });
+    reconciler.putSet(REF, set({ name: "ports", key: "mark", origin: why, elements: [element(why, number(9))] }));
+    reconciler.deleteSet({ table: REF, set: "ports" });
+    reconciler.putSet(REF, nets(port(2), port(3)));
+    expect(reconciler.apply()).toEqual([
+      expect.objectContaining({ op: "elements.delete", elements: [expect.objectContaining({ key: [number(1)] })] }),
+      expect.objectContaining({ op: "elements.add", elements: [expect.objectContaining({ key: [number(3)] })] }),
+    ]);
   });
 
   it("that cannot be changed in place have their table made anew, in one transaction", () => {
