@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually, TestLab } from "./support/lab.ts";
+import { CONF, NodeCni } from "./support/node-cni.ts";
 
 /** What limits a pod in a lab: from its endpoint's resource to its packets, and through an agent's end. */
 const lab = new TestLab();
@@ -59,5 +60,29 @@ describe("qosControls of an endpoint", () => {
     await eventually(table, (text) => text === "");
     expect((await node1("ip", "link", "show", "type", "ifb")).stdout).toBe("");
     expect(await throughput("pod1", "pod2")).toBeGreaterThan(50 * MEGABIT);
+  });
+
+  it("come with a pod's annotations, and leave with it", async () => {
+    const cni = new NodeCni(lab, "node1");
+    const annotations = {
+      "qos.projectcalico.org/egressBandwidth": "5M",
+      "qos.projectcalico.org/ingressPacketRate": "100",
+      "cni.projectcalico.org/allowedSourcePrefixes": '["198.51.100.7"]',
+    };
+    const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=limited;K8S_POD_INFRA_CONTAINER_ID=limited";
+    const pod = { containerId: "limited", netns: await cni.namespace(), args };
+    const conf = { ...CONF, runtimeConfig: { "io.kubernetes.cri.pod-annotations": annotations } };
+    const { code, stdout } = await cni.exec("ADD", pod, conf);
+    expect({ code, stdout }).toMatchObject({ code: 0 });
+    const stored = lab.ocicat("get", "wep", "node1-k8s-limited-eth0", "-n", "default", "-o", "json");
+    expect(JSON.parse(stored.stdout).spec).toMatchObject({
+      qosControls: { egressBandwidth: 5 * MEGABIT, ingressPacketRate: 100 },
+      allowSpoofedSourcePrefixes: ["198.51.100.7/32"],
+    });
+    await eventually(qdiscs, (text) => text.includes("ca11: dev bwcali"));
+    await eventually(table, (text) => text.includes("limit rate over 100/second"));
+    await cni.del(pod);
+    await eventually(qdiscs, (text) => !text.includes("ca11:"));
+    await eventually(table, (text) => text === "");
   });
 });

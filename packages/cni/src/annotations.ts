@@ -1,8 +1,9 @@
 import { type JsonValue, parseJson } from "@ocicat/kit";
-import type { Address } from "@ocicat/net";
+import type { Address, Prefix } from "@ocicat/net";
 import { invalidConfig, unsupportedField } from "./errors.ts";
 import type { JsonReader } from "./json-reader.ts";
-import { type PoolSelector, parseHost, parsePoolSelector } from "./pool-selector.ts";
+import { type PoolSelector, parseHost, parseNetwork, parsePoolSelector } from "./pool-selector.ts";
+import { parseQosAnnotations, type QosControls } from "./qos-annotations.ts";
 
 /** The capability by which containerd hands over a pod's annotations. */
 export const POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations";
@@ -14,12 +15,15 @@ export interface PodWishes {
   readonly addresses: readonly Address[];
   /** Addresses that shall lead to the pod besides its own. */
   readonly floating: readonly Address[];
+  /** What it wants to send from besides its own addresses. Whether it may, the agent's settings say. */
+  readonly allowedSources: readonly Prefix[];
+  readonly qos: QosControls | undefined;
 }
 
 const PREFIX = "cni.projectcalico.org/";
 
 /**
- * Calico's annotations about addresses; each is a JSON list of strings in a string. A pod has many others, which are not
+ * Calico's annotations about addresses, and about limits (see qos-annotations.ts); each of the former is a JSON list of strings in a string. A pod has many others, which are not
  * ours to judge. `allowsFloating`: `feature_control.floating_ips`. Throws CniError code 2 or 7.
  */
 export function parseAnnotations(annotations: JsonReader | undefined, allowsFloating: boolean): PodWishes {
@@ -40,7 +44,16 @@ export function parseAnnotations(annotations: JsonReader | undefined, allowsFloa
     const fix = "set feature_control.floating_ips to true in the network's configuration, or remove the annotation";
     throw unsupportedField(`${PREFIX}floatingIPs`, "a pod's annotation", fix);
   }
-  return { ipv4Pools: pools("ipv4pools"), ipv6Pools: pools("ipv6pools"), addresses: addresses("ipAddrs"), floating };
+  return {
+    ipv4Pools: pools("ipv4pools"),
+    ipv6Pools: pools("ipv6pools"),
+    addresses: addresses("ipAddrs"),
+    floating,
+    allowedSources: (list("allowedSourcePrefixes") ?? []).map((text, index) =>
+      parseNetwork(text, at("allowedSourcePrefixes", index)),
+    ),
+    qos: parseQosAnnotations(annotations),
+  };
 }
 
 function texts(annotations: JsonReader, name: string): readonly string[] | undefined {

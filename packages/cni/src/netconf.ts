@@ -1,11 +1,12 @@
 import { checkLabelKey, checkLabelValue } from "@ocicat/api";
 import { type JsonValue, parseJson } from "@ocicat/kit";
-import { type Address, type Family, familyOf, formatAddress } from "@ocicat/net";
+import { type Address, type Family, familyOf, formatAddress, type Prefix } from "@ocicat/net";
 import { POD_ANNOTATIONS, parseAnnotations } from "./annotations.ts";
 import { CniCode, CniError, invalidConfig, unsupportedField } from "./errors.ts";
 import { isJsonObject, type JsonObject, JsonReader } from "./json-reader.ts";
 import { explainKeys, type KeyWithoutEffect } from "./netconf-keys.ts";
 import { type PoolSelector, parseHost, parsePoolSelector } from "./pool-selector.ts";
+import type { QosControls } from "./qos-annotations.ts";
 import type { Dns } from "./result.ts";
 import { readDns } from "./result-parse.ts";
 import { type CniVersion, DEFAULT_VERSION, isSupportedVersion, SUPPORTED_VERSIONS } from "./version.ts";
@@ -32,6 +33,10 @@ export interface AddOptions {
   readonly addresses: readonly Address[];
   /** Addresses that shall lead to the pod besides its own; stored with its endpoint. */
   readonly floating: readonly Address[];
+  /** What the pod wants to send from besides its own addresses; stored with its endpoint. */
+  readonly allowedSources: readonly Prefix[];
+  /** What the pod is limited to; stored with its endpoint. */
+  readonly qos: QosControls | undefined;
   /** Labels for the pod's endpoint, which policies select by: `args.cni.labels` (CNI conventions). */
   readonly labels: Readonly<Record<string, string>>;
   /**
@@ -112,8 +117,21 @@ export function parseAddOptions(network: Network, requested?: Address): AddOptio
   const withoutEffect = explainKeys(
     [reader, ipam, args, cniArgs, runtimeConfig, features, policy, container].flatMap(leftOver),
   );
-  const { floating } = wishes;
-  return { mtu, families, pools, addresses, floating, labels, makesProfile, allowIpForwarding, dns, withoutEffect };
+  const { floating, allowedSources, qos } = wishes;
+  return {
+    mtu,
+    families,
+    pools,
+    addresses,
+    floating,
+    allowedSources,
+    qos,
+    labels,
+    makesProfile,
+    allowIpForwarding,
+    dns,
+    withoutEffect,
+  };
 }
 
 function parseObject(text: string): JsonObject {

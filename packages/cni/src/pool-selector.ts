@@ -25,6 +25,11 @@ export function parseHost(text: string, where: string) {
   return asAddress(where, () => parsePrefix(text.split("/", 1)[0] ?? "").address);
 }
 
+/** An address or a network, which is taken without the bits beyond its length. Throws CniError code 7. */
+export function parseNetwork(text: string, where: string): Prefix {
+  return asAddress(where, () => parsePrefix(text, { hostBits: "clear" }));
+}
+
 function asAddress<T>(where: string, parse: () => T): T {
   try {
     return parse();

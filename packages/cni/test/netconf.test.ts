@@ -24,6 +24,8 @@ describe("a network configuration", () => {
       pools: { ipv4: [], ipv6: [] },
       addresses: [],
       floating: [],
+      allowedSources: [],
+      qos: undefined,
       labels: {},
       makesProfile: true,
       allowIpForwarding: false,
@@ -99,6 +101,56 @@ describe("a network configuration", () => {
     expect(options.addresses.map(formatAddress)).toEqual(["10.9.0.7"]);
     expect(options.floating.map(formatAddress)).toEqual(["203.0.113.5"]);
     expect(options.withoutEffect.map(({ key }) => key)).toEqual(["feature_control.ip_addrs_no_ipam"]);
+  });
+
+  it("takes what a pod's annotations limit it to, Kubernetes' own where there are none of Calico's", () => {
+    const annotations = {
+      "cni.projectcalico.org/allowedSourcePrefixes": '["198.51.100.7", "fd00:9::1/64"]',
+      "qos.projectcalico.org/ingressBandwidth": "10M",
+      "qos.projectcalico.org/ingressBurst": "1.5Mi",
+      "qos.projectcalico.org/ingressPeakrate": "20M",
+      "qos.projectcalico.org/ingressMinburst": "2k",
+      "qos.projectcalico.org/egressPacketRate": "100",
+      "qos.projectcalico.org/egressPacketBurst": "20",
+      "qos.projectcalico.org/egressMaxConnections": "7",
+      "qos.projectcalico.org/dscp": "AF41",
+      "kubernetes.io/ingress-bandwidth": "1M",
+      "kubernetes.io/egress-bandwidth": "2G",
+    };
+    const options = parse({ ...minimal, runtimeConfig: { "io.kubernetes.cri.pod-annotations": annotations } });
+    expect(options.allowedSources.map(String)).toEqual(["198.51.100.7/32", "fd00:9::/64"]);
+    expect(options.qos).toEqual({
+      ingressBandwidth: 10_000_000,
+      ingressBurst: 1_572_864,
+      ingressPeakrate: 20_000_000,
+      ingressMinburst: 2_000,
+      egressBandwidth: 2_000_000_000,
+      egressPacketRate: 100,
+      egressPacketBurst: 20,
+      egressMaxConnections: 7,
+      dscp: "AF41",
+    });
+  });
+
+  it.each([
+    [
+      "ingressBandwidth",
+      "fast",
+      /ingressBandwidth: fast is not a quantity from 1000 to 1000000000000000; write a whole/,
+    ],
+    ["ingressBandwidth", "999", /is not a quantity from 1000/],
+    ["egressBandwidth", "2P", /is not a quantity/],
+    ["egressPacketRate", "1.5", /is not a quantity from 1 to 10000/],
+    ["egressMaxConnections", "0", /is not a quantity from 1 to 4294967295/],
+    ["dscp", "64", /64 is not a DSCP/],
+    ["dscp", "AF44", /AF44 is not a DSCP; write a number from 0 to 63/],
+  ])("refuses the limit %s = %s whole", (name, text, message) => {
+    const annotations = { [`qos.projectcalico.org/${name}`]: text };
+    const error = failureOf(() =>
+      parse({ ...minimal, runtimeConfig: { "io.kubernetes.cri.pod-annotations": annotations } }),
+    );
+    expect(error.cniCode).toBe(7);
+    expect(error.message).toMatch(message);
   });
 
   it.each([

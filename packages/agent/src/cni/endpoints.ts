@@ -213,6 +213,7 @@ export class Endpoints {
         endpoint: endpoint.endpoint,
         ipNetworks: addresses.map((entry) => Prefix.host(entry.address).toString()),
         ...floatingAddresses(request.options.floating, addresses),
+        ...wishesOf(request.options),
         profiles: [request.network],
         interfaceName: endpoint.hostInterface,
         mac,
@@ -230,6 +231,14 @@ function floatingAddresses(floating: readonly Address[], addresses: readonly Ass
     return [{ internalIP: formatAddress(own.address), externalIP: formatAddress(external) }];
   });
   return ipNATs.length === 0 ? {} : { ipNATs };
+}
+
+/** What is not wished for is not stored. */
+function wishesOf({ allowedSources, qos }: AddRequest["options"]) {
+  return {
+    ...(allowedSources.length === 0 ? {} : { allowSpoofedSourcePrefixes: allowedSources.map(String) }),
+    ...(qos === undefined ? {} : { qosControls: qos }),
+  };
 }
 
 function keyOf(identity: EndpointIdentity): string {
