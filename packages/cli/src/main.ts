@@ -7,7 +7,7 @@ import { processSurroundings, type Surroundings } from "./surroundings.ts";
 
 /** Runs the command that this process was started as. `argv`: the process's. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const surroundings = processSurroundings(nameOf(argv[1]), labReach());
+  const surroundings = processSurroundings(nameOf(argv[1]), labReach(process.env["OCICAT_LAB"] || undefined));
   // A reader that has seen enough (`| head -1`) is no failure of ours, and no reason to leave something half done.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {

@@ -77,8 +77,10 @@ function runs(name: string): boolean {
   return existsSync(places.machineSocket) || new ProcessBook(places).alive(DATASTORE) !== undefined;
 }
 
-/** The lab on this machine: the first whose datastore runs, or that is in a machine of its own. */
+/** The lab that OCICAT_LAB names; else the first on this machine whose datastore runs, or that is in a machine of its own. */
 export function runningLabName(): string | undefined {
+  const named = process.env["OCICAT_LAB"];
+  if (named !== undefined && isLabName(named)) return named;
   if (!existsSync(DEFAULT_ROOT.run)) return undefined;
   const names = readdirSync(DEFAULT_ROOT.run).filter(isLabName).sort();
   return names.find(runs) ?? names[0];

@@ -42,31 +42,33 @@ export interface LabRoots {
  *     /run/ocicat-lab/<lab>/machine.sock               the lab is in a machine of its own, and this leads into it
  *
  * A process that has ended, or a stranger by its number, shows no such socket. Where no lab on this kernel has what is
- * sought, and one is in a machine: OcicatError LAB_IN_MACHINE.
+ * sought, and one is in a machine: OcicatError LAB_IN_MACHINE. `only`: no other lab than this, where several run.
  */
-export function labReach(roots: LabRoots = { run: "/run/ocicat-lab", proc: "/proc" }): LabReach {
+export function labReach(only?: string, roots: LabRoots = { run: "/run/ocicat-lab", proc: "/proc" }): LabReach {
+  const labs = () => labsIn(roots.run).filter((lab) => only === undefined || lab === only);
+  const processes = () => labs().flatMap((lab) => processesOf(roots.run, lab));
   const here = <T>(things: readonly T[]) => {
-    if (things.length === 0) refuseIfInMachine(roots.run);
+    if (things.length === 0) refuseIfInMachine(roots.run, labs());
     return things;
   };
   const socketOf = ({ pid }: Pick<LabProcess, "pid">, name: string) =>
     join(roots.proc, String(pid), "root/run/ocicat", name);
   return {
     datastore() {
-      const sockets = processesIn(roots.run)
+      const sockets = processes()
         .filter(({ name }) => name === "datastore")
         .map((process) => socketOf(process, "datastore.sock"));
       const [socket] = here(sockets.filter(isThere));
       return socket === undefined ? undefined : `unix://${socket}`;
     },
     agents() {
-      const agents = processesIn(roots.run)
+      const agents = processes()
         .filter(({ name }) => name.startsWith("agent-"))
         .map((process) => ({ name: process.name.slice("agent-".length), socket: socketOf(process, "agent.sock") }));
       return here(agents.filter(({ socket }) => isThere(socket)));
     },
     nodes() {
-      const nodes = here(processesIn(roots.run).filter(({ name }) => name.startsWith("agent-")));
+      const nodes = here(processes().filter(({ name }) => name.startsWith("agent-")));
       return nodes.map(({ name, pid, lab }) => {
         const socket = socketOf({ pid }, "agent.sock");
         return { name: name.slice("agent-".length), lab, socket: isThere(socket) ? socket : undefined };
@@ -79,8 +81,7 @@ export function labReach(roots: LabRoots = { run: "/run/ocicat-lab", proc: "/pro
 export const IN_MACHINE = "LAB_IN_MACHINE";
 
 /** What a lab has that is in a machine of its own cannot be reached: the command is handed over, see `run` in main.ts. */
-function refuseIfInMachine(run: string): void {
-  const labs = existsSync(run) ? readdirSync(run).sort() : [];
+function refuseIfInMachine(run: string, labs: readonly string[]): void {
   const socket = labs.map((lab) => join(run, lab, "machine.sock")).find((path) => existsSync(path));
   if (socket === undefined) return;
   throw new OcicatError({ code: IN_MACHINE, where: socket, what: "the lab is in a machine of its own" });
@@ -91,14 +92,14 @@ interface LabProcess {
   readonly pid: number;
 }
 
-function processesIn(run: string): readonly (LabProcess & { readonly lab: string })[] {
-  if (!existsSync(run)) return [];
-  const labs = readdirSync(run).sort();
-  return labs.flatMap((lab) => {
-    const file = join(run, lab, "processes.json");
-    const processes = existsSync(file) ? parse(readFileSync(file, "utf8"), file) : [];
-    return processes.map((process) => ({ ...process, lab }));
-  });
+function labsIn(run: string): readonly string[] {
+  return existsSync(run) ? readdirSync(run).sort() : [];
+}
+
+function processesOf(run: string, lab: string): readonly (LabProcess & { readonly lab: string })[] {
+  const file = join(run, lab, "processes.json");
+  const processes = existsSync(file) ? parse(readFileSync(file, "utf8"), file) : [];
+  return processes.map((process) => ({ ...process, lab }));
 }
 
 function parse(text: string, file: string): readonly LabProcess[] {

@@ -18,7 +18,7 @@ async function file(path: string, text = ""): Promise<string> {
   return full;
 }
 
-const reach = () => labReach({ run: join(directory, "run"), proc: join(directory, "proc") });
+const reach = (only?: string) => labReach(only, { run: join(directory, "run"), proc: join(directory, "proc") });
 
 describe("the lab on this machine", () => {
   it("is none where there is none, or none that runs", async () => {
@@ -43,6 +43,19 @@ describe("the lab on this machine", () => {
     const agent = await file("proc/9/root/run/ocicat/agent.sock");
     expect(reach().datastore()).toBe(`unix://${datastore}`);
     expect(reach().agents()).toEqual([{ name: "b", socket: agent }]);
+  });
+
+  it("is the one that is named, where several run", async () => {
+    const book = '[{"name":"agent-a","pid":7,"startTicks":"1"},{"name":"datastore","pid":7,"startTicks":"1"}]';
+    await file("run/one/processes.json", book);
+    await file("run/two/processes.json", book.replaceAll("7", "9").replace("agent-a", "agent-b"));
+    for (const pid of [7, 9]) await file(`proc/${pid}/root/run/ocicat/datastore.sock`);
+    const socket = await file("proc/9/root/run/ocicat/agent.sock");
+    expect(reach("two").agents()).toEqual([{ name: "b", socket }]);
+    expect(reach("two").datastore()).toContain("/proc/9/");
+    expect(reach("two").nodes()).toMatchObject([{ name: "b", lab: "two" }]);
+    expect(reach("three").datastore()).toBeUndefined();
+    expect(reach().nodes()).toHaveLength(2);
   });
 
   it.each(["{", "{}", "[1]", '[{"name":"datastore"}]'])("is an error where it wrote down %s", async (text) => {
