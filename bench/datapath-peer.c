@@ -4,6 +4,7 @@
  *     datapath-peer serve PORT             takes what is streamed to it over TCP and answers over UDP; says "ready"
  *     datapath-peer stream ADDRESS PORT MS     one TCP stream for that long: prints MiB/s
  *     datapath-peer ask ADDRESS PORT COUNT     questions of 64 bytes, one after the other: prints p50 and p99 in us
+ *     datapath-peer open ADDRESS PORT COUNT    TCP connections, one after the other: prints p50 and p99 in us
  *
  * Each end stays on a processor of its own, if there are two, so that where the scheduler puts them is no part of what is
  * measured; and goes before everything else that the machine does, so that this is no part of it either. Nothing else
@@ -182,6 +183,28 @@ static void ask(const char *address, const char *port, int count)
 	printf("%.3f %.3f\n", percentile(times, count, 50), percentile(times, count, 99));
 }
 
+/* Each from its first segment to the server's word that it has ended. What is left is reset: nothing waits for its port. */
+static void open_many(const char *address, const char *port, int count)
+{
+	struct linger now = { .l_onoff = 1 };
+	double *times = calloc((size_t)count, sizeof *times);
+	if (times == NULL)
+		die("open");
+	for (int i = 0; i < count; i++) {
+		double start = now_us();
+		int fd = connect_to(address, port, SOCK_STREAM);
+		if (shutdown(fd, SHUT_WR))
+			die("shutdown");
+		if (read(fd, chunk, 1) != 1)
+			die("the connection did not end");
+		times[i] = now_us() - start;
+		if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now) || close(fd))
+			die("close");
+	}
+	qsort(times, (size_t)count, sizeof *times, ascending);
+	printf("%.3f %.3f\n", percentile(times, count, 50), percentile(times, count, 99));
+}
+
 int main(int argc, char **argv)
 {
 	go_first();
@@ -192,8 +215,10 @@ int main(int argc, char **argv)
 		stream(argv[2], argv[3], atof(argv[4]));
 	else if (argc == 5 && !strcmp(argv[1], "ask") && atoi(argv[4]) > 0)
 		ask(argv[2], argv[3], atoi(argv[4]));
+	else if (argc == 5 && !strcmp(argv[1], "open") && atoi(argv[4]) > 0)
+		open_many(argv[2], argv[3], atoi(argv[4]));
 	else {
-		fprintf(stderr, "usage: datapath-peer serve PORT | stream ADDRESS PORT MS | ask ADDRESS PORT COUNT\n");
+		fprintf(stderr, "usage: datapath-peer serve PORT | stream ADDRESS PORT MS | ask|open ADDRESS PORT COUNT\n");
 		return 2;
 	}
 	return 0;

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- cni|datapath|datastore|ipam|policy-calculation|routes|scale [--json]`: each case against its peer in the same run,
+ * `npm run bench -- cni|datapath|datastore|ipam|policy-calculation|policy-datapath|routes|scale [--json]`: each case against its peer in the same run,
  * rounds interleaved, medians. Exit code 1 if a goal is missed.
  */
 import { type Case, report } from "./report.ts";
@@ -10,6 +10,7 @@ const SUITES: Readonly<Record<string, () => Promise<{ run(): Promise<Case[]> }>>
   datastore: () => import("./datastore.ts"),
   ipam: () => import("./ipam.ts"),
   "policy-calculation": () => import("./policy-calculation.ts"),
+  "policy-datapath": () => import("./policy-datapath.ts"),
   routes: () => import("./routes.ts"),
   scale: () => import("./scale.ts"),
 };

@@ -80,9 +80,10 @@ function partsIn(
   sets: Sets,
   { constants, variants }: RulePlace,
 ): readonly AnyOf[] {
+  // First what most packets are not.
   const parts = [
-    family === undefined ? ALWAYS : [[equal(meta("nfproto"), number(NFPROTO[family]))]],
     matchProtocol(of),
+    family === undefined ? ALWAYS : [[equal(meta("nfproto"), number(NFPROTO[family]))]],
   ];
   for (const side of SIDES) parts.push(matchPorts(of, sets[side], { family, side, constants, variants }));
   if (family !== undefined) {
