@@ -118,13 +118,13 @@ export { isObject, type Reading, read as readValue } from "./schema/read.ts";
 export type { Infer } from "./schema/schema.ts";
 export {
   compileSelector,
-  evaluate,
   type Labels,
   parseSelector,
   printSelector,
   type Selector,
   SelectorError,
   type SelectorNode,
+  selectorOf,
 } from "./selector/index.ts";
 export { sha1Hex } from "./sha1.ts";
 export { type Elsewhere, RESOURCES_PREFIX, type ResourceName, type Storage } from "./storage.ts";

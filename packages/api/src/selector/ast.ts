@@ -23,24 +23,39 @@ export type SetOperator = "in" | "not in";
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Whether the labels are selected. `!=` and `not in` hold where the label is absent; every other comparison does not. */
-export function evaluate(node: SelectorNode, labels: Labels): boolean {
+/** Whether labels are selected. */
+export type Predicate = (labels: Labels) => boolean;
+
+/**
+ * The tree as one function: it is asked of thousands of labels, and goes through the tree only once. `!=` and `not in` hold where
+ * the label is absent; every other comparison does not.
+ */
+export function predicateOf(node: SelectorNode): Predicate {
   switch (node.type) {
     case "all":
     case "global":
-      return true;
+      return () => true;
     case "has":
-      return labelOf(labels, node.label) !== undefined;
+      return onLabel(node.label, (value) => value !== undefined);
     case "compare":
-      return compare(node.operator, labelOf(labels, node.label), node.value);
-    case "set":
-      return isMember(node.values, labelOf(labels, node.label)) === (node.operator === "in");
-    case "not":
-      return !evaluate(node.operand, labels);
-    case "and":
-      return node.operands.every((operand) => evaluate(operand, labels));
-    case "or":
-      return node.operands.some((operand) => evaluate(operand, labels));
+      return onLabel(node.label, comparison(node.operator, node.value));
+    case "set": {
+      const { values } = node;
+      const isMember = (value: string | undefined) => value !== undefined && values.includes(value);
+      return onLabel(node.label, node.operator === "in" ? isMember : (value) => !isMember(value));
+    }
+    case "not": {
+      const operand = predicateOf(node.operand);
+      return (labels) => !operand(labels);
+    }
+    case "and": {
+      const operands = node.operands.map(predicateOf);
+      return (labels) => operands.every((operand) => operand(labels));
+    }
+    case "or": {
+      const operands = node.operands.map(predicateOf);
+      return (labels) => operands.some((operand) => operand(labels));
+    }
   }
 }
 
@@ -65,28 +80,28 @@ export function printSelector(node: SelectorNode): string {
   }
 }
 
-function compare(operator: ComparisonOperator, actual: string | undefined, wanted: string): boolean {
+type Test = (value: string | undefined) => boolean;
+
+function comparison(operator: ComparisonOperator, wanted: string): Test {
   switch (operator) {
     case "==":
-      return actual === wanted;
+      return (value) => value === wanted;
     case "!=":
-      return actual !== wanted;
+      return (value) => value !== wanted;
     case "contains":
-      return actual?.includes(wanted) ?? false;
+      return (value) => value?.includes(wanted) ?? false;
     case "starts with":
-      return actual?.startsWith(wanted) ?? false;
+      return (value) => value?.startsWith(wanted) ?? false;
     case "ends with":
-      return actual?.endsWith(wanted) ?? false;
+      return (value) => value?.endsWith(wanted) ?? false;
   }
 }
 
-function isMember(values: readonly string[], actual: string | undefined): boolean {
-  return actual !== undefined && values.includes(actual);
-}
-
 /** Own labels only: a label called "constructor" is a label like any other. */
-function labelOf(labels: Labels, name: string): string | undefined {
-  return Object.hasOwn(labels, name) ? labels[name] : undefined;
+function onLabel(name: string, test: Test): Predicate {
+  return name in Object.prototype
+    ? (labels) => test(Object.hasOwn(labels, name) ? labels[name] : undefined)
+    : (labels) => test(labels[name]);
 }
 
 /** There are no escapes: a value can hold either quote, never both. */

@@ -1,7 +1,7 @@
-import { evaluate, type Labels, printSelector, type SelectorNode } from "./ast.ts";
+import { type Labels, type Predicate, predicateOf, printSelector, type SelectorNode } from "./ast.ts";
 import { parseSelector } from "./parse.ts";
 
-export { evaluate, type Labels, printSelector, type SelectorNode } from "./ast.ts";
+export { type Labels, printSelector, type SelectorNode } from "./ast.ts";
 export { parseSelector, SelectorError } from "./parse.ts";
 export { selector } from "./scalar.ts";
 
@@ -15,6 +15,15 @@ export interface Selector {
 
 /** Throws SelectorError. */
 export function compileSelector(text: string): Selector {
-  const root = parseSelector(text);
-  return Object.freeze({ root, text: printSelector(root), matches: (labels: Labels) => evaluate(root, labels) });
+  return selectorOf(parseSelector(text));
+}
+
+export function selectorOf(root: SelectorNode): Selector {
+  // Made when it is first asked: of many policies most select nothing on this node.
+  let predicate: Predicate | undefined;
+  const matches = (labels: Labels) => {
+    predicate ??= predicateOf(root);
+    return predicate(labels);
+  };
+  return Object.freeze({ root, text: printSelector(root), matches });
 }

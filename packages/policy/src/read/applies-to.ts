@@ -1,4 +1,4 @@
-import { parseSelector, type Selector, type SelectorNode } from "@ocicat/api";
+import { parseSelector, type Selector, type SelectorNode, selectorOf } from "@ocicat/api";
 import {
   allOf,
   asServiceAccounts,
@@ -7,7 +7,6 @@ import {
   isLabel,
   NAMESPACE_LABEL,
   SERVICE_ACCOUNT_LABEL,
-  selectorOf,
 } from "./selectors.ts";
 
 /** What a policy says of the endpoints that it is for. */

@@ -8,6 +8,7 @@ import {
   isObject,
   readValue,
   type SelectorNode,
+  selectorOf,
 } from "@ocicat/api";
 import { Protocol } from "../model/packet.ts";
 import type { Direction, Policy } from "../model/policy.ts";
@@ -18,7 +19,7 @@ import { closedPolicy, identityOf } from "./identity.ts";
 import { IS_POD, inNamespacesWith, podsWith } from "./label-selector.ts";
 import { readNetwork } from "./network.ts";
 import { brokenRule, checked, peerRule, reasonOf } from "./rule.ts";
-import { allOf, selectorOf } from "./selectors.ts";
+import { allOf } from "./selectors.ts";
 
 export const CLUSTER_POLICY = "KubernetesClusterNetworkPolicy";
 

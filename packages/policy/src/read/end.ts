@@ -1,4 +1,4 @@
-import { type EntityRule, parseSelector, type Selector, type SelectorNode } from "@ocicat/api";
+import { type EntityRule, parseSelector, type Selector, type SelectorNode, selectorOf } from "@ocicat/api";
 import type { End, PortMatch } from "../model/rule.ts";
 import { readNetwork } from "./network.ts";
 import {
@@ -10,7 +10,6 @@ import {
   NAMESPACE_LABEL,
   negated,
   SERVICE_ACCOUNT_LABEL,
-  selectorOf,
 } from "./selectors.ts";
 
 /** Matches everything. */

@@ -8,6 +8,7 @@ import {
   type LabelSelector,
   labelSelector,
   readValue,
+  selectorOf,
 } from "@ocicat/api";
 import type { Direction, Policy } from "../model/policy.ts";
 import type { End, Rule } from "../model/rule.ts";
@@ -17,7 +18,7 @@ import { IS_POD, inNamespacesWith, podsWith } from "./label-selector.ts";
 import { readNetwork } from "./network.ts";
 import { protocolNumber } from "./protocol.ts";
 import { brokenRule, checked, peerRule, reasonOf } from "./rule.ts";
-import { allOf, isLabel, NAMESPACE_LABEL, selectorOf } from "./selectors.ts";
+import { allOf, isLabel, NAMESPACE_LABEL } from "./selectors.ts";
 
 /** All of Kubernetes' policies come together among those of Calico in the default tier. */
 const ORDER = 1000;

@@ -1,4 +1,4 @@
-import { evaluate, type Labels, parseSelector, printSelector, type Selector, type SelectorNode } from "@ocicat/api";
+import { parseSelector, type SelectorNode } from "@ocicat/api";
 
 export const NAMESPACE_LABEL = "projectcalico.org/namespace";
 export const SERVICE_ACCOUNT_LABEL = "projectcalico.org/serviceaccount";
@@ -7,11 +7,6 @@ export const ORCHESTRATOR_LABEL = "projectcalico.org/orchestrator";
 /** Before the labels that an endpoint has from its namespace's profile, and from its service account's. */
 export const NAMESPACE_PREFIX = "pcns.";
 export const SERVICE_ACCOUNT_PREFIX = "pcsa.";
-
-/** A selector of a tree that was put together here. */
-export function selectorOf(root: SelectorNode): Selector {
-  return Object.freeze({ root, text: printSelector(root), matches: (labels: Labels) => evaluate(root, labels) });
-}
 
 /** All of them: without what holds for everything, and with one level for nested ones, so that equal ones have one text. */
 export function allOf(...nodes: readonly SelectorNode[]): SelectorNode {
