@@ -33,7 +33,7 @@ export function run(): Promise<Case[]> {
   return Promise.resolve(parts.flatMap(([, part]) => part()));
 }
 
-const PARTS = { oneEndpoint, hundred, cold };
+const PARTS = { oneEndpoint, hundred, among, cold };
 
 /** With context where there is some; the goal is absolute. */
 function figure(name: string, unit: string, ours: number, goal: Goal, context?: string): Case {
@@ -134,6 +134,40 @@ function hundred(): Case[] {
     ...both("local endpoint's label begins or ends 100 policies", turn(local, "debug")),
     ...both("remote endpoint's label changes 100 sets", turn(remote, "guest")),
   ];
+}
+
+/** What should not grow with the policies around it: one policy put and changed, one namespace's labels, one new local endpoint. */
+function among(): Case[] {
+  return [1_000, 10_000].flatMap((policies) => {
+    const cluster = applications(ENDPOINTS, policies);
+    const index = new PolicyIndex(NODE);
+    tell(index, cluster);
+    index.flush();
+    const [local] = cluster.endpoints;
+    const [profile] = cluster.profiles;
+    if (local === undefined || profile === undefined) throw new Error("a cluster without endpoints");
+    const ways: Readonly<Record<string, (at: number) => void>> = {
+      // Its set is a new one each time, of 500 members.
+      "a policy is put": (at) => {
+        const { id, ...rest } = policy("put", "ns-0", "app == 'app-0'", [`role == 'role-1' && serial != '${at}'`]);
+        index.setPolicy(id, { id, ...rest });
+      },
+      "a namespace's label, of 100 endpoints": (at) => {
+        index.setProfile(profile.name, { ...profile, labels: { ...profile.labels, "pcns.serial": `${at}` } });
+      },
+      "a new local endpoint": (at) => {
+        const fresh = workload(ENDPOINTS + at, NODE, "ns-0", local.labels);
+        index.setEndpoint(endpointKey(fresh), fresh);
+      },
+    };
+    return Object.entries(ways).map(([way, change]) => {
+      timed(index, 200, change);
+      return figure(`${way}, among ${policies} policies`, "µs", median(timed(index, 200, change)), {
+        kind: "at most",
+        value: 1_000,
+      });
+    });
+  });
 }
 
 /** Budgets are those of a node with ten thousand endpoints around it: a second and five, and 300 MiB with the agent's whole rest. */
