@@ -95,6 +95,13 @@ describe("a rule that covers another", () => {
     expect(met).toBeGreaterThan(300);
   });
 
+  it("does not where it leaves out a port by a name that more endpoints give", () => {
+    const leaving = (selector?: string) =>
+      read({ protocol: "TCP", destination: { ...(selector && { selector }), notPorts: ["http"] } });
+    expect(covers(leaving(), leaving("a == 'x'"))).toBe(false);
+    expect(covers(leaving("a == 'x'"), leaving("a == 'x'"))).toBe(true);
+  });
+
   it("is itself one of them", () => {
     const property = fc.property(written.map(read), (rule) => rule.broken !== undefined || covers(rule, rule));
     fc.assert(property, { numRuns: 500, seed: 1 });
