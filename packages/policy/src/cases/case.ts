@@ -15,6 +15,10 @@ export type Step =
   | { readonly kind: "label pod"; readonly namespace: string; readonly name: string; readonly labels: Labels }
   | { readonly kind: "label namespace"; readonly name: string; readonly labels: Labels };
 
+export function put(policy: KubernetesPolicy): Step {
+  return { kind: "put", policy };
+}
+
 /** The cluster after each step. */
 export function clustersOf({ steps }: Case, open: Cluster): readonly Cluster[] {
   const clusters: Cluster[] = [];

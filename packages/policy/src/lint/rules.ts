@@ -3,6 +3,8 @@ import { comparePolicies } from "../model/order.ts";
 import { Protocol } from "../model/packet.ts";
 import type { Direction, Policy } from "../model/policy.ts";
 import type { Action, End, Rule } from "../model/rule.ts";
+import { ANY_END } from "../read/end.ts";
+import { peerRule } from "../read/rule.ts";
 import { describeRule } from "../verdict/describe-rule.ts";
 import { labelsIn } from "../verdict/labels.ts";
 import { isChosen } from "./chosen.ts";
@@ -108,22 +110,26 @@ function* shadowed(rule: Rule, earlier: readonly Rule[], ahead: readonly Ahead[]
 
 const DONE: Readonly<Record<Action, string>> = { allow: "allowed", deny: "denied", pass: "passed on", log: "logged" };
 
-/** What nobody means by an allowance: the whole world but something. */
+/** What few mean by an allowance: the whole world, or all of it but something. An empty peer is everybody, not nobody. */
 function* wideOpen(rule: Rule, direction: Direction): Iterable<Found> {
-  if (rule.action !== "allow") return;
   const far = direction === "ingress" ? rule.source : rule.destination;
   const names = far.networks.length > 0 || far.selector !== undefined || far.service !== undefined;
+  if (rule.action !== "allow" || names) return;
   const leavesOut = far.notNetworks.length > 0 || far.notSelector !== undefined;
-  if (names || !leavesOut) return;
+  const isEverything = direction === "ingress" && covers(rule, EVERYTHING);
+  if (!leavesOut && !isEverything) return;
+  const whom = leavesOut ? `everybody but what it leaves out (${describeRule(rule)})` : "everybody: it names no peer";
   yield {
     code: "wide-open",
     severity: "hint",
     field: rule.field,
-    what: `it allows everybody but what it leaves out, also what is outside of the cluster (${describeRule(rule)})`,
+    what: `it allows ${whom}, also what is outside of the cluster`,
     why: "what is in no selector and no network is allowed",
-    fix: `add nets or a selector that says who is meant; selector: all() stands for all endpoints`,
+    fix: "add nets or a selector that says who is meant; selector: all() stands for all endpoints",
   };
 }
+
+const EVERYTHING = peerRule("allow", "ingress", ANY_END, undefined, [], "");
 
 /** Which things a rule names that are not there: as likely a slip of the pen as something still to come. */
 function* lintEnd(rule: Rule, side: (typeof ENDS)[number], model: PolicyModel): Iterable<Found> {

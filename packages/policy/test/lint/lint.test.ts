@@ -19,7 +19,7 @@ const codes = (...of: Parameters<typeof found>): readonly LintCode[] => found(..
 const WEB = { selector: "app == 'web'" };
 const ingress = (...rules: object[]) => policy("p", { ...WEB, types: ["Ingress"], ingress: rules });
 const egress = (...rules: object[]) => policy("p", { ...WEB, types: ["Egress"], egress: rules });
-const allow = { action: "Allow" };
+const allow = { action: "Allow", source: { nets: ["10.0.0.0/8"] } };
 
 describe("lint", () => {
   it("has nothing to say where all is well", () => {
@@ -82,7 +82,7 @@ describe("lint", () => {
 
   it("tells of a rule that another policy stands before, for the same endpoints or more, where it decides otherwise", () => {
     const first = policy("first", { order: 1, ingress: [allow] });
-    const deny = policy("second", { ...WEB, order: 2, ingress: [{ action: "Deny", protocol: "UDP" }] });
+    const deny = policy("second", { ...WEB, order: 2, ingress: [{ ...allow, action: "Deny" }] });
     const [one] = found([first, deny]);
     expect(one).toMatchObject({ code: "shadowed", resource: { name: "second" } });
     expect(one?.what).toContain("spec.ingress[0] of GlobalNetworkPolicy first");
@@ -107,6 +107,10 @@ describe("lint", () => {
     expect(codes([ingress({ ...allow, source: { notSelector: "app == 'db'" } })])).toEqual(["wide-open"]);
     expect(codes([ingress({ ...allow, source: { selector: "all()", notSelector: "app == 'db'" } })])).toEqual([]);
     expect(codes([ingress({ action: "Deny", source: { notNets: ["10.0.0.0/8"] } })])).toEqual([]);
+    const anyone = { action: "Allow" };
+    expect(codes([ingress(anyone)])).toEqual(["wide-open"]);
+    expect(codes([ingress({ ...anyone, protocol: "TCP", destination: { ports: [443] } })])).toEqual([]);
+    expect(codes([egress(anyone)])).toEqual([]);
   });
 
   it("tells of policies that only log, and so deny", () => {

@@ -7,7 +7,7 @@ import {
   openCluster,
   packetOf,
   probesOf,
-} from "../../../../policy/src/cases/index.ts";
+} from "@ocicat/policy/cases";
 import { Proof } from "./prove.ts";
 
 const open = openCluster();
