@@ -7,12 +7,11 @@ import { renderKey } from "./text/value.ts";
 
 /** Equal keys, equal rules: what they do and what they say of themselves. */
 export function ruleKey(rule: Rule): string {
-  let key = ruleKeys.get(rule);
-  if (key === undefined) {
-    key = `${renderBody(rule.body)}\n${commentOf(rule)}`;
-    ruleKeys.set(rule, key);
-  }
-  return key;
+  return `${renderBody(rule.body)}\n${commentOf(rule)}`;
+}
+
+function sameRule(a: Rule, b: Rule): boolean {
+  return renderBody(a.body) === renderBody(b.body) && commentOf(a) === commentOf(b);
 }
 
 /** What names an element in its set. */
@@ -36,10 +35,8 @@ export function sameHook(a: Chain, b: Chain): boolean {
 }
 
 export function sameRules(a: readonly Rule[], b: readonly Rule[]): boolean {
-  return a === b || (a.length === b.length && a.every((rule, index) => ruleKey(rule) === ruleKey(b[index] ?? rule)));
+  return a === b || (a.length === b.length && a.every((rule, index) => sameRule(rule, b[index] ?? rule)));
 }
-
-const ruleKeys = new WeakMap<Rule, string>();
 
 function verdictText(element: SetElement): string {
   return element.verdict === undefined ? "" : renderVerdict(element.verdict);

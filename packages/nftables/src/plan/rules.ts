@@ -56,8 +56,9 @@ function refill(table: TableRef, chain: string, desired: readonly Rule[]): reado
 export function keep(desired: readonly Rule[], actual: readonly Rule[]): ReadonlyMap<number, number> {
   const places = new Map<string, number[]>();
   for (const [place, rule] of actual.entries()) {
-    const same = places.get(ruleKey(rule));
-    if (same === undefined) places.set(ruleKey(rule), [place]);
+    const key = ruleKey(rule);
+    const same = places.get(key);
+    if (same === undefined) places.set(key, [place]);
     else same.push(place);
   }
   // Of equal rules, the first wanted takes the first there is.

@@ -14,6 +14,11 @@ export interface KnownChain {
   readonly states: readonly RuleState[] | undefined;
 }
 
+/** What was counted is old before it is read. */
+function handleOnly({ handle }: RuleState): RuleState {
+  return { handle, counters: undefined };
+}
+
 /** What is known of a table in the kernel, without its sets' elements. */
 export class KnownTable {
   #head: ActualHead;
@@ -30,7 +35,7 @@ export class KnownTable {
   static of({ table, ruleStates, orphaned, unknown }: ActualTable): KnownTable {
     return new KnownTable(
       { orphaned, unknown, owned: table.owned, dormant: table.dormant },
-      table.chains.map((chain) => [chain.name, { chain, states: ruleStates.get(chain.name) }]),
+      table.chains.map((chain) => [chain.name, { chain, states: ruleStates.get(chain.name)?.map(handleOnly) }]),
       table.sets.map((set) => [set.name, { ...set, elements: [] }]),
     );
   }

@@ -85,7 +85,14 @@ export class TrackedSet {
   /** What the kernel was found to hold. */
   observe(elements: readonly SetElement[]): void {
     const staying = elements.filter(({ timeout }) => timeout === undefined);
-    this.#elements.replaceActual(staying.map((one) => [elementKey(this.#set, one), one] as const));
+    this.#elements.replaceActual(
+      staying.map((found) => {
+        const key = elementKey(this.#set, found);
+        const wanted = this.#elements.desired.get(key);
+        // One of two equal elements need not be kept.
+        return [key, wanted !== undefined && sameElement(wanted, found) ? wanted : found] as const;
+      }),
+    );
   }
 
   /** The kernel took them. */
