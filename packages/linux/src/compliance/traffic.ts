@@ -78,6 +78,17 @@ export function trafficCompliance(namespace: () => Subject): void {
       expect(kernel.qdiscs().map(({ kind }) => kind)).toEqual(["tbf"]);
     });
 
+    it("is still redirected when the other link has gone, to nowhere", () => {
+      const { kernel, linkIndex, ifb } = plugged();
+      succeed(
+        kernel,
+        { op: "qdisc.ingress", linkIndex },
+        { op: "filter.redirect", linkIndex, priority: 1, to: ifb },
+        { op: "link.delete", index: ifb },
+      );
+      expect(kernel.ingressFilters(linkIndex)).toEqual([{ linkIndex, kind: "u32", priority: 1, to: 0 }]);
+    });
+
     it("leaves with its link", () => {
       const { kernel, linkIndex, ifb } = plugged();
       succeed(

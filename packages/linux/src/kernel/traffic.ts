@@ -32,7 +32,10 @@ export interface IngressFilter {
   readonly kind: string;
   /** The lower is asked first, 1..0xffff. Names it, within the link. */
   readonly priority: number;
-  /** Index of the link that it redirects to: it leaves there, and then goes on as if it had just come in. */
+  /**
+   * Index of the link that it redirects to: it leaves there, and then, if that is an ifb, goes on as if it had just come in. 0: that
+   * link is gone, and what comes in is dropped.
+   */
   readonly to: number | undefined;
 }
 

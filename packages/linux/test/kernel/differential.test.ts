@@ -91,6 +91,19 @@ function distinct(hops: readonly NextHop[]): NextHop[] {
   return same ? hops.slice(0, 1) : [...hops];
 }
 
+function traffic(dice: Dice, linkIndex: number, to: number): KernelOperation {
+  const bucket = { rate: dice.of([125_000, 1_250_000]), burst: 32_768, limit: 64_000, peak: undefined };
+  const priority = 1 + dice.below(2);
+  return dice.of<KernelOperation>([
+    { op: "link.ifb", name: "octifb" },
+    { op: "qdisc.tbf", linkIndex, major: 1 + dice.below(2), bucket },
+    { op: "qdisc.ingress", linkIndex },
+    { op: "qdisc.delete", linkIndex, which: dice.of(["root", "ingress"]) },
+    { op: "filter.redirect", linkIndex, priority, to },
+    { op: "filter.delete", linkIndex, priority },
+  ]);
+}
+
 function operation(dice: Dice, kernel: Kernel): KernelOperation {
   const index = linkIndex(dice, kernel);
   const name = dice.of(LINKS);
@@ -112,12 +125,14 @@ function operation(dice: Dice, kernel: Kernel): KernelOperation {
     protocol: 12,
   } as const;
   const up = dice.chance(75);
+  // An ifb takes an MTU that leaves no room for IP, and loses its addresses: no fact worth imitating.
+  const mtus = kernel.links().some((link) => link.index === index && link.kind === "ifb") ? [1400] : [1280, 1400, 60];
   return dice.of<KernelOperation>([
     { op: "link.veth", veth: { name, mac, up, peer: { name: dice.of([`${name}p`, "octp"]), mac } } },
     { op: "link.bridge", name: "octbr", mac },
     { op: "link.set", index, change: { up } },
     { op: "link.set", index, change: { up: true } },
-    { op: "link.set", index, change: { mtu: dice.of([1280, 1400, 60]) } },
+    { op: "link.set", index, change: { mtu: dice.of(mtus) } },
     dice.chance(30) ? { op: "link.delete", index } : { op: "link.set", index, change: { up: true } },
     { op: "address.add", address: address(dice, kernel) },
     { op: "address.add", address: address(dice, kernel) },
@@ -130,6 +145,8 @@ function operation(dice: Dice, kernel: Kernel): KernelOperation {
     { op: "neighbour.delete", neighbour },
     { op: "rule.add", rule },
     { op: "rule.delete", rule },
+    traffic(dice, index, linkIndex(dice, kernel)),
+    traffic(dice, index, linkIndex(dice, kernel)),
   ]);
 }
 
@@ -158,6 +175,14 @@ function state(kernel: Kernel): string[] {
       .map((entry) => `neighbour ${formatAddress(entry.address)} ${entry.linkIndex} ${entry.mac}`)
       .toSorted(),
     ...kernel.rules(4).map((rule) => `rule ${rule.priority} ${rule.table} ${rule.source}`),
+    ...kernel
+      .qdiscs()
+      .map(({ linkIndex: index, kind, major, bucket }) => `qdisc ${index} ${kind} ${major} ${bucket?.rate}`)
+      .toSorted(),
+    ...kernel
+      .links()
+      .flatMap(({ index }) => kernel.ingressFilters(index))
+      .map(({ linkIndex: index, priority, to }) => `filter ${index} ${priority} ${to}`),
   ];
 }
 

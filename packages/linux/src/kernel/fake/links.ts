@@ -196,7 +196,9 @@ function takeAway(link: FakeLink): void {
   flushNeighbours(home, (entry) => entry.linkIndex === index);
   home.forwardingEntries = home.forwardingEntries.filter((entry) => entry.linkIndex !== index);
   home.qdiscs = home.qdiscs.filter(({ linkIndex }) => linkIndex !== index);
-  home.filters = home.filters.filter(({ linkIndex }) => linkIndex !== index);
+  home.filters = home.filters
+    .filter(({ linkIndex }) => linkIndex !== index)
+    .map((filter) => (filter.to === index ? { ...filter, to: 0 } : filter));
   home.links.delete(index);
   home.sysctls.removeLink(link.name);
   link.master = 0;

@@ -43,6 +43,7 @@ export function performTraffic(namespace: FakeNamespace, operation: TrafficOpera
       break;
     }
     case "filter.delete": {
+      if (ingress === undefined) refuse("EINVAL");
       const gone = namespace.filters.find(
         (each) => each.linkIndex === linkIndex && each.priority === operation.priority,
       );
