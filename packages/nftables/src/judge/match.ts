@@ -1,9 +1,10 @@
 import { type Address, compareAddresses } from "@ocicat/net";
-import type { Expression } from "../ir/expression.ts";
+import type { Compare, Expression } from "../ir/expression.ts";
 import type { Operand } from "../ir/operand.ts";
 import type { NamedSet, SetElement } from "../ir/set.ts";
 import type { Value } from "../ir/value.ts";
-import { type FieldValue, fieldOf, type Travelling } from "./packet.ts";
+import { hasBits } from "./mark.ts";
+import { type FieldValue, fieldOf, markOf, type Travelling } from "./packet.ts";
 import { extensionDoes, extensionMatches } from "./xtables.ts";
 
 /** Whether something holds; undefined: it cannot be said from what is known. */
@@ -13,11 +14,14 @@ export type Answer = boolean | undefined;
 export function passes(expression: Expression, packet: Travelling, sets: readonly NamedSet[]): Answer {
   switch (expression.kind) {
     case "compare":
-      return unless(expression.negated, holds(expression.right, fieldOf(expression.left, packet)));
+      return unless(expression.negated, comparesWith(expression, packet));
     case "bits": {
+      const { mask, value } = expression;
+      const mark = markOf(expression.left, packet);
+      if (mark !== undefined) return unless(expression.negated, hasBits(mark, mask, value));
       const field = fieldOf(expression.left, packet);
       if (typeof field !== "number") return undefined;
-      return unless(expression.negated, (field & expression.mask) >>> 0 === expression.value);
+      return unless(expression.negated, (field & mask) >>> 0 === value);
     }
     case "lookup": {
       const set = sets.find((candidate) => candidate.name === expression.set);
@@ -42,6 +46,12 @@ export function passes(expression: Expression, packet: Travelling, sets: readonl
     case "reject":
       return true;
   }
+}
+
+function comparesWith({ left, right }: Compare, packet: Travelling): Answer {
+  const mark = markOf(left, packet);
+  if (mark !== undefined && right.kind === "number") return hasBits(mark, 0xffff_ffff, right.number);
+  return holds(right, fieldOf(left, packet));
 }
 
 /** Of the kernel's expressions that the model does not know, those that match nothing: they do something. */

@@ -1,6 +1,7 @@
 import type { Address } from "@ocicat/net";
 import type { SetMark } from "../ir/expression.ts";
 import type { Operand } from "../ir/operand.ts";
+import { afterSetting, type Mark, markFrom, wholeMark } from "./mark.ts";
 
 /** What is known of a packet at a hook. What is not known is left out: then both a match and a miss are possible. */
 export interface PacketFacts {
@@ -30,28 +31,34 @@ export type FieldValue = string | number | Address | undefined;
 /** NFPROTO_*. */
 const NFPROTO = { 4: 2, 6: 10 } as const;
 
-/** A packet on its way: rules may have changed its mark, or its connection's, but not both. */
-export interface Travelling extends PacketFacts {
-  readonly connectionMark: number | undefined;
+/** A packet on its way: rules may have changed bits of its mark, or of its connection's. */
+export interface Travelling extends Omit<PacketFacts, "mark"> {
+  readonly marks: Readonly<Record<SetMark["of"], Mark>>;
 }
 
-export function setOut(packet: PacketFacts): Travelling {
-  return { ...packet, connectionMark: packet.mark };
+export function setOut({ mark, ...packet }: PacketFacts): Travelling {
+  return { ...packet, marks: { meta: markFrom(mark), ct: markFrom(mark) } };
 }
 
-/** What is known of it after a rule that it met, certainly or perhaps. */
-export function marked(packet: Travelling, { of, keep, value }: SetMark, certain: boolean): Travelling {
-  const before = of === "meta" ? packet.mark : packet.connectionMark;
-  const known = keep === 0 ? value : before === undefined ? undefined : ((before & keep) | value) >>> 0;
-  const after = certain || known === before ? known : undefined;
-  return of === "meta" ? { ...packet, mark: after } : { ...packet, connectionMark: after };
+/** After a rule that sets a mark, which it met, certainly or perhaps. */
+export function marked(packet: Travelling, expression: SetMark, certain: boolean): Travelling {
+  const { of } = expression;
+  return { ...packet, marks: { ...packet.marks, [of]: afterSetting(packet.marks[of], expression, certain) } };
+}
+
+/** Its mark, or its connection's, if the operand is one. */
+export function markOf(operand: Operand, packet: Travelling): Mark | undefined {
+  const isMark = (operand.kind === "meta" || operand.kind === "ct") && operand.key === "mark";
+  return isMark ? packet.marks[operand.kind] : undefined;
 }
 
 export function fieldOf(operand: Operand, packet: Travelling): FieldValue {
   const family = typeof packet.source === "number" ? 4 : 6;
   switch (operand.kind) {
     case "ct":
-      return { state: packet.state, mark: packet.connectionMark, direction: undefined, status: undefined }[operand.key];
+      return { state: packet.state, mark: wholeMark(packet.marks.ct), direction: undefined, status: undefined }[
+        operand.key
+      ];
     case "fib":
       return undefined;
     case "meta":
@@ -62,7 +69,7 @@ export function fieldOf(operand: Operand, packet: Travelling): FieldValue {
         oifgroup: packet.outgoingGroup,
         nfproto: NFPROTO[family],
         l4proto: packet.protocol,
-        mark: packet.mark,
+        mark: wholeMark(packet.marks.meta),
       }[operand.key];
     case "payload":
       // A rule asks for the family first. Bytes that no one asked it of are another field of this family's header.

@@ -1,6 +1,6 @@
 import { Attributes } from "@ocicat/netlink";
 import type { Opaque } from "../ir/expression.ts";
-import type { PacketFacts } from "./packet.ts";
+import type { Travelling } from "./packet.ts";
 
 /*
  * iptables over nftables keeps its own matches and targets as the kernel's expressions "match" and "target": a name, a
@@ -17,7 +17,7 @@ export function extensionName(expression: Opaque): string {
 }
 
 /** Whether a packet gets past a match; undefined: it cannot be said. */
-export function extensionMatches(expression: Opaque, packet: PacketFacts): boolean | undefined {
+export function extensionMatches(expression: Opaque, packet: Travelling): boolean | undefined {
   const attributes = new Attributes(expression.data);
   const info = attributes.bytes(XT_INFO);
   const match = MATCHES[`${attributes.string(XT_NAME)} ${attributes.u32be(XT_REVISION) ?? 0}`];
@@ -43,7 +43,7 @@ const HARMLESS: ReadonlySet<string> = new Set(
 interface Extension {
   /** The struct's, at least. */
   readonly bytes: number;
-  readonly holds: (info: DataView, packet: PacketFacts) => boolean | undefined;
+  readonly holds: (info: DataView, packet: Travelling) => boolean | undefined;
 }
 
 /*

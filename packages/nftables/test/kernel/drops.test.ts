@@ -58,23 +58,33 @@ function sentence({ table, base, chain, rule, certain }: Drop): string {
 const chain = (rules: string, policy = "accept") =>
   `table ip t { chain c { type filter hook forward priority 0; policy ${policy}; ${rules} } }`;
 
+/** What sets and asks bits of a mark that nobody knows at first, and what is said of the drop. */
+const MARKED: readonly (readonly [string, readonly string[]])[] = [
+  ["mark & 2 == 2 drop", ["drop (may)"]],
+  ["mark set mark | 2; mark & 2 == 2 drop", ["drop"]],
+  ["mark set 2; mark & 2 == 2 drop", ["drop"]],
+  ["mark set 1; mark & 2 == 2 drop", []],
+  ["mark set mark & 0xfffffffd; mark & 2 == 2 drop", []],
+  ["mark set mark & 0xfffffffd; tcp dport 81 mark set mark | 2; mark & 2 == 2 drop", []],
+  ["mark set mark & 0xfffffffd; ip ttl 3 mark set mark | 2; mark & 2 == 2 drop", ["drop (may)"]],
+  ["mark set mark | 2; ip ttl 3 mark set mark | 4; mark & 2 == 2 drop", ["drop"]],
+  ["ct mark set 2; mark & 2 == 2 drop", ["drop (may)"]],
+];
+
 describe("what could drop a packet", () => {
-  it.each([
+  it.each<readonly [string, string, readonly unknown[]]>([
     ["nothing", chain(""), []],
     ["a drop", chain("drop"), ["ip t c/c: drop"]],
     ["a refusal", chain("reject"), [expect.stringContaining("ip t c/c: ")]],
     ["a policy", chain("", "drop"), ["ip t c/c: policy"]],
-    [
-      "a mark's that another rule sets",
-      chain("mark set mark | 2; mark & 2 == 2 drop"),
-      ["ip t c/c: meta mark & 0x00000002 == 0x00000002 drop (may)"],
-    ],
-    [
-      "a mark's that another rule sets for sure",
-      chain("mark set 2; mark & 2 == 2 drop"),
-      ["ip t c/c: meta mark & 0x00000002 == 0x00000002 drop"],
-    ],
-    ["nothing for a mark that another rule takes away", chain("mark set 1; mark & 2 == 2 drop"), []],
+    ...MARKED.map(
+      ([rules, said]) =>
+        [
+          `of marks: ${rules}`,
+          chain(rules),
+          said.map((end) => `ip t c/c: meta mark & 0x00000002 == 0x00000002 ${end}`),
+        ] as const,
+    ),
     ["no policy, where it was accepted", chain("ip daddr 10.244.0.0/16 accept", "drop"), []],
     ["a port's", chain("tcp dport 80 drop"), ["ip t c/c: meta l4proto tcp th dport 80 drop"]],
     ["another port's", chain("tcp dport 81 drop"), []],
