@@ -45,8 +45,8 @@ export interface Decision {
   readonly steps: readonly Step[];
 }
 
-/** Two verdicts of a pair and a packet cost some 20 µs. */
-const MAX_VERDICTS = 400_000;
+/** A verdict costs some 30 µs: after so many of them somebody has waited some seconds. */
+const MAX_VERDICTS = 200_000;
 
 /**
  * Who can no longer, or can now, send what to whom. It follows from the verdicts on one packet of each kind between one pair
