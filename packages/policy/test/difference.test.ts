@@ -91,6 +91,18 @@ describe("the difference that a policy makes", () => {
     ]);
   });
 
+  it("takes an address for the endpoint's that has it, in whatever network it lies", () => {
+    const block = policy("block", {
+      selector: "app == 'db'",
+      types: ["Egress"],
+      egress: [{ action: "Deny", destination: { nets: ["10.0.0.1/32", "10.0.0.2/31"] } }, { action: "Allow" }],
+    });
+    expect(told(difference(EMPTY, with_(EMPTY, block)).changes)).toEqual([
+      "default/db → 10.0.0.2/31: everything denied (4)",
+      "default/db → default/web-1+1: everything denied (4)",
+    ]);
+  });
+
   it("goes between two of one kind, in both families at once where they agree", () => {
     const apart = policy("apart", {
       selector: "app == 'web'",
