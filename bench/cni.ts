@@ -67,7 +67,7 @@ export async function run(): Promise<Case[]> {
 }
 
 /** A lab of its own, so that one part's pods and nodes do not weigh on the other's figures. */
-async function inLab(work: (lab: Lab, places: LabPlaces) => Promise<Case[]>): Promise<Case[]> {
+export async function inLab(work: (lab: Lab, places: LabPlaces) => Promise<Case[]>): Promise<Case[]> {
   const places = new LabPlaces(`bench${process.pid}`);
   const lab = new Lab({
     places,

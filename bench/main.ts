@@ -11,6 +11,7 @@ const SUITES: Readonly<Record<string, () => Promise<{ run(): Promise<Case[]> }>>
   ipam: () => import("./ipam.ts"),
   "policy-calculation": () => import("./policy-calculation.ts"),
   "policy-datapath": () => import("./policy-datapath.ts"),
+  policy: () => import("./policy.ts"),
   routes: () => import("./routes.ts"),
   scale: () => import("./scale.ts"),
 };

@@ -32,6 +32,11 @@ export class HeldSink implements ReflectorSink, Holder {
     }
   }
 
+  filled(): void {
+    this.#filled = true;
+    this.#sink.filled?.();
+  }
+
   put(item: KeyValue): void {
     if (this.#holds) this.#changes.set(item.key, { put: item });
     else this.#sink.put(item);

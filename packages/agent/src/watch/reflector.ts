@@ -7,7 +7,12 @@ export interface ReflectorSink {
   replace(items: readonly KeyValue[]): void;
   put(item: KeyValue): void;
   remove(key: string, revision: bigint): void;
+  /** The first list is complete, that came in pages by `put`. */
+  filled?(): void;
 }
+
+/** Keys of one page of the first list: with ten thousand of them at once the memory of that moment would stay for good. */
+const PAGE = 500;
 
 /**
  * Keeps a sink equal to everything below one prefix: list, then watch from the revision after it. The driver resumes a
@@ -54,20 +59,44 @@ export class Reflector {
 
   async #run(): Promise<void> {
     const backoff = createBackoff(this.#random, { initialMs: 100, maxMs: 5_000 });
+    let isFirst = true;
     while (!this.#closed) {
       try {
-        const list = await this.#store.list(this.#prefix);
+        const revision = isFirst ? await this.#fill() : await this.#replace();
         if (this.#closed) return;
-        this.#sink.replace(list.items);
+        isFirst = false;
         this.#synced();
         backoff.reset();
-        await this.#follow(list.revision + 1n);
+        await this.#follow(revision + 1n);
       } catch (error) {
         if (this.#closed) return;
+        // Of a first list that broke off the sink has a part, of which more may be gone by now.
+        isFirst = false;
         this.#report(error);
         await new Promise<void>((resolve) => this.#clock.after(backoff.next(), "relist", resolve));
       }
     }
+  }
+
+  /** Page by page, all of one revision, into a sink that has nothing yet. The revision. */
+  async #fill(): Promise<bigint> {
+    let page = await this.#store.list(this.#prefix, { limit: PAGE });
+    const { revision } = page;
+    for (;;) {
+      if (this.#closed) return revision;
+      for (const item of page.items) this.#sink.put(item);
+      const after = page.items.at(-1)?.key;
+      if (!page.more || after === undefined) break;
+      page = await this.#store.list(this.#prefix, { limit: PAGE, revision, after });
+    }
+    this.#sink.filled?.();
+    return revision;
+  }
+
+  async #replace(): Promise<bigint> {
+    const { items, revision } = await this.#store.list(this.#prefix);
+    if (!this.#closed) this.#sink.replace(items);
+    return revision;
   }
 
   async #follow(from: bigint): Promise<void> {

@@ -1,6 +1,8 @@
+import { decodeStored, workloadEndpoint } from "@ocicat/api";
 import { silentLogger } from "@ocicat/kit";
-import { endpointKey } from "@ocicat/policy";
+import { endpointKey, readWorkload } from "@ocicat/policy";
 import { describe, expect, it } from "vitest";
+import { workloadReader } from "../../src/policy/workload-reader.ts";
 import { endpointSink, makeTables } from "../../src/tables/tables.ts";
 
 const ROOT = "/calico/resources/v3/projectcalico.org";
@@ -136,5 +138,40 @@ describe("what somebody stored that cannot be read", () => {
     const [set] = [...globalNetworkSets.rows()];
     expect(set?.labels).toEqual({ bad: "yes" });
     expect(set?.networks.map(String)).toEqual(["10.9.0.0/16"]);
+  });
+});
+
+describe("an endpoint", () => {
+  const base = JSON.parse(endpoint("node1", "a", "10.0.0.1").value) as {
+    metadata: Record<string, unknown>;
+    spec: Record<string, unknown>;
+  };
+  const variants: readonly (readonly [string, object, object])[] = [
+    ["as most are", {}, {}],
+    ["without labels", { labels: undefined }, {}],
+    ["with a service account", {}, { serviceAccountName: "robot" }],
+    ["with labels that say whose it is", { labels: { app: "x", "pcns.team": "y", "pcsa.z": "w" } }, {}],
+    ["of two families", {}, { ipNetworks: ["10.0.0.1/32", "fd00::1/128"] }],
+    ["with named ports", {}, { ports: [{ name: "http", protocol: "TCP", port: 80, hostPort: 0, hostIP: "" }] }],
+    ["that may send from elsewhere", {}, { allowSpoofedSourcePrefixes: ["10.9.0.0/16"] }],
+    ["without profiles", {}, { profiles: undefined }],
+    ["of no orchestrator's", {}, { orchestrator: "cni", pod: undefined, containerID: "abc" }],
+  ];
+
+  it.each(variants)("%s is read as by its schema", (_what, metadata, spec) => {
+    const item = endpoint("node1", "a", "10.0.0.1");
+    const value = { ...base, metadata: { ...base.metadata, ...metadata }, spec: { ...base.spec, ...spec } };
+    const changed = { ...item, value: JSON.stringify(value) };
+    expect(workloadReader()(changed)).toEqual(readWorkload(decodeStored(workloadEndpoint, changed)));
+  });
+
+  it.each([
+    ["with an address that is none", { ipNetworks: ["10.0.0.300/32"] }],
+    ["with a node that is none", { node: 5 }],
+  ])("%s is refused as by its schema", (_what, spec) => {
+    const item = endpoint("node1", "a", "10.0.0.1");
+    const changed = { ...item, value: JSON.stringify({ ...base, spec: { ...base.spec, ...spec } }) };
+    expect(() => workloadReader()(changed)).toThrow();
+    expect(() => decodeStored(workloadEndpoint, changed)).toThrow();
   });
 });

@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs";
+import { type Kernel, openKernel, openNamespace } from "@ocicat/linux";
+
+/** NFT_MSG_GETGEN as an nfnetlink message: header (length, type, flags REQUEST and ACK, sequence, port), then nfgenmsg. */
+const GETGEN = Uint8Array.of(20, 0, 0, 0, 16, 10, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+
+/** Sees each transaction of a node's nftables from outside, as soon as the kernel has it. */
+export class GenerationWitness {
+  readonly #kernel: Kernel;
+  readonly #close: () => void;
+
+  /** `process`: one in the node's network namespace. */
+  constructor(process: number) {
+    const namespace = openNamespace(`/proc/${process}/ns/net`);
+    this.#kernel = openKernel({ namespace });
+    this.#close = () => {
+      this.#kernel.close();
+      namespace.close();
+    };
+  }
+
+  /** A number that changes with each transaction. */
+  now(): string {
+    return this.#kernel
+      .nftQuery(GETGEN)
+      .map(({ payload }) => Buffer.from(payload).subarray(0, 12).toString("hex"))
+      .join();
+  }
+
+  /** Milliseconds from the call of `work` to the next transaction. Asks without a pause. */
+  async after(work: () => Promise<unknown>): Promise<number> {
+    const before = this.now();
+    const start = performance.now();
+    const done = work();
+    for (;;) {
+      if (this.now() !== before) {
+        const took = performance.now() - start;
+        await done;
+        return took;
+      }
+      if (performance.now() - start > 10_000) throw new Error("no transaction in ten seconds");
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Until none has come for a while. */
+  async quiet(ms = 60): Promise<void> {
+    let [last, since] = [this.now(), performance.now()];
+    while (performance.now() - since < ms) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const now = this.now();
+      if (now !== last) [last, since] = [now, performance.now()];
+    }
+  }
+
+  close(): void {
+    this.#close();
+  }
+}
+
+/** Resident memory, MiB. */
+export function residentMib(pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+}
