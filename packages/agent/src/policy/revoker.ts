@@ -9,7 +9,7 @@ import type { LocalNeeds } from "./local-needs.ts";
 import type { Suspects } from "./suspects.ts";
 
 export interface RevokerOptions {
-  readonly kernel: Pick<Kernel, "connections" | "deleteConnections" | "addresses">;
+  readonly kernel: Pick<Kernel, "connections" | "deleteConnections" | "addresses" | "readSysctl">;
   readonly nft: Pick<NftReconciler, "putElement">;
   /** Writes what was put, now. Throws nothing: true if the kernel has it. */
   readonly write: () => boolean;
@@ -21,10 +21,12 @@ export interface RevokerOptions {
 
 /** As long as a TCP sender tries again (tcp_retries2): a segment of a cut connection may come until then, seconds. */
 const REMEMBERED_S = 900;
-/** Looking through the connections costs what there are of them: not more often than this, milliseconds. */
+/** After a look through the connections the next waits at least so long, milliseconds … */
 const PAUSE_MS = 100;
-/** More addresses than these are not asked for one by one. */
-const ASKED_ONE_BY_ONE = 4;
+/** … and so many times as long as the last took: the kernel walks through its whole table, 10 ms where that is large. */
+const PAUSE_FACTOR = 20;
+/** What a walk costs, in connections told: with fewer than these, telling all by one walk is cheaper than two walks. */
+const A_WALK = 2_000;
 /** Connections judged in one turn of the event loop. */
 const A_TURN = 100;
 
@@ -41,6 +43,7 @@ export class Revoker {
   #suspects: Suspects | undefined;
   #busy = false;
   #last = Number.NEGATIVE_INFINITY;
+  #pauseMs = PAUSE_MS;
   #revoked = 0;
   #judged = 0;
 
@@ -84,7 +87,7 @@ export class Revoker {
         clock.after(PAUSE_MS * 10, "revocation", done);
       }
     };
-    const wait = this.#last + PAUSE_MS - clock.monotonic();
+    const wait = this.#last + this.#pauseMs - clock.monotonic();
     if (wait > 0) clock.after(wait, "revocation", judge);
     else defer(judge);
   }
@@ -103,7 +106,12 @@ export class Revoker {
         (locals.has(to) && isMember(from));
       if (isConcerned) found.push(connection);
     };
-    for (const query of queriesFor([...addresses], members)) this.#options.kernel.connections(query, each);
+    const { kernel, clock } = this.#options;
+    const present = Number(kernel.readSysctl("net/netfilter/nf_conntrack_count") ?? 0);
+    if (present === 0) return found;
+    const since = clock.monotonic();
+    for (const query of queriesFor([...addresses], members, present)) kernel.connections(query, each);
+    this.#pauseMs = Math.max(PAUSE_MS, PAUSE_FACTOR * (clock.monotonic() - since));
     return found;
   }
 
@@ -156,11 +164,18 @@ function endsOf({ original, reply }: Connection) {
   ] as const;
 }
 
-/** A few addresses are asked for each by itself; of many, and of networks, all connections of their families are looked at. */
-function queriesFor(addresses: readonly Address[], members: readonly Prefix[]): readonly ConnectionQuery[] {
+/**
+ * Each query is a walk through the kernel's table. Two walks tell what one address has; one tells all of a family, which is
+ * better where there are few, or many addresses to ask for.
+ */
+function queriesFor(
+  addresses: readonly Address[],
+  members: readonly Prefix[],
+  present: number,
+): readonly ConnectionQuery[] {
   const hosts = members.filter((member) => member.isHost).map(({ address }) => address);
   const all = [...new Set([...addresses, ...hosts])];
-  if (hosts.length === members.length && all.length <= ASKED_ONE_BY_ONE) {
+  if (hosts.length === members.length && 2 * all.length * A_WALK < present) {
     return all.flatMap((address) => [
       { family: familyOf(address), original: { source: address } },
       { family: familyOf(address), reply: { source: address } },
