@@ -13,6 +13,7 @@ import {
   goTo,
   type Hook,
   inSet,
+  interfaceName,
   interfacePrefix,
   meta,
   number,
@@ -120,6 +121,7 @@ function inputChain(hosts: HostDispatches, options: CompileOptions): BaseChain {
           rule(TO_HOST, equal(meta("iifname"), interfacePrefix(prefix)), COUNTER, verdict(DROP)),
         )
       : leadWorkloads(options, "iifname", FROM_WORKLOAD)),
+    ...(hosts.has("hostIn") ? [rule(LOOPBACK, equal(meta("iifname"), interfaceName("lo")), verdict(ACCEPT))] : []),
     ...(hosts.has("untrackedIn") || hosts.has("preDnat") ? [ANSWERED] : []),
     ...dispatch("hostIn", hosts),
   ]);
@@ -127,50 +129,56 @@ function inputChain(hosts: HostDispatches, options: CompileOptions): BaseChain {
 
 function hostChains(hosts: HostDispatches, options: CompileOptions): readonly Chain[] {
   const answered = hosts.has("untrackedIn") || hosts.has("preDnat") ? [ANSWERED] : [];
-  const workloads = (by: "iifname" | "oifname") =>
-    prefixesOf(options).map((prefix) => rule(NO_HOST, equal(meta(by), interfacePrefix(prefix)), verdict(ACCEPT)));
   const chains: Readonly<Partial<Record<DispatchName, () => Chain>>> = {
     untrackedIn: () =>
       hook("untracked-in", "prerouting", RAW, "before connections are tracked", [
         CLEARED,
-        ...workloads("iifname"),
+        ...noHosts("iifname", options),
         ...dispatch("untrackedIn", hosts),
       ]),
     untrackedOut: () =>
       hook("untracked-out", "output", RAW, "before connections are tracked", [
         CLEARED,
-        ...workloads("oifname"),
+        ...noHosts("oifname", options),
         ...dispatch("untrackedOut", hosts),
       ]),
     preDnat: () =>
       hook("pre-dnat", "prerouting", MANGLE, "before destinations are translated", [
         ESTABLISHED,
-        ...workloads("iifname"),
+        ...noHosts("iifname", options),
         ...(hosts.has("untrackedIn") ? [ANSWERED] : [CLEARED]),
         ...dispatch("preDnat", hosts),
       ]),
     forwardIn: () =>
       hook("forward-in", "forward", -1, "what comes by a host endpoint to be forwarded", [
         ESTABLISHED,
-        ...workloads("iifname"),
+        ...noHosts("iifname", options),
         ...answered,
         ...dispatch("forwardIn", hosts),
       ]),
     forwardOut: () =>
       hook("forward-out", "forward", 2, "what is forwarded and leaves by a host endpoint", [
         ESTABLISHED,
-        ...workloads("oifname"),
+        ...noHosts("oifname", options),
         ...dispatch("forwardOut", hosts),
       ]),
     hostOut: () =>
       hook("output", "output", 0, "what this host sends", [
         ESTABLISHED,
-        ...workloads("oifname"),
+        ...noHosts("oifname", options),
         ...(hosts.has("untrackedOut") ? [ANSWERED] : []),
         ...dispatch("hostOut", hosts),
       ]),
   };
   return [...hosts.keys()].flatMap((name) => chains[name]?.() ?? []);
+}
+
+/** What no host endpoint has, not even one of all interfaces. */
+function noHosts(by: "iifname" | "oifname", options: CompileOptions): readonly Rule[] {
+  return [
+    rule(LOOPBACK, equal(meta(by), interfaceName("lo")), verdict(ACCEPT)),
+    ...prefixesOf(options).map((prefix) => rule(NO_HOST, equal(meta(by), interfacePrefix(prefix)), verdict(ACCEPT))),
+  ];
 }
 
 /** To the interface's own group, or that of all others. */
@@ -240,4 +248,5 @@ const NEIGHBOURS = origin("neighbour discovery of workloads");
 const TO_HOST = origin("DefaultEndpointToHostAction", { kind: "FelixConfiguration", name: "default" });
 const WORKLOADS = origin("of a workload interface");
 const OTHER_INTERFACES = origin("the host endpoint of all interfaces");
+const LOOPBACK = origin("what a host says to itself is nobody's business");
 const NO_HOST = origin("of a workload interface, which no host endpoint has; a host always reaches its own workloads");

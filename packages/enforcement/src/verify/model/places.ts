@@ -34,6 +34,8 @@ function placeOf(name: string, model: PolicyModel, { node, interfacePrefixes }: 
   if (workload !== undefined || interfacePrefixes.some((prefix) => name.startsWith(prefix))) {
     return { kind: "workload", name, endpoint: workload };
   }
+  // What a host says to itself no host endpoint judges, not even one of all interfaces.
+  if (name === "lo") return { kind: "host", name, endpoint: undefined };
   const addresses = (model.nodes ?? [])
     .filter((one) => one.node === node && one.name === name)
     .flatMap((one) => one.addresses);

@@ -29,7 +29,7 @@ export function provable(seed: number, { hosts = false, pods = 9 }: ProvableOpti
     },
     tiers: [...model.tiers, { name: "elsewhere", order: -1, defaultAction: "deny" }],
     policies: [...model.policies, ALLOWED_ELSEWHERE],
-    endpoints: [...endpoints, ...hostOf(model)],
+    endpoints: [...endpoints, ...hostOf(model, seed)],
     nodes: [{ node: NODE, name: UPLINK, addresses: NODE_ADDRESSES }],
   };
 }
@@ -69,9 +69,9 @@ const ALLOWED_ELSEWHERE: Policy = {
 };
 
 /** One at most: told by its interface, as that of all, or by the node's address. */
-function hostOf({ endpoints }: PolicyModel): readonly Host[] {
+function hostOf({ endpoints }: PolicyModel, seed: number): readonly Host[] {
   const host = endpoints.find((endpoint): endpoint is Host => endpoint.kind === "host");
   if (host === undefined) return [];
-  const interfaceName = host.interfaceName === "eth1" ? "" : host.interfaceName;
+  const interfaceName = [UPLINK, "*", ""][seed % 3] ?? UPLINK;
   return [{ ...host, interfaceName, addresses: NODE_ADDRESSES }];
 }

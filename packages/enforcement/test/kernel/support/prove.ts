@@ -1,6 +1,6 @@
 import { compileModel, EMPTY_POLICY_TABLE, interfacesOf, POLICY_TABLE, PolicyTables } from "@ocicat/enforcement";
 import { type Random, seededRandom } from "@ocicat/kit";
-import { type Address, compareAddresses, familyOf, formatAddress, parseAddress } from "@ocicat/net";
+import { type Address, compareAddresses, familyOf, parseAddress } from "@ocicat/net";
 import { NftReconciler } from "@ocicat/nftables";
 import { hasPorts, type Packet, type PolicyModel, Protocol, verdict } from "@ocicat/policy";
 import { NODE } from "../../support/random-policies.ts";
@@ -136,13 +136,10 @@ function pairsOf({ endpoints }: PolicyModel): readonly (readonly [Address, Addre
     workloads.filter(({ node }) => (node === NODE) === local).flatMap((endpoint) => endpoint.addresses);
   const near = [...addresses(true), ...NODE_ADDRESSES];
   const far = [...addresses(false), ...OUTSIDE];
-  const own = new Set(NODE_ADDRESSES.map((address) => formatAddress(address)));
   return [...near, ...far].flatMap((source) =>
     [...near, ...far]
       .filter((destination) => familyOf(source) === familyOf(destination))
       .filter((destination) => near.includes(source) || near.includes(destination))
-      // What a node sends itself leaves by no interface of its own.
-      .filter((destination) => !(own.has(formatAddress(source)) && own.has(formatAddress(destination))))
       .map((destination) => [source, destination] as const),
   );
 }
