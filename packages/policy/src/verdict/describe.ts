@@ -35,9 +35,9 @@ export function describeVerdict(
  * One side, step for step:
  *
  *     ingress of default/web: denied
- *       tier security  GlobalNetworkPolicy block-bad  spec.ingress[1]  Pass everything
- *       tier default   NetworkPolicy default/allow-web  no rule matches
- *       tier default   its end: denied, for what a policy of it applies to is closed unless a rule allows it
+ *       tier security: GlobalNetworkPolicy block-bad: spec.ingress[1] (policies.yaml:12): Pass everything
+ *       tier default: NetworkPolicy default/allow-web: no rule matches
+ *       tier default: denied at its end, for policies of it apply and no rule decides
  */
 export function describeWalk(walk: Walk, options: DescribeOptions = {}): readonly string[] {
   const lines: string[] = [];
@@ -66,7 +66,7 @@ function outcomeAt({ steps }: Walk, { endpoint, stage }: Step): string {
 
 const OUTCOMES = { allow: "allowed", deny: "denied", next: "nothing decided" } as const;
 
-/** `default/web on node1`, `node1's eth0`. */
+/** `default/web`, `node1's host endpoint node1-eth0`. */
 function nameOf(endpoint: Endpoint): string {
   if (endpoint.kind === "workload") return endpoint.workload;
   return `${endpoint.node}'s host endpoint ${endpoint.id}`;
@@ -117,7 +117,7 @@ function describeProfile({ rule, missing }: ProfileStep): string {
 
 const REASONS: Readonly<Record<FixedReason, (outcome: string) => string>> = {
   "no profile": (outcome) => `${outcome}: no policy decides, and no profile allows it`,
-  failsafe: (outcome) => `failsafe port: ${outcome}`,
+  failsafe: (outcome) => `failsafe port: ${outcome === OUTCOMES.next ? "policies are not asked here" : outcome}`,
   "nothing on forward": () => "no policy with applyOnForward applies",
   "own workload": (outcome) => `${outcome}: a node always reaches its own workloads`,
   "endpoint to host": (outcome) => `workload to its own node, by defaultEndpointToHostAction: ${outcome}`,

@@ -54,13 +54,14 @@ export function fixed(
 
 function* stepsOf(question: Question, model: PolicyModel): Iterable<Step> {
   const { endpoint, stage } = question;
+  const applying = model.policies.filter((policy) => applies(policy, question, model)).sort(comparePolicies);
   if (endpoint.kind === "host" && stage !== "forward" && isFailsafe(question, model)) {
     // Before connections are tracked and destinations translated it is only spared: the normal stage lets it pass.
-    yield fixed(question, "failsafe", stage === "normal" ? "allow" : "next");
+    if (stage === "normal") yield fixed(question, "failsafe", "allow");
+    else if (applying.length > 0) yield fixed(question, "failsafe", "next");
     return;
   }
   if (isTunnelOfWorkload(question, model)) yield fixed(question, "tunnel from workload", "deny");
-  const applying = model.policies.filter((policy) => applies(policy, question, model)).sort(comparePolicies);
   for (const tier of tiersOf(applying, model)) {
     yield* tierSteps(
       tier,
