@@ -12,7 +12,7 @@ import { readPolicyModel } from "../policy/read-model.ts";
 import { placeIn, walkJson } from "../policy/walk-json.ts";
 import { type PolicyPlaces, placesOf, withManifests } from "../policy/with-manifests.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { type Live, passes, probeLive } from "../why/live.ts";
+import { arrived, type Live, probeLive } from "../why/live.ts";
 import { keepingIndent, liveJson, liveLines } from "../why/say.ts";
 
 /** As ping's: 0 it passes, 1 it does not, 2 it is not known. */
@@ -36,7 +36,8 @@ export async function explainPolicy(
     const judged = verdict(packet, model);
     const live = options.live === true ? await probeLive(surroundings, packet, judged, options) : undefined;
     print(surroundings, options.output, shown({ ...ends, packet, judged, places: placesOf(manifests) }, live));
-    if (!(live === undefined ? judged.allowed : passes(live))) surroundings.setExitCode(EXIT.denied);
+    const isAllowed = (live === undefined ? undefined : arrived(live)) ?? judged.allowed;
+    if (!isAllowed) surroundings.setExitCode(EXIT.denied);
   });
 }
 

@@ -8,7 +8,7 @@ import { checkOutput, print } from "../policy/output.ts";
 import { packetBetween, packetText, readWanted } from "../policy/packet.ts";
 import { readPolicyModel } from "../policy/read-model.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { passes, probeLive } from "../why/live.ts";
+import { arrived, probeLive } from "../why/live.ts";
 import { EXPECTED, hopJson, keepingIndent, liveJson, liveLines, wayLines } from "../why/say.ts";
 import { type WayInput, wayOf } from "../why/way.ts";
 import { readPlanCluster } from "./plan-cluster.ts";
@@ -34,11 +34,12 @@ export async function explainWay(
     const input: WayInput = { ...known, ...meeting(ends, packet), packet, judged };
     const way = wayOf(input);
     const live = options.live === true ? await probeLive(surroundings, packet, judged, options) : undefined;
-    const arrives = live === undefined ? way.expected === "arrives" : passes(live);
+    const expected = way.expected === "arrives";
+    const arrives = (live === undefined ? undefined : arrived(live)) ?? expected;
     print(surroundings, options.output, {
       text: () => {
         const title = `${endText(input.from, packet.source)} → ${endText(input.to, packet.destination)}, ${packetText(packet)}: ${EXPECTED[way.expected]}`;
-        return `${[title, ...wayLines(way, live), ...liveLines(way.expected === "arrives", live)].map(keepingIndent).join("\n")}\n`;
+        return `${[title, ...wayLines(way, live), ...liveLines(expected, live)].map(keepingIndent).join("\n")}\n`;
       },
       json: () => ({
         ...judgedJson({ ...input, places: new Map() }),

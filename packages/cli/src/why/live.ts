@@ -50,9 +50,9 @@ export async function probeLive(
   return { story, counted: decidingRules(judged).flatMap((rule) => increase(rule, before, after)) };
 }
 
-/** Whether it got where it was going. */
-export function passes({ story }: Live): boolean {
-  return story.outcome !== "lost";
+/** Whether it got where it was going; undefined: it left for where nobody watched. */
+export function arrived({ story }: Live): boolean | undefined {
+  return story.outcome === "gone" ? undefined : story.outcome !== "lost";
 }
 
 function protocolOf({ protocol }: Packet): Journey["protocol"] {

@@ -3,7 +3,7 @@ import { describeWalk } from "@ocicat/policy";
 import { type Step, stepPlace, stepText } from "@ocicat/walk";
 import { oneLine } from "../output/line.ts";
 import { placeIn, walkJson } from "../policy/walk-json.ts";
-import { type Live, passes } from "./live.ts";
+import { arrived, type Live } from "./live.ts";
 import type { Fact, Hop, Way } from "./way.ts";
 
 /** What comes of the packet by what is stored, and by what was seen. */
@@ -66,6 +66,7 @@ function factLines(fact: Fact): readonly string[] {
 export function liveLines(expected: boolean, live: Live | undefined): readonly string[] {
   if (live === undefined) return [];
   const { outcome, loss } = live.story;
+  const isOtherwise = arrived(live) === !expected;
   const counted = live.counted.map(
     ({ rule, packets }) => `  ${rule}: ${packets} packet${packets === 1 ? "" : "s"} more`,
   );
@@ -73,9 +74,7 @@ export function liveLines(expected: boolean, live: Live | undefined): readonly s
     "",
     `Seen: ${SEEN[outcome]}.${loss === null ? "" : ` Last at ${loss.last?.place ?? "its sender"}.`}`,
     ...(counted.length === 0 ? [] : ["Counted by the kernels' rules:", ...counted]),
-    ...(expected === passes(live)
-      ? []
-      : [`This is not what is stored: by that it ${expected ? "arrives" : "does not arrive"}.`]),
+    ...(isOtherwise ? [`This is not what is stored: by that it ${expected ? "arrives" : "does not arrive"}.`] : []),
   ];
 }
 

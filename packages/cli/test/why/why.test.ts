@@ -1,8 +1,8 @@
 import { blockKey } from "@ocicat/api/ipam";
 import { parsePrefix } from "@ocicat/net";
 import { beforeAll, describe, expect, it } from "vitest";
-import { withStore } from "./support/golden.ts";
-import { clusterForAll } from "./support/policy-cluster.ts";
+import { withStore } from "../support/golden.ts";
+import { clusterForAll } from "../support/policy-cluster.ts";
 
 const FAR = `apiVersion: projectcalico.org/v3
 kind: Node
