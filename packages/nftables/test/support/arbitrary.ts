@@ -187,7 +187,8 @@ function hashSets(targets: readonly string[], timed: boolean): fc.Arbitrary<(nam
   );
   return fc
     .tuple(keys, fc.boolean(), timed ? fc.boolean() : fc.constant(false))
-    .chain(([key, isMap, timeout]) =>
+    .map(([key, isMap, mayGo]) => ({ key, isMap, timeout: mayGo && !isMap }))
+    .chain(({ key, isMap, timeout }) =>
       fc.tuple(
         fc.constant({ key, isMap, timeout }),
         origins,
