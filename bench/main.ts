@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- cni|datapath|datastore|ipam|policy-calculation|policy-datapath|routes|scale [--json]`: each case against its peer in the same run,
- * rounds interleaved, medians. Exit code 1 if a goal is missed.
+ * `npm run bench -- cni|datapath|datastore|ipam|policy|policy-calculation|policy-datapath|policy-verify|routes|scale [--json]`: each case
+ * against its peer in the same run, rounds interleaved, medians. Exit code 1 if a goal is missed.
  */
 import { type Case, report } from "./report.ts";
 
@@ -12,6 +12,7 @@ const SUITES: Readonly<Record<string, () => Promise<{ run(): Promise<Case[]> }>>
   "policy-calculation": () => import("./policy-calculation.ts"),
   "policy-datapath": () => import("./policy-datapath.ts"),
   policy: () => import("./policy.ts"),
+  "policy-verify": () => import("./policy-verify.ts"),
   routes: () => import("./routes.ts"),
   scale: () => import("./scale.ts"),
 };

@@ -1,7 +1,6 @@
-import { type Family, familyOf } from "@ocicat/net";
+import { type Address, compareAddresses, type Family, familyOf } from "@ocicat/net";
 import type { Table } from "@ocicat/nftables";
-import type { PolicyModel } from "@ocicat/policy";
-import { rangesInModel, rangesInTable } from "./cuts.ts";
+import type { Endpoint, PolicyModel } from "@ocicat/policy";
 import { type PacketDifference, reasonsOf } from "./difference.ts";
 import { Chains } from "./kernel/chains.ts";
 import { judgePacket } from "./kernel/judge.ts";
@@ -9,9 +8,9 @@ import { Ways } from "./kernel/ways.ts";
 import { Expected } from "./model/expected.ts";
 import type { Members } from "./model/members.ts";
 import { Stages } from "./model/stage.ts";
-import { tellApart, valueIn } from "./probe.ts";
+import { type Probe, tellApart, valueIn } from "./probe.ts";
 import { Diagrams, type Node } from "./space/diagram.ts";
-import { AddressLine, dimension, STATES, sizesOf } from "./space/header.ts";
+import { AddressLine, type AddressRange, dimension, STATES, sizesOf } from "./space/header.ts";
 import { Logic } from "./space/logic.ts";
 import type { Journey, Place, Traffic } from "./traffic.ts";
 
@@ -28,10 +27,10 @@ export class Prover {
   readonly #ways: Ways;
   readonly #expected: Expected;
 
-  constructor(family: Family, table: Table, model: PolicyModel, members: Members) {
+  constructor(family: Family, table: Table, model: PolicyModel, members: Members, ranges: readonly AddressRange[]) {
     this.#table = table;
     this.#model = model;
-    this.#addresses = new AddressLine(family, [...rangesInTable(table), ...rangesInModel(model)]);
+    this.#addresses = new AddressLine(family, ranges);
     this.#diagrams = new Diagrams(sizesOf(this.#addresses));
     this.#logic = new Logic(this.#diagrams, this.#addresses);
     this.#ways = new Ways(this.#logic, new Chains(this.#logic, table), table);
@@ -79,31 +78,32 @@ export class Prover {
     const from = (place: Place): Traffic => ({ incoming: place.name, outgoing: outside.name });
     const to = (place: Place): Traffic => ({ incoming: outside.name, outgoing: place.name });
     const sides = yield* this.#ways.sides("forward", [...places.map(from), ...places.map(to)]);
-    const suspects = { senders: new Set<Place>(), receivers: new Set<Place>() };
+    const senders = new Map<Place, Address | undefined>();
+    const receivers = new Map<Place, Address | undefined>();
     for (const place of places) {
-      const sends = this.#ways.meaning(sides.incoming, from(place));
-      if (!this.#isSame(place, sends, this.#expected.forwardedFrom(place))) suspects.senders.add(place);
-      const receives = this.#ways.meaning(sides.outgoing, to(place));
-      if (!this.#isSame(place, receives, this.#expected.forwardedTo(place))) suspects.receivers.add(place);
+      const sends = [this.#ways.meaning(sides.incoming, from(place)), this.#expected.forwardedFrom(place)] as const;
+      const sent = this.#apart("forward", { incoming: place }, ...sends);
+      if (sent !== undefined || sides.both.length > 0) senders.set(place, sent?.destination);
+      const receives = [this.#ways.meaning(sides.outgoing, to(place)), this.#expected.forwardedTo(place)] as const;
+      const received = this.#apart("forward", { outgoing: place }, ...receives);
+      if (received !== undefined) receivers.set(place, received.source);
       yield undefined;
     }
-    const senders = sides.both.length > 0 ? new Set(places) : suspects.senders;
-    yield* this.#pairs(senders, (place) => places.map((other) => [place, other]));
-    yield* this.#pairs(suspects.receivers, (place) => places.map((other) => [other, place]));
+    yield* this.#pairs(senders, places, (incoming, outgoing) => ({ incoming, outgoing }));
+    yield* this.#pairs(receivers, places, (outgoing, incoming) => ({ incoming, outgoing }));
   }
 
-  #isSame(place: Place, kernel: Node, expected: Node): boolean {
-    return this.#judged(kernel, place) === this.#judged(expected, place);
-  }
-
-  /** Of each suspect the first pair in which it makes a difference. */
+  /** Of each suspect the first pair in which it makes a difference, beginning with whom the address at the far end belongs to. */
   *#pairs(
-    suspects: ReadonlySet<Place>,
-    pairsOf: (place: Place) => readonly (readonly [Place, Place])[],
+    suspects: ReadonlyMap<Place, Address | undefined>,
+    places: readonly Place[],
+    pair: (suspect: Place, other: Place) => { readonly incoming: Place; readonly outgoing: Place },
   ): Iterable<PacketDifference | undefined> {
     const chains = this.#ways.chainsOf("forward");
-    for (const suspect of suspects) {
-      for (const [incoming, outgoing] of pairsOf(suspect)) {
+    for (const [suspect, far] of suspects) {
+      const rank = (place: Place) => (far !== undefined && isAt(place, far, this.#model) ? 0 : 1);
+      for (const other of places.toSorted((a, b) => rank(a) - rank(b))) {
+        const { incoming, outgoing } = pair(suspect, other);
         const kernel = this.#ways.meaning(chains, { incoming: incoming.name, outgoing: outgoing.name });
         const expected = this.#logic.both(this.#expected.forwardedFrom(incoming), this.#expected.forwardedTo(outgoing));
         const difference = this.#compare("forward", { incoming, outgoing }, kernel, expected);
@@ -113,24 +113,13 @@ export class Prover {
     }
   }
 
-  #compare(
-    journey: Journey,
-    places: { readonly incoming?: Place; readonly outgoing?: Place },
-    kernel: Node,
-    expected: Node,
-  ): PacketDifference | undefined {
+  #compare(journey: Journey, places: Ends, kernel: Node, expected: Node): PacketDifference | undefined {
+    const probe = this.#apart(journey, places, kernel, expected);
+    if (probe === undefined) return undefined;
     const { incoming, outgoing } = places;
-    const between = [incoming, outgoing].filter((place) => place !== undefined);
-    const [left, right] =
-      journey === "forward" ? [kernel, expected].map((node) => this.#judged(node, ...between)) : [kernel, expected];
-    if (left === undefined || right === undefined || left === right) return undefined;
-    const probe = tellApart(left, right, this.#diagrams, this.#addresses, {
-      source: this.#piecesOf(incoming),
-      destination: this.#piecesOf(outgoing),
-    });
     const at = valueIn(probe, this.#addresses);
-    const wanted = this.#diagrams.follow(right, at);
-    const found = this.#diagrams.follow(left, at);
+    const wanted = this.#diagrams.follow(expected, at);
+    const found = this.#diagrams.follow(kernel, at);
     const traffic = { incoming: incoming?.name ?? "", outgoing: outgoing?.name ?? "" };
     return {
       kind: "packet",
@@ -143,6 +132,17 @@ export class Prover {
       model: wanted.kind === "accept" ? "accept" : "drop",
       because: reasonsOf(journey, { incoming, outgoing }, probe, this.#model),
     };
+  }
+
+  /** A packet that the diagrams judge differently; undefined: there is none. */
+  #apart(journey: Journey, { incoming, outgoing }: Ends, kernel: Node, expected: Node): Probe | undefined {
+    const between = [incoming, outgoing].filter((place) => place !== undefined);
+    const judged = (node: Node) => (journey === "forward" ? this.#judged(node, ...between) : node);
+    if (judged(kernel) === judged(expected)) return undefined;
+    return tellApart(judged(kernel), judged(expected), this.#diagrams, this.#addresses, {
+      source: this.#piecesOf(incoming),
+      destination: this.#piecesOf(outgoing),
+    });
   }
 
   /** Addresses that belong there, then those of others. */
@@ -163,4 +163,17 @@ export class Prover {
     const invalid = logic.where(dimension.state, STATES.length, (state) => STATES[state] === "invalid");
     return logic.sequence(logic.rule(invalid, logic.accept), node);
   }
+}
+
+/** Where packets come in and go out; undefined: the host itself. */
+interface Ends {
+  readonly incoming?: Place;
+  readonly outgoing?: Place;
+}
+
+/** A workload's address is behind its interface, and everything else behind the host's own. */
+function isAt({ kind, endpoint }: Place, address: Address, { endpoints }: PolicyModel): boolean {
+  const has = (one: Endpoint | undefined) =>
+    one?.kind === "workload" && one.addresses.some((own) => compareAddresses(own, address) === 0);
+  return kind === "workload" ? has(endpoint) : !endpoints.some(has);
 }

@@ -1,5 +1,6 @@
 import { type Table, tableKey } from "@ocicat/nftables";
 import { FAMILIES, type PolicyModel } from "@ocicat/policy";
+import { rangesInModel, rangesInTable } from "./cuts.ts";
 import type { Difference } from "./difference.ts";
 import { unreached } from "./kernel/reached.ts";
 import { Members } from "./model/members.ts";
@@ -51,9 +52,11 @@ export function* verifyNodeInSteps({
   yield undefined;
   const members = new Members(model);
   yield undefined;
+  const ranges = [...rangesInTable(table), ...rangesInModel(model)];
+  yield undefined;
   let nodes = 0;
   for (const family of FAMILIES) {
-    const prover = new Prover(family, table, model, members);
+    const prover = new Prover(family, table, model, members, ranges);
     for (const difference of prover.differences(places)) {
       if (difference !== undefined) differences.push(difference);
       yield undefined;

@@ -1,8 +1,11 @@
 import type { Labels, Selector, SelectorNode } from "@ocicat/api";
 import type { Address } from "@ocicat/net";
 import {
+  comparePolicies,
+  type Endpoint,
   effectiveLabels,
   type Labelled,
+  type Policy,
   type PolicyModel,
   type Profile,
   type Service,
@@ -30,7 +33,7 @@ interface Alike {
   readonly ports: { readonly name: string; readonly at: At }[];
 }
 
-/** Whom rules' selectors, names of ports and services mean: worked out from the model's endpoints and sets of networks. */
+/** Whom selectors, names of ports and services mean: worked out once for all that is proved. */
 export class Members {
   readonly #services: readonly Service[];
   readonly #profiles: ReadonlyMap<string, Profile>;
@@ -38,8 +41,11 @@ export class Members {
   /** By label and value, so that a selector that asks for one looks at no others. */
   readonly #having = new Map<string, Alike[]>();
   readonly #selected = new Map<string, readonly AddressRange[]>();
+  readonly #policies: readonly Policy[];
+  readonly #applying = new Map<Endpoint, readonly Policy[]>();
 
   constructor(model: PolicyModel) {
+    this.#policies = model.policies.filter(({ staged }) => staged === undefined).sort(comparePolicies);
     this.#services = model.services;
     this.#profiles = new Map(model.profiles.map((profile) => [profile.name, profile]));
     for (const endpoint of model.endpoints) {
@@ -54,6 +60,17 @@ export class Members {
 
   labelsOf(item: Labelled): Labels {
     return effectiveLabels(item, (name) => this.#profiles.get(name));
+  }
+
+  /** The policies in force that select the endpoint, in order. */
+  policiesOf(endpoint: Endpoint): readonly Policy[] {
+    let applying = this.#applying.get(endpoint);
+    if (applying === undefined) {
+      const labels = this.labelsOf(endpoint);
+      applying = this.#policies.filter(({ selector }) => selector.matches(labels));
+      this.#applying.set(endpoint, applying);
+    }
+    return applying;
   }
 
   profile(name: string): Profile | undefined {

@@ -1,6 +1,6 @@
 import { compareAddresses } from "@ocicat/net";
 import type { Chain, NamedSet, Table, Value } from "@ocicat/nftables";
-import type { Host, PolicyModel, Workload } from "@ocicat/policy";
+import type { Endpoint, Host, HostInterface, PolicyModel, Workload } from "@ocicat/policy";
 import type { Place } from "../traffic.ts";
 
 export interface NodeOptions {
@@ -14,20 +14,28 @@ export interface NodeOptions {
  * a workload that nobody knows, and one of the host that nobody names.
  */
 export function placesOf(model: PolicyModel, tables: readonly Table[], options: NodeOptions): Place[] {
-  const local = model.endpoints.filter(({ node }) => node === options.node);
+  const local = model.endpoints.filter(({ node }) => node === options.node).sort((a, b) => (a.id < b.id ? -1 : 1));
+  const interfaces = (model.nodes ?? []).filter(({ node }) => node === options.node);
   const named = [
     ...local.map(({ interfaceName }) => interfaceName),
-    ...(model.nodes ?? []).flatMap(({ node, name }) => (node === options.node && name !== undefined ? [name] : [])),
+    ...interfaces.flatMap(({ name }) => name ?? []),
     ...tables.flatMap(namesIn),
   ].filter((name) => name !== "" && name !== "*");
   const names = new Set(named);
   for (const prefix of [...options.interfacePrefixes, "other"]) names.add(unusedName(prefix, names));
-  return [...names].map((name) => placeOf(name, model, options));
+  names.add(LOOPBACK);
+  return Array.from(names, (name) => placeOf(name, local, interfaces, options));
 }
 
+const LOOPBACK = "lo";
+
 /** Where several claim an interface: the one whose name is first. */
-function placeOf(name: string, model: PolicyModel, { node, interfacePrefixes }: NodeOptions): Place {
-  const local = model.endpoints.filter((endpoint) => endpoint.node === node).sort((a, b) => (a.id < b.id ? -1 : 1));
+function placeOf(
+  name: string,
+  local: readonly Endpoint[],
+  interfaces: readonly HostInterface[],
+  { interfacePrefixes }: NodeOptions,
+): Place {
   const workload = local.find(
     (endpoint): endpoint is Workload => endpoint.kind === "workload" && endpoint.interfaceName === name,
   );
@@ -35,10 +43,8 @@ function placeOf(name: string, model: PolicyModel, { node, interfacePrefixes }: 
     return { kind: "workload", name, endpoint: workload };
   }
   // What a host says to itself no host endpoint judges, not even one of all interfaces.
-  if (name === "lo") return { kind: "host", name, endpoint: undefined };
-  const addresses = (model.nodes ?? [])
-    .filter((one) => one.node === node && one.name === name)
-    .flatMap((one) => one.addresses);
+  if (name === LOOPBACK) return { kind: "host", name, endpoint: undefined };
+  const addresses = interfaces.filter((one) => one.name === name).flatMap((one) => one.addresses);
   const hosts = local.filter((endpoint): endpoint is Host => endpoint.kind === "host");
   const own = hosts.find(({ interfaceName, addresses: claimed }) =>
     interfaceName === ""

@@ -1,6 +1,4 @@
-import type { Labels } from "@ocicat/api";
 import {
-  comparePolicies,
   compareTiers,
   type Direction,
   type Endpoint,
@@ -26,7 +24,6 @@ export class Stages {
   readonly #logic: Logic;
   readonly #members: Members;
   readonly #rules = new Map<readonly Rule[], Node>();
-  readonly #labels = new Map<Endpoint, Labels>();
   readonly #tiers: readonly Tier[];
 
   constructor(model: PolicyModel, logic: Logic, members: Members) {
@@ -40,7 +37,7 @@ export class Stages {
 
   stage(endpoint: Endpoint, direction: Direction, stage: Stage): Node {
     const logic = this.#logic;
-    const applying = this.#model.policies.filter((policy) => this.#applies(policy, endpoint, direction, stage));
+    const applying = this.#members.policiesOf(endpoint).filter((policy) => standsAt(policy, direction, stage));
     return logic.called(
       logic.sequence(
         this.#failsafes(endpoint, direction, stage),
@@ -58,29 +55,12 @@ export class Stages {
     );
   }
 
-  /** Staged ones decide nothing. */
-  #applies(policy: Policy, endpoint: Endpoint, direction: Direction, stage: Stage): boolean {
-    if (policy.staged !== undefined || !policy.directions.includes(direction)) return false;
-    const standsAt: Readonly<Record<Stage, boolean>> = {
-      untracked: policy.untracked,
-      preDnat: policy.preDnat,
-      normal: !policy.untracked && !policy.preDnat,
-      forward: !policy.untracked && !policy.preDnat && policy.applyOnForward,
-    };
-    let labels = this.#labels.get(endpoint);
-    if (labels === undefined) {
-      labels = this.#members.labelsOf(endpoint);
-      this.#labels.set(endpoint, labels);
-    }
-    return standsAt[stage] && policy.selector.matches(labels);
-  }
-
   /** A rule that passes returns from the tier; what no rule decides, the tier denies or hands on. */
   #tier(tier: Tier, policies: readonly Policy[], direction: Direction, stage: Stage): Node {
     const logic = this.#logic;
     if (policies.length === 0) return logic.goesOn;
     const closes = tier.defaultAction === "deny" && (stage === "normal" || stage === "forward");
-    const rules = policies.toSorted(comparePolicies).map((policy) => this.#ruleList(policy[direction]));
+    const rules = policies.map((policy) => this.#ruleList(policy[direction]));
     return logic.called(logic.sequence(...rules, closes ? logic.drop : logic.goesOn));
   }
 
@@ -138,5 +118,19 @@ export class Stages {
       allowVxlanFromWorkloads ? logic.goesOn : logic.rule(logic.and(protocol(Protocol.udp), port), logic.drop),
       allowIpipFromWorkloads ? logic.goesOn : logic.rule(protocol(Protocol.ipip), logic.drop),
     );
+  }
+}
+
+function standsAt(policy: Policy, direction: Direction, stage: Stage): boolean {
+  if (!policy.directions.includes(direction)) return false;
+  switch (stage) {
+    case "untracked":
+      return policy.untracked;
+    case "preDnat":
+      return policy.preDnat;
+    case "normal":
+      return !policy.untracked && !policy.preDnat;
+    case "forward":
+      return !policy.untracked && !policy.preDnat && policy.applyOnForward;
   }
 }
