@@ -1,4 +1,4 @@
-export { workloadPrefixes } from "./compile/base-chains.ts";
+export { workloadPrefixes } from "./compile/entrances/rules.ts";
 export { FLOW_GROUPS, type FlowDecision, flowName, flowPrefix, parseFlowPrefix } from "./compile/flow-log.ts";
 export type { NodeInterfaces } from "./compile/interfaces.ts";
 export { compileModel, interfacesOf } from "./compile/model.ts";

@@ -1,9 +1,10 @@
 import { origin } from "@ocicat/kit";
 import { type Chain, type NamedSet, type SetElement, type Table, table } from "@ocicat/nftables";
 import type { EndpointNeeds, NeedsChange, Policy, PolicyId, Profile, SetId, SetMember, SetSpec } from "@ocicat/policy";
-import { baseChains, type HostDispatches } from "./base-chains.ts";
 import type { DispatchName } from "./dispatch.ts";
 import { dispatchElement, hostDispatches, workloadGroups } from "./endpoints.ts";
+import { baseChains } from "./entrances/base-chains.ts";
+import type { HostDispatches } from "./entrances/rules.ts";
 import { type Asked, type Group, groupChain, groupOf, type RuleChains } from "./group.ts";
 import { ALL_OTHERS, type NodeInterfaces, occupy } from "./interfaces.ts";
 import { DIRECTIONS, policyKey, profileKey } from "./keys.ts";

@@ -1,7 +1,7 @@
 import { origin } from "@ocicat/kit";
 import { type Table, type TableEdits, table } from "@ocicat/nftables";
 import type { Endpoint, EndpointNeeds, NeedsChange, Policy, PolicyId, Profile } from "@ocicat/policy";
-import { baseChains } from "./base-chains.ts";
+import { baseChains } from "./entrances/base-chains.ts";
 import { groupChain } from "./group.ts";
 import { type NodeInterfaces, occupy } from "./interfaces.ts";
 import { KeptDispatch } from "./keep/kept-dispatch.ts";

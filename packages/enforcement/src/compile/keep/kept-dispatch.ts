@@ -1,8 +1,8 @@
 import type { SetElement } from "@ocicat/nftables";
 import type { EndpointNeeds } from "@ocicat/policy";
-import type { HostDispatches } from "../base-chains.ts";
 import { DISPATCHES, type DispatchName } from "../dispatch.ts";
 import { dispatchElement, dispatchKey, hostDispatches, workloadGroups } from "../endpoints.ts";
+import type { HostDispatches } from "../entrances/rules.ts";
 import { type Group, groupOf } from "../group.ts";
 import { ALL_OTHERS } from "../interfaces.ts";
 import type { TableSink } from "../sink.ts";

@@ -1,0 +1,107 @@
+import { origin } from "@ocicat/kit";
+import {
+  ACCEPT,
+  type BaseChain,
+  baseChain,
+  bits,
+  COUNTER,
+  ctState,
+  DROP,
+  equal,
+  goTo,
+  type Hook,
+  inSet,
+  interfaceName,
+  interfacePrefix,
+  meta,
+  number,
+  payload,
+  type Rule,
+  rule,
+  TCP_FLAGS,
+  verdict,
+  verdictFrom,
+} from "@ocicat/nftables";
+import { Protocol } from "@ocicat/policy";
+import { DISPATCHES, type DispatchName } from "../dispatch.ts";
+import { ACCEPTED, hasBit } from "../marks.ts";
+import { addressField, NFPROTO } from "../match/fields.ts";
+import type { CompileOptions } from "../options.ts";
+import { REVOKED } from "../static-sets.ts";
+
+/** Which of a node's dispatches are used, each with the group of all interfaces that have no own one, if there is such. */
+export type HostDispatches = ReadonlyMap<DispatchName, string | undefined>;
+
+export function hook(name: string, hook: Hook, priority: number, reason: string, rules: readonly Rule[]): BaseChain {
+  return baseChain({ name, type: "filter", hook, priority, policy: "accept", origin: origin(reason), rules });
+}
+
+/** What names of workload interfaces begin with: FelixConfiguration's comma-separated interfacePrefix. */
+export function workloadPrefixes(interfacePrefix: string): readonly string[] {
+  return [...new Set(interfacePrefix.split(",").map((prefix) => prefix.trim()))].filter((prefix) => prefix !== "");
+}
+
+export function prefixesOf(options: CompileOptions): readonly string[] {
+  return workloadPrefixes(options.interfacePrefix);
+}
+
+/** To the interface's own group, or that of all others. */
+export function dispatch(name: DispatchName, hosts: HostDispatches): readonly Rule[] {
+  if (!hosts.has(name)) return [];
+  const { by, map } = DISPATCHES[name];
+  const others = hosts.get(name);
+  return [
+    rule(PER_ENDPOINT, verdictFrom(meta(by), map)),
+    ...(others === undefined ? [] : [rule(OTHER_INTERFACES, verdict(goTo(others)))]),
+  ];
+}
+
+export function leadWorkloads(options: CompileOptions, by: "iifname" | "oifname", to: string): readonly Rule[] {
+  return prefixesOf(options).map((prefix) =>
+    rule(WORKLOADS, equal(meta(by), interfacePrefix(prefix)), verdict(goTo(to))),
+  );
+}
+
+/** What no host endpoint has, not even one of all interfaces. */
+export function noHosts(by: "iifname" | "oifname", options: CompileOptions): readonly Rule[] {
+  return [
+    rule(LOOPBACK, equal(meta(by), interfaceName("lo")), verdict(ACCEPT)),
+    ...prefixesOf(options).map((prefix) => rule(NO_HOST, equal(meta(by), interfacePrefix(prefix)), verdict(ACCEPT))),
+  ];
+}
+
+export const ESTABLISHED = rule(
+  origin("of a connection that was allowed"),
+  ctState("established", "related"),
+  COUNTER,
+  verdict(ACCEPT),
+);
+/** By a host endpoint's untracked or pre-DNAT policies. */
+export const ANSWERED = rule(
+  origin("allowed before it was tracked or translated"),
+  hasBit(ACCEPTED),
+  COUNTER,
+  verdict(ACCEPT),
+);
+
+/** A segment in the middle of a connection that lost its permission would else begin it anew, from the other end. */
+export const REVOKED_RULES = ([4, 6] as const).map((family) =>
+  rule(
+    origin("of a connection that lost its permission"),
+    equal(meta("nfproto"), number(NFPROTO[family])),
+    equal(meta("l4proto"), number(Protocol.tcp)),
+    bits(payload("tcp flags"), TCP_FLAGS.syn, 0),
+    inSet(
+      [addressField(family, "source"), addressField(family, "destination"), payload("th sport"), payload("th dport")],
+      REVOKED[family].set,
+    ),
+    COUNTER,
+    verdict(DROP),
+  ),
+);
+
+export const LOOPBACK = origin("what a host says to itself is nobody's business");
+const PER_ENDPOINT = origin("to the endpoint's own policies");
+const WORKLOADS = origin("of a workload interface");
+const OTHER_INTERFACES = origin("the host endpoint of all interfaces");
+const NO_HOST = origin("of a workload interface, which no host endpoint has; a host always reaches its own workloads");
