@@ -1,10 +1,18 @@
+import { origin } from "@ocicat/kit";
 import {
   ACCEPT,
+  baseChain,
+  bits,
   type Chain,
+  DROP,
   type Expression,
+  equal,
+  interfaceName,
   limit,
+  meta,
   opaque,
   type Rule,
+  rule,
   type Table,
   verdict as verdictOf,
 } from "@ocicat/nftables";
@@ -146,6 +154,41 @@ describe("a difference is told as a packet", () => {
           workload default/node1-k8s-web-eth0, ingress, normal: allow by profile allow-all, spec.ingress[0]",
       ]
     `);
+  });
+
+  it("between two interfaces alone, of a chain that somebody added", () => {
+    const table = compiled();
+    const pair = [equal(meta("iifname"), interfaceName("caliweb")), equal(meta("oifname"), interfaceName("calidb"))];
+    const unwanted = baseChain({
+      name: "unwanted",
+      type: "filter",
+      hook: "forward",
+      priority: 5,
+      policy: "accept",
+      origin: origin("somebody's"),
+      rules: [rule(origin("somebody's"), ...pair, verdictOf(DROP))],
+    });
+    expect(told({ ...table, chains: [...table.chains, unwanted] })).toMatchInlineSnapshot(`
+      [
+        "forwarded, from caliweb (default/web) to calidb (default/db): tcp 10.65.0.1:40000 → 10.65.0.2:5432, new
+        the kernel would drop it: chain unwanted, rule 1: iifname "caliweb" oifname "calidb" drop (somebody's)
+        the model allows it
+          workload default/node1-k8s-web-eth0, egress, normal: allow by profile allow-all, spec.egress[0]
+          workload default/node1-k8s-db-eth0, ingress, normal: allow by GlobalNetworkPolicy db, spec.ingress[0]",
+        "forwarded, from caliweb (default/web) to calidb (default/db): tcp [::]:40000 → [::]:80, related
+        the kernel would drop it: chain unwanted, rule 1: iifname "caliweb" oifname "calidb" drop (somebody's)
+        the model allows it
+          of a connection that is related
+          workload default/node1-k8s-web-eth0, egress, normal: allow by profile allow-all, spec.egress[0]
+          workload default/node1-k8s-db-eth0, ingress, normal: deny at the end of tier default",
+      ]
+    `);
+    // Whoever has a mark gets through: one that nobody sets counts too.
+    const marked = rule(origin("somebody's"), bits(meta("mark"), 0x40, 0x40), verdictOf(ACCEPT));
+    const open = table.chains.map((chain) =>
+      chain.name === "to-workload" ? { ...chain, rules: [marked, ...chain.rules] } : chain,
+    );
+    expect(told({ ...table, chains: open })[0]).toMatch(/ to calidb .*, mark 0x40\n.* would accept it/);
   });
 
   it("of which nobody can say what becomes of it", () => {
