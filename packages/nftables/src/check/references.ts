@@ -1,16 +1,14 @@
 import { sameHook } from "../equality.ts";
 import { invalid, type NftError } from "../errors.ts";
-import type { BaseChain, Chain } from "../ir/chain.ts";
+import type { Chain } from "../ir/chain.ts";
 import type { Expression, Lookup, VerdictLookup } from "../ir/expression.ts";
 import { typeOf } from "../ir/operand.ts";
 import type { Rule } from "../ir/rule.ts";
 import type { SetElement, SetShape } from "../ir/set.ts";
 import { targetOf, type Verdict } from "../ir/verdict.ts";
 import { renderBody } from "../text/expression.ts";
-import { checkAtHook, dependsOnHook } from "./hook.ts";
-
-/** NFT_JUMP_STACK_SIZE: the kernel refuses more levels of chains, the base chain among them. */
-const MAX_LEVELS = 16;
+import { dependsOnHook } from "./hook.ts";
+import { type ChainNode, isMap, mapNode, Paths } from "./paths.ts";
 
 /**
  * What in a table leads to what, kept as chains, sets and elements come and go:
@@ -160,13 +158,6 @@ export class References {
   }
 }
 
-interface ChainNode {
-  readonly chain: Chain;
-  readonly ways: ReadonlySet<string>;
-  /** What can be done, or asked, at some hooks only. */
-  readonly hookBound: readonly Expression[];
-}
-
 function nodeOf(chain: Chain): ChainNode {
   const ways = new Set<string>();
   const hookBound: Expression[] = [];
@@ -191,15 +182,6 @@ function wayOf(expression: Expression): string | undefined {
     default:
       return undefined;
   }
-}
-
-/** No chain is called so. */
-function mapNode(set: string): string {
-  return `@${set}`;
-}
-
-function isMap(node: string): boolean {
-  return node.startsWith("@");
 }
 
 function targetIn(verdict: Verdict | undefined): string | undefined {
@@ -227,87 +209,4 @@ function checkLookup(
   if (key.length !== set.key.length || key.some((type, index) => type !== set.key[index])) {
     throw invalid(at(), `the key is ${key.join(" . ")}, the set's is ${set.key.join(" . ")}`);
   }
-}
-
-type Ways = ReadonlyMap<string, { keys(): Iterable<string> }>;
-
-/** The ways through the chains, followed from where something is new. What is found out on the way is kept for this one look. */
-class Paths {
-  readonly #where: string;
-  readonly #chains: ReadonlyMap<string, ChainNode>;
-  readonly #below: Ways;
-  readonly #above: Ways;
-  readonly #levelsBelow = new Map<string, number>();
-  readonly #levelsAbove = new Map<string, number>();
-  readonly #bases = new Map<string, readonly BaseChain[]>();
-
-  constructor(where: string, chains: ReadonlyMap<string, ChainNode>, below: Ways, above: Ways) {
-    this.#where = where;
-    this.#chains = chains;
-    this.#below = below;
-    this.#above = above;
-  }
-
-  checkCircles(from: string, to: string): void {
-    this.#levels(to, this.#below, this.#levelsBelow, [from]);
-  }
-
-  /** Where there are no circles. */
-  checkWay(from: string, to: string): void {
-    const below = this.#levels(to, this.#below, this.#levelsBelow, []);
-    const above = this.#levels(from, this.#above, this.#levelsAbove, []);
-    if (below + above > MAX_LEVELS) {
-      throw invalid(this.#where, `more than ${MAX_LEVELS} levels of chains by way of ${from} → ${to}`);
-    }
-    for (const name of this.#reachable(to)) this.checkHooks(name);
-  }
-
-  checkHooks(name: string): void {
-    const node = this.#chains.get(name);
-    if (node === undefined || node.hookBound.length === 0) return;
-    for (const base of this.#basesOf(name)) {
-      for (const expression of node.hookBound) checkAtHook(`${this.#where} chain ${name}`, base, expression);
-    }
-  }
-
-  /** Chains on the longest way from here on, this one included; sets are no level. */
-  #levels(node: string, ways: Ways, known: Map<string, number>, path: readonly string[]): number {
-    if (path.includes(node)) throw circle(this.#where, [...path, node]);
-    const before = known.get(node);
-    if (before !== undefined) return before;
-    let most = 0;
-    for (const next of ways.get(node)?.keys() ?? []) {
-      most = Math.max(most, this.#levels(next, ways, known, [...path, node]));
-    }
-    const levels = most + (isMap(node) ? 0 : 1);
-    known.set(node, levels);
-    return levels;
-  }
-
-  *#reachable(from: string): Iterable<string> {
-    const reached = new Set([from]);
-    for (const node of reached) {
-      yield node;
-      for (const next of this.#below.get(node)?.keys() ?? []) reached.add(next);
-    }
-  }
-
-  #basesOf(name: string): readonly BaseChain[] {
-    const known = this.#bases.get(name);
-    if (known !== undefined) return known;
-    const reached = new Set([name]);
-    for (const node of reached) for (const next of this.#above.get(node)?.keys() ?? []) reached.add(next);
-    const bases = [...reached].flatMap((node) => {
-      const chain = this.#chains.get(node)?.chain;
-      return chain?.kind === "baseChain" ? [chain] : [];
-    });
-    this.#bases.set(name, bases);
-    return bases;
-  }
-}
-
-/** `path` ends with a node that it has been at before. */
-function circle(where: string, path: readonly string[]): NftError {
-  const around = path.slice(path.indexOf(path.at(-1) ?? ""), -1).filter((node) => !isMap(node));
-  return invalid(where, `the chains go in a circle: ${[...around, ...around.slice(0, 1)].join(" → ")}`);
 }
