@@ -22,18 +22,23 @@ function stored(path: string, kind: string, name: string, spec: object) {
   return { key: `${ROOT}/${path}/${name}`, value, modRevision: 1n, createRevision: 1n, version: 1n, lease: 0n };
 }
 
+function endpointNamed(node: string, pod: string, address: string) {
+  return stored("workloadendpoints", "WorkloadEndpoint", `default/${node}-k8s-${pod}-eth0`, {
+    orchestrator: "k8s",
+    node,
+    pod,
+    endpoint: "eth0",
+    interfaceName: `cali${pod}`,
+    ipNetworks: [`${address}/32`],
+  });
+}
+
 function filledTables() {
   const tables = makeTables("node1", silentLogger);
-  const endpoint = (node: string, pod: string, address: string) =>
-    stored("workloadendpoints", "WorkloadEndpoint", `default/${node}-k8s-${pod}-eth0`, {
-      orchestrator: "k8s",
-      node,
-      pod,
-      endpoint: "eth0",
-      interfaceName: `cali${pod}`,
-      ipNetworks: [`${address}/32`],
-    });
-  tables.policy.workloads.replace([endpoint("node1", "web", "10.244.1.3"), endpoint("node2", "client", "10.244.0.2")]);
+  tables.policy.workloads.replace([
+    endpointNamed("node1", "web", "10.244.1.3"),
+    endpointNamed("node2", "client", "10.244.0.2"),
+  ]);
   tables.nodes.replace([stored("nodes", "Node", "node2", { bgp: { ipv4Address: "172.30.0.2/24" } })]);
   tables.policy.networkSets.replace([
     stored("networksets", "NetworkSet", "default/partners", { nets: ["203.0.113.0/24"] }),
@@ -103,7 +108,7 @@ describe("the agent's flows", () => {
       silentLogger,
       scope,
     );
-    return { collector, metrics, set };
+    return { collector, metrics, set, tables };
   }
 
   async function log(...packets: LoggedPacket[]): Promise<void> {
@@ -214,6 +219,55 @@ describe("the agent's flows", () => {
     (stream as NodeJS.ReadableStream & { destroy(): void }).destroy();
     await expect.poll(() => clock.waiting()).toEqual([]);
     expect(collector.running).toBe(true);
+  });
+
+  it("name who has an address last: a pod that goes does not take the name of the one that came", async () => {
+    const { tables } = await serve();
+    const came = endpointNamed("node1", "next", "10.244.1.3");
+    tables.policy.workloads.put(came);
+    await log(packet(ALLOW));
+    tables.policy.workloads.remove(endpointNamed("node1", "web", "10.244.1.3").key, 9n);
+    await log(packet(ALLOW));
+    tables.policy.workloads.remove(came.key, 9n);
+    await log(packet(ALLOW));
+    const { flows } = await ask("/flows");
+    expect(
+      flows.map(({ destination, count }: { destination: { name: string }; count: number }) => [
+        destination.name,
+        count,
+      ]),
+    ).toEqual([
+      ["default/next", 2],
+      ["private", 1],
+    ]);
+  });
+
+  it("that a follower does not read are kept from him, not for him, and he is told how many", async () => {
+    await serve();
+    const stream = await open("/flows?follow=1");
+    stream.pause();
+    // More than the sockets' buffers and ours hold.
+    for (let second = 0; second < 40; second++) {
+      await log(...Array.from({ length: 1_000 }, (_, port) => packet(ALLOW, { destinationPort: port })));
+      clock.advance(1_000);
+    }
+    let heard = "";
+    stream.setEncoding("utf8");
+    stream.on("data", (chunk) => {
+      heard += String(chunk);
+    });
+    stream.resume();
+    const missed = async () => {
+      await log(packet(ALLOW));
+      clock.advance(1_000);
+      return heard.includes('{"missed":');
+    };
+    await expect.poll(missed).toBe(true);
+    const lines = heard.trimEnd().split("\n");
+    expect(lines.length).toBeLessThan(40_000);
+    const missing = lines.flatMap((line) => (line.startsWith('{"missed"') ? [JSON.parse(line).missed as number] : []));
+    expect(missing.length).toBeGreaterThan(0);
+    expect(Math.max(...missing)).toBeGreaterThan(1_000);
   });
 
   it("say what was lost, and what others log to the same groups", async () => {
