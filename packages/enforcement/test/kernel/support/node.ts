@@ -50,8 +50,8 @@ interface Port {
  * One socket sends on and hears all links. What reaches the node itself is heard by raw sockets, which stand behind its rules.
  */
 export class ProbedNode implements Disposable {
-  readonly node = new Namespace("n");
-  readonly #links = new Namespace("l");
+  readonly node: Namespace;
+  readonly #links: Namespace;
   readonly nft: NfnetlinkSocket;
   readonly #ports = new Map<string, Port>();
   readonly #byAddress = new Map<string, string>();
@@ -60,8 +60,14 @@ export class ProbedNode implements Disposable {
   readonly #receiver: number;
   readonly #own: Readonly<Record<Family, number>>;
   readonly #heard: readonly { readonly fd: number; readonly family: Family; readonly protocol: number }[];
+  readonly #made: DisposableStack;
 
+  /** Throws with nothing left behind. */
   constructor(pods: readonly Pod[]) {
+    using made = new DisposableStack();
+    const opened = (fd: number) => made.adopt(fd, close);
+    this.node = made.use(new Namespace("n"));
+    this.#links = made.use(new Namespace("l"));
     for (const namespace of [this.node, this.#links]) {
       sysctl(namespace, "net/ipv6/conf/default/accept_dad", "0");
       sysctl(namespace, "net/ipv6/conf/default/router_solicitations", "0");
@@ -71,21 +77,18 @@ export class ProbedNode implements Disposable {
     for (const [path, value] of NODE_SYSCTLS) sysctl(this.node, path, value);
     this.#link(pods);
     this.#learn(pods);
-    this.#sender = this.#links.within(() => socket(AF_PACKET, SOCK_RAW, 0));
-    this.#receiver = this.#links.within(() => socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL)));
+    this.#sender = opened(this.#links.within(() => socket(AF_PACKET, SOCK_RAW, 0)));
+    this.#receiver = opened(this.#links.within(() => socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL))));
     setOption(this.#receiver, SOL_PACKET, PACKET_IGNORE_OUTGOING, int(1));
     setOption(this.#receiver, SOL_SOCKET, SO_RCVBUFFORCE, int(64 << 20));
-    this.#own = { 4: this.#raw(4, IPPROTO_RAW), 6: this.#raw(6, IPPROTO_RAW) };
-    this.#heard = HEARD.map(({ family, protocol }) => ({ family, protocol, fd: this.#raw(family, protocol) }));
-    this.nft = new NfnetlinkSocket(this.node);
+    this.#own = { 4: opened(this.#raw(4, IPPROTO_RAW)), 6: opened(this.#raw(6, IPPROTO_RAW)) };
+    this.#heard = HEARD.map(({ family, protocol }) => ({ family, protocol, fd: opened(this.#raw(family, protocol)) }));
+    this.nft = made.use(new NfnetlinkSocket(this.node));
+    this.#made = made.move();
   }
 
   [Symbol.dispose](): void {
-    for (const fd of [this.#sender, this.#receiver, this.#own[4], this.#own[6]]) close(fd);
-    for (const { fd } of this.#heard) close(fd);
-    this.nft[Symbol.dispose]();
-    this.node[Symbol.dispose]();
-    this.#links[Symbol.dispose]();
+    this.#made.dispose();
   }
 
   /** No connection is known any more: what comes next is judged as the first of its own. */
