@@ -62,6 +62,7 @@ export function makePolicy(parts: PolicyParts): Policy {
     logger,
     defer,
   });
+  scope.add("revocation", () => revoker.stop());
   const { onEnforced } = policyMetrics(metrics, tables, () => engine.local, revoker);
   const interfaces = new HostInterfaces({ kernel, scope, onChange: (now) => engine.setInterfaces(now), defer });
   const engine = new PolicyEngine({

@@ -1,5 +1,5 @@
 import { REVOKED } from "@ocicat/enforcement";
-import { type Clock, type Logger, origin, toError } from "@ocicat/kit";
+import { type Clock, type Logger, origin, type Timer, toError } from "@ocicat/kit";
 import type { Connection, ConnectionQuery, Kernel } from "@ocicat/linux/kernel";
 import { type Address, type Family, familyOf, formatAddress, Prefix } from "@ocicat/net";
 import { element, type NftReconciler, number, prefixValue } from "@ocicat/nftables";
@@ -42,6 +42,8 @@ export class Revoker {
   readonly #options: RevokerOptions;
   #suspects: Suspects | undefined;
   #busy = false;
+  #stopped = false;
+  #timer: Timer | undefined;
   #last = Number.NEGATIVE_INFINITY;
   #pauseMs = PAUSE_MS;
   #revoked = 0;
@@ -65,11 +67,18 @@ export class Revoker {
     this.#suspects = this.#suspects?.with(suspects) ?? suspects;
   }
 
+  /** For good: an agent that ends looks through nothing any more, and is not kept from ending. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
   run(local: LocalNeeds): void {
-    if (this.#busy || this.#suspects === undefined) return;
+    if (this.#stopped || this.#busy || this.#suspects === undefined) return;
     this.#busy = true;
     const { clock, defer, logger } = this.#options;
     const judge = () => {
+      if (this.#stopped) return;
       const suspects = this.#suspects;
       this.#suspects = undefined;
       const done = () => {
@@ -84,11 +93,11 @@ export class Revoker {
         // They are still suspect: nothing was ended.
         if (suspects !== undefined) this.suspect(suspects);
         logger.error("connections could not be looked through, trying again", { error: toError(error).message });
-        clock.after(PAUSE_MS * 10, "revocation", done);
+        this.#timer = clock.after(PAUSE_MS * 10, "revocation", done);
       }
     };
     const wait = this.#last + this.#pauseMs - clock.monotonic();
-    if (wait > 0) clock.after(wait, "revocation", judge);
+    if (wait > 0) this.#timer = clock.after(wait, "revocation", judge);
     else defer(judge);
   }
 
