@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import type { WorkloadEndpointSpec } from "@ocicat/api";
 import { type QosControls, readQosControls } from "@ocicat/enforcement";
 import { type Logger, origin, Scope, silentLogger, TestClock } from "@ocicat/kit";
@@ -56,14 +57,22 @@ async function says(child: ChildProcess, text: string): Promise<void> {
   });
 }
 
-async function serve(): Promise<void> {
-  await says(lab.spawn("outside", "iperf3", "--server", "--forceflush"), "Server listening");
+async function serve(...options: string[]): Promise<ChildProcess> {
+  const server = lab.spawn("outside", "iperf3", "--server", "--forceflush", ...options);
+  await says(server, "Server listening");
+  return server;
 }
 
 /** Bits a second that a TCP connection of the pod gets through: from it, or with `-R` to it. */
 async function throughput(...options: string[]): Promise<number> {
+  // One for each: who has just served may still be busy with it.
+  const server = await serve("--one-off");
+  const ended = once(server, "close");
   const report = await lab.run("pod", "iperf3", "-c", OUTSIDE, "-t", "2", "-O", "1", "-J", ...options);
-  return Number(JSON.parse(report).end.sum_received.bits_per_second);
+  await ended;
+  const received = JSON.parse(report).end.sum_received;
+  if (received === undefined) throw new Error(report);
+  return Number(received.bits_per_second);
 }
 
 /** Never more, and, if the machine gives it the time, not less. What iperf3 counts is without headers: a twentieth less. */
@@ -81,7 +90,6 @@ const MEGABIT = 1_000_000;
 
 describe("a workload's traffic, really", () => {
   it("keeps to its bandwidths in both directions, and is free again without them", async () => {
-    await serve();
     limit({
       egressBandwidth: 10 * MEGABIT,
       egressBurst: 200_000,
