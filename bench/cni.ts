@@ -54,13 +54,20 @@ const PLUGINS = {
 export async function run(): Promise<Case[]> {
   // The agents inherit it: fine enough to see every turn that matters, and too costly for every day.
   process.env.OCICAT_LAG_RESOLUTION_MS = "5";
-  const scratch = mkdtempSync(join(tmpdir(), "ocicat-bench-"));
-  const driver = join(scratch, "cni-driver");
-  execFileSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", driver, DRIVER_SOURCE]);
-  try {
+  return await withDriver(async (driver) => {
     const calls = await inLab((lab, places) => callTimes(lab, places, driver));
     delete process.env.OCICAT_LAG_RESOLUTION_MS;
     return [...calls, ...(await inLab(footprint))];
+  });
+}
+
+/** With the program that calls plugins, compiled. */
+export async function withDriver(work: (driver: string) => Promise<Case[]>): Promise<Case[]> {
+  const scratch = mkdtempSync(join(tmpdir(), "ocicat-bench-"));
+  const driver = join(scratch, "cni-driver");
+  try {
+    execFileSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", driver, DRIVER_SOURCE]);
+    return await work(driver);
   } finally {
     rmSync(scratch, { recursive: true });
   }
@@ -111,7 +118,8 @@ interface Sample {
   readonly turns: number[];
 }
 
-async function rounds(lab: Lab, driver: string, atOnce: number): Promise<Record<keyof typeof PLUGINS, Sample>> {
+/** ADDs and DELs of both, in turns. */
+export async function rounds(lab: Lab, driver: string, atOnce: number): Promise<Record<keyof typeof PLUGINS, Sample>> {
   const result = { ours: emptySample(), peer: emptySample() };
   const rates = {
     ours: { add: [] as number[], del: [] as number[] },

@@ -1,13 +1,14 @@
 /**
  * What policy costs, through a lab's real agent, datastore and kernel: from a policy's put to its rules in the kernel, and
  * from an endpoint's to the set's element, with a few endpoints and with 10,000 and 1,000 policies; then a start of the agent
- * with all of it, over an empty kernel and over one that is as it was left, and its memory.
+ * with all of it, over an empty kernel and over one that is as it was left, and its memory. And an ADD of a pod that ten
+ * policies are on, beside Debian's ptp.
  */
 import { readFileSync } from "node:fs";
 import type { Datastore } from "@ocicat/datastore";
 import { openEtcd } from "@ocicat/datastore/etcd";
 import type { Lab, LabPlaces } from "@ocicat/lab";
-import { inLab } from "./cni.ts";
+import { inLab, rounds, withDriver } from "./cni.ts";
 import { endpoint, LOCAL, policy, policyKey, populate } from "./policy/cluster.ts";
 import { GenerationWitness, residentMib } from "./policy/generation.ts";
 import { type Case, measured, median, percentile } from "./report.ts";
@@ -17,30 +18,49 @@ const ENDPOINTS = 10_000;
 const POLICIES = 1_000;
 
 export async function run(): Promise<Case[]> {
-  return await inLab(async (lab, places) => {
-    const store = openEtcd({
-      endpoints: [`unix:///proc/${pidOf(places, "datastore")}/root/run/ocicat/datastore.sock`],
-    });
-    try {
-      await populate(store, LOCAL, 0);
-      const few = await latencies(places, store, ENDPOINTS);
-      await populate(store, ENDPOINTS, POLICIES);
-      const many = await latencies(places, store, 2 * ENDPOINTS);
-      const starts = await startTimes(lab, places);
-      return [
-        ...cases("few endpoints", few, { put50: 9, put99: undefined, member50: undefined }),
-        ...cases("1,000 policies, 10,000 endpoints", many, { put50: 10, put99: 50, member50: 10 }),
-        measured("start over an empty kernel, to all programmed", "ms", starts.coldMs, undefined, {
-          kind: "at most",
-          value: 1_000,
-        }),
-        measured("start over a kernel as it was left", "ms", starts.warmMs, undefined, { kind: "none" }),
-        measured("agent RSS with all that", "MiB", starts.rssMib, undefined, { kind: "at most", value: 110 }),
-      ];
-    } finally {
-      await store.close();
+  const added = await withDriver((driver) => inLab((lab, places) => addTimes(lab, places, driver)));
+  return [...added, ...(await inLab(cluster))];
+}
+
+/** A pod more, on which ten policies are. */
+async function addTimes(lab: Lab, places: LabPlaces, driver: string): Promise<Case[]> {
+  const store = openStore(places);
+  try {
+    for (let index = 0; index < 10; index++) {
+      await store.put(policyKey(`ten${index}`), policy(`ten${index}`, "all()", `app${index}`, 80 + index));
     }
-  });
+  } finally {
+    await store.close();
+  }
+  const { ours, peer } = await rounds(lab, driver, 1);
+  const ptp = { name: "ptp + host-local", value: median(peer.add) };
+  return [measured("ADD p50 with 10 policies", "ms", median(ours.add), ptp, { kind: "at most", value: 0.5 })];
+}
+
+function openStore(places: LabPlaces): Datastore {
+  return openEtcd({ endpoints: [`unix:///proc/${pidOf(places, "datastore")}/root/run/ocicat/datastore.sock`] });
+}
+
+/** The cluster, with a few endpoints and with many. */
+async function cluster(lab: Lab, places: LabPlaces): Promise<Case[]> {
+  const store = openStore(places);
+  try {
+    await populate(store, LOCAL, 0);
+    const few = await latencies(places, store, ENDPOINTS);
+    await populate(store, ENDPOINTS, POLICIES);
+    const many = await latencies(places, store, 2 * ENDPOINTS);
+    const starts = await startTimes(lab, places);
+    const atMost = (value: number) => ({ kind: "at most", value }) as const;
+    return [
+      ...cases("few endpoints", few, { put50: 9, put99: undefined, member50: undefined }),
+      ...cases("1,000 policies, 10,000 endpoints", many, { put50: 10, put99: 50, member50: 10 }),
+      measured("start over an empty kernel, to all programmed", "ms", starts.coldMs, undefined, atMost(1_000)),
+      measured("start over a kernel as it was left", "ms", starts.warmMs, undefined, { kind: "none" }),
+      measured("agent RSS with all that", "MiB", starts.rssMib, undefined, atMost(110)),
+    ];
+  } finally {
+    await store.close();
+  }
 }
 
 interface Latencies {
@@ -79,7 +99,11 @@ async function latencies(places: LabPlaces, store: Datastore, firstMember: numbe
     await witness.quiet(500);
     for (let round = 0; round < ROUNDS; round++) {
       const key = policyKey("measured");
-      put.push(await witness.after(() => store.put(key, policy("measured", round % 90, 91, 1000 + round))));
+      put.push(
+        await witness.after(() =>
+          store.put(key, policy("measured", `app == 'app${round % 90}'`, "app91", 1000 + round)),
+        ),
+      );
       await witness.quiet();
     }
     for (let round = 0; round < ROUNDS; round++) {
@@ -105,6 +129,8 @@ async function startTimes(lab: Lab, places: LabPlaces) {
     await lab.restartAgent("node1");
     (round % 2 === 0 ? cold : warm).push(performance.now() - start);
   }
+  // The engine gives back what a start has left behind once nothing happens for a while.
+  await new Promise((resolve) => setTimeout(resolve, 20_000));
   return { coldMs: median(cold), warmMs: median(warm), rssMib: residentMib(pidOf(places, "agent-node1")) };
 }
 

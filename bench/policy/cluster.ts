@@ -10,8 +10,8 @@ export function policyKey(name: string): string {
   return resourceKey("NetworkPolicy", name, "default");
 }
 
-/** Lets in TCP port 80 from one application to another. */
-export function policy(name: string, to: number, from: number, port = 80): string {
+/** Lets in a TCP port from an application to what the selector chooses. */
+export function policy(name: string, selector: string, from: string, port = 80): string {
   const resource: NetworkPolicy = {
     kind: "NetworkPolicy",
     apiVersion: API_VERSION,
@@ -19,13 +19,13 @@ export function policy(name: string, to: number, from: number, port = 80): strin
     spec: {
       tier: "default",
       order: 100,
-      selector: `app == 'app${to}'`,
+      selector,
       types: ["Ingress"],
       ingress: [
         {
           action: "Allow",
           protocol: "TCP",
-          source: { selector: `app == 'app${from}'` },
+          source: { selector: `app == '${from}'` },
           destination: { ports: [port] },
         },
       ],
@@ -71,7 +71,7 @@ export async function populate(store: Datastore, endpoints: number, policies: nu
     ...Array.from({ length: endpoints }, (_, index) => endpoint(index)),
     ...Array.from({ length: policies }, (_, index): readonly [string, string] => [
       policyKey(`load${index}`),
-      policy(`load${index}`, index % APPS, (index * 7 + Math.floor(index / APPS)) % APPS),
+      policy(`load${index}`, `app == 'app${index % APPS}'`, `app${(index * 7 + Math.floor(index / APPS)) % APPS}`),
     ]),
   ];
   for (let at = 0; at < all.length; at += A_TRANSACTION) {

@@ -26,6 +26,7 @@ import type { Examination } from "./doctor/examine.ts";
 import { collectFlows, type FlowCollector, flowRoutes } from "./flows/index.ts";
 import { DatastoreLock, guardedStore, WHY_LOCKED } from "./lock/index.ts";
 import { missingGatewayRoute } from "./node/address.ts";
+import { collectGarbage } from "./node/collect-garbage.ts";
 import { readFelix } from "./node/felix.ts";
 import { forwardIpv4, forwardIpv6WhenNeeded } from "./node/forwarding.ts";
 import { ipamSettings, leavePools, mendIpam } from "./node/ipam.ts";
@@ -46,6 +47,8 @@ import { BlocksWatch, makeTables, type Tables, watchCluster, watchTables } from 
 import { TunnelRunner } from "./tunnels/runner.ts";
 
 const MAIN_TABLE = 254;
+/** By then what a start leaves behind is garbage, and pods that waited for it have been added. */
+const AFTER_START_MS = 2_000;
 
 /** The world an agent lives in. */
 export interface Surroundings {
@@ -338,6 +341,8 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     own.lookAgain();
     tunnels.schedule();
   });
+  const garbage = clock.after(AFTER_START_MS, "garbage of the start", collectGarbage);
+  scope.add("garbage", () => garbage.cancel());
   logger.info("ready", { node: options.nodeName, ...reportOwn(own), restarting });
 }
 
