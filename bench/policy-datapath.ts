@@ -1,7 +1,8 @@
 /**
  * What policies cost a packet, from one pod to another of the same node: connections one after the other (each judged once), and
  * questions and answers within one (nobody is asked any more). Ten policies are on the asked pod, of which the last lets the
- * packet in; none to a thousand are on the node's other pods. Beside it the same rules as one chain that every packet walks along.
+ * packet in; none to a thousand are on the node's other pods. Beside it the same rules as one chain that every packet walks along,
+ * and each connection's first packet decided about in userspace, as kube-network-policies does.
  *
  * All tables are measured in turn in each of many short slices, as in datapath.ts: figures are medians, ratios medians of the
  * slices'.
@@ -37,7 +38,7 @@ import { model, policy, workload } from "../packages/policy/test/support/build.t
 import { Twin } from "./datapath-twin.ts";
 import { type Case, type Goal, measured, median } from "./report.ts";
 
-const PEER_SOURCE = fileURLToPath(new URL("datapath-peer.c", import.meta.url));
+const PROGRAMS = ["datapath-peer", "first-packet"] as const;
 const PORT = 5001;
 const SLICES = 20;
 /** Slices before those that count. */
@@ -54,11 +55,14 @@ const PODS = 100;
 
 export async function run(): Promise<Case[]> {
   const scratch = mkdtempSync(join(tmpdir(), "ocicat-bench-"));
-  const peer = join(scratch, "datapath-peer");
-  execFileSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", peer, PEER_SOURCE]);
+  const program = (name: (typeof PROGRAMS)[number]) => join(scratch, name);
+  for (const name of PROGRAMS) {
+    const source = fileURLToPath(new URL(`${name}.c`, import.meta.url));
+    execFileSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", program(name), source]);
+  }
   const twin = new Twin({ encapsulation: "none" });
   try {
-    return casesOf(await measure(twin, peer));
+    return casesOf(await measure(twin, program));
   } finally {
     twin.remove();
     rmSync(scratch, { recursive: true });
@@ -68,6 +72,8 @@ export async function run(): Promise<Case[]> {
 const BASE = "no policy";
 const LINEAR = "10 on it, 1000 elsewhere, as one chain";
 const NO_TABLE = "no rules at all";
+const IN_USERSPACE = "first packet to userspace, which asks nobody";
+const QUEUE = 7;
 
 function tablesOf(twin: Twin): ReadonlyMap<string, readonly Table[]> {
   const asked = workload({ name: "3", addresses: [twin.address("pod3")], labels: { app: "asked" } });
@@ -90,7 +96,14 @@ function tablesOf(twin: Twin): ReadonlyMap<string, readonly Table[]> {
     ]),
     [LINEAR, [oneChain(most)]],
     [NO_TABLE, []],
+    [IN_USERSPACE, []],
   ]);
+}
+
+/** Beside our table, which is empty then. By iptables: nft's own `queue` is not in every kernel. */
+function queueFirstPackets(namespace: string, isOn: boolean): void {
+  const rule = `FORWARD -o cali3 -m conntrack --ctstate NEW -j NFQUEUE --queue-num ${QUEUE}`.split(" ");
+  execFileSync("ip", ["netns", "exec", namespace, "iptables", isOn ? "-A" : "-D", ...rule]);
 }
 
 /** The last of them lets the measured packets in. */
@@ -157,24 +170,31 @@ interface Sample {
   readonly question: number[];
 }
 
-async function measure(twin: Twin, peer: string): Promise<ReadonlyMap<string, Sample>> {
+async function measure(
+  twin: Twin,
+  program: (name: (typeof PROGRAMS)[number]) => string,
+): Promise<ReadonlyMap<string, Sample>> {
   using namespace = openNamespace(`/run/netns/${twin.namespace("node1")}`);
   const kernel = openKernel({ namespace });
   const nft = new NftReconciler(kernel);
   const tables = [...tablesOf(twin)];
   const samples = new Map(tables.map(([name]): [string, Sample] => [name, { connection: [], question: [] }]));
-  const inPod = (pod: string, ...command: readonly string[]) =>
-    spawn("ip", ["netns", "exec", twin.namespace(pod), peer, ...command], { stdio: ["ignore", "pipe", "inherit"] });
+  const within = (place: string, ...command: readonly string[]) =>
+    spawn("ip", ["netns", "exec", twin.namespace(place), ...command], { stdio: ["ignore", "pipe", "inherit"] });
+  const inPod = (pod: string, ...command: readonly string[]) => within(pod, program("datapath-peer"), ...command);
   const server = inPod("pod3", "serve", String(PORT));
+  const judge = within("node1", program("first-packet"), String(QUEUE));
   try {
-    await firstWords(server);
+    await Promise.all([firstWords(server), firstWords(judge)]);
     for (let slice = -WARM_UP; slice < SLICES; slice++) {
       for (const [name, wanted] of turned(tables, slice + WARM_UP)) {
         nft.setTables([POLICY_TABLE], wanted);
         nft.apply();
+        if (name === IN_USERSPACE) queueFirstPackets(twin.namespace("node1"), true);
         const to = [twin.address("pod3"), String(PORT)];
         const [connection = Number.NaN] = await words(inPod("pod1", "open", ...to, CONNECTIONS));
         const [question = Number.NaN] = await words(inPod("pod1", "ask", ...to, QUESTIONS));
+        if (name === IN_USERSPACE) queueFirstPackets(twin.namespace("node1"), false);
         if (slice < 0) continue;
         samples.get(name)?.connection.push(connection);
         samples.get(name)?.question.push(question);
@@ -183,6 +203,7 @@ async function measure(twin: Twin, peer: string): Promise<ReadonlyMap<string, Sa
     }
   } finally {
     server.kill("SIGKILL");
+    judge.kill("SIGKILL");
     kernel.close();
   }
   return samples;
@@ -195,7 +216,7 @@ function casesOf(samples: ReadonlyMap<string, Sample>): Case[] {
       .filter(([name]) => name !== BASE)
       .map(([name, sample]) => {
         const ratio = median(sample[kind].map((value, slice) => value / (base[slice] ?? Number.NaN)));
-        const goal = name === LINEAR || name === NO_TABLE ? NONE : GOAL;
+        const goal = [LINEAR, NO_TABLE, IN_USERSPACE].includes(name) ? NONE : GOAL;
         return measured(
           `${name}: ${kind === "connection" ? "TCP connection" : "question and answer"}`,
           "µs",
@@ -216,7 +237,7 @@ function turned<T>(values: readonly T[], by: number): T[] {
 function firstWords(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", () => reject(new Error("datapath-peer ended")));
+    child.once("close", () => reject(new Error("a program of the measurement ended")));
     child.stdout?.once("data", () => resolve());
   });
 }
