@@ -140,7 +140,7 @@ function checkNothingIsLeft(): void {
   if (down.code !== 0) failures += 1;
 }
 
-const wasUp = run(ocicat("lab", "status")).code === 0;
+const wasUp = run(ocicat("lab", "status", "--name", "ocicat")).code === 0;
 if (!up()) process.exit(1);
 for (const exhibit of EXHIBITS) show(exhibit.title, exhibit.shown, exhibit.command, exhibit.expect);
 const pod2 = addressOf("pod2");
