@@ -13,6 +13,7 @@ import {
   inSet,
   interfaceName,
   interfacePrefix,
+  jump,
   meta,
   number,
   payload,
@@ -56,10 +57,16 @@ export function dispatch(name: DispatchName, hosts: HostDispatches): readonly Ru
   ];
 }
 
+/**
+ * Nothing comes back from there but what a transaction has caught half-way: the kernel holds a packet to the rules that were
+ * in force when it entered, and to the maps as they are now, so that it may be led to a chain that has no rules for it yet. It
+ * is dropped: without the last rule the hook's own policy would let it pass.
+ */
 export function leadWorkloads(options: CompileOptions, by: "iifname" | "oifname", to: string): readonly Rule[] {
-  return prefixesOf(options).map((prefix) =>
-    rule(WORKLOADS, equal(meta(by), interfacePrefix(prefix)), verdict(goTo(to))),
-  );
+  return prefixesOf(options).flatMap((prefix) => [
+    rule(WORKLOADS, equal(meta(by), interfacePrefix(prefix)), verdict(jump(to))),
+    rule(CAUGHT, equal(meta(by), interfacePrefix(prefix)), COUNTER, verdict(DROP)),
+  ]);
 }
 
 /** What no host endpoint has, not even one of all interfaces. */
@@ -103,5 +110,6 @@ export const REVOKED_RULES = ([4, 6] as const).map((family) =>
 export const LOOPBACK = origin("what a host says to itself is nobody's business");
 const PER_ENDPOINT = origin("to the endpoint's own policies");
 const WORKLOADS = origin("of a workload interface");
+const CAUGHT = origin("caught in the middle of a change");
 const OTHER_INTERFACES = origin("the host endpoint of all interfaces");
 const NO_HOST = origin("of a workload interface, which no host endpoint has; a host always reaches its own workloads");
