@@ -48,6 +48,11 @@ export class PolicyChaos {
     for (let round = 0; round < times; round++) {
       await this.#lab.lab.kill(`agent-${node}`);
       await this.#lab.lab.restartAgent(node);
+      // Peers keep the routes of one that restarts, and not of one that is gone again before it is back (RFC 4724 §4.2).
+      await eventually(
+        () => this.#lab.agent(node, "/bgp") as Promise<{ readonly peers: readonly { readonly state: string }[] }>,
+        ({ peers }) => peers.length > 0 && peers.every(({ state }) => state === "Established"),
+      );
     }
   }
 
