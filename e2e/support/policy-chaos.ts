@@ -48,12 +48,17 @@ export class PolicyChaos {
     for (let round = 0; round < times; round++) {
       await this.#lab.lab.kill(`agent-${node}`);
       await this.#lab.lab.restartAgent(node);
-      // Peers keep the routes of one that restarts, and not of one that is gone again before it is back (RFC 4724 §4.2).
-      await eventually(
-        () => this.#lab.agent(node, "/bgp") as Promise<{ readonly peers: readonly { readonly state: string }[] }>,
-        ({ peers }) => peers.length > 0 && peers.every(({ state }) => state === "Established"),
-      );
+      // Peers keep the routes of one that restarts until it has said all of them again, and no longer if it goes once more
+      // before that (RFC 4724 §4.2: what is stale already is then deleted).
+      for (const { name } of this.#lab.topology.nodes) {
+        if (name !== node) await eventually(() => this.#peersOf(name), allFresh, 30_000);
+      }
     }
+  }
+
+  async #peersOf(node: string): Promise<readonly PeerState[]> {
+    const { peers } = (await this.#lab.agent(node, "/bgp")) as { readonly peers: readonly PeerState[] };
+    return peers;
   }
 
   /** The policy that decides about both streams, and another that selects the same pod, in another form each time. */
@@ -111,6 +116,16 @@ export class PolicyChaos {
     );
     await client.apply(policyOf("beside", 50 + (round % 100), [allow(others.length === 0 ? [8000] : others)]));
   }
+}
+
+interface PeerState {
+  readonly state: string;
+  /** Routes kept from before its restart that it has not said again. */
+  readonly stale: number;
+}
+
+function allFresh(peers: readonly PeerState[]): boolean {
+  return peers.length > 0 && peers.every(({ state, stale }) => state === "Established" && stale === 0);
 }
 
 function policyOf(name: string, order: number, ingress: NetworkPolicy["spec"]["ingress"]): NetworkPolicy {

@@ -7,6 +7,7 @@ import type { Value } from "../ir/value.ts";
 import type { NftKernel } from "../kernel.ts";
 import { encodeBatch } from "../plan/batch.ts";
 import type { Operation } from "../plan/operation.ts";
+import { stagesOf } from "../plan/stages.ts";
 import { readRuleLabels, readTables } from "../read/read.ts";
 import { DesiredTable } from "./desired-table.ts";
 import type { TableEdits } from "./edits.ts";
@@ -18,7 +19,7 @@ import { isDrift, refusal } from "./refusal.ts";
  *
  *     setTables                                 remembers whole tables
  *     putChain, putSet, putElement, …           remember, O(what changed)
- *     apply                                     one transaction, or nothing
+ *     apply                                     one transaction that changes what is decided, or nothing (see stagesOf)
  *     resync                                    the next apply reads the kernel first, and mends what drifted
  */
 export class NftReconciler implements TableEdits {
@@ -92,8 +93,8 @@ export class NftReconciler implements TableEdits {
 
   /**
    * Makes the kernel so. Returns what was done: nothing, if nothing had to be. Throws NftError: NFT_INVALID if what was put does
-   * not fit together, with nothing sent and everything remembered; NFT_REFUSED, NFT_TABLE_OWNED, NFT_READ_UNSTABLE with the kernel
-   * unchanged; then the next apply begins with reading.
+   * not fit together, with nothing sent and everything remembered; NFT_REFUSED, NFT_TABLE_OWNED, NFT_READ_UNSTABLE with what is
+   * decided unchanged, or all of it done and something not needed still there; then the next apply begins with reading.
    */
   apply(): readonly Operation[] {
     for (const table of this.#changedTables()) table.verify();
@@ -101,7 +102,7 @@ export class NftReconciler implements TableEdits {
     if (!this.#synced) this.#read();
     try {
       const operations = this.#changedTables().flatMap((table) => this.#plan(table));
-      this.#commit(operations);
+      for (const stage of stagesOf(operations)) this.#commit(stage);
       this.#settle(operations);
       return operations;
     } catch (error) {
@@ -113,7 +114,6 @@ export class NftReconciler implements TableEdits {
   }
 
   #commit(operations: readonly Operation[]): void {
-    if (operations.length === 0) return;
     const batch = encodeBatch(operations);
     try {
       this.#kernel.nftCommit(batch.messages);
