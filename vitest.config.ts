@@ -10,5 +10,7 @@ export default defineConfig({
     include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
     restoreMocks: true,
     testTimeout: 20_000,
+    // Unless told, one of two cores would idle; and many tests wait: for an etcd, for a machine of their own.
+    maxWorkers: 2,
   },
 });
