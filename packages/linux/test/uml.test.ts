@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { testDirectory } from "./helpers.ts";
 import { bootUml } from "./uml/boot.ts";
 
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 400_000;
 
 interface Report {
   readonly numTotalTests: number;
