@@ -68,7 +68,8 @@ export function monitorCompliance(namespace: () => Subject): void {
       succeed(kernel, { op: "route.replace", route: first }, { op: "route.replace", route: second });
       succeed(kernel, { op: "route.delete", route: second });
       await recording.until("route.gone 10.0.0.0/24");
-      expect(recording.events()).toEqual([
+      // The kernel's own IPv6 routes of a new link come when it likes: on a slow machine, now.
+      expect(recording.events().filter((event) => say(event).length > 0)).toEqual([
         { type: "route", route: first },
         { type: "route", route: second },
         { type: "route.gone", route: second },
