@@ -82,6 +82,16 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
       imports: { net: "addresses", kit: "errors", nftables: "what a ruleset does to a packet", routing: "tunnels" },
     },
     service: { pure: false, imports: { kit: "errors, scopes, metrics" } },
+    kubernetes: {
+      pure: false,
+      imports: {
+        net: "addresses of pods and nodes",
+        kit: "clock, random, errors",
+        api: "the stored forms, what a kind is",
+        datastore: "the interface it implements",
+        yaml: "kubeconfig",
+      },
+    },
     controllers: {
       pure: false,
       imports: {
@@ -165,6 +175,8 @@ const PURE_PARTS = [
   "datastore/src/memory/",
   "linux/src/kernel/",
   "controllers/src/collect/",
+  "kubernetes/src/derive/",
+  "kubernetes/src/crd/",
 ];
 
 function filesBelow(dir: string): string[] {
