@@ -155,6 +155,7 @@ function sharedAttributes(
   const { origin, asPath } = mandatory;
   const merged = context.as4 ? undefined : mergeAs4(known, asPath);
   const { med, localPref, atomicAggregate, communities, originatorId, clusterList } = known;
+  const { extCommunities, largeCommunities } = known;
   const aggregator = merged?.aggregator ?? known.aggregator;
   return {
     origin,
@@ -164,6 +165,8 @@ function sharedAttributes(
     ...(atomicAggregate !== undefined && { atomicAggregate }),
     ...(aggregator !== undefined && { aggregator }),
     ...(communities !== undefined && { communities }),
+    ...(extCommunities !== undefined && { extCommunities }),
+    ...(largeCommunities !== undefined && { largeCommunities }),
     ...(originatorId !== undefined && { originatorId }),
     ...(clusterList !== undefined && { clusterList }),
     ...(unknown.length > 0 && { unknown }),

@@ -48,6 +48,10 @@ describe("RFC 7606 §7: a malformed attribute does to the route what its row say
     ["COMMUNITIES of five bytes", "c0 08 05 fc00000101", "withdrawn: COMMUNITIES withdraw"],
     ["ORIGINATOR_ID of five bytes", "80 09 05 0a00000101", "withdrawn: ORIGINATOR_ID withdraw"],
     ["CLUSTER_LIST of no bytes", "80 0a 00", "withdrawn: CLUSTER_LIST withdraw"],
+    ["EXTENDED_COMMUNITIES of no bytes", "c0 10 00", "withdrawn: EXTENDED_COMMUNITIES withdraw"],
+    ["EXTENDED_COMMUNITIES of four bytes", "c0 10 04 0002fc00", "withdrawn: EXTENDED_COMMUNITIES withdraw"],
+    ["LARGE_COMMUNITIES of no bytes", "c0 20 00", "withdrawn: LARGE_COMMUNITIES withdraw"],
+    ["LARGE_COMMUNITIES of eight bytes", "c0 20 08 0000fc0000000001", "withdrawn: LARGE_COMMUNITIES withdraw"],
     ["AS4_PATH with nonsense", "c0 11 02 0909", "announced: AS4_PATH discard"],
     ["AS4_AGGREGATOR of two bytes", "c0 12 02 0909", "announced: AS4_AGGREGATOR discard"],
   ])("%s", (_what, bad, expected) => {

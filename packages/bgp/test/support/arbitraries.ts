@@ -1,5 +1,6 @@
 import { type Ipv4, type Ipv6, ipv4, ipv6, Prefix } from "@ocicat/net";
 import fc from "fast-check";
+import { ATTRIBUTES } from "../../src/wire/attributes/table.ts";
 import type { AsPath, AsSegment, PathAttributes } from "../../src/wire/attributes/types.ts";
 import type { Capabilities } from "../../src/wire/capabilities.ts";
 import type { OpenMessage } from "../../src/wire/message.ts";
@@ -26,8 +27,10 @@ export const flatAsPath: fc.Arbitrary<AsPath> = fc
   .array(as4, { maxLength: 12 })
   .map((asns) => (asns.length === 0 ? [] : [{ type: "sequence" as const, asns }]));
 
+const KNOWN = new Set(ATTRIBUTES.map(({ code }) => code));
+
 const unknownAttribute = fc.record({
-  code: fc.integer({ min: 19, max: 255 }),
+  code: fc.integer({ min: 19, max: 255 }).filter((code) => !KNOWN.has(code)),
   flags: fc.constant(0xe0),
   value: fc.uint8Array({ maxLength: 300 }),
 });
@@ -44,6 +47,8 @@ export function attributes<H extends Ipv4 | Ipv6>(
     atomicAggregate: fc.constant(true as const),
     aggregator: fc.record({ as: as4, address: anyIpv4 }),
     communities: fc.array(word, { minLength: 1, maxLength: 8 }),
+    extCommunities: fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { minLength: 1, maxLength: 4 }),
+    largeCommunities: fc.array(fc.tuple(word, word, word), { minLength: 1, maxLength: 4 }),
     originatorId: anyIpv4,
     clusterList: fc.array(anyIpv4, { minLength: 1, maxLength: 4 }),
     unknown: fc

@@ -111,7 +111,10 @@ function sorted(set: PathAttributes): unknown {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => [
       key,
-      JSON.stringify(value, (_key, member: unknown) => (member instanceof Uint8Array ? [...member] : member)),
+      JSON.stringify(value, (_key, member: unknown) => {
+        if (typeof member === "bigint") return `${member}n`;
+        return member instanceof Uint8Array ? [...member] : member;
+      }),
     ]);
 }
 

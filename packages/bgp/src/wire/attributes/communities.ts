@@ -18,3 +18,22 @@ const NAMES = new Map<number, string>([
 export function formatCommunity(community: number): string {
   return NAMES.get(community) ?? `${community >>> 16}:${community & 0xffff}`;
 }
+
+/** RFC 4360 §3: the types that hold a two-octet AS, an IPv4 address, a four-octet AS before the local part. */
+const EXT_KINDS = new Map<number, string>([
+  [0x02, "rt"],
+  [0x03, "ro"],
+]);
+
+/** "rt:64512:100" for a route target, "ro:…" for a route origin, else the number: "generic:0x4300000000000001". */
+export function formatExtCommunity(community: bigint): string {
+  const [type, subtype] = [Number(community >> 56n), Number((community >> 48n) & 0xffn)];
+  const kind = EXT_KINDS.get(subtype);
+  // A two-octet AS has four octets after it, the other two forms have four before.
+  const split = type === 0x00 ? 32n : 16n;
+  if (kind === undefined || type > 0x02) return `generic:0x${community.toString(16).padStart(16, "0")}`;
+  const value = community & 0xffff_ffff_ffffn;
+  const head = Number(value >> split);
+  const shown = type === 0x01 ? [24, 16, 8, 0].map((shift) => (head >>> shift) & 0xff).join(".") : String(head);
+  return `${kind}:${shown}:${value & ((1n << split) - 1n)}`;
+}

@@ -14,9 +14,9 @@ import {
 import { AFI, familyFrom, SAFI_UNICAST } from "../family.ts";
 import { decodePrefixes, encodePrefix, NlriError } from "../nlri.ts";
 import { decodeAsPath, encodeAsPath, formatAsPath, hasConfederation } from "./as-path.ts";
-import { formatCommunity } from "./communities.ts";
+import { formatCommunity, formatExtCommunity } from "./communities.ts";
 import { type AttributeDescriptor, attribute, MalformedValue } from "./descriptor.ts";
-import type { OriginCode } from "./types.ts";
+import type { LargeCommunity, OriginCode } from "./types.ts";
 
 const ORIGIN_NAMES = ["IGP", "EGP", "INCOMPLETE"] as const;
 
@@ -196,6 +196,18 @@ export const ATTRIBUTES: readonly AttributeDescriptor[] = [
     format: (value) => (value === undefined ? "" : value.prefixes.join(" ")),
   }),
   attribute({
+    key: "extCommunities",
+    code: 16,
+    name: "EXTENDED_COMMUNITIES",
+    category: "optional transitive",
+    malformed: "withdraw",
+    decode: (reader) => readEach(reader, 8, () => (BigInt(reader.u32()) << 32n) | BigInt(reader.u32())),
+    encode: (writer, value) => {
+      for (const each of value) writer.u32(Number(each >> 32n)).u32(Number(each & 0xffff_ffffn));
+    },
+    format: (value) => value.map(formatExtCommunity).join(" "),
+  }),
+  attribute({
     key: "as4Path",
     code: 17,
     name: "AS4_PATH",
@@ -214,6 +226,23 @@ export const ATTRIBUTES: readonly AttributeDescriptor[] = [
     decode: (reader) => readAggregator(reader, reader.u32()),
     encode: (writer, { as, address }) => writer.u32(as).u32(address),
     format: ({ as, address }) => `AS${as} ${formatAddress(address)}`,
+  }),
+  attribute({
+    /**
+     *     +--------------------+-----------------+-----------------+
+     *     | global, 4 bytes    | local, 4 bytes  | local, 4 bytes  |   repeated, RFC 8092 §3
+     *     +--------------------+-----------------+-----------------+
+     */
+    key: "largeCommunities",
+    code: 32,
+    name: "LARGE_COMMUNITIES",
+    category: "optional transitive",
+    malformed: "withdraw",
+    decode: (reader) => readEach(reader, 12, (): LargeCommunity => [reader.u32(), reader.u32(), reader.u32()]),
+    encode: (writer, value) => {
+      for (const [global, one, two] of value) writer.u32(global).u32(one).u32(two);
+    },
+    format: (value) => value.map((each) => each.join(":")).join(" "),
   }),
 ];
 
@@ -236,9 +265,14 @@ function readAggregator(reader: ByteReader, as: number) {
 
 /** RFC 7606 §7.8, §7.10: a non-zero multiple of four bytes. */
 function readWords(reader: ByteReader): number[] {
+  return readEach(reader, 4, () => reader.u32());
+}
+
+/** RFC 7606 §7.8, §7.14, RFC 8092 §6: a non-zero multiple of the size of one. */
+function readEach<T>(reader: ByteReader, size: number, read: () => T): T[] {
   const { left } = reader;
-  if (left === 0 || left % 4 !== 0) throw new MalformedValue("update/attribute-length", `${left} bytes`);
-  return Array.from({ length: left / 4 }, () => reader.u32());
+  if (left === 0 || left % size !== 0) throw new MalformedValue("update/attribute-length", `${left} bytes`);
+  return Array.from({ length: left / size }, read);
 }
 
 function writeWords(writer: ByteWriter, words: readonly number[]): void {

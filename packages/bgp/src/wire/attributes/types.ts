@@ -17,6 +17,9 @@ export interface Aggregator {
   readonly address: Ipv4;
 }
 
+/** RFC 8092: a global administrator (an AS number) and two numbers of its own, 32 bits each. */
+export type LargeCommunity = readonly [global: number, one: number, two: number];
+
 /** An attribute that this speaker does not know. Kept and passed on if transitive, with the partial bit set (RFC 4271 §9). */
 export interface UnknownAttribute {
   readonly code: number;
@@ -56,8 +59,11 @@ export interface WireAttributes {
   /** A family that is not ours decodes to undefined: it is ignored (RFC 4760 §6). */
   readonly mpReach: MpReach | undefined;
   readonly mpUnreach: MpUnreach | undefined;
+  /** RFC 4360: 64 bits each, of which the first say what the rest is. */
+  readonly extCommunities: readonly bigint[];
   readonly as4Path: AsPath;
   readonly as4Aggregator: Aggregator;
+  readonly largeCommunities: readonly LargeCommunity[];
 }
 
 /**
@@ -75,6 +81,8 @@ export interface PathAttributes {
   readonly atomicAggregate?: true;
   readonly aggregator?: Aggregator;
   readonly communities?: readonly number[];
+  readonly extCommunities?: readonly bigint[];
+  readonly largeCommunities?: readonly LargeCommunity[];
   readonly originatorId?: Ipv4;
   readonly clusterList?: readonly Ipv4[];
   /** By code, ascending. */
