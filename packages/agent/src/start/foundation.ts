@@ -1,0 +1,58 @@
+import { ResourceClient } from "@ocicat/client";
+import type { Datastore } from "@ocicat/datastore";
+import { openEtcd } from "@ocicat/datastore/etcd";
+import type { MetricsRegistry, Scope } from "@ocicat/kit";
+import type { Kernel } from "@ocicat/linux";
+import { formatAddress } from "@ocicat/net";
+import { RoutingResolver } from "@ocicat/routing";
+import type { Surroundings } from "../agent.ts";
+import { DatastoreLock, guardedStore, WHY_LOCKED } from "../lock/index.ts";
+import { OwnAddresses } from "../node/own-addresses.ts";
+import type { AgentOptions } from "../options.ts";
+import { makeTables, type Tables } from "../tables/tables.ts";
+
+/** What an agent is made on: itself, and the world as it was handed in. */
+export interface Ground extends Surroundings {
+  readonly options: AgentOptions;
+  readonly kernel: Kernel;
+  readonly metrics: MetricsRegistry;
+  readonly scope: Scope;
+}
+
+/** What all parts of an agent stand on. Nothing of it has asked the datastore, or waits for it. */
+export interface Foundation extends Ground {
+  /** Writes are refused while the datastore is locked. */
+  readonly store: Datastore;
+  readonly client: ResourceClient;
+  readonly tables: Tables;
+  readonly lock: DatastoreLock;
+  readonly own: OwnAddresses;
+  readonly resolver: RoutingResolver;
+  /** Runs work once what is being done now is done. */
+  readonly defer: (work: () => void) => void;
+}
+
+export function layFoundation(ground: Ground): Foundation {
+  const { options, kernel, clock, random, logger, scope } = ground;
+  const etcd = openEtcd({ endpoints: options.endpoints, logger: logger.child("datastore"), clock, random });
+  scope.add("datastore", () => etcd.close());
+  const tables = makeTables(options.nodeName, logger.child("tables"));
+  const lock = new DatastoreLock(tables.cluster);
+  lock.subscribe((locked) => logger.warning(locked ? `${WHY_LOCKED}: changes wait` : "the datastore is unlocked"));
+  const store = guardedStore(etcd, lock);
+  const client = new ResourceClient({ store, clock, random });
+  const own = new OwnAddresses({
+    ...options,
+    kernel,
+    client,
+    refreshMs: options.addressRefreshMs,
+    clock,
+    random,
+    logger: logger.child("addresses"),
+    scope,
+    defer: setImmediate,
+    onGone: (address) => etcd.localAddressGone(formatAddress(address)),
+  });
+  const resolver = new RoutingResolver(options.nodeName, options.backend);
+  return { ...ground, store, client, tables, lock, own, resolver, defer: setImmediate };
+}
