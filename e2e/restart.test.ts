@@ -1,12 +1,14 @@
-import { readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually, OCICAT, pingCounts, TestLab } from "./support/lab.ts";
 
 const lab = new TestLab();
+const scratch = mkdtempSync(join(tmpdir(), "ocicat-test-restart-"));
 beforeAll(() => lab.up());
 afterAll(async () => {
+  rmSync(scratch, { recursive: true });
   expect(await lab.down()).toEqual([]);
 });
 
@@ -42,7 +44,7 @@ describe("an agent that is killed", () => {
     );
     expect(await lab.out("node1", "ip", "route")).toBe(before);
 
-    const trace = join(tmpdir(), `${lab.name}.strace`);
+    const trace = join(scratch, "strace");
     const traced = lab.withCommand([
       "strace",
       "-f",
@@ -66,7 +68,6 @@ describe("an agent that is killed", () => {
       expect(pingCounts(result.stdout)).toEqual({ sent: 1600, received: 1600 });
     expect(await lab.out("node1", "ip", "route")).toBe(before);
     const lines = readFileSync(trace, "utf8").split("\n");
-    rmSync(trace);
     // The witness must have seen the agent at work: it read the kernel over netlink.
     expect(lines.some((line) => line.includes("RTM_GETROUTE"))).toBe(true);
     expect(lines.filter((line) => WRITES.test(line))).toEqual([]);
