@@ -40,6 +40,10 @@ need etcd etcd-server
 need etcdctl etcd-client
 need /usr/lib/cni/ptp containernetworking-plugins
 need /usr/sbin/bird bird2
+# The other BGP daemons that ours must understand, and be measured beside. None of them is started.
+need /usr/lib/frr/bgpd frr
+need gobgpd gobgpd
+need exabgp exabgp
 need linux.uml user-mode-linux
 need mkfs.ext4 e2fsprogs
 need modprobe kmod
