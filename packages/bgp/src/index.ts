@@ -1,5 +1,8 @@
 export { isPassive } from "./calico/passive.ts";
 export { BgpError } from "./error.ts";
+export { type AnyCommunity, hasCommunity, parseCommunity, withCommunities } from "./filter/community.ts";
+export { compilePolicy } from "./filter/compile.ts";
+export type { FilterWorld } from "./filter/match.ts";
 export {
   ACCEPT,
   acceptAll,
@@ -9,6 +12,8 @@ export {
   reject,
   type Verdict,
 } from "./filter/policy.ts";
+export { localPrefOf, NORMAL_PRIORITY, priorityOf } from "./filter/priority.ts";
+export type { Destination, FilterRule, FilterRules, Operation } from "./filter/rule.ts";
 export type { NextHopResolver, NextHopState } from "./rib/decision.ts";
 export type { ExplainedPath, Explanation } from "./rib/explain.ts";
 export type { OriginatedRoute } from "./rib/own-routes.ts";
@@ -41,6 +46,7 @@ export type {
   Aggregator,
   AsPath,
   AsSegment,
+  LargeCommunity,
   OriginCode,
   PathAttributes,
   UnknownAttribute,

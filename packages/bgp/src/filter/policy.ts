@@ -1,9 +1,9 @@
 import type { Prefix } from "@ocicat/net";
 import type { PathAttributes } from "../wire/attributes/types.ts";
 
-/** What a policy may say of a route. The reason of a refusal is shown by `explain`. */
+/** What a policy may say of a route. The reason of a refusal is shown by `explain`; `by` names the rule that let it through. */
 export type Verdict =
-  | { readonly accept: true; readonly attributes?: PathAttributes | undefined }
+  | { readonly accept: true; readonly attributes?: PathAttributes | undefined; readonly by?: string | undefined }
   | { readonly accept: false; readonly reason: string };
 
 export const ACCEPT: Verdict = { accept: true };
