@@ -22,6 +22,12 @@ export interface PeerConfig {
   readonly remoteAs: number;
   /** Our own AS number towards this peer; the speaker's. */
   readonly localAs?: number | undefined;
+  /**
+   * RFC 4456: this speaker reflects for the cluster with this identifier. Towards an internal peer only; undefined: it does not.
+   */
+  readonly clusterId?: Ipv4 | undefined;
+  /** RFC 4456: the peer is a client of the cluster; false. */
+  readonly reflectorClient?: boolean | undefined;
   /** How often our own AS number may be in the AS_PATH of what this peer tells; 0, for it may be a loop. */
   readonly allowedOwnAs?: number | undefined;
   /** Wait for the peer to dial; false. See `isPassive` for Calico's rule. */
