@@ -11,6 +11,7 @@ const DEFAULT_HOLD_S = 90;
 const DEFAULT_RESTART_S = 120;
 const DEFAULT_STALE_PATH_S = 360;
 const MAX_AS = 2 ** 32 - 1;
+const NO_ADD_PATH = { send: false, receive: false };
 
 /** A peering with all defaults filled in. */
 export interface ResolvedPeer {
@@ -54,17 +55,35 @@ function resolve(config: PeerConfig, self: { readonly localAs: number; readonly 
   check(config);
   const { name, remoteAddress, localAddress, security } = config;
   const restart = config.gracefulRestart;
+  const families = config.families ?? [4];
   const session: SessionConfig = {
     localAs: config.localAs ?? self.localAs,
     routerId: self.routerId,
     remoteAs: config.remoteAs,
     passive: config.passive ?? false,
-    families: config.families ?? [4],
+    families,
     holdTimeS: config.holdTimeS ?? DEFAULT_HOLD_S,
     keepaliveS: config.keepaliveS,
-    gracefulRestart: { mode: restart?.mode ?? "full", restartTimeS: restart?.restartTimeS ?? DEFAULT_RESTART_S },
+    gracefulRestart: {
+      mode: restart?.mode ?? "full",
+      restartTimeS: restart?.restartTimeS ?? DEFAULT_RESTART_S,
+      notification: restart?.notification ?? true,
+      longLivedS: restart?.longLivedS,
+    },
+    extendedMessages: config.extendedMessages ?? true,
+    extendedNextHop: config.extendedNextHop === true && families.includes(4) ? [4] : [],
+    addPath: Object.fromEntries(families.map((family) => [family, { ...NO_ADD_PATH, ...config.addPath }])),
+    role: config.role,
+    strictRole: config.strictRole ?? false,
     timers: { ...DEFAULT_TIMERS, ...config.timers },
   };
+  if (session.role !== undefined && session.remoteAs === session.localAs) {
+    throw invalid(
+      config,
+      `role ${session.role} towards a peer of the same AS`,
+      "leave it out: roles are external peers'",
+    );
+  }
   return {
     name,
     remoteAddress,
@@ -113,6 +132,10 @@ function check(config: PeerConfig): void {
   const restartTimeS = gracefulRestart?.restartTimeS;
   if (restartTimeS !== undefined && !isWhole(restartTimeS, 0, 4095)) {
     throw invalid(config, `a restart time of ${restartTimeS} s`, "set 0 to 4095 (RFC 4724 §3)");
+  }
+  const longLivedS = gracefulRestart?.longLivedS;
+  if (longLivedS !== undefined && !isWhole(longLivedS, 0, 2 ** 24 - 1)) {
+    throw invalid(config, `a long-lived restart time of ${longLivedS} s`, "set 0 to 16777215 (RFC 9494 §3.1)");
   }
 }
 

@@ -326,7 +326,7 @@ export class Peer implements Member {
         what,
       });
     }
-    this.adjRibIn.withdraw(withdrawn);
+    this.adjRibIn.withdraw(withdrawn.prefixes);
     for (const { attributes, prefixes } of announced) this.adjRibIn.announce(prefixes, attributes);
     if (endOfRib !== undefined) {
       this.endOfRib.add(endOfRib);

@@ -7,6 +7,7 @@ import type { OriginatedRoute } from "../rib/own-routes.ts";
 import type { GracefulRestartMode, SessionTimers } from "../session/config.ts";
 import type { StateName } from "../session/state.ts";
 import type { PathAttributes } from "../wire/attributes/types.ts";
+import type { AddPathDirections, Role } from "../wire/capabilities.ts";
 import type { Connection, ConnectionSecurity, ListenOptions, Transport } from "./transport.ts";
 
 /** One peering. What is left out has the default named. */
@@ -50,8 +51,22 @@ export interface PeerConfig {
         readonly restartTimeS?: number | undefined;
         /** How long stale routes are kept after the peer is back and before its End-of-RIB; 360 s. */
         readonly stalePathTimeS?: number | undefined;
+        /** RFC 8538: routes are also kept where a NOTIFICATION ends the session, but for a hard reset; true. */
+        readonly notification?: boolean | undefined;
+        /** RFC 9494: long-lived graceful restart, and how long the peer is asked to keep our routes, 0..16777215 s; off. */
+        readonly longLivedS?: number | undefined;
       }
     | undefined;
+  /** RFC 8654: messages of up to 65,535 bytes where the peer takes them; true. */
+  readonly extendedMessages?: boolean | undefined;
+  /** RFC 8950: IPv4 routes may have IPv6 next hops; false. */
+  readonly extendedNextHop?: boolean | undefined;
+  /** RFC 7911: tell several paths to a prefix, take several; neither. */
+  readonly addPath?: Partial<AddPathDirections> | undefined;
+  /** RFC 9234: what this side is to an external peer. None. */
+  readonly role?: Role | undefined;
+  /** The peer must say its role; false. */
+  readonly strictRole?: boolean | undefined;
   readonly timers?: Partial<SessionTimers> | undefined;
   /** acceptAll. */
   readonly importPolicy?: Policy | undefined;

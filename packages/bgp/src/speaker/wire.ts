@@ -69,8 +69,10 @@ export class Wire {
 
   #next(): Message | BgpError | undefined {
     try {
+      const context = this.#codec();
+      this.#framer.maxMessage = context.maxMessage;
       const frame = this.#framer.next();
-      return frame === undefined ? undefined : decodeMessage(frame, this.#codec());
+      return frame === undefined ? undefined : decodeMessage(frame, context);
     } catch (error) {
       if (error instanceof BgpError) return error;
       throw error;

@@ -1,17 +1,37 @@
 import { ByteReader, ByteWriter, type Family, TruncatedError } from "@ocicat/net";
-import { AFI, familyFrom, SAFI_UNICAST } from "./family.ts";
+import { AFI, FAMILIES, familyFrom, SAFI_UNICAST } from "./family.ts";
 
 /** RFC 4724 §3. */
 export interface GracefulRestartCapability {
   /** The restart flag: this speaker has restarted, do not wait for its End-of-RIB. */
   readonly restarting: boolean;
-  /** RFC 8538 §2: the N flag, graceful restart after NOTIFICATIONs too. Decoded; this speaker does not announce it. */
+  /** RFC 8538 §2: the N flag, graceful restart after NOTIFICATIONs too. */
   readonly notification: boolean;
   /** 0..4095 seconds. */
   readonly restartTimeS: number;
   /** `forwarding`: the flag that the forwarding state of the family survived. */
   readonly families: readonly { readonly family: Family; readonly forwarding: boolean }[];
 }
+
+/** RFC 9494 §3.1: how long the routes of a family may be kept after the restart time. */
+export interface LongLivedFamily {
+  readonly family: Family;
+  readonly forwarding: boolean;
+  /** 0..16777215 seconds. */
+  readonly staleTimeS: number;
+}
+
+/** RFC 7911 §4, as the sender of the OPEN means it: what it is able to do, by family. */
+export type AddPath = Readonly<Partial<Record<Family, AddPathDirections>>>;
+
+export interface AddPathDirections {
+  readonly send: boolean;
+  readonly receive: boolean;
+}
+
+/** RFC 9234 §4.1: what the sender of the OPEN is to its peer, in the order of their numbers. */
+export const ROLES = ["provider", "rs", "rs-client", "customer", "peer"] as const;
+export type Role = (typeof ROLES)[number];
 
 /** What an OPEN announces (RFC 5492). */
 export interface Capabilities {
@@ -21,9 +41,18 @@ export interface Capabilities {
   readonly routeRefresh: boolean;
   /** RFC 8654. */
   readonly extendedMessage: boolean;
+  /** RFC 8950: families whose routes may have IPv6 next hops. */
+  readonly extendedNextHop: readonly Family[];
+  /** RFC 9234; several that differ are all kept, so that the session can refuse them. */
+  readonly roles: readonly Role[];
   readonly gracefulRestart: GracefulRestartCapability | undefined;
   /** RFC 6793: the AS number of the sender. */
   readonly as4: number | undefined;
+  readonly addPath: AddPath;
+  /** RFC 7313. */
+  readonly enhancedRefresh: boolean;
+  /** RFC 9494; undefined: not announced. */
+  readonly longLived: readonly LongLivedFamily[] | undefined;
   /** Capabilities, or families of them, that this speaker does not know: kept to be shown. */
   readonly unknown: readonly { readonly code: number; readonly value: Uint8Array }[];
 }
@@ -43,6 +72,8 @@ const NONE = new Uint8Array(0);
 const GR_RESTART = 0x8;
 const GR_NOTIFICATION = 0x4;
 const GR_FORWARDING = 0x80;
+const ADD_PATH_RECEIVE = 1;
+const ADD_PATH_SEND = 2;
 
 /** Every capability this speaker knows. A new one is a row here and a member of Capabilities. */
 const CAPABILITIES: readonly CapabilityRow[] = [
@@ -70,6 +101,31 @@ const CAPABILITIES: readonly CapabilityRow[] = [
     encode: ({ routeRefresh }) => (routeRefresh ? [NONE] : []),
   },
   {
+    /**
+     *     +-----------+-----------+--------------------+
+     *     | AFI, 2    | SAFI, 2   | next hop's AFI, 2  |       repeated (RFC 8950 §4)
+     *     +-----------+-----------+--------------------+
+     */
+    code: 5,
+    name: "extended next hop",
+    decode(value, into) {
+      const families = new Set(into.extendedNextHop);
+      while (value.left > 0) {
+        const family = familyFrom(value.u16(), value.u16());
+        const nextHop = value.u16();
+        if (family === 4 && nextHop === AFI[6]) families.add(family);
+      }
+      into.extendedNextHop = [...families];
+      return true;
+    },
+    encode({ extendedNextHop }) {
+      if (extendedNextHop.length === 0) return [];
+      const writer = new ByteWriter(6);
+      for (const family of extendedNextHop) writer.u16(AFI[family]).u16(SAFI_UNICAST).u16(AFI[6]);
+      return [writer.finish()];
+    },
+  },
+  {
     code: 6,
     name: "extended message",
     decode(_value, into) {
@@ -77,6 +133,18 @@ const CAPABILITIES: readonly CapabilityRow[] = [
       return true;
     },
     encode: ({ extendedMessage }) => (extendedMessage ? [NONE] : []),
+  },
+  {
+    // | role |, one byte (RFC 9234 §4.1)
+    code: 9,
+    name: "role",
+    decode(value, into) {
+      const role = ROLES[value.u8()];
+      if (role === undefined || value.left > 0) return false;
+      into.roles = [...into.roles, role];
+      return true;
+    },
+    encode: ({ roles }) => roles.map((role) => Uint8Array.of(ROLES.indexOf(role))),
   },
   {
     /**
@@ -129,6 +197,82 @@ const CAPABILITIES: readonly CapabilityRow[] = [
     },
     encode: ({ as4 }) => (as4 === undefined ? [] : [new ByteWriter(4).u32(as4).finish()]),
   },
+  {
+    /**
+     *     +-----------+-----------+----------------+
+     *     | AFI, 2    | SAFI, 1   | 1 receive      |       repeated (RFC 7911 §4)
+     *     |           |           | 2 send, 3 both |
+     *     +-----------+-----------+----------------+
+     */
+    code: 69,
+    name: "add-path",
+    decode(value, into) {
+      const addPath = { ...into.addPath };
+      while (value.left > 0) {
+        const family = familyFrom(value.u16(), value.u8());
+        const directions = value.u8();
+        // Another value is to be ignored, not an error.
+        if (family === undefined || directions < 1 || directions > 3) continue;
+        addPath[family] = {
+          send: (directions & ADD_PATH_SEND) !== 0,
+          receive: (directions & ADD_PATH_RECEIVE) !== 0,
+        };
+      }
+      into.addPath = addPath;
+      return true;
+    },
+    encode({ addPath }) {
+      const writer = new ByteWriter(8);
+      for (const family of FAMILIES) {
+        const { send = false, receive = false } = addPath[family] ?? {};
+        const directions = (receive ? ADD_PATH_RECEIVE : 0) | (send ? ADD_PATH_SEND : 0);
+        if (directions > 0) writer.u16(AFI[family]).u8(SAFI_UNICAST).u8(directions);
+      }
+      return writer.length === 0 ? [] : [writer.finish()];
+    },
+  },
+  {
+    code: 70,
+    name: "enhanced route refresh",
+    decode(_value, into) {
+      into.enhancedRefresh = true;
+      return true;
+    },
+    encode: ({ enhancedRefresh }) => (enhancedRefresh ? [NONE] : []),
+  },
+  {
+    /**
+     *     +-----------+------+-----------+----------------+
+     *     | AFI, 2    | SAFI | F 0000000 | stale time, 3  |       repeated (RFC 9494 §3.1)
+     *     +-----------+------+-----------+----------------+
+     */
+    code: 71,
+    name: "long-lived graceful restart",
+    decode(value, into) {
+      const families: LongLivedFamily[] = [];
+      while (value.left > 0) {
+        const family = familyFrom(value.u16(), value.u8());
+        const forwarding = (value.u8() & GR_FORWARDING) !== 0;
+        const staleTimeS = value.u8() * 65_536 + value.u16();
+        if (family !== undefined) families.push({ family, forwarding, staleTimeS });
+      }
+      into.longLived = families;
+      return true;
+    },
+    encode({ longLived }) {
+      if (longLived === undefined) return [];
+      const writer = new ByteWriter(14);
+      for (const { family, forwarding, staleTimeS } of longLived) {
+        writer
+          .u16(AFI[family])
+          .u8(SAFI_UNICAST)
+          .u8(forwarding ? GR_FORWARDING : 0)
+          .u8(staleTimeS >>> 16)
+          .u16(staleTimeS & 0xffff);
+      }
+      return [writer.finish()];
+    },
+  },
 ];
 
 const BY_CODE = new Map(CAPABILITIES.map((row) => [row.code, row]));
@@ -137,8 +281,13 @@ export const NO_CAPABILITIES: Capabilities = {
   families: undefined,
   routeRefresh: false,
   extendedMessage: false,
+  extendedNextHop: [],
+  roles: [],
   gracefulRestart: undefined,
   as4: undefined,
+  addPath: {},
+  enhancedRefresh: false,
+  longLived: undefined,
   unknown: [],
 };
 

@@ -1,4 +1,5 @@
 import type { Family } from "@ocicat/net";
+import type { AddPath } from "./capabilities.ts";
 import { MAX_MESSAGE } from "./header.ts";
 
 /** What the two OPENs have settled, as far as the form of messages depends on it. */
@@ -11,6 +12,17 @@ export interface CodecContext {
   readonly families: readonly Family[];
   /** Longest message to write, in bytes. */
   readonly maxMessage: number;
+  /** Families whose prefixes have a path identifier before them: in what is written (`send`), in what is read (`receive`). RFC 7911. */
+  readonly addPath: AddPath;
+  /** Families whose routes may have an IPv6 next hop (RFC 8950). */
+  readonly extendedNextHop: readonly Family[];
 }
 
-export const DEFAULT_CONTEXT: CodecContext = { as4: true, internal: true, families: [4, 6], maxMessage: MAX_MESSAGE };
+export const DEFAULT_CONTEXT: CodecContext = {
+  as4: true,
+  internal: true,
+  families: [4, 6],
+  maxMessage: MAX_MESSAGE,
+  addPath: {},
+  extendedNextHop: [],
+};

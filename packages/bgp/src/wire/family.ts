@@ -6,6 +6,7 @@ import type { Family } from "@ocicat/net";
  */
 export const AFI: Readonly<Record<Family, number>> = { 4: 1, 6: 2 };
 export const SAFI_UNICAST = 1;
+export const FAMILIES: readonly Family[] = [4, 6];
 
 export function familyFrom(afi: number, safi: number): Family | undefined {
   if (safi !== SAFI_UNICAST) return undefined;

@@ -1,7 +1,8 @@
-import type { Family, Ipv4, Prefix } from "@ocicat/net";
+import type { Family, Ipv4 } from "@ocicat/net";
 import type { AttributeProblem } from "./attributes/decode.ts";
 import type { PathAttributes } from "./attributes/types.ts";
 import type { Capabilities } from "./capabilities.ts";
+import type { Nlri } from "./nlri.ts";
 
 export interface OpenMessage {
   readonly type: "open";
@@ -15,14 +16,14 @@ export interface OpenMessage {
 }
 
 /** Prefixes that share attributes, all of one family. */
-export interface Announcement {
+export interface Announcement extends Nlri {
   readonly attributes: PathAttributes;
-  readonly prefixes: readonly Prefix[];
 }
 
 export interface UpdateMessage {
   readonly type: "update";
-  readonly withdrawn: readonly Prefix[];
+  /** Of either family. */
+  readonly withdrawn: Nlri;
   readonly announced: readonly Announcement[];
   /** RFC 4724 §2: the peer has sent all it had of this family. */
   readonly endOfRib: Family | undefined;

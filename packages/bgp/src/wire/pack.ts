@@ -22,8 +22,10 @@ export function packAnnouncements(
   prefixes: readonly Prefix[],
   context: CodecContext,
 ): Uint8Array[] {
-  // IPv4 goes in the message's own field, where every speaker understands it; IPv6 has MP_REACH_NLRI only.
-  return family === 4 ? packPlain(attributes, prefixes, context) : packMp(attributes, family, prefixes, context);
+  // IPv4 goes in the message's own field, where every speaker understands it; IPv6 prefixes and next hops (RFC 8950) have
+  // MP_REACH_NLRI only.
+  const plain = family === 4 && typeof attributes.nextHop === "number";
+  return plain ? packPlain(attributes, prefixes, context) : packMp(attributes, family, prefixes, context);
 }
 
 /** UPDATEs that withdraw prefixes of one family. */
@@ -49,7 +51,8 @@ export function packEndOfRib(family: Family): Uint8Array {
 
 /** False: the attributes leave no room for even one prefix, and the route cannot be announced (RFC 4271 §9.2). */
 export function fits(attributes: PathAttributes, family: Family, context: CodecContext): boolean {
-  const longest = family === 4 ? 5 : 17 + MP_HEADER + 2 + 32;
+  const plain = family === 4 && typeof attributes.nextHop === "number";
+  const longest = plain ? 5 : 17 + MP_HEADER + 2 + 32;
   const size = encodePathAttributes(attributes, context, family === 4).length;
   return HEADER_LENGTH + LENGTHS + size + longest <= context.maxMessage;
 }

@@ -1,4 +1,4 @@
-import { ByteReader, type Family, type Prefix } from "@ocicat/net";
+import { ByteReader, type Family } from "@ocicat/net";
 import { BgpError } from "../error.ts";
 import { AS_TRANS, mergeAs4Path } from "./attributes/as-path.ts";
 import { type AttributeList, type AttributeProblem, decodeAttributes } from "./attributes/decode.ts";
@@ -6,7 +6,9 @@ import type { DecodedAttributes } from "./attributes/descriptor.ts";
 import type { PathAttributes } from "./attributes/types.ts";
 import type { CodecContext } from "./context.ts";
 import type { Announcement, UpdateMessage } from "./message.ts";
-import { decodePrefixes, NlriError } from "./nlri.ts";
+import { decodeNlri, joinNlri, type Nlri, NlriError, NO_NLRI } from "./nlri.ts";
+
+const MP_UNREACH = 15;
 
 /**
  * RFC 4271 §4.3
@@ -24,14 +26,14 @@ import { decodePrefixes, NlriError } from "./nlri.ts";
  *     +-----------------------------------------------------+
  */
 interface Fields {
-  readonly withdrawn: readonly Prefix[];
+  readonly withdrawn: Nlri;
   readonly attributes: Uint8Array;
-  readonly announced: readonly Prefix[];
+  readonly announced: Nlri;
 }
 
 /** Throws BgpError for what ends the session (RFC 4271 §6.3 as revised by RFC 7606); the rest is in `problems`. */
 export function decodeUpdate(body: Uint8Array, context: CodecContext): UpdateMessage {
-  const fields = split(body);
+  const fields = split(body, context);
   const list = decodeAttributes(fields.attributes, context);
   const { known } = list;
   if (isEndOfRib(body, fields, list)) return endOfRib(body.length === 4 ? 4 : known.mpUnreach?.family);
@@ -44,42 +46,56 @@ export function decodeUpdate(body: Uint8Array, context: CodecContext): UpdateMes
   };
   const reach = known.mpReach !== undefined && speaks(known.mpReach.family) ? known.mpReach : undefined;
   const unreach = known.mpUnreach !== undefined && speaks(known.mpUnreach.family) ? known.mpUnreach : undefined;
-  const plain = fields.announced.length + fields.withdrawn.length > 0 && speaks(4) ? fields : undefined;
+  const isPlain = !isEmpty(fields.announced) || !isEmpty(fields.withdrawn);
+  const plain = isPlain && speaks(4) ? fields : undefined;
 
-  const withdrawn = [...(plain?.withdrawn ?? []), ...(unreach?.prefixes ?? [])];
-  const announcing = [...(plain?.announced ?? []), ...(reach?.prefixes ?? [])];
-  if (announcing.length > 0) problems.push(...missing(list, (plain?.announced.length ?? 0) > 0));
+  const announced = plain?.announced ?? NO_NLRI;
+  const withdrawn = [plain?.withdrawn ?? NO_NLRI, nlriOf(unreach)];
+  const announcing = [announced, nlriOf(reach)];
+  if (!announcing.every(isEmpty)) problems.push(...missing(list, !isEmpty(announced)));
   if (problems.some(({ treatment }) => treatment === "withdraw")) {
-    requireSomeNlri(announcing, fields, known, problems);
-    return { type: "update", withdrawn: [...withdrawn, ...announcing], announced: [], endOfRib: undefined, problems };
+    requireSomeNlri(fields, list, problems);
+    const all = joinNlri([...withdrawn, ...announcing]);
+    return { type: "update", withdrawn: all, announced: [], endOfRib: undefined, problems };
   }
   return {
     type: "update",
-    withdrawn,
-    announced: announcements(list, plain?.announced ?? [], reach, context),
+    withdrawn: joinNlri(withdrawn),
+    announced: announcements(list, announced, reach, context),
     endOfRib: undefined,
     problems,
   };
 }
 
-function split(body: Uint8Array): Fields {
+function isEmpty({ prefixes }: Nlri): boolean {
+  return prefixes.length === 0;
+}
+
+/** The prefixes of an attribute, and nothing else of it. */
+function nlriOf(attribute: Nlri | undefined): Nlri {
+  if (attribute === undefined) return NO_NLRI;
+  const { prefixes, pathIds } = attribute;
+  return pathIds === undefined ? { prefixes } : { prefixes, pathIds };
+}
+
+function split(body: Uint8Array, context: CodecContext): Fields {
   const reader = new ByteReader(body);
   const withdrawnLength = reader.u16();
   if (withdrawnLength + 2 > reader.left) throw tooLong("withdrawn routes", withdrawnLength);
-  const withdrawn = readNlri(reader.sub(withdrawnLength));
+  const withdrawn = readNlri(reader.sub(withdrawnLength), context);
   const attributesLength = reader.u16();
   if (attributesLength > reader.left) throw tooLong("path attributes", attributesLength);
   const attributes = reader.bytes(attributesLength);
-  return { withdrawn, attributes, announced: readNlri(reader) };
+  return { withdrawn, attributes, announced: readNlri(reader, context) };
 }
 
 function tooLong(what: string, length: number): BgpError {
   return new BgpError("update/malformed-attribute-list", `${length} bytes of ${what} do not fit the message`);
 }
 
-function readNlri(reader: ByteReader): Prefix[] {
+function readNlri(reader: ByteReader, { addPath }: CodecContext): Nlri {
   try {
-    return decodePrefixes(reader, 4);
+    return decodeNlri(reader, 4, addPath[4]?.receive === true);
   } catch (error) {
     if (error instanceof NlriError) throw new BgpError("update/invalid-network", error.message, { cause: error });
     throw error;
@@ -94,11 +110,11 @@ function isEndOfRib(
 ): boolean {
   if (body.length === 4) return true;
   const alone = Object.keys(known).length === 1 && unknown.length + problems.length === 0;
-  return alone && withdrawn.length + announced.length === 0 && known.mpUnreach?.prefixes.length === 0;
+  return alone && isEmpty(withdrawn) && isEmpty(announced) && known.mpUnreach?.prefixes.length === 0;
 }
 
 function endOfRib(family: Family | undefined): UpdateMessage {
-  return { type: "update", withdrawn: [], announced: [], endOfRib: family, problems: [] };
+  return { type: "update", withdrawn: NO_NLRI, announced: [], endOfRib: family, problems: [] };
 }
 
 /** RFC 4271 §5 and RFC 4760 §3; a missing one withdraws the routes (RFC 7606 §3 d). One that was malformed has been reported. */
@@ -113,15 +129,18 @@ function missing({ known, problems }: AttributeList, needsNextHop: boolean): Att
     .map(({ code, name }) => ({ code, name, treatment: "withdraw" as const, what: "it is missing" }));
 }
 
-/** RFC 7606 §5.2: with attributes in error and no announced prefix in sight, what to withdraw is not known. */
+/**
+ * RFC 7606 §5.2: with attributes in error and no announced prefix in sight, what to withdraw is not known. An
+ * MP_UNREACH_NLRI by itself announces nothing, so that there is nothing more to know.
+ */
 function requireSomeNlri(
-  announcing: readonly Prefix[],
-  fields: Fields,
-  known: DecodedAttributes,
+  { announced }: Fields,
+  { known, unknown }: AttributeList,
   problems: readonly AttributeProblem[],
-): void {
-  if (announcing.length > 0 || fields.announced.length > 0 || "mpReach" in known) return;
+) {
+  if (!isEmpty(announced) || "mpReach" in known) return;
   const worst = problems.find(({ treatment }) => treatment === "withdraw");
+  if (worst?.code === MP_UNREACH && Object.keys(known).length + unknown.length === 1) return;
   throw new BgpError(
     "update/malformed-attribute-list",
     `${worst?.name}: ${worst?.what}, and no route to withdraw for it`,
@@ -130,7 +149,7 @@ function requireSomeNlri(
 
 function announcements(
   list: AttributeList,
-  plain: readonly Prefix[],
+  plain: Nlri,
   reach: DecodedAttributes["mpReach"],
   context: CodecContext,
 ): Announcement[] {
@@ -138,10 +157,10 @@ function announcements(
   if (origin === undefined || asPath === undefined) return [];
   const shared = sharedAttributes(list, { origin, asPath }, context);
   const result: Announcement[] = [];
-  if (plain.length > 0 && nextHop !== undefined) result.push({ attributes: { ...shared, nextHop }, prefixes: plain });
-  if (reach !== undefined && reach.prefixes.length > 0) {
-    const { prefixes, family: _family, ...hops } = reach;
-    result.push({ attributes: { ...shared, ...hops }, prefixes });
+  if (!isEmpty(plain) && nextHop !== undefined) result.push({ attributes: { ...shared, nextHop }, ...plain });
+  if (reach !== undefined && !isEmpty(reach)) {
+    const { prefixes: _prefixes, pathIds: _pathIds, family: _family, ...hops } = reach;
+    result.push({ attributes: { ...shared, ...hops }, ...nlriOf(reach) });
   }
   return result;
 }
@@ -155,7 +174,7 @@ function sharedAttributes(
   const { origin, asPath } = mandatory;
   const merged = context.as4 ? undefined : mergeAs4(known, asPath);
   const { med, localPref, atomicAggregate, communities, originatorId, clusterList } = known;
-  const { extCommunities, largeCommunities } = known;
+  const { extCommunities, largeCommunities, onlyToCustomer } = known;
   const aggregator = merged?.aggregator ?? known.aggregator;
   return {
     origin,
@@ -169,6 +188,7 @@ function sharedAttributes(
     ...(largeCommunities !== undefined && { largeCommunities }),
     ...(originatorId !== undefined && { originatorId }),
     ...(clusterList !== undefined && { clusterList }),
+    ...(onlyToCustomer !== undefined && { onlyToCustomer }),
     ...(unknown.length > 0 && { unknown }),
   };
 }

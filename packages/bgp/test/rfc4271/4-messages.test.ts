@@ -33,11 +33,12 @@ describe("RFC 4271 §4.2 OPEN", () => {
           families: [{ family: 4, forwarding: false }],
         },
         as4: 64512,
-        unknown: [
-          { code: 69, value: hex("0001 01 03") },
-          { code: 70, value: hex("") },
-          { code: 71, value: hex("") },
-        ],
+        addPath: { 4: { send: true, receive: true } },
+        enhancedRefresh: true,
+        longLived: [],
+        extendedNextHop: [],
+        roles: [],
+        unknown: [],
       },
     });
   });
@@ -83,7 +84,7 @@ describe("RFC 4271 §4.3 UPDATE", () => {
 
   it("ignores bits of a prefix beyond its length", () => {
     const update = decodeOne(hex(`${MARKER} 001c 02  0005 1a 0af42a7f 0000`));
-    expect(update).toMatchObject({ withdrawn: [parsePrefix("10.244.42.64/26")] });
+    expect(update).toMatchObject({ withdrawn: { prefixes: [parsePrefix("10.244.42.64/26")] } });
   });
 });
 

@@ -6,7 +6,7 @@ import type { UpdateMessage } from "../../src/wire/message.ts";
 import { notification } from "../../src/wire/notification.ts";
 import { openOf, Subject, words } from "../support/session.ts";
 
-const UPDATE: UpdateMessage = { type: "update", withdrawn: [], announced: [], endOfRib: 4, problems: [] };
+const UPDATE: UpdateMessage = { type: "update", withdrawn: { prefixes: [] }, announced: [], endOfRib: 4, problems: [] };
 const SLOT = "outgoing";
 
 const EVENTS = {

@@ -1,6 +1,8 @@
 import type { Family } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
 import type { PeerConfig, SpeakerOptions, Transport } from "../../src/index.ts";
+import { DEFAULT_CONTEXT } from "../../src/wire/context.ts";
+import { MAX_EXTENDED_MESSAGE } from "../../src/wire/header.ts";
 import { decodeOne } from "../support/bytes.ts";
 import { address4, createLab, type Lab, mesh, type Node, peerTo, route } from "../support/lab.ts";
 
@@ -358,7 +360,8 @@ describe("RFC 4724 §2 End-of-RIB", () => {
     );
     lab.advance(1000);
     expect(listener.routes()).toHaveLength(5000);
-    const updates = sent.map((bytes) => decodeOne(bytes)).filter((message) => message.type === "update");
+    const context = { ...DEFAULT_CONTEXT, maxMessage: MAX_EXTENDED_MESSAGE };
+    const updates = sent.map((bytes) => decodeOne(bytes, context)).filter((message) => message.type === "update");
     expect(updates.map(({ endOfRib }) => endOfRib !== undefined)).toEqual(
       updates.map((_, n) => n === updates.length - 1),
     );

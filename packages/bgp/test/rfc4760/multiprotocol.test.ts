@@ -70,7 +70,7 @@ describe("RFC 4760: routes in MP_REACH_NLRI and MP_UNREACH_NLRI", () => {
       ["0002", "02"],
     ]) {
       const update = decodeBody(updateBody("", `80 0e 06 ${afi} ${safi} 01 ff 00 80 0f 03 ${afi} ${safi}`, ""));
-      expect(update).toMatchObject({ announced: [], withdrawn: [], endOfRib: undefined });
+      expect(update).toMatchObject({ announced: [], withdrawn: { prefixes: [] }, endOfRib: undefined });
     }
   });
 

@@ -55,10 +55,15 @@ describe("RFC 5492 capabilities", () => {
     expect(ownOpen(sessionConfig({ families: [4, 6] }), NOT_RESTARTING).capabilities).toEqual({
       families: [4, 6],
       routeRefresh: true,
-      extendedMessage: false,
+      enhancedRefresh: false,
+      extendedMessage: true,
+      extendedNextHop: [],
+      roles: [],
+      addPath: {},
+      longLived: undefined,
       gracefulRestart: {
         restarting: false,
-        notification: false,
+        notification: true,
         restartTimeS: 120,
         families: [
           { family: 4, forwarding: true },

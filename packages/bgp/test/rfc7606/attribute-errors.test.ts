@@ -21,7 +21,8 @@ function withAttribute(bad: string): string {
 function outcome(attributes: string, context: CodecContext = DEFAULT_CONTEXT): string {
   const update = decodeBody(updateBody("", attributes, NLRI), context);
   const treatments = update.problems.map(({ name, treatment }) => `${name} ${treatment}`).join(", ");
-  const routes = update.announced.length > 0 ? "announced" : update.withdrawn.length > 0 ? "withdrawn" : "nothing";
+  const routes =
+    update.announced.length > 0 ? "announced" : update.withdrawn.prefixes.length > 0 ? "withdrawn" : "nothing";
   return treatments === "" ? routes : `${routes}: ${treatments}`;
 }
 
@@ -148,11 +149,11 @@ describe("RFC 7606 §4 and §5: the attribute list itself", () => {
   it("§5.2: an attribute discarded there does not end it", () => {
     const update = decodeBody(updateBody("18 0a0102", "40 06 01 00", ""));
     expect(update).toMatchObject({ problems: [{ treatment: "discard" }] });
-    expect(update.withdrawn.map(String)).toEqual(["10.1.2.0/24"]);
+    expect(update.withdrawn.prefixes.map(String)).toEqual(["10.1.2.0/24"]);
   });
 
   it("withdrawn routes beside a malformed announcement are withdrawn as well", () => {
     const update = decodeBody(updateBody("18 0a0909", `${ORIGIN} ${NEXT_HOP}`, NLRI));
-    expect(update.withdrawn.map(String)).toEqual(["10.9.9.0/24", "10.1.2.0/24"]);
+    expect(update.withdrawn.prefixes.map(String)).toEqual(["10.9.9.0/24", "10.1.2.0/24"]);
   });
 });

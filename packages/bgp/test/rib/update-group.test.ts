@@ -37,7 +37,7 @@ class Receiver implements Member {
     });
     if (endOfRib === undefined) this.updates += 1;
     else this.endsOfRib += 1;
-    for (const prefix of withdrawn) if (!this.table.delete(prefix.toString())) this.idle += 1;
+    for (const prefix of withdrawn.prefixes) if (!this.table.delete(prefix.toString())) this.idle += 1;
     for (const { attributes, prefixes } of announced)
       for (const prefix of prefixes) this.#learn(prefix.toString(), attributes);
     return !this.full;

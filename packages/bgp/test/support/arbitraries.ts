@@ -2,7 +2,7 @@ import { type Ipv4, type Ipv6, ipv4, ipv6, Prefix } from "@ocicat/net";
 import fc from "fast-check";
 import { ATTRIBUTES } from "../../src/wire/attributes/table.ts";
 import type { AsPath, AsSegment, PathAttributes } from "../../src/wire/attributes/types.ts";
-import type { Capabilities } from "../../src/wire/capabilities.ts";
+import { type Capabilities, ROLES } from "../../src/wire/capabilities.ts";
 import type { OpenMessage } from "../../src/wire/message.ts";
 
 export const anyIpv4: fc.Arbitrary<Ipv4> = fc.integer({ min: 0, max: 0xffff_ffff }).map(ipv4);
@@ -48,9 +48,14 @@ export function attributes<H extends Ipv4 | Ipv6>(
     aggregator: fc.record({ as: as4, address: anyIpv4 }),
     communities: fc.array(word, { minLength: 1, maxLength: 8 }),
     extCommunities: fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { minLength: 1, maxLength: 4 }),
-    largeCommunities: fc.array(fc.tuple(word, word, word), { minLength: 1, maxLength: 4 }),
     originatorId: anyIpv4,
     clusterList: fc.array(anyIpv4, { minLength: 1, maxLength: 4 }),
+    largeCommunities: fc.uniqueArray(fc.tuple(word, word, word), {
+      minLength: 1,
+      maxLength: 4,
+      selector: (one) => one.join(),
+    }),
+    onlyToCustomer: as4,
     unknown: fc
       .uniqueArray(unknownAttribute, { minLength: 1, maxLength: 3, selector: ({ code }) => code })
       .map((list) => list.sort((a, b) => a.code - b.code)),
@@ -65,6 +70,26 @@ const capabilities: fc.Arbitrary<Capabilities> = fc.record({
   families: fc.option(fc.uniqueArray(family, { minLength: 1, maxLength: 2 }), { nil: undefined }),
   routeRefresh: fc.boolean(),
   extendedMessage: fc.boolean(),
+  extendedNextHop: fc.constantFrom([], [4 as const]),
+  roles: fc.array(fc.constantFrom(...ROLES), { maxLength: 2 }),
+  addPath: fc
+    .dictionary(fc.constantFrom("4", "6"), fc.record({ send: fc.boolean(), receive: fc.boolean() }))
+    .map((all) => Object.fromEntries(Object.entries(all).filter(([, { send, receive }]) => send || receive))),
+  enhancedRefresh: fc.boolean(),
+  longLived: fc.option(
+    families.chain((list) =>
+      fc.tuple(
+        ...list.map((one) =>
+          fc.record({
+            family: fc.constant(one),
+            forwarding: fc.boolean(),
+            staleTimeS: fc.integer({ min: 0, max: 0xff_ffff }),
+          }),
+        ),
+      ),
+    ),
+    { nil: undefined },
+  ),
   gracefulRestart: fc.option(
     fc.record({
       restarting: fc.boolean(),
@@ -77,7 +102,7 @@ const capabilities: fc.Arbitrary<Capabilities> = fc.record({
     { nil: undefined },
   ),
   as4: fc.option(as4, { nil: undefined }),
-  unknown: fc.array(fc.record({ code: fc.integer({ min: 66, max: 255 }), value: fc.uint8Array({ maxLength: 60 }) }), {
+  unknown: fc.array(fc.record({ code: fc.integer({ min: 72, max: 255 }), value: fc.uint8Array({ maxLength: 60 }) }), {
     maxLength: 8,
   }),
 });

@@ -29,6 +29,7 @@ export function message(type: number, body: Uint8Array): Uint8Array {
 /** The one message in these bytes. */
 export function decodeOne(bytes: Uint8Array, context: CodecContext = DEFAULT_CONTEXT): Message {
   const framer = new Framer();
+  framer.maxMessage = context.maxMessage;
   framer.push(bytes);
   const frame = framer.next();
   if (frame === undefined) throw new Error("the message is not whole");

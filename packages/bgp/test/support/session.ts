@@ -18,7 +18,12 @@ export function sessionConfig(extra: Partial<SessionConfig> = {}): SessionConfig
     families: [4],
     holdTimeS: 90,
     keepaliveS: undefined,
-    gracefulRestart: { mode: "full", restartTimeS: 120 },
+    gracefulRestart: { mode: "full", restartTimeS: 120, notification: true, longLivedS: undefined },
+    extendedMessages: true,
+    extendedNextHop: [],
+    addPath: {},
+    role: undefined,
+    strictRole: false,
     timers: DEFAULT_TIMERS,
     ...extra,
   };

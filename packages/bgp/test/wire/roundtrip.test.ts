@@ -19,7 +19,7 @@ function announced(messages: readonly Uint8Array[], context: CodecContext) {
   for (const bytes of messages) {
     expect(bytes.length).toBeLessThanOrEqual(context.maxMessage);
     const update = decodeUpdateBytes(bytes, context);
-    expect(update).toMatchObject({ withdrawn: [], problems: [], endOfRib: undefined });
+    expect(update).toMatchObject({ withdrawn: { prefixes: [] }, problems: [], endOfRib: undefined });
     for (const announcement of update.announced) {
       prefixes.push(...announcement.prefixes);
       sets.add(canonicalBytes(announcement.attributes).join(","));
@@ -83,14 +83,18 @@ describe("what is encoded decodes to the same", () => {
       fc.assert(
         fc.property(fc.array(arbitrary, { minLength: 1, maxLength: 60 }), (prefixes) => {
           const updates = packWithdrawals(family, prefixes, DEFAULT_CONTEXT).map((bytes) => decodeUpdateBytes(bytes));
-          expect(updates.flatMap(({ withdrawn }) => withdrawn.map(String))).toEqual(prefixes.map(String));
+          expect(updates.flatMap(({ withdrawn }) => withdrawn.prefixes.map(String))).toEqual(prefixes.map(String));
           expect(updates.every(({ endOfRib, announced: none }) => endOfRib === undefined && none.length === 0)).toBe(
             true,
           );
         }),
         RUNS,
       );
-      expect(decodeUpdateBytes(packEndOfRib(family))).toMatchObject({ endOfRib: family, withdrawn: [], announced: [] });
+      expect(decodeUpdateBytes(packEndOfRib(family))).toMatchObject({
+        endOfRib: family,
+        withdrawn: { prefixes: [] },
+        announced: [],
+      });
     }
   });
 

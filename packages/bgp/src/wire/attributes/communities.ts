@@ -1,17 +1,28 @@
-/** RFC 1997 well-known communities, and those that IANA's registry adds and this speaker shows by name. */
+/** The well-known communities that this speaker acts upon, or shows by name: RFC 1997 and IANA's registry. */
 export const COMMUNITY = {
+  /** RFC 8326. */
+  gracefulShutdown: 0xffff_0000,
+  /** RFC 9494. */
+  llgrStale: 0xffff_0006,
+  noLlgr: 0xffff_0007,
+  /** RFC 7999. */
+  blackhole: 0xffff_029a,
   noExport: 0xffff_ff01,
   noAdvertise: 0xffff_ff02,
   noExportSubconfed: 0xffff_ff03,
+  /** RFC 3765. */
+  noPeer: 0xffff_ff04,
 } as const;
 
 const NAMES = new Map<number, string>([
+  [COMMUNITY.gracefulShutdown, "graceful-shutdown"],
+  [COMMUNITY.llgrStale, "llgr-stale"],
+  [COMMUNITY.noLlgr, "no-llgr"],
+  [COMMUNITY.blackhole, "blackhole"],
   [COMMUNITY.noExport, "no-export"],
   [COMMUNITY.noAdvertise, "no-advertise"],
   [COMMUNITY.noExportSubconfed, "no-export-subconfed"],
-  [0xffff_0000, "graceful-shutdown"],
-  [0xffff_029a, "blackhole"],
-  [0xffff_ff04, "no-peer"],
+  [COMMUNITY.noPeer, "no-peer"],
 ]);
 
 /** "64512:100", or the name of a well-known one. */
@@ -37,3 +48,10 @@ export function formatExtCommunity(community: bigint): string {
   const shown = type === 0x01 ? [24, 16, 8, 0].map((shift) => (head >>> shift) & 0xff).join(".") : String(head);
   return `${kind}:${shown}:${value & ((1n << split) - 1n)}`;
 }
+
+/** RFC 4360 §2: not to be passed on beyond the AS. */
+export function isTransitive(extCommunity: bigint): boolean {
+  return (extCommunity & NON_TRANSITIVE) === 0n;
+}
+
+const NON_TRANSITIVE = 0x40n << 56n;

@@ -112,9 +112,9 @@ function readKnown(
   }
   const flags = attribute.flags & (FLAG.optional | FLAG.transitive);
   if (flags !== descriptor.flags) {
-    // RFC 7606 §3 c).
+    // RFC 7606 §3 c). Which routes to withdraw, the MP attributes must still say.
     problems.push(problem(code, "withdraw", `its flags are 0x${attribute.flags.toString(16)}`));
-    return;
+    if (descriptor.malformed !== "reset") return;
   }
   const reader = new ByteReader(attribute.value);
   try {

@@ -1,5 +1,5 @@
 import { type Address, ByteWriter } from "@ocicat/net";
-import type { CodecContext } from "../context.ts";
+import { type CodecContext, DEFAULT_CONTEXT } from "../context.ts";
 import { AS_TRANS, MAX_AS2, needsAs4, withoutConfederation } from "./as-path.ts";
 import { type DecodedAttributes, FLAG, writeAttribute } from "./descriptor.ts";
 import { ATTRIBUTES, encodeNextHop } from "./table.ts";
@@ -52,7 +52,7 @@ export function formatAttributes(path: PathAttributes): string[] {
   return [...lines, ...unknown];
 }
 
-const CANONICAL: CodecContext = { as4: true, internal: true, families: [], maxMessage: 0 };
+const CANONICAL: CodecContext = { ...DEFAULT_CONTEXT, families: [] };
 
 function toWire(path: PathAttributes, context: CodecContext): DecodedAttributes {
   const { nextHop: _nextHop, linkLocalNextHop: _linkLocal, unknown: _unknown, ...shared } = path;

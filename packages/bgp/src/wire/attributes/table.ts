@@ -11,9 +11,10 @@ import {
   ipv4,
   ipv6,
 } from "@ocicat/net";
+import type { CodecContext } from "../context.ts";
 import { AFI, familyFrom, SAFI_UNICAST } from "../family.ts";
-import { decodePrefixes, encodePrefix, NlriError } from "../nlri.ts";
-import { decodeAsPath, encodeAsPath, formatAsPath, hasConfederation } from "./as-path.ts";
+import { decodeNlri, encodePrefix, type Nlri, NlriError } from "../nlri.ts";
+import { decodeAsPath, encodeAsPath, formatAsPath, hasConfederation, withoutConfederation } from "./as-path.ts";
 import { formatCommunity, formatExtCommunity } from "./communities.ts";
 import { type AttributeDescriptor, attribute, MalformedValue } from "./descriptor.ts";
 import type { LargeCommunity, OriginCode } from "./types.ts";
@@ -144,14 +145,15 @@ export const ATTRIBUTES: readonly AttributeDescriptor[] = [
      *     | AFI, 2 bytes    |  SAFI  | length | next hop      | 0       | prefixes   |     RFC 4760 §3
      *     +-----------------+--------+--------+---------------+---------+------------+
      *
-     * Next hop: 4 bytes for IPv4; for IPv6 16, or 32 with a link-local address behind the global one (RFC 2545 §3).
+     * Next hop: 4 bytes for IPv4; for IPv6 16, or 32 with a link-local address behind the global one (RFC 2545 §3). With
+     * RFC 8950 the latter for IPv4 prefixes as well.
      */
     key: "mpReach",
     code: 14,
     name: "MP_REACH_NLRI",
     category: "optional non-transitive",
     malformed: "reset",
-    decode: (reader) => {
+    decode: (reader, context) => {
       const family = familyFrom(reader.u16(), reader.u8());
       const nextHop = reader.bytes(reader.u8());
       reader.skip(1);
@@ -159,7 +161,7 @@ export const ATTRIBUTES: readonly AttributeDescriptor[] = [
         reader.skip(reader.left);
         return undefined;
       }
-      return { family, ...decodeNextHop(nextHop, family), prefixes: readPrefixes(reader, family) };
+      return { family, ...decodeNextHop(nextHop, family, context), ...readNlri(reader, family, context) };
     },
     encode: (writer, value) => {
       if (value === undefined) return;
@@ -180,13 +182,13 @@ export const ATTRIBUTES: readonly AttributeDescriptor[] = [
     name: "MP_UNREACH_NLRI",
     category: "optional non-transitive",
     malformed: "reset",
-    decode: (reader) => {
+    decode: (reader, context) => {
       const family = familyFrom(reader.u16(), reader.u8());
       if (family === undefined) {
         reader.skip(reader.left);
         return undefined;
       }
-      return { family, prefixes: readPrefixes(reader, family) };
+      return { family, ...readNlri(reader, family, context) };
     },
     encode: (writer, value) => {
       if (value === undefined) return;
@@ -213,7 +215,8 @@ export const ATTRIBUTES: readonly AttributeDescriptor[] = [
     name: "AS4_PATH",
     category: "optional transitive",
     malformed: "discard",
-    decode: (reader) => decodeAsPath(reader, 4),
+    // RFC 6793 §6: confederation segments do not belong here and are left out.
+    decode: (reader) => withoutConfederation(decodeAsPath(reader, 4)),
     encode: (writer, value) => encodeAsPath(writer, value, 4),
     format: formatAsPath,
   }),
@@ -238,11 +241,22 @@ export const ATTRIBUTES: readonly AttributeDescriptor[] = [
     name: "LARGE_COMMUNITIES",
     category: "optional transitive",
     malformed: "withdraw",
-    decode: (reader) => readEach(reader, 12, (): LargeCommunity => [reader.u32(), reader.u32(), reader.u32()]),
+    decode: (reader) =>
+      distinct(readEach(reader, 12, (): LargeCommunity => [reader.u32(), reader.u32(), reader.u32()])),
     encode: (writer, value) => {
       for (const [global, one, two] of value) writer.u32(global).u32(one).u32(two);
     },
     format: (value) => value.map((each) => each.join(":")).join(" "),
+  }),
+  attribute({
+    key: "onlyToCustomer",
+    code: 35,
+    name: "ONLY_TO_CUSTOMER",
+    category: "optional transitive",
+    malformed: "withdraw",
+    decode: (reader) => reader.u32(),
+    encode: (writer, value) => writer.u32(value),
+    format: (value) => `AS${value}`,
   }),
 ];
 
@@ -263,7 +277,6 @@ function readAggregator(reader: ByteReader, as: number) {
   return { as, address: readIpv4(reader) };
 }
 
-/** RFC 7606 §7.8, §7.10: a non-zero multiple of four bytes. */
 function readWords(reader: ByteReader): number[] {
   return readEach(reader, 4, () => reader.u32());
 }
@@ -275,25 +288,34 @@ function readEach<T>(reader: ByteReader, size: number, read: () => T): T[] {
   return Array.from({ length: left / size }, read);
 }
 
+/** RFC 8092 §5: one that is there twice counts once. */
+function distinct(communities: readonly LargeCommunity[]): LargeCommunity[] {
+  return [...new Map(communities.map((community) => [community.join(":"), community])).values()];
+}
+
 function writeWords(writer: ByteWriter, words: readonly number[]): void {
   for (const word of words) writer.u32(word);
 }
 
-function readPrefixes(reader: ByteReader, family: Family) {
+function readNlri(reader: ByteReader, family: Family, { addPath }: CodecContext): Nlri {
   try {
-    return decodePrefixes(reader, family);
+    return decodeNlri(reader, family, addPath[family]?.receive === true);
   } catch (error) {
     if (error instanceof NlriError) throw new MalformedValue("update/optional-attribute", error.message);
     throw error;
   }
 }
 
-function decodeNextHop(bytes: Uint8Array, family: Family): { nextHop: Address; linkLocalNextHop?: Ipv6 } {
-  const wanted = family === 4 ? [4] : [16, 32];
+function decodeNextHop(
+  bytes: Uint8Array,
+  family: Family,
+  { extendedNextHop }: CodecContext,
+): { nextHop: Address; linkLocalNextHop?: Ipv6 } {
+  const wanted = family === 6 ? [16, 32] : extendedNextHop.includes(4) ? [4, 16, 32] : [4];
   if (!wanted.includes(bytes.length)) {
     throw new MalformedValue("update/optional-attribute", `a next hop of ${bytes.length} bytes`);
   }
-  const nextHop = addressFromBytes(bytes.subarray(0, family === 4 ? 4 : 16));
+  const nextHop = addressFromBytes(bytes.subarray(0, Math.min(bytes.length, 16)));
   if (bytes.length !== 32) return { nextHop };
   return { nextHop, linkLocalNextHop: ipv6(BigInt(addressFromBytes(bytes.subarray(16)))) };
 }

@@ -1,4 +1,5 @@
-import type { Address, Family, Ipv4, Ipv6, Prefix } from "@ocicat/net";
+import type { Address, Family, Ipv4, Ipv6 } from "@ocicat/net";
+import type { Nlri } from "../nlri.ts";
 
 /** RFC 4271 §5.1.1: 0 IGP, 1 EGP, 2 INCOMPLETE; lower is preferred. */
 export type OriginCode = 0 | 1 | 2;
@@ -28,17 +29,16 @@ export interface UnknownAttribute {
 }
 
 /** RFC 4760 §3. */
-export interface MpReach {
+export interface MpReach extends Nlri {
   readonly family: Family;
+  /** IPv6 for IPv4 prefixes too, where RFC 8950 was agreed on. */
   readonly nextHop: Address;
   readonly linkLocalNextHop?: Ipv6;
-  readonly prefixes: readonly Prefix[];
 }
 
 /** RFC 4760 §4. */
-export interface MpUnreach {
+export interface MpUnreach extends Nlri {
   readonly family: Family;
-  readonly prefixes: readonly Prefix[];
 }
 
 /** The attributes of an UPDATE as they stand on the wire: one member for each row of the attribute table. */
@@ -64,6 +64,8 @@ export interface WireAttributes {
   readonly as4Path: AsPath;
   readonly as4Aggregator: Aggregator;
   readonly largeCommunities: readonly LargeCommunity[];
+  /** RFC 9234: the AS that the route left towards a customer, a peer or a route server's client. */
+  readonly onlyToCustomer: number;
 }
 
 /**
@@ -85,6 +87,7 @@ export interface PathAttributes {
   readonly largeCommunities?: readonly LargeCommunity[];
   readonly originatorId?: Ipv4;
   readonly clusterList?: readonly Ipv4[];
+  readonly onlyToCustomer?: number;
   /** By code, ascending. */
   readonly unknown?: readonly UnknownAttribute[];
 }
