@@ -115,7 +115,7 @@ export { type AnyResource, API_VERSION, type ObjectMeta, type Resource } from ".
 export { durationMs, formatDuration, parseDuration } from "./schema/duration.ts";
 export { checkLabelKey, checkLabelValue } from "./schema/names.ts";
 export { isObject, type Reading, read as readValue } from "./schema/read.ts";
-export type { Infer } from "./schema/schema.ts";
+export type { Field, Infer, ObjectSchema, ScalarSchema, Schema } from "./schema/schema.ts";
 export {
   compileSelector,
   type Labels,
