@@ -102,6 +102,7 @@ export {
   workloadEndpoint,
 } from "./kinds/workload-endpoint.ts";
 export { findKind, kindNamed, kinds } from "./kinds.ts";
+export { KUBERNETES_OBJECTS, type KubernetesObjectKind } from "./kubernetes-objects.ts";
 export { asCreated, asUpdated, type Birth, formatTimestamp, randomUid } from "./lifecycle.ts";
 export {
   type DocumentPosition,
@@ -111,6 +112,8 @@ export {
   type TextPlace,
   ValidationError,
 } from "./problem.ts";
+export { QOS_ANNOTATIONS, type QosControls, type QosProblem, readQosAnnotations } from "./qos-annotations.ts";
+export { parseQuantity } from "./quantity.ts";
 export { type AnyResource, API_VERSION, type ObjectMeta, type Resource } from "./resource.ts";
 export { durationMs, formatDuration, parseDuration } from "./schema/duration.ts";
 export { checkLabelKey, checkLabelValue } from "./schema/names.ts";

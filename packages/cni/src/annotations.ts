@@ -1,9 +1,10 @@
+import type { QosControls } from "@ocicat/api";
 import { type JsonValue, parseJson } from "@ocicat/kit";
 import type { Address, Prefix } from "@ocicat/net";
 import { invalidConfig, unsupportedField } from "./errors.ts";
 import type { JsonReader } from "./json-reader.ts";
 import { type PoolSelector, parseHost, parseNetwork, parsePoolSelector } from "./pool-selector.ts";
-import { parseQosAnnotations, type QosControls } from "./qos-annotations.ts";
+import { parseQosAnnotations } from "./qos-annotations.ts";
 
 /** The capability by which containerd hands over a pod's annotations. */
 export const POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations";

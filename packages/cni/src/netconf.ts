@@ -1,4 +1,4 @@
-import { checkLabelKey, checkLabelValue } from "@ocicat/api";
+import { checkLabelKey, checkLabelValue, type QosControls } from "@ocicat/api";
 import { type JsonValue, parseJson } from "@ocicat/kit";
 import { type Address, type Family, familyOf, formatAddress, type Prefix } from "@ocicat/net";
 import { POD_ANNOTATIONS, parseAnnotations } from "./annotations.ts";
@@ -6,7 +6,6 @@ import { CniCode, CniError, invalidConfig, unsupportedField } from "./errors.ts"
 import { isJsonObject, type JsonObject, JsonReader } from "./json-reader.ts";
 import { explainKeys, type KeyWithoutEffect } from "./netconf-keys.ts";
 import { type PoolSelector, parseHost, parsePoolSelector } from "./pool-selector.ts";
-import type { QosControls } from "./qos-annotations.ts";
 import type { Dns } from "./result.ts";
 import { readDns } from "./result-parse.ts";
 import { type CniVersion, DEFAULT_VERSION, isSupportedVersion, SUPPORTED_VERSIONS } from "./version.ts";

@@ -125,6 +125,7 @@ describe("a network configuration", () => {
       ingressPeakrate: 20_000_000,
       ingressMinburst: 2_000,
       egressBandwidth: 2_000_000_000,
+      egressBurst: 4_294_967_296,
       egressPacketRate: 100,
       egressPacketBurst: 20,
       egressMaxConnections: 7,
@@ -133,17 +134,14 @@ describe("a network configuration", () => {
   });
 
   it.each([
-    [
-      "ingressBandwidth",
-      "fast",
-      /ingressBandwidth: fast is not a quantity from 1000 to 1000000000000000; write a whole/,
-    ],
-    ["ingressBandwidth", "999", /is not a quantity from 1000/],
-    ["egressBandwidth", "2P", /is not a quantity/],
-    ["egressPacketRate", "1.5", /is not a quantity from 1 to 10000/],
-    ["egressMaxConnections", "0", /is not a quantity from 1 to 4294967295/],
+    ["ingressBandwidth", "fast", /ingressBandwidth: fast is not a quantity, as 10M; write it as 10M/],
+    ["ingressBandwidth", "999", /999 is less than 1000/],
+    ["egressBandwidth", "2P", /2P is more than 1000000000000000/],
+    ["egressBurst", "1M", /1M is left out: there is no egressBandwidth/],
+    ["egressPacketRate", "10001", /10001 is more than 10000/],
+    ["egressMaxConnections", "0", /0 is less than 1/],
     ["dscp", "64", /64 is not a DSCP/],
-    ["dscp", "AF44", /AF44 is not a DSCP; write a number from 0 to 63/],
+    ["dscp", "AF44", /AF44 is not a DSCP: a number from 0 to 63/],
   ])("refuses the limit %s = %s whole", (name, text, message) => {
     const annotations = { [`qos.projectcalico.org/${name}`]: text };
     const error = failureOf(() =>
