@@ -6,7 +6,6 @@ import {
   type Logger,
   type Random,
   type Scope,
-  type Timer,
 } from "@ocicat/kit";
 import type {
   Kernel,
@@ -21,6 +20,7 @@ import { type Address, type Family, Prefix } from "@ocicat/net";
 import { type DesiredRoute, RouteProtocol, TUNNELS } from "@ocicat/routing";
 import { HostLinks } from "./host-links.ts";
 import { MAIN_TABLE, routeKey, sameKernelRoute, toKernelRoute } from "./kernel-route.ts";
+import { Rounds } from "./rounds.ts";
 
 /** Messages a turn: about a millisecond of kernel time, so that nothing else waits for 10,000 routes. */
 const SLICE = 200;
@@ -75,13 +75,9 @@ export class RouteReconciler {
   readonly #refusedDeletions = new Set<string>();
   readonly #links = new HostLinks();
   readonly #backoff: Backoff;
-  #retry: Timer | undefined;
-  #refresh: Timer | undefined;
-  #started = false;
-  #scheduled = false;
+  readonly #rounds: Rounds;
   #holdLearned = true;
   #writes = 0;
-  #idle: (() => void)[] = [];
   /** What was last told of as being on links. */
   #reach = "";
 
@@ -89,10 +85,18 @@ export class RouteReconciler {
     this.#options = options;
     this.#backoff = createBackoff(options.random, { initialMs: 100, maxMs: 30_000 });
     const monitor = options.kernel.monitor(["link", "address", "route"], (events) => this.#onEvents(events));
-    options.scope.add("route monitor", () => {
-      monitor.close();
-      this.#retry?.cancel();
-      this.#refresh?.cancel();
+    options.scope.add("route monitor", () => monitor.close());
+    this.#rounds = new Rounds({
+      ...options,
+      of: "routes",
+      work: () => this.#apply(),
+      onIdle: () => options.onSettled?.(),
+      retry: () => {
+        this.#refusedDeletions.clear();
+        this.resync();
+      },
+      retryMs: () => this.#backoff.next(),
+      refresh: () => this.resync(),
     });
     this.#links.read(this.#options.kernel);
     this.#reach = this.#reachText();
@@ -118,20 +122,17 @@ export class RouteReconciler {
       this.#desired.set(key, route);
       this.#resolve(key, route);
     }
-    this.#schedule();
+    this.#rounds.schedule();
   }
 
   /** What routes have waited for may be there now. */
   wake(): void {
-    if (this.#delta.pending > 0) this.#schedule();
+    if (this.#delta.pending > 0) this.#rounds.schedule();
   }
 
   /** Reads the kernel and begins to write. */
   start(): void {
-    if (this.#started) return;
-    this.#started = true;
-    this.resync();
-    this.#armRefresh();
+    if (this.#rounds.begin()) this.resync();
   }
 
   /**
@@ -141,7 +142,7 @@ export class RouteReconciler {
   releaseLearned(): void {
     if (!this.#holdLearned) return;
     this.#holdLearned = false;
-    this.#schedule();
+    this.#rounds.schedule();
   }
 
   /** Reads links, addresses and routes again and compares. */
@@ -157,18 +158,17 @@ export class RouteReconciler {
     this.#delta.replaceActual(owned.map((route) => [routeKey(route), route] as const));
     for (const [key, route] of this.#desired) this.#resolve(key, route);
     this.#tellReach();
-    this.#schedule();
+    this.#rounds.schedule();
   }
 
   /** Writes what is due now, without waiting for the next turn. For the CNI path, where one route is wanted at once. */
   flush(): void {
-    if (this.#started) this.#apply();
+    if (this.#rounds.begun) this.#apply();
   }
 
   /** Resolves when nothing is waiting to be written (what the kernel refused waits for its retry and does not count). */
   settled(): Promise<void> {
-    if (!this.#scheduled) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+    return this.#rounds.settled();
   }
 
   pending(): PendingRoute[] {
@@ -221,17 +221,6 @@ export class RouteReconciler {
     return [...this.#delta.actual.values()].some((route) => route.nextHops.some((hop) => hop.linkIndex === index));
   }
 
-  #schedule(): void {
-    if (!this.#started || this.#scheduled || this.#options.scope.closed) return;
-    this.#scheduled = true;
-    this.#options.defer(() => {
-      this.#scheduled = false;
-      if (this.#options.scope.closed) return;
-      if (this.#apply()) this.#schedule();
-      else this.#tellIdle();
-    });
-  }
-
   /** Writes one slice; true if more is due. */
   #apply(): boolean {
     const operations: { readonly key: string; readonly operation: KernelOperation; readonly route: Route }[] = [];
@@ -273,7 +262,7 @@ export class RouteReconciler {
         failed = this.#refused(key, failure);
       }
     }
-    if (failed) this.#armRetry();
+    if (failed) this.#rounds.retryLater();
     else this.#backoff.reset();
     return more;
   }
@@ -289,37 +278,13 @@ export class RouteReconciler {
     return true;
   }
 
-  #armRetry(): void {
-    if (this.#retry !== undefined) return;
-    this.#retry = this.#options.clock.after(this.#backoff.next(), "route retry", () => {
-      this.#retry = undefined;
-      this.#refusedDeletions.clear();
-      this.resync();
-    });
-  }
-
-  #armRefresh(): void {
-    if (this.#options.refreshMs <= 0) return;
-    this.#refresh = this.#options.clock.after(this.#options.refreshMs, "route refresh", () => {
-      this.resync();
-      this.#armRefresh();
-    });
-  }
-
-  #tellIdle(): void {
-    this.#options.onSettled?.();
-    const waiting = this.#idle;
-    this.#idle = [];
-    for (const resolve of waiting) resolve();
-  }
-
   #onEvents(events: readonly KernelEvent[]): void {
     const devices = new Set<string>();
     let subnetsChanged = false;
     for (const event of events) {
       switch (event.type) {
         case "resync":
-          if (this.#started) this.resync();
+          if (this.#rounds.begun) this.resync();
           else this.#links.read(this.#options.kernel);
           return;
         case "link":
@@ -352,7 +317,7 @@ export class RouteReconciler {
       }
     }
     if (devices.size > 0 || subnetsChanged) this.#resolveAgain(devices, subnetsChanged);
-    if (this.#delta.pending > 0) this.#schedule();
+    if (this.#delta.pending > 0) this.#rounds.schedule();
   }
 
   /** What names one of these devices, and what goes through a neighbour whose subnet or device may have changed. */

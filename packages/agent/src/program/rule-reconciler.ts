@@ -1,4 +1,4 @@
-import { type Clock, type Logger, origin, type Scope, type Timer, toError } from "@ocicat/kit";
+import { type Clock, type Logger, origin, type Scope, toError } from "@ocicat/kit";
 import type { Kernel, Link } from "@ocicat/linux";
 import { type Address, familyOf, Prefix } from "@ocicat/net";
 import {
@@ -25,6 +25,7 @@ import {
 import type { PoolRow } from "@ocicat/routing";
 import type { AgentEndpointRow } from "../tables/rows.ts";
 import { KnownLinks } from "./known-links.ts";
+import { Rounds } from "./rounds.ts";
 import { SourceFilters } from "./source-filters.ts";
 import { TableWatch } from "./table-watch.ts";
 
@@ -70,10 +71,7 @@ export class RuleReconciler {
   readonly #watch: TableWatch;
   #tablesChanged = true;
   #dirty = true;
-  #started = false;
-  #scheduled = false;
-  #retry: Timer | undefined;
-  #refresh: Timer | undefined;
+  readonly #rounds: Rounds;
   #writes = 0;
   #failure: string | undefined;
 
@@ -83,10 +81,17 @@ export class RuleReconciler {
     this.#links = new KnownLinks({ ...options, knows: (name) => this.#known.has(name) });
     this.#filters = new SourceFilters(options.kernel, options.logger);
     this.#watch = new TableWatch({ ...options, restore: () => this.resync() });
-    options.scope.add("rules", () => {
-      this.#retry?.cancel();
-      this.#refresh?.cancel();
-      this.#watch.close();
+    options.scope.add("table watch", () => this.#watch.close());
+    this.#rounds = new Rounds({
+      ...options,
+      of: "rules",
+      work: () => {
+        this.flush();
+        return false;
+      },
+      retry: () => this.schedule(),
+      retryMs: () => RETRY_MS,
+      refresh: () => this.resync(),
     });
   }
 
@@ -157,26 +162,19 @@ export class RuleReconciler {
   }
 
   start(): void {
-    if (this.#started) return;
-    this.#started = true;
+    if (!this.#rounds.begin()) return;
     this.#filters.suspect(this.#known.keys());
     this.flush();
     this.#links.start();
-    this.#armRefresh();
   }
 
   schedule(): void {
-    if (!this.#started || this.#scheduled || !this.#dirty) return;
-    this.#scheduled = true;
-    this.#options.defer(() => {
-      this.#scheduled = false;
-      this.flush();
-    });
+    if (this.#dirty) this.#rounds.schedule();
   }
 
   /** Writes what is due now. A refusal is logged and tried again; the rules that are in the kernel stay meanwhile. */
   flush(): void {
-    if (!this.#started || !this.#dirty) return;
+    if (!this.#rounds.begun || !this.#dirty) return;
     try {
       // What looks comes before what lets pass, and goes after it.
       this.#filters.tightenAllBut(this.#wider);
@@ -193,14 +191,14 @@ export class RuleReconciler {
     } catch (error) {
       this.#failure = toError(error).message;
       this.#options.logger.error("the kernel refused rules, trying again", { error: this.#failure });
-      this.#armRetry();
+      this.#rounds.retryLater();
     }
   }
 
   /** Compares with the kernel at the next flush. */
   resync(): void {
     this.#nft.resync();
-    if (this.#started) this.#links.resync();
+    if (this.#rounds.begun) this.#links.resync();
     this.#filters.suspect(this.#known.keys());
     this.#dirty = true;
     this.schedule();
@@ -266,19 +264,6 @@ export class RuleReconciler {
       exclusions: this.#options.natOutgoingExclusions,
       hostAddresses: new Map([...this.#options.hostAddresses()].map(([address, node]) => [address, nodeOrigin(node)])),
       interfacePrefix: this.#options.interfacePrefix,
-    });
-  }
-
-  #armRetry(): void {
-    this.#retry?.cancel();
-    this.#retry = this.#options.clock.after(RETRY_MS, "rule retry", () => this.schedule());
-  }
-
-  #armRefresh(): void {
-    if (this.#options.refreshMs <= 0) return;
-    this.#refresh = this.#options.clock.after(this.#options.refreshMs, "rule refresh", () => {
-      this.resync();
-      this.#armRefresh();
     });
   }
 }

@@ -1,7 +1,8 @@
-import { type Clock, DeltaTracker, type Logger, type Scope, type Timer } from "@ocicat/kit";
+import { type Clock, DeltaTracker, type Logger, type Scope } from "@ocicat/kit";
 import type { ForwardingEntry, Kernel, KernelEvent, KernelOperation, Link, Neighbour } from "@ocicat/linux/kernel";
 import { type Address, formatAddress } from "@ocicat/net";
 import { type DesiredRoute, TUNNELS, type TunnelKind, type Vtep } from "@ocicat/routing";
+import { Rounds } from "./rounds.ts";
 
 /** Entries a turn: about two milliseconds of kernel time. */
 const SLICE = 400;
@@ -40,20 +41,21 @@ export class VtepReconciler {
   readonly #desired = new Map<string, Vtep>();
   readonly #delta = new DeltaTracker<string, Entry>(sameEntry);
   readonly #devices = new Map<TunnelKind, number>();
-  #retry: Timer | undefined;
-  #refresh: Timer | undefined;
-  #started = false;
-  #scheduled = false;
-  readonly #idle: (() => void)[] = [];
+  readonly #rounds: Rounds;
   #writes = 0;
 
   constructor(options: VtepReconcilerOptions) {
     this.#options = options;
     const monitor = options.kernel.monitor(["link", "neighbour"], (events) => this.#onEvents(events));
-    options.scope.add("vtep monitor", () => {
-      monitor.close();
-      this.#retry?.cancel();
-      this.#refresh?.cancel();
+    options.scope.add("vtep monitor", () => monitor.close());
+    const resync = () => this.resync();
+    this.#rounds = new Rounds({
+      ...options,
+      of: "vteps",
+      work: () => this.#apply(),
+      retry: resync,
+      retryMs: () => RETRY_MS,
+      refresh: resync,
     });
   }
 
@@ -84,21 +86,17 @@ export class VtepReconciler {
   }
 
   start(): void {
-    if (this.#started) return;
-    this.#started = true;
-    this.resync();
-    this.#armRefresh();
+    if (this.#rounds.begin()) this.resync();
   }
 
   /** Resolves when nothing is waiting to be written; what the kernel refused waits for its retry and does not count. */
   settled(): Promise<void> {
-    if (!this.#scheduled) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+    return this.#rounds.settled();
   }
 
   /** Reads the kernel again and compares. */
   resync(): void {
-    if (!this.#started) return;
+    if (!this.#rounds.begun) return;
     const { kernel } = this.#options;
     this.#devices.clear();
     for (const kind of VXLANS) {
@@ -118,14 +116,7 @@ export class VtepReconciler {
   }
 
   #schedule(): void {
-    const { defer, scope } = this.#options;
-    if (!this.#started || this.#scheduled || scope.closed || this.#delta.pending === 0) return;
-    this.#scheduled = true;
-    defer(() => {
-      this.#scheduled = false;
-      if (!scope.closed && this.#apply()) this.#schedule();
-      if (!this.#scheduled) for (const resolve of this.#idle.splice(0)) resolve();
-    });
+    if (this.#delta.pending > 0) this.#rounds.schedule();
   }
 
   /** Writes one slice; true if more is due and worth trying at once. */
@@ -149,13 +140,13 @@ export class VtepReconciler {
       const why = `${failure.errno} ${failure.message}`.trim();
       this.#options.logger.warning("the kernel refused a far end, trying again later", { entry: key, why });
     }
-    if (failed) this.#armRetry();
+    if (failed) this.#rounds.retryLater();
     if (slice.some(({ isWanted }) => isWanted)) this.#options.onKnown();
     return !failed && due.length > SLICE;
   }
 
   #onEvents(events: readonly KernelEvent[]): void {
-    if (!this.#started) return;
+    if (!this.#rounds.begun) return;
     if (events.some((event) => event.type === "resync" || ("link" in event && isDevice(event.link)))) {
       this.resync();
       return;
@@ -184,19 +175,6 @@ export class VtepReconciler {
 
   #isOurs({ linkIndex, state }: Neighbour): boolean {
     return (state & PERMANENT) !== 0 && [...this.#devices.values()].includes(linkIndex);
-  }
-
-  #armRetry(): void {
-    this.#retry?.cancel();
-    this.#retry = this.#options.clock.after(RETRY_MS, "vtep retry", () => this.resync());
-  }
-
-  #armRefresh(): void {
-    if (this.#options.refreshMs <= 0) return;
-    this.#refresh = this.#options.clock.after(this.#options.refreshMs, "vtep refresh", () => {
-      this.resync();
-      this.#armRefresh();
-    });
   }
 }
 

@@ -1,5 +1,6 @@
-import { type Clock, type Logger, type Scope, type Timer, toError } from "@ocicat/kit";
+import { type Clock, type Logger, type Scope, toError } from "@ocicat/kit";
 import { describeOperation, type Kernel, type KernelEvent } from "@ocicat/linux";
+import { Rounds } from "../program/rounds.ts";
 import { type BandwidthPlan, planBandwidth, type WantedBandwidth } from "./plan.ts";
 
 export interface BandwidthReconcilerOptions {
@@ -20,22 +21,29 @@ const MOST_PLANS = 5;
 export class BandwidthReconciler {
   readonly #options: BandwidthReconcilerOptions;
   readonly #wanted = new Map<string, WantedBandwidth>();
-  #started = false;
-  #scheduled = false;
+  readonly #rounds: Rounds;
   /** Whether the kernel may hold anything of ours: where nobody limits anything nothing is read. */
   #mayHave = true;
-  #retry: Timer | undefined;
-  #refresh: Timer | undefined;
   #problems: ReadonlyMap<string, string> = new Map();
   #writes = 0;
 
   constructor(options: BandwidthReconcilerOptions) {
     this.#options = options;
     const monitor = options.kernel.monitor(["link"], (events) => this.#onEvents(events));
-    options.scope.add("bandwidth", () => {
-      monitor.close();
-      this.#retry?.cancel();
-      this.#refresh?.cancel();
+    options.scope.add("bandwidth monitor", () => monitor.close());
+    this.#rounds = new Rounds({
+      ...options,
+      of: "bandwidth",
+      work: () => {
+        this.flush();
+        return false;
+      },
+      retry: () => this.#rounds.schedule(),
+      retryMs: () => RETRY_MS,
+      refresh: () => {
+        this.#mayHave = true;
+        this.#rounds.schedule();
+      },
     });
   }
 
@@ -52,28 +60,16 @@ export class BandwidthReconciler {
   want(interfaceName: string, bandwidth: WantedBandwidth | undefined): void {
     if (bandwidth === undefined && !this.#wanted.delete(interfaceName)) return;
     if (bandwidth !== undefined) this.#wanted.set(interfaceName, bandwidth);
-    this.schedule();
+    this.#rounds.schedule();
   }
 
   start(): void {
-    if (this.#started) return;
-    this.#started = true;
-    this.flush();
-    this.#armRefresh();
-  }
-
-  schedule(): void {
-    if (!this.#started || this.#scheduled) return;
-    this.#scheduled = true;
-    this.#options.defer(() => {
-      this.#scheduled = false;
-      this.flush();
-    });
+    if (this.#rounds.begin()) this.flush();
   }
 
   /** Compares with the kernel now, and writes what differs. A refusal is logged and tried again. */
   flush(): void {
-    if (!this.#started || (this.#wanted.size === 0 && !this.#mayHave)) return;
+    if (!this.#rounds.begun || (this.#wanted.size === 0 && !this.#mayHave)) return;
     try {
       const failed = this.#converge();
       if (failed.length > 0) this.#tryAgain(failed.join("; "));
@@ -126,23 +122,11 @@ export class BandwidthReconciler {
       event.type === "resync" ||
       (event.type === "link" && this.#wanted.has(event.link.name)) ||
       (event.type === "link.gone" && event.link.kind === "ifb");
-    if (events.some(concerns)) this.schedule();
+    if (events.some(concerns)) this.#rounds.schedule();
   }
 
   #tryAgain(error: string): void {
-    const { logger, clock } = this.#options;
-    logger.error("the kernel refused a bandwidth, trying again", { error });
-    this.#retry?.cancel();
-    this.#retry = clock.after(RETRY_MS, "bandwidth retry", () => this.schedule());
-  }
-
-  #armRefresh(): void {
-    const { refreshMs, clock } = this.#options;
-    if (refreshMs <= 0) return;
-    this.#refresh = clock.after(refreshMs, "bandwidth refresh", () => {
-      this.#mayHave = true;
-      this.schedule();
-      this.#armRefresh();
-    });
+    this.#options.logger.error("the kernel refused a bandwidth, trying again", { error });
+    this.#rounds.retryLater();
   }
 }

@@ -1,7 +1,8 @@
 import { type LimitedInterface, QOS_TABLE, qosTable } from "@ocicat/enforcement";
-import { type Clock, type Logger, type Scope, type Timer, toError } from "@ocicat/kit";
+import { type Clock, type Logger, type Scope, toError } from "@ocicat/kit";
 import type { Prefix } from "@ocicat/net";
 import { type NftKernel, NftReconciler } from "@ocicat/nftables";
+import { Rounds } from "../program/rounds.ts";
 
 export interface QosRulesOptions {
   readonly kernel: NftKernel;
@@ -26,17 +27,24 @@ export class QosRules {
   readonly #options: QosRulesOptions;
   readonly #nft: NftReconciler;
   readonly #limited = new Map<string, LimitedInterface>();
-  #started = false;
-  #scheduled = false;
-  #retry: Timer | undefined;
-  #refresh: Timer | undefined;
+  readonly #rounds: Rounds;
 
   constructor(options: QosRulesOptions) {
     this.#options = options;
     this.#nft = new NftReconciler(options.kernel);
-    options.scope.add("qos rules", () => {
-      this.#retry?.cancel();
-      this.#refresh?.cancel();
+    this.#rounds = new Rounds({
+      ...options,
+      of: "qos rules",
+      work: () => {
+        this.flush();
+        return false;
+      },
+      retry: () => this.#rounds.schedule(),
+      retryMs: () => RETRY_MS,
+      refresh: () => {
+        this.#nft.resync();
+        this.#rounds.schedule();
+      },
     });
   }
 
@@ -44,33 +52,21 @@ export class QosRules {
   want(interfaceName: string, limited: LimitedInterface | undefined): void {
     if (limited === undefined && !this.#limited.delete(interfaceName)) return;
     if (limited !== undefined) this.#limited.set(interfaceName, limited);
-    this.schedule();
+    this.#rounds.schedule();
   }
 
   /** Pools or nodes have changed. */
   insideChanged(): void {
-    if ([...this.#limited.values()].some(({ controls }) => controls.dscp !== undefined)) this.schedule();
+    if ([...this.#limited.values()].some(({ controls }) => controls.dscp !== undefined)) this.#rounds.schedule();
   }
 
   start(): void {
-    if (this.#started) return;
-    this.#started = true;
-    this.flush();
-    this.#armRefresh();
-  }
-
-  schedule(): void {
-    if (!this.#started || this.#scheduled) return;
-    this.#scheduled = true;
-    this.#options.defer(() => {
-      this.#scheduled = false;
-      this.flush();
-    });
+    if (this.#rounds.begin()) this.flush();
   }
 
   flush(): void {
-    if (!this.#started) return;
-    const { inside, logger, clock } = this.#options;
+    if (!this.#rounds.begun) return;
+    const { inside, logger } = this.#options;
     try {
       const table = qosTable([...this.#limited.values()], [...inside()]);
       this.#nft.setTables([QOS_TABLE], table === undefined ? [] : [table]);
@@ -79,18 +75,7 @@ export class QosRules {
       logger.error("the kernel refused the limits of packets and connections, trying again", {
         error: toError(error).message,
       });
-      this.#retry?.cancel();
-      this.#retry = clock.after(RETRY_MS, "qos retry", () => this.schedule());
+      this.#rounds.retryLater();
     }
-  }
-
-  #armRefresh(): void {
-    const { refreshMs, clock } = this.#options;
-    if (refreshMs <= 0) return;
-    this.#refresh = clock.after(refreshMs, "qos refresh", () => {
-      this.#nft.resync();
-      this.schedule();
-      this.#armRefresh();
-    });
   }
 }
