@@ -17,7 +17,7 @@ import { BatchError, ResourceError, type ResourceErrorCode } from "./errors.ts";
 import { checkKept } from "./kept.ts";
 import { keyOf, ownKey, title, titleOf } from "./names.ts";
 import { type Change, planWrites, type Step, type StoredState, type WriteVerb } from "./plan.ts";
-import { relatedKinds } from "./related.ts";
+import { relatedKinds, withBuiltIn } from "./related.ts";
 
 export interface ResourceClientOptions {
   readonly store: Datastore;
@@ -269,12 +269,6 @@ const RACE_LOST: ReadonlySet<ResourceErrorCode> = new Set<ResourceErrorCode>([
   "RESOURCE_NOT_FOUND",
   "RESOURCE_EXISTS",
 ]);
-
-/** What is stored counts before what is built in under the same name. */
-function withBuiltIn<R extends AnyResource>(kind: Kind<R>, stored: readonly R[]): readonly R[] {
-  const names = new Set(stored.map(({ metadata }) => metadata.name));
-  return [...stored, ...kind.builtIn.filter(({ metadata }) => !names.has(metadata.name))];
-}
 
 function writeOf({ key, change, text, revision }: Step, index: number): readonly Write[] {
   if (change === "unchanged" || change === "skipped") return [];

@@ -13,7 +13,13 @@ export function relatedResources(
 ): RelatedResources {
   const seen = kind.related.map((name) => {
     const stored = [...(tables.get(name)?.values() ?? [])];
-    return [name, [...stored, ...knownKind(name).builtIn]] as const;
+    return [name, withBuiltIn(knownKind(name), stored)] as const;
   });
   return new Map(seen);
+}
+
+/** What is stored counts before what is built in under the same name. */
+export function withBuiltIn<R extends AnyResource>(kind: Kind<R>, stored: readonly R[]): readonly R[] {
+  const names = new Set(stored.map(({ metadata }) => metadata.name));
+  return [...stored, ...kind.builtIn.filter(({ metadata }) => !names.has(metadata.name))];
 }

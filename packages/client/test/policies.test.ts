@@ -82,8 +82,12 @@ describe("a policy's tier", () => {
       index: 0,
     });
     expect(await keys()).toEqual([]);
+    await client.create(document("Tier", "default"));
+    await expect(client.create(policy("p", { tier: "a" }))).rejects.toThrow(
+      "use one of default, kube-admin, kube-baseline",
+    );
     await client.writeAll("apply", [document("Tier", "a"), policy("p", { tier: "a" }), policy("q")]);
-    expect(await keys()).toEqual(["globalnetworkpolicies/p", "globalnetworkpolicies/q", "tiers/a"]);
+    expect(await keys()).toEqual(["globalnetworkpolicies/p", "globalnetworkpolicies/q", "tiers/a", "tiers/default"]);
   });
 
   it.each([true, false])("is kept while one is in it (transactions: %s)", async (transactions) => {
