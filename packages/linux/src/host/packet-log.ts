@@ -1,6 +1,4 @@
 import { acknowledgement, MessageWriter, messagesIn, NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR } from "@ocicat/netlink";
-import { errnoNumber } from "../kernel/errno.ts";
-import { KernelError } from "../kernel/error.ts";
 import type { KernelMonitor } from "../kernel/kernel.ts";
 import type { LoggedPacket, OnLoggedPackets } from "../kernel/packet-log.ts";
 import { NFULNL_MSG_PACKET } from "../nfnetlink/constants.ts";
@@ -8,13 +6,12 @@ import { encodeBindLog, numberedPacketFrom } from "../nfnetlink/log.ts";
 import { refuseFailure } from "../socket/exchange.ts";
 import type { FdWatch, WatchFd } from "../socket/fd-watcher.ts";
 import type { NetlinkSocket } from "../socket/netlink-socket.ts";
+import { receiveOrOverflow } from "../socket/notifications.ts";
 
 /** Read in one turn of the event loop: some 2 ms. */
 const PACKETS_A_TURN = 500;
 /** Then nothing for so long: a flood that is logged must not take more than a fifth of the process's time. */
 const REST_MS = 10;
-
-const ENOBUFS = errnoNumber("ENOBUFS");
 
 /**
  * Reads what rules log to some groups. When more comes than is read the socket overflows and the kernel drops: the numbers
@@ -77,11 +74,11 @@ export class PacketLog implements KernelMonitor {
 
   #drain(): void {
     if (!this.#open) return;
-    let datagram = this.#receive();
+    let datagram = receiveOrOverflow(this.#socket);
     while (datagram !== undefined) {
       if (datagram !== "overflow") this.#add(datagram);
       if (this.#packets.length >= PACKETS_A_TURN) break;
-      datagram = this.#receive();
+      datagram = receiveOrOverflow(this.#socket);
     }
     if (datagram !== undefined) this.#pause();
     const packets = this.#packets;
@@ -103,15 +100,6 @@ export class PacketLog implements KernelMonitor {
       this.#lost += (sequence - (this.#expected.get(group) ?? 0)) >>> 0;
       this.#expected.set(group, (sequence + 1) >>> 0);
       if (packet !== undefined) this.#packets.push(packet);
-    }
-  }
-
-  #receive(): Uint8Array | "overflow" | undefined {
-    try {
-      return this.#socket.receive();
-    } catch (error) {
-      if (error instanceof KernelError && error.number === ENOBUFS) return "overflow";
-      throw error;
     }
   }
 }
