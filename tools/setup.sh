@@ -47,6 +47,13 @@ need exabgp exabgp
 need linux.uml user-mode-linux
 need mkfs.ext4 e2fsprogs
 need modprobe kmod
+# Nodes of a Kubernetes cluster, and what is in their pods' images.
+need containerd containerd
+need runc runc
+need openssl openssl
+need busybox busybox-static
+need bash-static bash-static
+need nc.openbsd netcat-openbsd
 # Of these the user-mode kernel is built.
 need /usr/src/linux-source-6.12.tar.xz linux-source-6.12
 need make make

@@ -40,7 +40,7 @@ export function startInNode(
   }
 }
 
-/** child_process.spawn inside a node's network and mount namespaces. */
+/** child_process.spawn inside a node's network and mount namespaces, and among its processes, if it counts them. */
 export function spawnInNode(
   places: LabPlaces,
   node: string,
@@ -49,8 +49,15 @@ export function spawnInNode(
 ): ChildProcess {
   using net = openNamespace(places.netns(node));
   using mount = openNamespace(places.mountns(node));
+  const first = new ProcessBook(places).alive(firstProcessOf(node));
+  using pid = first === undefined ? undefined : openNamespace(`/proc/${first.pid}/ns/pid`);
   const env = { ...(options.env ?? process.env), ...markOf(places) };
-  return spawnIn({ net, mount }, command[0], command.slice(1), { ...options, env });
+  return spawnIn({ net, mount, pid }, command[0], command.slice(1), { ...options, env });
+}
+
+/** The process with which the processes of a node begin and end, where it counts its own: nodes of Kubernetes do. */
+export function firstProcessOf(node: string): string {
+  return `init-${node}`;
 }
 
 function handedOn(): Record<string, string> {

@@ -1,6 +1,15 @@
 import type { Labels } from "@ocicat/api";
 import { OcicatError } from "@ocicat/kit";
-import { type Address, AddressError, formatAddress, type Ipv4, type Ipv6, Prefix, parseAddress } from "@ocicat/net";
+import {
+  type Address,
+  AddressError,
+  formatAddress,
+  type Ipv4,
+  type Ipv6,
+  Prefix,
+  parseAddress,
+  parsePrefix,
+} from "@ocicat/net";
 import { LineCounter, parseDocument } from "yaml";
 import { type Bandwidth, isRate, type PortMapping, parsePortMapping } from "./capabilities.ts";
 import { checkLabels } from "./labels.ts";
@@ -50,6 +59,20 @@ export interface LabPod {
 export const BACKENDS = ["bird", "vxlan", "none"] as const;
 export type Backend = (typeof BACKENDS)[number];
 
+/** A cluster's own side of a topology. */
+export interface KubernetesTopology {
+  /** The host that its control plane runs on, beside the nodes. */
+  readonly controlPlane: string;
+  readonly proxyMode: ProxyMode;
+  /** One prefix, or one a family with a comma between. */
+  readonly serviceCidr: string;
+  /** What makes its nodes ready; with none, they stay as they are until somebody applies something. */
+  readonly network: "ocicat" | "none";
+}
+
+const PROXY_MODES = ["nftables", "iptables"] as const;
+export type ProxyMode = (typeof PROXY_MODES)[number];
+
 /** What can be made by hand. */
 const BY_HAND = ["tunnel"] as const;
 
@@ -61,11 +84,13 @@ export interface Topology {
   readonly backend: Backend;
   /** The lab is made by hand, step by step, and has nothing else in it: no node, and so no agent. */
   readonly byHand: "tunnel" | undefined;
+  /** Its nodes are of a Kubernetes cluster: what runs on them is that cluster's business. */
+  readonly kubernetes: KubernetesTopology | undefined;
   readonly segments: readonly string[];
   readonly routers: readonly LabRouter[];
   readonly hosts: readonly LabHost[];
   readonly nodes: readonly LabNode[];
-  /** The node that serves the datastore; "" where there is no node. */
+  /** The node that serves the datastore; "" where there is no node, and where the datastore is Kubernetes. */
   readonly datastore: string;
   readonly pools: readonly Readonly<Record<string, unknown>>[];
   readonly pods: readonly LabPod[];
@@ -119,6 +144,7 @@ class TopologyReader {
       "nodeInterface",
       "backend",
       "byHand",
+      "kubernetes",
       "segments",
       "routers",
       "hosts",
@@ -135,13 +161,14 @@ class TopologyReader {
       nodeInterface: root["nodeInterface"] === undefined ? "ens33" : this.#nodeInterface(root["nodeInterface"]),
       backend: root["backend"] === undefined ? "bird" : this.#oneOf(root["backend"], "backend", BACKENDS),
       byHand: root["byHand"] === undefined ? undefined : this.#oneOf(root["byHand"], "byHand", BY_HAND),
+      kubernetes: root["kubernetes"] === undefined ? undefined : this.#kubernetes(root["kubernetes"]),
       segments,
       routers: this.#list(root["routers"], "routers").map((item, index) =>
         this.#router(item, `routers[${index}]`, segments),
       ),
       hosts: this.#list(root["hosts"], "hosts").map((item, index) => this.#station(item, `hosts[${index}]`, segments)),
       nodes: this.#list(root["nodes"], "nodes").map((item, index) => this.#station(item, `nodes[${index}]`, segments)),
-      datastore: root["byHand"] === undefined ? this.#string(root["datastore"], "datastore") : "",
+      datastore: this.#datastore(root),
       pools: this.#list(root["pools"], "pools").map((item, index) => this.#object(item, `pools[${index}]`)),
       pods: this.#list(root["pods"], "pods").map((item, index) => this.#pod(item, `pods[${index}]`)),
     };
@@ -157,7 +184,8 @@ class TopologyReader {
       throw this.#bad("byHand", "has nothing beside it", "leave out all else but the name");
     }
     if (nodes.length === 0) throw this.#bad("nodes", "there is none", "a lab needs at least one node");
-    if (!nodes.includes(topology.datastore))
+    if (topology.kubernetes !== undefined) this.#checkKubernetes(topology, topology.kubernetes);
+    else if (!nodes.includes(topology.datastore))
       throw this.#bad("datastore", `"${topology.datastore}" is not a node`, `use one of ${nodes.join(", ")}`);
     for (const [index, pod] of topology.pods.entries()) {
       if (!nodes.includes(pod.node))
@@ -178,6 +206,44 @@ class TopologyReader {
         throw this.#bad(name, `${formatAddress(address)} is also ${other}'s`, "give each its own");
       seen.set(formatAddress(address), name);
     }
+  }
+
+  #checkKubernetes({ hosts, pools, pods, datastore }: Topology, { controlPlane }: KubernetesTopology): void {
+    const names = hosts.map((host) => host.name);
+    if (!names.includes(controlPlane))
+      throw this.#bad("kubernetes.controlPlane", `"${controlPlane}" is not a host`, `use one of ${names.join(", ")}`);
+    for (const [field, count] of [
+      ["datastore", datastore.length],
+      ["pools", pools.length],
+      ["pods", pods.length],
+    ] as const) {
+      if (count > 0)
+        throw this.#bad(field, "is the cluster's own business", "leave it out, and apply it to the cluster");
+    }
+  }
+
+  #kubernetes(value: unknown): KubernetesTopology {
+    const fields = this.#object(value, "kubernetes", ["controlPlane", "proxyMode", "serviceCidr", "network"]);
+    const choice = <T extends string>(name: string, choices: readonly [T, ...T[]]) =>
+      fields[name] === undefined ? choices[0] : this.#oneOf(fields[name], `kubernetes.${name}`, choices);
+    return {
+      controlPlane: this.#string(fields["controlPlane"], "kubernetes.controlPlane"),
+      proxyMode: choice("proxyMode", PROXY_MODES),
+      serviceCidr: fields["serviceCidr"] === undefined ? "10.96.0.0/16" : this.#prefixes(fields["serviceCidr"]),
+      network: choice("network", ["ocicat", "none"]),
+    };
+  }
+
+  #prefixes(value: unknown): string {
+    const text = this.#string(value, "kubernetes.serviceCidr");
+    for (const part of text.split(",")) this.#net("kubernetes.serviceCidr", () => parsePrefix(part));
+    return text;
+  }
+
+  #datastore(root: Readonly<Record<string, unknown>>): string {
+    if (root["byHand"] !== undefined) return "";
+    const given = root["datastore"] ?? (root["kubernetes"] === undefined ? undefined : "");
+    return given === "" && root["kubernetes"] !== undefined ? "" : this.#string(given, "datastore");
   }
 
   #router(value: unknown, path: string, segments: readonly string[]): LabRouter {

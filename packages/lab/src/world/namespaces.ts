@@ -30,9 +30,11 @@ export function nodeNamespaces(places: LabPlaces, node: string): Set<number> {
   return new Set([...own, ...podNamespaces(places, node)]);
 }
 
+/** The device of all namespaces' files. Asked for once, outside: a node may have a /proc in which this process is not. */
+const nsfs = statSync("/proc/self/ns/net").dev;
+
 /** Inodes of namespaces mounted on these files. A file without a mount (a crash half-way) has none; neither has what is gone. */
 export function identities(files: readonly string[]): number[] {
-  const nsfs = statSync("/proc/self/ns/net").dev;
   return files.flatMap((file) => {
     const stat = statSync(file, { throwIfNoEntry: false });
     return stat !== undefined && stat.dev === nsfs ? [stat.ino] : [];

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { createMountNamespace, mount, openNamespace, withNetns } from "@ocicat/linux";
+import { bindMount, createMountNamespace, mount, openNamespace, unmount, withNetns } from "@ocicat/linux";
 import type { LabPlaces } from "./places.ts";
 
 /** Directories that each node has for itself, over the machine's: reads fall through, writes stay with the node. */
@@ -27,9 +27,10 @@ export function makeNodeLayers(places: LabPlaces, node: string): void {
 
 /**
  * A node's view of the file system: its own layers, a /run of its own (sockets, pods' namespaces), and the /sys of its
- * network namespace, which is why the mount must happen inside it.
+ * network namespace, which is why the mount must happen inside it; with the machine's control groups, if it is to run
+ * containers.
  */
-export function makeNodeMounts(places: LabPlaces, node: string): void {
+export function makeNodeMounts(places: LabPlaces, node: string, { controlGroups = false } = {}): void {
   using net = openNamespace(places.netns(node));
   withNetns(net, () =>
     createMountNamespace(places.mountns(node), () => {
@@ -45,7 +46,14 @@ export function makeNodeMounts(places: LabPlaces, node: string): void {
       mount({ source: "tmpfs", target: "/run", type: "tmpfs", flags: ["nosuid", "nodev"], data: "mode=755,size=64m" });
       // As a service manager makes them before it starts what uses them.
       for (const directory of ["/run/netns", "/run/ocicat"]) mkdirSync(directory, { mode: 0o755 });
+      if (controlGroups) bindMount(CONTROL_GROUPS, "/run/netns", { recursive: true });
       mount({ source: "sysfs", target: "/sys", type: "sysfs", flags: ["nosuid", "nodev", "noexec"] });
+      if (!controlGroups) return;
+      // They would be hidden below it: out of the way for a moment, and back.
+      bindMount("/run/netns", CONTROL_GROUPS, { recursive: true });
+      unmount("/run/netns", { detach: true });
     }),
   );
 }
+
+const CONTROL_GROUPS = "/sys/fs/cgroup";

@@ -104,7 +104,7 @@ describe("a topology that cannot be used says where and what", () => {
     [
       "an unknown field",
       { colour: "red" },
-      /^t\.yaml: colour: is not a field here; use name, nodeInterface, backend, byHand, segments/,
+      /^t\.yaml: colour: is not a field here; use name, nodeInterface, backend, byHand, kubernetes, segments/,
     ],
     ["an unknown field of a node", node({ role: "worker" }), /nodes\[0\]\.role: is not a field here/],
     ["no nodes", { nodes: [] }, /nodes: there is none/],

@@ -1,0 +1,172 @@
+import { readFileSync } from "node:fs";
+import { request } from "node:https";
+import { join } from "node:path";
+import { OcicatError } from "@ocicat/kit";
+import { endProcesses, killProcesses, pause } from "../../process/end.ts";
+import { isAlive, type LabProcess } from "../../process/identity.ts";
+import type { KubernetesProgram } from "../programs.ts";
+import { type ControlPlaneProgram, type ControlPlaneSettings, controlPlaneFlags } from "./flags.ts";
+
+/** Starts a program where the control plane is to be, with its output in a log. */
+export type Launch = (name: string, command: readonly [string, ...string[]]) => LabProcess;
+
+export interface ControlPlaneOptions extends ControlPlaneSettings {
+  /** Of Kubernetes' programs. */
+  readonly programs: string;
+  readonly launch: Launch;
+  /** How this process reaches the API server, where that is not its address: over a forwarder. */
+  readonly reachedAt?: string;
+  readonly parts: readonly ControlPlaneProgram[];
+}
+
+/** Three seconds measured, beside nothing else. */
+const READY_MS = 90_000;
+const GRACE_MS = 10_000;
+
+/** etcd, the API server and what acts on its objects, as processes. One is found again by its records; see `running`. */
+export class ControlPlane {
+  readonly #options: ControlPlaneOptions;
+  readonly #running = new Map<ControlPlaneProgram, LabProcess>();
+
+  private constructor(
+    options: ControlPlaneOptions,
+    running: Iterable<readonly [ControlPlaneProgram, LabProcess]> = [],
+  ) {
+    this.#options = options;
+    this.#running = new Map(running);
+  }
+
+  /** Starts all parts and waits until the API server is ready. On failure nothing of it runs. */
+  static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
+    const plane = new ControlPlane(options);
+    try {
+      const [stores, actors] = partition(options.parts, (part) => part === "etcd" || part === "kube-apiserver");
+      for (const part of stores) await plane.restart(part);
+      for (const part of actors) await plane.restart(part);
+      return plane;
+    } catch (error) {
+      await plane.kill(...options.parts);
+      throw error;
+    }
+  }
+
+  /** One that runs already. */
+  static running(
+    options: ControlPlaneOptions,
+    processes: Iterable<readonly [ControlPlaneProgram, LabProcess]>,
+  ): ControlPlane {
+    return new ControlPlane(options, processes);
+  }
+
+  /** How this process, and whoever shares its network, reaches the API server. */
+  get server(): string {
+    return this.#options.reachedAt ?? this.#insideServer;
+  }
+
+  /** An administrator's, for programs that share this process' network. */
+  get kubeconfig(): string {
+    return this.#options.credentials.writeKubeconfig("admin", "admin", this.server);
+  }
+
+  /** A user's, for programs where the control plane is, and on the nodes. */
+  kubeconfigInside(user: string): string {
+    return this.#options.credentials.writeKubeconfig(`inside-${user.replaceAll(":", "-")}`, user, this.#insideServer);
+  }
+
+  get #insideServer(): string {
+    return `https://${this.#options.address}:${this.#options.port}`;
+  }
+
+  process(part: ControlPlaneProgram): LabProcess | undefined {
+    const process = this.#running.get(part);
+    return process !== undefined && isAlive(process) ? process : undefined;
+  }
+
+  /** Starts a part that does not run, and waits until it answers. */
+  async restart(part: ControlPlaneProgram): Promise<void> {
+    // A second API server would answer, with the first one's port, only when that is gone.
+    await this.kill(part);
+    const flags = controlPlaneFlags(this.#options, (user) => this.kubeconfigInside(user));
+    const process = this.#options.launch(part, [this.#program(part), ...flags[part]()]);
+    this.#running.set(part, process);
+    if (part === "kube-apiserver") await this.waitUntilReady();
+  }
+
+  /** At once, as a crash does. */
+  async kill(...parts: readonly ControlPlaneProgram[]): Promise<void> {
+    await killProcesses(parts.flatMap((part) => this.process(part) ?? []));
+  }
+
+  /** All parts, those that write first. */
+  async stop(): Promise<void> {
+    for (const part of this.#options.parts.toReversed()) {
+      const process = this.process(part);
+      if (process !== undefined) await endProcesses([process], GRACE_MS);
+    }
+  }
+
+  /** GET as an administrator: status 0 if nobody answers. */
+  get(path: string): Promise<{ readonly status: number; readonly body: string }> {
+    const { credentials } = this.#options;
+    return new Promise((resolve) => {
+      const failed = (error: Error) => resolve({ status: 0, body: error.message });
+      try {
+        const call = request(
+          new URL(path, this.server),
+          {
+            ca: readFileSync(credentials.serverAuthority),
+            servername: "kubernetes",
+            headers: { authorization: `Bearer ${credentials.tokenOf("admin")}` },
+            agent: false,
+            timeout: 5_000,
+          },
+          (response) => {
+            let body = "";
+            response.setEncoding("utf8");
+            response.on("data", (chunk: string) => {
+              body += chunk;
+            });
+            response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+            response.on("error", failed);
+          },
+        );
+        call.on("timeout", () => call.destroy(new Error("no answer within 5 s")));
+        call.on("error", failed);
+        call.end();
+      } catch (error) {
+        // The server has not made its certificate yet.
+        failed(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+  }
+
+  /** Throws OcicatError LAB_NOT_READY. */
+  async waitUntilReady(): Promise<void> {
+    const deadline = performance.now() + READY_MS;
+    for (;;) {
+      const answer = await this.get("/readyz");
+      if (answer.status === 200) return;
+      const dead = this.process("kube-apiserver") === undefined;
+      if (dead || performance.now() > deadline) {
+        throw new OcicatError({
+          code: "LAB_NOT_READY",
+          where: this.server,
+          what: dead
+            ? "the API server ended before it was ready"
+            : `the API server is not ready after ${READY_MS / 1000} s`,
+          why: answer.body.trim().replaceAll("\n", "; "),
+          fix: `see its log, in ${this.#options.directory}`,
+        });
+      }
+      await pause(50);
+    }
+  }
+
+  #program(name: KubernetesProgram): string {
+    return join(this.#options.programs, name);
+  }
+}
+
+function partition<T>(items: readonly T[], first: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(first), items.filter((item) => !first(item))];
+}
