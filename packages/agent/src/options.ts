@@ -10,6 +10,8 @@ export interface AgentPaths {
   readonly cniSocket: string;
   /** The command line's socket: status, why. */
   readonly apiSocket: string;
+  /** Passwords of BGP sessions, as `<secret>/<key>`. */
+  readonly secrets: string;
   /** Tells the plugin and other tools the node's name, as Calico's does. */
   readonly nodenameFile: string;
 }
@@ -40,6 +42,7 @@ export interface AgentOptions {
 export const DEFAULT_PATHS: AgentPaths = {
   cniSocket: "/run/ocicat/cni.sock",
   apiSocket: "/run/ocicat/agent.sock",
+  secrets: "/etc/ocicat/secrets",
   nodenameFile: "/var/lib/calico/nodename",
 };
 
@@ -70,6 +73,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
     paths: {
       cniSocket: env.OCICAT_CNI_SOCKET ?? DEFAULT_PATHS.cniSocket,
       apiSocket: env.OCICAT_AGENT_SOCKET ?? DEFAULT_PATHS.apiSocket,
+      secrets: env.OCICAT_SECRETS_DIR ?? DEFAULT_PATHS.secrets,
       nodenameFile: env.OCICAT_NODENAME_FILE ?? DEFAULT_PATHS.nodenameFile,
     },
     lagResolutionMs: numberFrom(env, "OCICAT_LAG_RESOLUTION_MS", 100, 1, 10_000),

@@ -1,7 +1,7 @@
 import type { Origin, ResourceRef } from "@ocicat/kit";
 import type { Prefix, PrefixTrie } from "@ocicat/net";
 import { type Announcement, type DesiredRoute, RouteProtocol } from "./desired.ts";
-import type { AffinityRow, EndpointRow, PoolRow } from "./inputs.ts";
+import type { AffinityRow, EndpointRow, PeerGateway, PoolRow } from "./inputs.ts";
 import { decideRemote, poolOf, type RemoteIndexes } from "./remote.ts";
 import { type Backend, TUNNELS, type TunnelKind, wantedTunnels } from "./tunnels.ts";
 
@@ -14,6 +14,8 @@ export interface Indexes extends RemoteIndexes {
   readonly endpoints: ReadonlyMap<string, EndpointRow>;
   /** This node's tunnel addresses by host prefix. */
   readonly tunnelAddresses: ReadonlyMap<string, TunnelKind>;
+  /** BGP peers that lie behind a gateway of their own, by host prefix. */
+  readonly gateways: ReadonlyMap<string, PeerGateway>;
   /** Other nodes by the host prefix of their VXLAN device's IPv6 address. */
   readonly farEnds: ReadonlyMap<string, string>;
 }
@@ -32,6 +34,8 @@ export function decideRoute(prefix: Prefix, indexes: Indexes): RouteDecision {
   if (own !== undefined) return { route: own };
   const farEnd = farEndRoute(prefix, indexes);
   if (farEnd !== undefined) return { route: farEnd };
+  const gateway = indexes.gateways.get(prefix.toString());
+  if (gateway !== undefined) return { route: gatewayRoute(prefix, gateway) };
   const remote = decideRemote(prefix, indexes);
   if (remote === undefined) return { route: undefined };
   return "route" in remote ? remote : { route: undefined, refused: remote.refused };
@@ -112,6 +116,11 @@ function farEndRoute(prefix: Prefix, { farEnds, usable, pools, backend }: Indexe
     protocol: RouteProtocol.boot,
     origin: { reason: `${node}'s end of ${title}`, resources: [{ kind: "Node", name: node }] },
   };
+}
+
+/** As Calico has it, a static route of BIRD's. */
+function gatewayRoute(destination: Prefix, { via, origin }: PeerGateway): DesiredRoute {
+  return { kind: "via", destination, via, device: undefined, onlink: false, protocol: RouteProtocol.bird, origin };
 }
 
 function endpointOrigin(reason: string, endpoint: EndpointRow, pool: PoolRow | undefined): Origin {

@@ -15,6 +15,7 @@ export {
   type LearnedRow,
   type NodeRow,
   type OwnAddress,
+  type PeerGateway,
   type PoolRow,
 } from "./inputs.ts";
 export { isPassive, type MeshPeer, type MeshSettings, meshPeers } from "./mesh.ts";
@@ -25,7 +26,9 @@ export {
   type PeerScope,
   type PeerSession,
   type PeerSettings,
+  type PeerWorkload,
   peerSessions,
+  type SecretRef,
 } from "./peers.ts";
 export { type RoutingChanges, RoutingResolver, type WhyRoute } from "./resolver.ts";
 export {

@@ -1,4 +1,4 @@
-import type { ResourceRef } from "@ocicat/kit";
+import type { Origin, ResourceRef } from "@ocicat/kit";
 import type { Address, Prefix } from "@ocicat/net";
 import type { NodeTunnels } from "./tunnels.ts";
 
@@ -70,4 +70,10 @@ export interface LearnedRow {
   readonly from: string;
   /** The BGPPeer that the session follows from; undefined: the mesh. */
   readonly peering: ResourceRef | undefined;
+}
+
+/** What a BGP peer lies behind, by the BGPPeer's reachableBy. */
+export interface PeerGateway {
+  readonly via: Address;
+  readonly origin: Origin;
 }

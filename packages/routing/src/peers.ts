@@ -8,10 +8,11 @@ export interface PeerRow {
   readonly name: string;
   /** The nodes that have the peering: all of them, one by its name, or those whose labels match. */
   readonly nodes: "all" | { readonly name: string } | { readonly match: LabelMatch };
-  /** Whom with: an address, or the nodes whose labels match. */
+  /** Whom with: an address, the nodes whose labels match, or the node's own workloads whose labels match. */
   readonly peer:
     | { readonly address: Address; readonly port: number | undefined; readonly asNumber: number | undefined }
-    | { readonly match: LabelMatch };
+    | { readonly match: LabelMatch }
+    | { readonly workloads: LabelMatch; readonly asNumber: number };
   /** This end's AS number, where it is not the node's. */
   readonly localAsNumber: number | undefined;
   readonly nextHop: "auto" | "self" | "keep";
@@ -24,8 +25,21 @@ export interface PeerRow {
   readonly restartTimeS: number | undefined;
   /** Nodes that are named as peers have the session as well, without a BGPPeer of their own. */
   readonly reversed: boolean;
-  /** Asked for and not to be had: a session without it would be less than was asked for. */
-  readonly missing: string | undefined;
+  readonly password: SecretRef | undefined;
+  /** Packets of the peer have come over at most so many hops (RFC 5082); undefined: nobody looks. */
+  readonly mostHops: number | undefined;
+  /** The peer lies behind this gateway. */
+  readonly reachableBy: Address | undefined;
+  /** BGPFilters, by name, in the order in which they are asked. */
+  readonly filters: readonly string[];
+}
+
+/** Where a password is: a key of a secret. */
+export interface SecretRef {
+  readonly name: string;
+  readonly key: string;
+  /** Where it is not there the session goes without. */
+  readonly optional: boolean;
 }
 
 export type LabelMatch = (labels: Readonly<Record<string, string>>) => boolean;
@@ -39,13 +53,23 @@ export interface PeerSettings {
   readonly asNumber: number;
   /** Where a node listens. */
   readonly portOf: (node: string) => number;
+  /** This node's workloads. */
+  readonly workloads?: Iterable<PeerWorkload> | undefined;
 }
 
-export type PeerScope = "global" | "node specific";
+/** A workload of this node, as a peer. */
+export interface PeerWorkload {
+  /** As people call it: `default/web-1`. */
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly addresses: readonly Address[];
+}
+
+export type PeerScope = "global" | "node specific" | "local workload";
 
 /** One session that a BGPPeer calls for on this node. */
 export interface PeerSession {
-  /** Calico's: `Global_10_0_0_1`, `Node_10_0_0_1`. */
+  /** Calico's: `Global_10_0_0_1`, `Node_10_0_0_1`, `Local_Workload_10_244_1_2`. */
   readonly name: string;
   readonly scope: PeerScope;
   /** The peer's name, if it is a node of ours. */
@@ -62,6 +86,14 @@ export interface PeerSession {
   readonly allowedOwnAs: number;
   readonly keepaliveS: number | undefined;
   readonly restartTimeS: number | undefined;
+  readonly password: SecretRef | undefined;
+  readonly mostHops: number | undefined;
+  readonly reachableBy: Address | undefined;
+  readonly filters: readonly string[];
+  /** The cluster that this node reflects for, where the peer is of its AS (RFC 4456). */
+  readonly clusterId: string | undefined;
+  /** The peer is a client of that cluster: it is no reflector of the same one. */
+  readonly reflectorClient: boolean;
   /** Why the session must not be held; undefined: it may. */
   readonly refused: string | undefined;
   readonly origin: Origin;
@@ -120,6 +152,19 @@ function farEnds(row: PeerRow, { nodes, settings }: Cluster): Far[] {
   const scope = row.nodes === "all" ? "global" : "node specific";
   const reason = `BGPPeer ${row.name}`;
   const { localAsNumber, peer } = row;
+  if ("workloads" in peer) {
+    const end = { node: undefined, port: 179, asNumber: peer.asNumber, row, localAsNumber };
+    return [...(settings.workloads ?? [])]
+      .filter(({ labels }) => peer.workloads(labels))
+      .flatMap(({ name, addresses }) =>
+        addresses.map((address) => ({
+          ...end,
+          address,
+          scope: "local workload" as const,
+          reason: `${reason}, which names ${name}`,
+        })),
+      );
+  }
   if ("match" in peer) {
     return nodes
       .filter(({ labels }) => peer.match(labels))
@@ -155,6 +200,7 @@ function callers(row: PeerRow, { self, nodes, settings }: Cluster): Far[] {
 
 /** The families in which a BGPPeer names `self` as the peer. */
 function familiesOn({ peer }: PeerRow, self: PeerNode, settings: PeerSettings): Family[] {
+  if ("workloads" in peer) return [];
   if ("match" in peer) return peer.match(self.labels) ? [4, 6] : [];
   const fits =
     isOwn(peer.address, self) &&
@@ -172,9 +218,9 @@ function session(far: Far, { self, settings }: Cluster): PeerSession {
   const family = familyOf(address);
   const own = (family === 4 ? self.ipv4 : self.ipv6)?.address;
   const localAs = far.localAsNumber ?? self.asNumber ?? settings.asNumber;
-  const prefix = scope === "global" ? "Global" : "Node";
+  const reflects = self.routeReflectorClusterId !== undefined && localAs === far.asNumber;
   return {
-    name: `${prefix}_${formatAddress(address).replaceAll(/[.:]/g, "_")}`,
+    name: `${NAMES[scope]}_${formatAddress(address).replaceAll(/[.:]/g, "_")}`,
     scope,
     node: node?.name,
     localAddress: row.fromNodeAddress ? own : undefined,
@@ -188,7 +234,13 @@ function session(far: Far, { self, settings }: Cluster): PeerSession {
     allowedOwnAs: row.allowedOwnAs,
     keepaliveS: row.keepaliveS,
     restartTimeS: row.restartTimeS,
-    refused: row.missing ?? (own === undefined ? `${self.name} has no IPv${family} address` : undefined),
+    password: row.password,
+    mostHops: row.mostHops,
+    reachableBy: row.reachableBy,
+    filters: row.filters,
+    clusterId: reflects ? self.routeReflectorClusterId : undefined,
+    reflectorClient: reflects && node?.routeReflectorClusterId !== self.routeReflectorClusterId,
+    refused: own === undefined ? `${self.name} has no IPv${family} address` : undefined,
     origin: {
       reason: far.reason,
       resources: [
@@ -198,6 +250,12 @@ function session(far: Far, { self, settings }: Cluster): PeerSession {
     },
   };
 }
+
+const NAMES: Readonly<Record<PeerScope, string>> = {
+  global: "Global",
+  "node specific": "Node",
+  "local workload": "Local_Workload",
+};
 
 function addressesOf({ ipv4, ipv6 }: NodeRow): Address[] {
   return [ipv4, ipv6].flatMap((own) => (own === undefined ? [] : [own.address]));

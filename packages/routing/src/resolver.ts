@@ -1,7 +1,7 @@
-import { type Address, formatAddress, Prefix, PrefixTrie } from "@ocicat/net";
+import { type Address, compareAddresses, formatAddress, Prefix, PrefixTrie, parsePrefix } from "@ocicat/net";
 import { decideAnnouncement, decideRoute, type Indexes } from "./decide.ts";
 import { type Announcement, type DesiredRoute, sameRoute, sameVtep, type Vtep } from "./desired.ts";
-import type { AffinityRow, BlockRow, EndpointRow, LearnedRow, NodeRow, PoolRow } from "./inputs.ts";
+import type { AffinityRow, BlockRow, EndpointRow, LearnedRow, NodeRow, PeerGateway, PoolRow } from "./inputs.ts";
 import { tunnelReaches } from "./remote.ts";
 import { type Backend, TUNNELS, type TunnelKind } from "./tunnels.ts";
 import { vtepsOf } from "./vteps.ts";
@@ -36,6 +36,7 @@ export class RoutingResolver {
   readonly #endpointsByPrefix = new Map<string, EndpointRow>();
   readonly #endpoints = new Map<string, { readonly row: EndpointRow; readonly prefixes: readonly Prefix[] }>();
   readonly #learned = new Map<string, LearnedRow>();
+  readonly #gateways = new Map<string, PeerGateway>();
   readonly #nodes = new Map<string, NodeRow>();
   readonly #nodesByAddress = new Map<string, NodeRow>();
   readonly #blocks = new Map<string, BlockRow>();
@@ -160,6 +161,17 @@ export class RoutingResolver {
     setOrDelete(this.#learned, key, learned);
     if (learned !== undefined) this.#prefixesByHop.add(formatAddress(learned.nextHop), key);
     this.#touch(prefix);
+  }
+
+  /** Peers that lie behind a gateway of their own: all of them, by their host prefixes. */
+  setGateways(gateways: ReadonlyMap<string, PeerGateway>): void {
+    for (const key of this.#gateways.keys()) if (!gateways.has(key)) this.#touch(parsePrefix(key));
+    for (const [key, { via }] of gateways) {
+      const before = this.#gateways.get(key)?.via;
+      if (before === undefined || compareAddresses(before, via) !== 0) this.#touch(parsePrefix(key));
+    }
+    this.#gateways.clear();
+    for (const [key, gateway] of gateways) this.#gateways.set(key, gateway);
   }
 
   /** Whether this node's device of a kind works and every node can know that we send by it. */
@@ -289,6 +301,7 @@ export class RoutingResolver {
       usable: this.#usable,
       tunnelAddresses: this.#tunnelAddresses,
       farEnds: this.#farEnds,
+      gateways: this.#gateways,
     };
   }
 
@@ -324,6 +337,7 @@ export class RoutingResolver {
       this.#endpointsByPrefix.has(key) ||
       this.#tunnelAddresses.has(key) ||
       this.#farEnds.has(key) ||
+      this.#gateways.has(key) ||
       this.#ownBlocks.get(prefix) !== undefined
     );
   }

@@ -1,4 +1,4 @@
-import { Prefix, parseAddress } from "@ocicat/net";
+import { formatAddress, Prefix, parseAddress } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
 import { NO_TUNNELS, type PeerNode, type PeerRow, type PeerSettings, peerSessions } from "../src/index.ts";
 
@@ -34,7 +34,10 @@ function row(name: string, extra: Partial<PeerRow>): PeerRow {
     keepaliveS: undefined,
     restartTimeS: undefined,
     reversed: true,
-    missing: undefined,
+    password: undefined,
+    mostHops: undefined,
+    reachableBy: undefined,
+    filters: [],
     ...extra,
   };
 }
@@ -116,13 +119,69 @@ describe("a BGPPeer", () => {
     ]);
   });
 
-  it("with something that cannot be had is refused, with the reason", () => {
-    expect(told(NODE1, [row("tor", { missing: "TCP MD5 is not here" })])).toEqual([
-      "Global_10_0_0_1 AS 65000 refused: TCP MD5 is not here",
-    ]);
+  it("towards a family that the node has no address of is refused, with the reason", () => {
     expect(told(NODE1, [row("tor", { peer: router("fd00::1") })])).toEqual([
       "Global_fd00__1 AS 65000 refused: node1 has no IPv6 address",
     ]);
+  });
+});
+
+describe("workloads", () => {
+  const rows = [row("bird", { peer: { workloads: labelled("router"), asNumber: 65100 }, localAsNumber: 64999 })];
+  const addresses = [parseAddress("10.244.1.2"), parseAddress("fd00:1::2")];
+  const workloads = [
+    { name: "default/r1", labels: { router: "" }, addresses },
+    { name: "default/web", labels: {}, addresses: [parseAddress("10.244.1.3")] },
+  ];
+
+  it("of this node are peers by their labels, in each family, and the node dials them", () => {
+    const two = node("node1", "10.244.9.9", { v6: "fd00::9" });
+    const sessions = peerSessions(two, NODES, rows, { ...SETTINGS, workloads });
+    expect(
+      sessions.map(({ name, scope, remoteAs, localAs, passive, refused }) => [
+        name,
+        scope,
+        remoteAs,
+        localAs,
+        passive,
+        refused,
+      ]),
+    ).toEqual([
+      ["Local_Workload_10_244_1_2", "local workload", 65100, 64999, false, undefined],
+      ["Local_Workload_fd00_1__2", "local workload", 65100, 64999, false, undefined],
+    ]);
+    expect(sessions[0]?.origin.reason).toBe("BGPPeer bird, which names default/r1");
+  });
+
+  it("do not make other nodes answer", () => {
+    expect(told(NODE2, rows)).toEqual([]);
+  });
+});
+
+describe("a reflector", () => {
+  const rr1 = node("node2", "10.0.0.10", { labels: { rr: "" }, routeReflectorClusterId: "224.0.0.1" });
+  const rr2 = node("node3", "10.0.0.11", { labels: { rr: "" }, routeReflectorClusterId: "224.0.0.1" });
+  const other = node("node4", "10.0.0.12", { labels: { rr: "" }, routeReflectorClusterId: "224.0.0.2" });
+  const all = [NODE1, rr1, rr2, other];
+  const rows = [row("rr", { peer: { match: labelled("rr") } }), row("tor", { peer: router("10.0.0.1") })];
+
+  const reflected = (self: PeerNode) =>
+    peerSessions(self, all, rows, SETTINGS).map(
+      ({ remoteAddress, clusterId, reflectorClient }) =>
+        `${formatAddress(remoteAddress)} ${clusterId} ${reflectorClient ? "client" : "no client"}`,
+    );
+
+  it("has every node of its AS that is no reflector of its cluster as a client", () => {
+    expect(reflected(rr1)).toEqual([
+      "10.0.0.11 224.0.0.1 no client",
+      "10.0.0.12 224.0.0.1 client",
+      "10.0.0.1 undefined no client",
+      "10.0.0.9 224.0.0.1 client",
+    ]);
+  });
+
+  it("is what a node without a cluster identifier is not", () => {
+    expect(reflected(NODE1).every((one) => one.endsWith("undefined no client"))).toBe(true);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describeOrigin, seededRandom } from "@ocicat/kit";
-import { formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
+import { formatAddress, Prefix, parseAddress, parsePrefix } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
 import { isPassive, meshPeers, NO_TUNNELS, type NodeRow, type PoolRow, RoutingResolver } from "../src/index.ts";
 
@@ -218,5 +218,27 @@ describe("meshPeers", () => {
     expect(meshPeers(nodes[0] as NodeRow, nodes, { enabled: false, asNumber: 64512 })).toEqual([]);
     expect(meshPeers(reflector, nodes, { enabled: true, asNumber: 64512 })).toEqual([]);
     expect(meshPeers(nodes[0] as NodeRow, [...nodes, reflector], { enabled: true, asNumber: 64512 })).toHaveLength(2);
+  });
+});
+
+describe("a BGP peer behind a gateway of its own", () => {
+  it("has a route through it for as long as it is asked for", () => {
+    const resolver = new RoutingResolver("node1");
+    const resources = [{ kind: "BGPPeer", name: "tor" }];
+    const via = (address: string) =>
+      new Map([["10.9.0.1/32", { via: parseAddress(address), origin: { reason: "reachableBy", resources } }]]);
+    const told = () =>
+      [...resolver.flush().routes.values()].map(({ prefix, route }) =>
+        route?.kind === "via" ? `${prefix} via ${formatAddress(route.via)} proto ${route.protocol}` : `${prefix} gone`,
+      );
+    resolver.setGateways(via("10.0.0.254"));
+    expect(told()).toEqual(["10.9.0.1/32 via 10.0.0.254 proto 12"]);
+    resolver.setGateways(via("10.0.0.254"));
+    expect(told()).toEqual([]);
+    resolver.setGateways(via("10.0.0.253"));
+    expect(told()).toEqual(["10.9.0.1/32 via 10.0.0.253 proto 12"]);
+    resolver.setGateways(new Map());
+    expect(told()).toEqual(["10.9.0.1/32 gone"]);
+    expect(resolver.why(Prefix.host(parseAddress("10.9.0.1")))).toEqual([]);
   });
 });

@@ -2,8 +2,8 @@ import {
   type BestChange,
   type BestRoute,
   createSpeaker,
+  type ListenOptions,
   type NextHopResolver,
-  type Policy,
   type Speaker,
   type Transport,
 } from "@ocicat/bgp";
@@ -15,13 +15,24 @@ import {
   meshPeers,
   type PeerNode,
   type PeerRow,
+  type PeerWorkload,
   peerSessions,
   type RoutingChanges,
+  type SecretRef,
 } from "@ocicat/routing";
 import type { BgpSettingsRow } from "../tables/bgp-rows.ts";
 import { announce, originated } from "./mesh.ts";
 import { routerIdOf } from "./router-id.ts";
-import { describeSession, peeringOf, refusedReport, type Session, sessionReport, sessionsOf } from "./sessions.ts";
+import type { Secrets } from "./secrets.ts";
+import {
+  describeSession,
+  peeringOf,
+  refusedReport,
+  type Session,
+  type SessionSettings,
+  sessionReport,
+  sessionsOf,
+} from "./sessions.ts";
 
 export interface MeshRunnerOptions {
   readonly clock: Clock;
@@ -32,6 +43,7 @@ export interface MeshRunnerOptions {
   readonly port: number | undefined;
   /** Routes of an earlier run are in the kernel: ask the peers to bear with us (RFC 4724). */
   readonly restarting: boolean;
+  readonly secrets: Secrets;
   /** Which next hops can be reached; `nextHopsChanged` says when another is. */
   readonly resolveNextHop: NextHopResolver;
   readonly onChange: (changes: readonly BestChange[]) => void;
@@ -50,8 +62,10 @@ export interface BgpPicture {
   readonly settings: BgpSettingsRow;
   /** Where a node listens by its configuration. */
   readonly portOf: (node: string) => number;
-  /** What peers are told of learned routes; another function only where it decides otherwise. */
-  readonly exportPolicy: Policy;
+  /** This node's workloads, of which some may be peers. */
+  readonly workloads: Iterable<PeerWorkload>;
+  /** What is taken of peers and told to them; other functions only where they decide otherwise. */
+  readonly policies: SessionSettings["policies"];
 }
 
 /** Keeps one speaker running for the mesh and the BGPPeers, made anew when what it is (AS number, addresses, port) changes. */
@@ -85,8 +99,9 @@ export class MeshRunner {
     const port = this.#options.port ?? picture.portOf(self.name);
     const routerId = routerIdOf(self);
     // An address that sessions leave from is part of it, so that what they have learned outlives its change.
-    const identity = `${localAs} ${routerId} ${self.ipv6?.address} ${port}`;
-    if (identity !== this.#identity) this.#replace(identity, localAs, routerId, port);
+    const listen = { port, address: settings.bindToNode ? (self.ipv4 ?? self.ipv6)?.address : undefined };
+    const identity = `${localAs} ${routerId} ${self.ipv6?.address} ${port} ${settings.bindToNode}`;
+    if (identity !== this.#identity) this.#replace(identity, localAs, routerId, listen);
     this.#declareSessions(this.#sessionsOf(self, picture));
   }
 
@@ -144,13 +159,15 @@ export class MeshRunner {
     await this.#speaker?.stop({ graceful });
   }
 
-  #sessionsOf(self: PeerNode, { nodes, peers, settings, portOf, exportPolicy }: BgpPicture): Session[] {
+  #sessionsOf(self: PeerNode, { nodes, peers, settings, portOf, workloads, policies }: BgpPicture): Session[] {
     const all = [...nodes];
-    const { asNumber, meshEnabled: enabled } = settings;
+    const { asNumber, meshEnabled: enabled, meshPassword, meshRestartTimeS } = settings;
     // In a lab of one's own every node listens where this one was told to.
     const port = (node: string) => this.#options.port ?? portOf(node);
     const mesh = meshPeers(self, all, { enabled, asNumber });
-    return sessionsOf(mesh, port, peerSessions(self, all, peers, { asNumber, portOf: port }), exportPolicy);
+    const asked = peerSessions(self, all, peers, { asNumber, portOf: port, workloads });
+    const secret = (ref: SecretRef) => this.#options.secrets.read(ref);
+    return sessionsOf(mesh, asked, { portOf: port, meshPassword, meshRestartTimeS, secret, policies });
   }
 
   #declareSessions(sessions: readonly Session[]): void {
@@ -166,7 +183,7 @@ export class MeshRunner {
     this.#speaker?.setPeers(sessions.flatMap(({ refused, config }) => (refused === undefined ? [config] : [])));
   }
 
-  #replace(identity: string, localAs: number, routerId: Ipv4, port: number): void {
+  #replace(identity: string, localAs: number, routerId: Ipv4, listen: ListenOptions): void {
     const { clock, random, logger, transport, resolveNextHop, onChange, onReady, onFatal } = this.#options;
     const old = this.#speaker;
     this.#identity = identity;
@@ -180,7 +197,7 @@ export class MeshRunner {
       transport,
       localAs,
       routerId,
-      listen: { port },
+      listen,
       restarting: this.#restarting || left.size > 0,
       multipath: false,
       resolveNextHop,

@@ -1,23 +1,11 @@
-import type { BestChange, BestRoute, PeerConfig, Speaker } from "@ocicat/bgp";
+import type { BestChange, BestRoute, Speaker } from "@ocicat/bgp";
 import { describeOrigin } from "@ocicat/kit";
-import { familyOf, formatAddress } from "@ocicat/net";
+import { formatAddress } from "@ocicat/net";
 import type { Announcement, LearnedRow, MeshPeer, RoutingChanges } from "@ocicat/routing";
 
 /** Calico's name for a mesh session: `Mesh_192_168_0_82`. */
 export function meshPeerName(peer: MeshPeer): string {
   return `Mesh_${formatAddress(peer.remoteAddress).replaceAll(/[.:]/g, "_")}`;
-}
-
-export function peerConfig(peer: MeshPeer): PeerConfig {
-  return {
-    name: meshPeerName(peer),
-    remoteAddress: peer.remoteAddress,
-    localAddress: peer.localAddress,
-    remoteAs: peer.remoteAs,
-    passive: peer.passive,
-    families: [familyOf(peer.remoteAddress)],
-    gracefulRestart: { mode: "full", restartTimeS: 120 },
-  };
 }
 
 /** Puts what the resolver wants announced into the speaker. */

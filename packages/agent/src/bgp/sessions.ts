@@ -1,8 +1,9 @@
-import type { PeerConfig, PeerStatus, Policy } from "@ocicat/bgp";
+import type { ConnectionSecurity, PeerConfig, PeerStatus, Policy } from "@ocicat/bgp";
 import type { Origin, ResourceRef } from "@ocicat/kit";
-import { type Address, familyOf, formatAddress } from "@ocicat/net";
-import type { MeshPeer, PeerSession } from "@ocicat/routing";
-import { meshPeerName, peerConfig } from "./mesh.ts";
+import { type Address, type Family, familyOf, formatAddress, ipv4, parseAddress } from "@ocicat/net";
+import type { MeshPeer, PeerSession, SecretRef } from "@ocicat/routing";
+import { meshPeerName } from "./mesh.ts";
+import type { SecretAnswer } from "./secrets.ts";
 
 /** A session of this node's, and why it is there. */
 export interface Session {
@@ -14,44 +15,65 @@ export interface Session {
   readonly remoteAddress: Address;
   readonly remoteAs: number;
   readonly config: PeerConfig;
+  /** The gateway that the peer lies behind, where it was named. */
+  readonly reachableBy: Address | undefined;
   /** Why it is not held; undefined: it is. */
   readonly refused: string | undefined;
   readonly origin: Origin;
 }
 
-/** The whole of a node's sessions: of several to one address the one that a person asked for goes before the mesh's. */
-export function sessionsOf(
-  mesh: readonly MeshPeer[],
-  meshPort: (node: string) => number,
-  peers: readonly PeerSession[],
-  exportPolicy: Policy,
-): Session[] {
-  const asked = new Set(peers.map(({ remoteAddress }) => remoteAddress));
-  return [
-    ...mesh
-      .filter(({ remoteAddress }) => !asked.has(remoteAddress))
-      .map((peer) => meshSession(peer, meshPort(peer.node), exportPolicy)),
-    ...peers.map((peer) => peerSession(peer, exportPolicy)),
-  ];
-}
-
-function meshSession(peer: MeshPeer, remotePort: number, exportPolicy: Policy): Session {
-  const { node, remoteAddress, remoteAs, origin } = peer;
-  const config = { ...peerConfig(peer), remotePort, exportPolicy };
-  return {
-    name: meshPeerName(peer),
-    type: "node-to-node mesh",
-    node,
-    remoteAddress,
-    remoteAs,
-    config,
-    refused: undefined,
-    origin,
+/** What sessions need besides the resources that ask for them. */
+export interface SessionSettings {
+  /** Where a node of the mesh listens. */
+  readonly portOf: (node: string) => number;
+  readonly meshPassword: SecretRef | undefined;
+  /** Seconds; undefined: the speaker's. */
+  readonly meshRestartTimeS: number | undefined;
+  readonly secret: (ref: SecretRef) => SecretAnswer;
+  readonly policies: {
+    importing(filters: readonly string[], family: Family): Policy;
+    exporting(filters: readonly string[], family: Family): Policy;
   };
 }
 
-function peerSession(peer: PeerSession, exportPolicy: Policy): Session {
-  const { name, scope, node, remoteAddress, remoteAs, refused, origin } = peer;
+const DEFAULT_RESTART_S = 120;
+
+/** The whole of a node's sessions: of several to one address the one that a person asked for goes before the mesh's. */
+export function sessionsOf(
+  mesh: readonly MeshPeer[],
+  peers: readonly PeerSession[],
+  settings: SessionSettings,
+): Session[] {
+  const asked = new Set(peers.map(({ remoteAddress }) => remoteAddress));
+  return [
+    ...mesh.filter(({ remoteAddress }) => !asked.has(remoteAddress)).map((peer) => meshSession(peer, settings)),
+    ...peers.map((peer) => peerSession(peer, settings)),
+  ];
+}
+
+function meshSession(peer: MeshPeer, settings: SessionSettings): Session {
+  const { node, localAddress, remoteAddress, remoteAs, passive, origin } = peer;
+  const name = meshPeerName(peer);
+  const protection = protectionOf(settings.meshPassword, undefined, settings);
+  const config: PeerConfig = {
+    name,
+    remoteAddress,
+    remotePort: settings.portOf(node),
+    localAddress,
+    remoteAs,
+    passive,
+    gracefulRestart: { mode: "full", restartTimeS: settings.meshRestartTimeS ?? DEFAULT_RESTART_S },
+    security: protection.security,
+    ...ofFamily(familyOf(remoteAddress), [], settings),
+  };
+  const type = "node-to-node mesh";
+  const { refused } = protection;
+  return { name, type, node, remoteAddress, remoteAs, config, reachableBy: undefined, refused, origin };
+}
+
+function peerSession(peer: PeerSession, settings: SessionSettings): Session {
+  const { name, scope, node, remoteAddress, remoteAs, clusterId, origin } = peer;
+  const protection = protectionOf(peer.password, peer.mostHops, settings);
   const config: PeerConfig = {
     name,
     remoteAddress,
@@ -60,14 +82,54 @@ function peerSession(peer: PeerSession, exportPolicy: Policy): Session {
     localAs: peer.localAs,
     remoteAs,
     passive: peer.passive,
-    families: [familyOf(remoteAddress)],
     nextHopMode: peer.nextHop,
     allowedOwnAs: peer.allowedOwnAs,
     keepaliveS: peer.keepaliveS,
-    gracefulRestart: { mode: "full", restartTimeS: peer.restartTimeS },
-    exportPolicy,
+    gracefulRestart: { mode: "full", restartTimeS: peer.restartTimeS ?? DEFAULT_RESTART_S },
+    clusterId: clusterId === undefined ? undefined : clusterNumber(clusterId),
+    reflectorClient: peer.reflectorClient,
+    security: protection.security,
+    ...ofFamily(familyOf(remoteAddress), peer.filters, settings),
   };
-  return { name, type: scope, node, remoteAddress, remoteAs, config, refused, origin };
+  const refused = peer.refused ?? protection.refused;
+  const { reachableBy } = peer;
+  return { name, type: scope, node, remoteAddress, remoteAs, config, reachableBy, refused, origin };
+}
+
+/** As with Calico's two daemons, a session carries the routes of the family that it runs over. */
+function ofFamily(family: Family, filters: readonly string[], { policies }: SessionSettings) {
+  return {
+    families: [family],
+    importPolicy: policies.importing(filters, family),
+    exportPolicy: policies.exporting(filters, family),
+  };
+}
+
+/** The cluster identifier's 32 bits; Calico takes no others. */
+function clusterNumber(text: string) {
+  const address = parseAddress(text);
+  return ipv4(typeof address === "number" ? address : 0);
+}
+
+interface Protection {
+  readonly security: ConnectionSecurity | undefined;
+  /** A session without what was asked for would be less than was asked for. */
+  readonly refused: string | undefined;
+}
+
+function protectionOf(
+  ref: SecretRef | undefined,
+  mostHops: number | undefined,
+  { secret }: SessionSettings,
+): Protection {
+  const answer = ref === undefined ? undefined : secret(ref);
+  if (answer !== undefined && "missing" in answer && ref?.optional !== true)
+    return { security: undefined, refused: `its password is missing: ${answer.missing}` };
+  const password = answer !== undefined && "value" in answer ? answer.value : undefined;
+  // RFC 5082: what was sent with 255 has lost one for each router on its way.
+  const hops = mostHops === undefined ? {} : { ttl: 255, minTtl: 256 - mostHops };
+  const security = password === undefined && mostHops === undefined ? undefined : { password, ...hops };
+  return { security, refused: undefined };
 }
 
 /** Who a route came from, as people call it: `node2 (192.168.0.82)`, `rack-tor (192.168.0.1)`. */

@@ -207,6 +207,11 @@ export class RouteReconciler {
     return this.#links.towards(nextHop)?.up === true;
   }
 
+  /** The link that a next hop is on. */
+  interfaceTowards(nextHop: Address): string | undefined {
+    return this.#links.towards(nextHop)?.name;
+  }
+
   linkName(index: number): string {
     return this.#links.byIndex(index)?.name ?? `if${index}`;
   }

@@ -1,9 +1,10 @@
-import type { BestChange } from "@ocicat/bgp";
-import type { Address } from "@ocicat/net";
-import type { NodeRow, RoutingResolver } from "@ocicat/routing";
-import { exportPolicies } from "../bgp/export-policy.ts";
+import type { BestChange, PolicyRoute } from "@ocicat/bgp";
+import { type Address, Prefix } from "@ocicat/net";
+import type { NodeRow, PeerGateway, PeerWorkload, RoutingResolver } from "@ocicat/routing";
 import { learnedRow } from "../bgp/mesh.ts";
 import type { MeshRunner } from "../bgp/mesh-runner.ts";
+import { PolicyBook } from "../bgp/policy-book.ts";
+import type { Session } from "../bgp/sessions.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
 import type { VtepReconciler } from "../program/vtep-reconciler.ts";
@@ -29,14 +30,15 @@ export interface EngineParts {
  */
 export class Engine {
   readonly #parts: EngineParts;
-  readonly #exportPolicy = exportPolicies();
+  readonly #policies: PolicyBook;
   #scheduled = false;
   #meshChanged = true;
   #running = false;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    const { tables, resolver, rules } = parts;
+    const { tables, resolver, routes, rules } = parts;
+    this.#policies = new PolicyBook({ interfaceOf: (route) => interfaceOf(route, resolver, routes) });
     tables.pools.subscribe((key, pool) => {
       resolver.setPool(key, pool);
       rules.setPool(key, pool);
@@ -54,6 +56,7 @@ export class Engine {
     tables.endpoints.subscribe((key, endpoint, previous) => {
       resolver.setEndpoint(key, endpoint);
       rules.setEndpoint(key, endpoint, previous);
+      if (this.#peersWithWorkloads()) this.#touchMesh();
       this.#schedule();
     });
     tables.nodes.subscribe((_key, node, previous) => {
@@ -65,6 +68,7 @@ export class Engine {
     });
     tables.bgp.subscribe(() => this.#touchMesh());
     tables.peers.subscribe(() => this.#touchMesh());
+    tables.filters.subscribe(() => this.#touchMesh());
   }
 
   /** From the first complete picture on: everything before was only collected. */
@@ -110,15 +114,34 @@ export class Engine {
     const { tables, self } = this.#parts;
     const all = tables.bgp.named("default");
     const settingsOf = (node: string) => bgpSettings(all, tables.bgp.named(`node.${node}`));
+    const settings = settingsOf(self);
+    const own = tables.ownNode();
+    this.#policies.update(tables.filters.rows(), {
+      pools: [...tables.pools.rows()],
+      advertisements: settings.advertisements,
+      reflected: own?.routeReflectorClusterId === undefined ? [] : settings.serviceRanges,
+    });
     mesh.update({
-      self: tables.ownNode(),
+      self: own,
       nodes: tables.nodes.rows(),
       peers: tables.peers.rows(),
-      settings: settingsOf(self),
+      settings,
       portOf: (node) => settingsOf(node).listenPort,
-      exportPolicy: this.#exportPolicy(tables.pools.rows()),
+      workloads: this.#peersWithWorkloads() ? this.#workloads() : [],
+      policies: this.#policies,
     });
+    this.#parts.resolver.setGateways(gatewaysOf(mesh.sessions));
     mesh.nextHopsChanged();
+  }
+
+  #peersWithWorkloads(): boolean {
+    return [...this.#parts.tables.peers.rows()].some(({ peer }) => "workloads" in peer);
+  }
+
+  *#workloads(): Iterable<PeerWorkload> {
+    const { workloads } = this.#parts.tables.policy;
+    for (const { key, workload, addresses } of this.#parts.tables.endpoints.rows())
+      yield { name: workload, labels: workloads.get(key)?.labels ?? {}, addresses };
   }
 
   #touchMesh(): void {
@@ -138,4 +161,26 @@ export class Engine {
 
 function addressesOf(node: NodeRow | undefined): readonly Address[] {
   return [node?.ipv4, node?.ipv6].flatMap((own) => (own === undefined ? [] : [own.address]));
+}
+
+/** The interface that packets of a route leave by: a pod's, or the one towards a next hop. None for a block of our own. */
+function interfaceOf(
+  { prefix, source, attributes }: PolicyRoute,
+  resolver: RoutingResolver,
+  routes: RouteReconciler,
+): string | undefined {
+  if (source !== undefined) return routes.interfaceTowards(attributes.nextHop);
+  const own = resolver.routes.get(prefix.toString());
+  return own?.kind === "device" ? own.device : undefined;
+}
+
+/** The peers that lie behind gateways which BGPPeers name, by their host prefixes. */
+function gatewaysOf(sessions: Iterable<Session>): ReadonlyMap<string, PeerGateway> {
+  return new Map(
+    [...sessions].flatMap(({ remoteAddress, reachableBy: via, origin: { resources } }) => {
+      if (via === undefined) return [];
+      const origin = { reason: "the gateway that the peer lies behind, by reachableBy", resources };
+      return [[Prefix.host(remoteAddress).toString(), { via, origin }] as const];
+    }),
+  );
 }

@@ -5,6 +5,7 @@ import type { Address } from "@ocicat/net";
 import { NftReconciler } from "@ocicat/nftables";
 import { RouteProtocol } from "@ocicat/routing";
 import { MeshRunner } from "../bgp/mesh-runner.ts";
+import { fileSecrets } from "../bgp/secrets.ts";
 import { tcpTransport } from "../bgp/tcp-transport.ts";
 import { ipamSettings } from "../node/ipam.ts";
 import { makePolicy } from "../policy/policy.ts";
@@ -85,7 +86,9 @@ export function makeDataplane(foundation: Foundation, felix: FelixSettings): Dat
   });
   const byBgp = options.backend === "bird";
   const restarting = byBgp && hasLearnedRoutes(kernel);
+  const secrets = fileSecrets({ directory: options.paths.secrets, clock, scope });
   const mesh = new MeshRunner({
+    secrets,
     clock,
     random,
     logger: logger.child("bgp"),
@@ -113,6 +116,7 @@ export function makeDataplane(foundation: Foundation, felix: FelixSettings): Dat
     mesh: byBgp ? mesh : undefined,
     defer,
   });
+  secrets.subscribe(() => engine.changed());
   const ipam = createIpam({
     store,
     clock,

@@ -1,34 +1,94 @@
 import { type BGPConfiguration, type BGPPeer, compileSelector, durationMs, parsePeerIP } from "@ocicat/api";
-import type { PeerRow } from "@ocicat/routing";
+import { type AnyCommunity, parseCommunity } from "@ocicat/bgp";
+import { type Prefix, parseAddress, parsePrefix } from "@ocicat/net";
+import type { PeerRow, SecretRef } from "@ocicat/routing";
 
-/** The settings of the mesh and of the cluster's AS, with Calico's defaults for what is not set. */
+/** How BGP runs on a node, with Calico's defaults for what is not set. */
 export interface BgpSettingsRow {
   readonly meshEnabled: boolean;
   readonly asNumber: number;
   readonly listenPort: number;
+  /** Listen at the node's own address only. */
+  readonly bindToNode: boolean;
+  readonly meshPassword: SecretRef | undefined;
+  /** Seconds; undefined: the speaker's. */
+  readonly meshRestartTimeS: number | undefined;
+  readonly advertisements: readonly PrefixAdvertisement[];
+  /** Ranges of services whose routes reflectors pass on. */
+  readonly serviceRanges: readonly Prefix[];
 }
 
-const DEFAULT_SETTINGS: BgpSettingsRow = { meshEnabled: true, asNumber: 64512, listenPort: 179 };
+/** Routes in the network are told with these communities as well. */
+export interface PrefixAdvertisement {
+  readonly network: Prefix;
+  readonly communities: readonly AnyCommunity[];
+}
 
 /** What one BGPConfiguration sets. */
-export function bgpSettingsRow({ spec }: BGPConfiguration): Partial<BgpSettingsRow> {
-  const { nodeToNodeMeshEnabled: meshEnabled, asNumber, listenPort } = spec;
-  return {
-    ...(meshEnabled === undefined ? {} : { meshEnabled }),
-    ...(asNumber === undefined ? {} : { asNumber }),
-    ...(listenPort === undefined ? {} : { listenPort }),
-  };
+export interface BgpConfigurationRow extends Partial<Omit<BgpSettingsRow, "advertisements">> {
+  /** Communities by their values, or by a name that a BGPConfiguration explains. */
+  readonly advertisements?: readonly { readonly network: Prefix; readonly communities: readonly string[] }[];
+  readonly communityNames: ReadonlyMap<string, string>;
+}
+
+const DEFAULT_SETTINGS: BgpSettingsRow = {
+  meshEnabled: true,
+  asNumber: 64512,
+  listenPort: 179,
+  bindToNode: false,
+  meshPassword: undefined,
+  meshRestartTimeS: undefined,
+  advertisements: [],
+  serviceRanges: [],
+};
+
+export function bgpConfigurationRow({ spec }: BGPConfiguration): BgpConfigurationRow {
+  const ranges = [spec.serviceClusterIPs, spec.serviceExternalIPs, spec.serviceLoadBalancerIPs].flatMap((list) =>
+    (list ?? []).map(({ cidr }) => network(cidr)),
+  );
+  const { prefixAdvertisements, bindMode } = spec;
+  return without(undefined, {
+    meshEnabled: spec.nodeToNodeMeshEnabled,
+    asNumber: spec.asNumber,
+    listenPort: spec.listenPort,
+    bindToNode: bindMode === undefined ? undefined : bindMode === "NodeIP",
+    meshPassword: spec.nodeMeshPassword?.secretKeyRef && secretRef(spec.nodeMeshPassword.secretKeyRef),
+    meshRestartTimeS: seconds(spec.nodeMeshMaxRestartTime, 0, 4095),
+    advertisements: prefixAdvertisements?.map(({ cidr, communities }) => ({ network: network(cidr), communities })),
+    serviceRanges: ranges.length === 0 ? undefined : ranges,
+    communityNames: new Map((spec.communities ?? []).map(({ name, value }) => [name, value])),
+  });
 }
 
 /** What holds for a node: `own`, its "node.<name>", over `all`, the "default", over the standard. */
 export function bgpSettings(
-  all: Partial<BgpSettingsRow> | undefined,
-  own: Partial<BgpSettingsRow> | undefined,
+  all: BgpConfigurationRow | undefined,
+  own: BgpConfigurationRow | undefined,
 ): BgpSettingsRow {
-  return { ...DEFAULT_SETTINGS, ...all, ...own };
+  const { communityNames: shared, advertisements: everywhere = [], ...common } = all ?? NOTHING;
+  const { communityNames: local, advertisements: here = everywhere, ...special } = own ?? NOTHING;
+  const names = new Map([...shared, ...local]);
+  const advertisements = here.map(({ network: range, communities }) => ({
+    network: range,
+    communities: communities
+      .map((text) => parseCommunity(names.get(text) ?? text))
+      .filter((community) => community !== undefined),
+  }));
+  return { ...DEFAULT_SETTINGS, ...common, ...special, advertisements };
 }
 
-/** Undefined for what calls for no session here: peerings with workloads, and a peer that nothing names. */
+const NOTHING: BgpConfigurationRow = { communityNames: new Map() };
+
+/** Without the members that are not set, so that they do not hide those of another. */
+function without<T extends object>(nothing: undefined, row: { readonly [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== nothing)) as T;
+}
+
+function network(text: string): Prefix {
+  return parsePrefix(text, { hostBits: "clear" });
+}
+
+/** Undefined for a peer that nothing names. */
 export function peerRow({ metadata, spec }: BGPPeer): PeerRow | undefined {
   const peer = farEnd(spec);
   if (peer === undefined) return undefined;
@@ -43,7 +103,10 @@ export function peerRow({ metadata, spec }: BGPPeer): PeerRow | undefined {
     keepaliveS: seconds(spec.keepaliveTime, 1, 65_535),
     restartTimeS: seconds(spec.maxRestartTime, 0, 4095),
     reversed: spec.reversePeering !== "Manual",
-    missing: missingProtection(spec),
+    password: spec.password?.secretKeyRef && secretRef(spec.password.secretKeyRef),
+    mostHops: (spec.ttlSecurity ?? 0) === 0 ? undefined : spec.ttlSecurity,
+    reachableBy: spec.reachableBy === undefined ? undefined : parseAddress(spec.reachableBy),
+    filters: spec.filters ?? [],
   };
 }
 
@@ -54,7 +117,14 @@ function nearEnd({ node, nodeSelector }: BGPPeer["spec"]): PeerRow["nodes"] {
   return nodeSelector === undefined ? "all" : { match: compileSelector(nodeSelector).matches };
 }
 
-function farEnd({ peerIP, asNumber, peerSelector }: BGPPeer["spec"]): PeerRow["peer"] | undefined {
+function farEnd({
+  peerIP,
+  asNumber,
+  peerSelector,
+  localWorkloadSelector,
+}: BGPPeer["spec"]): PeerRow["peer"] | undefined {
+  if (localWorkloadSelector !== undefined)
+    return asNumber === undefined ? undefined : { workloads: compileSelector(localWorkloadSelector).matches, asNumber };
   if (peerSelector !== undefined) return { match: compileSelector(peerSelector).matches };
   const end = peerIP === undefined ? undefined : parsePeerIP(peerIP);
   return end === undefined ? undefined : { ...end, asNumber };
@@ -66,8 +136,8 @@ function seconds(duration: string | undefined, least: number, most: number): num
   return Math.min(most, Math.max(least, Math.round(durationMs(duration) / 1000)));
 }
 
-function missingProtection({ password, ttlSecurity = 0 }: BGPPeer["spec"]): string | undefined {
-  if (password?.secretKeyRef !== undefined) return "it asks for a password, and TCP MD5 is not in this version";
-  if (ttlSecurity > 0) return "it asks for TTL security, which is not in this version";
-  return undefined;
+type SecretKeyRef = NonNullable<NonNullable<BGPPeer["spec"]["password"]>["secretKeyRef"]>;
+
+function secretRef({ name = "", key, optional = false }: SecretKeyRef): SecretRef {
+  return { name, key, optional };
 }

@@ -1,5 +1,6 @@
 import {
   bgpConfiguration,
+  bgpFilter,
   bgpPeer,
   blocksPrefix,
   type ClusterInformation,
@@ -28,7 +29,8 @@ import type { AffinityRow, BlockRow, PeerRow } from "@ocicat/routing";
 import { type DatastoreLock, HeldSink } from "../lock/index.ts";
 import { makePolicyRows, type PolicyRows, policySources } from "../policy/tables.ts";
 import { Reflector, type ReflectorSink } from "../watch/reflector.ts";
-import { type BgpSettingsRow, bgpSettingsRow, peerRow } from "./bgp-rows.ts";
+import { type BgpFilterRow, bgpFilterRow } from "./bgp-filter-row.ts";
+import { type BgpConfigurationRow, bgpConfigurationRow, peerRow } from "./bgp-rows.ts";
 import {
   type AgentEndpointRow,
   type AgentNodeRow,
@@ -52,8 +54,9 @@ export interface Tables {
   readonly blocks: Table<BlockRow>;
   /** This node's endpoints; others' are not kept. */
   readonly endpoints: Table<AgentEndpointRow>;
-  readonly bgp: Table<Partial<BgpSettingsRow>>;
+  readonly bgp: Table<BgpConfigurationRow>;
   readonly peers: Table<PeerRow>;
+  readonly filters: Table<BgpFilterRow>;
   readonly felix: Table<FelixConfiguration>;
   readonly cluster: Table<ClusterInformation>;
   /** Networks whose addresses are not given away. */
@@ -72,7 +75,8 @@ export function makeTables(self: string, logger: Logger): Tables {
     affinities: new Table("affinities", (item) => affinityRow(item.key, item.value), logger),
     blocks: new Table("blocks", (item) => blockRow(item.key, item.value), logger),
     endpoints: new Table("own endpoints", (item) => ownEndpoint(self, item), logger),
-    bgp: new Table("bgp configurations", (item) => bgpSettingsRow(decodeStored(bgpConfiguration, item)), logger),
+    bgp: new Table("bgp configurations", (item) => bgpConfigurationRow(decodeStored(bgpConfiguration, item)), logger),
+    filters: new Table("BGP filters", (item) => bgpFilterRow(decodeStored(bgpFilter, item)), logger),
     peers: new Table("BGP peers", (item) => peerRow(decodeStored(bgpPeer, item)), logger),
     felix: new Table("felix configurations", (item) => decodeStored(felixConfiguration, item), logger),
     cluster: new Table("cluster information", (item) => decodeStored(clusterInformation, item), logger),
@@ -113,6 +117,7 @@ export async function watchTables(tables: Tables, self: string, options: WatchOp
     [workloadEndpoint.storage.prefix(), endpointSink(tables, self)],
     [bgpConfiguration.storage.prefix(), tables.bgp],
     [bgpPeer.storage.prefix(), tables.peers],
+    [bgpFilter.storage.prefix(), tables.filters],
     [felixConfiguration.storage.prefix(), tables.felix],
     [ipReservation.storage.prefix(), tables.reservations],
     [IPAM_CONFIG_KEY, tables.ipam],

@@ -1,7 +1,7 @@
-import { API_VERSION, type BGPPeer, bgpPeer, readDocument } from "@ocicat/api";
+import { API_VERSION, type BGPPeer, bgpConfiguration, bgpPeer, readDocument } from "@ocicat/api";
 import { parseAddress } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
-import { bgpSettings, peerRow } from "../../src/tables/bgp-rows.ts";
+import { type BgpConfigurationRow, bgpConfigurationRow, bgpSettings, peerRow } from "../../src/tables/bgp-rows.ts";
 
 function peer(spec: object): BGPPeer {
   const resource = readDocument({ apiVersion: API_VERSION, kind: "BGPPeer", metadata: { name: "tor" }, spec });
@@ -11,14 +11,65 @@ function peer(spec: object): BGPPeer {
 
 const row = (spec: object) => peerRow(peer(spec));
 
+function configuration(name: string, spec: object): BgpConfigurationRow {
+  const resource = readDocument({ apiVersion: API_VERSION, kind: "BGPConfiguration", metadata: { name }, spec });
+  if (!bgpConfiguration.is(resource)) throw new Error("not a BGPConfiguration");
+  return bgpConfigurationRow(resource);
+}
+
 describe("settings of BGP", () => {
-  it("are a node's own over everybody's over the standard, each by itself", () => {
-    expect(bgpSettings({ meshEnabled: false, asNumber: 64599 }, { listenPort: 1790 })).toEqual({
+  it("are Calico's where nothing is set", () => {
+    expect(bgpSettings(undefined, undefined)).toEqual({
+      meshEnabled: true,
+      asNumber: 64512,
+      listenPort: 179,
+      bindToNode: false,
+      meshPassword: undefined,
+      meshRestartTimeS: undefined,
+      advertisements: [],
+      serviceRanges: [],
+    });
+  });
+
+  it("are a node's own over everybody's, each by itself", () => {
+    const all = configuration("default", { nodeToNodeMeshEnabled: false, asNumber: 64599, listenPort: 1791 });
+    const own = configuration("node.node1", { listenPort: 1790, bindMode: "NodeIP" });
+    expect(bgpSettings(all, own)).toMatchObject({
       meshEnabled: false,
       asNumber: 64599,
       listenPort: 1790,
+      bindToNode: true,
     });
-    expect(bgpSettings(undefined, undefined)).toEqual({ meshEnabled: true, asNumber: 64512, listenPort: 179 });
+  });
+
+  it("have the mesh's password and its restart time, in what the protocol can say", () => {
+    const nodeMeshPassword = { secretKeyRef: { name: "bgp", key: "mesh" } };
+    const all = configuration("default", { nodeMeshPassword, nodeMeshMaxRestartTime: "90m" });
+    expect(bgpSettings(all, undefined)).toMatchObject({
+      meshPassword: { name: "bgp", key: "mesh", optional: false },
+      meshRestartTimeS: 4095,
+    });
+  });
+
+  it("give communities their values, by names of either; a node's advertisements go in the place of all", () => {
+    const told = (communities: string[], cidr = "10.244.0.0/16") => ({ cidr, communities });
+    const all = configuration("default", {
+      communities: [{ name: "lab", value: "64512:1:2" }],
+      prefixAdvertisements: [told(["lab", "64512:100"])],
+    });
+    const own = configuration("node.node1", {
+      communities: [{ name: "here", value: "64512:7" }],
+      prefixAdvertisements: [told(["here", "64512:8"], "10.98.0.0/16")],
+    });
+    const [first] = bgpSettings(all, undefined).advertisements;
+    expect([first?.network.toString(), first?.communities]).toEqual([
+      "10.244.0.0/16",
+      [[64512, 1, 2], ((64512 << 16) | 100) >>> 0],
+    ]);
+    const mine = bgpSettings(all, own).advertisements;
+    expect(mine.map(({ network, communities }) => [network.toString(), communities])).toEqual([
+      ["10.98.0.0/16", [((64512 << 16) | 7) >>> 0, ((64512 << 16) | 8) >>> 0]],
+    ]);
   });
 });
 
@@ -47,7 +98,10 @@ describe("a BGPPeer's row", () => {
       keepaliveS: 1,
       restartTimeS: 4095,
       reversed: false,
-      missing: undefined,
+      password: undefined,
+      mostHops: undefined,
+      reachableBy: undefined,
+      filters: [],
     });
   });
 
@@ -61,14 +115,33 @@ describe("a BGPPeer's row", () => {
     expect(row({ peerIP: "10.0.0.1" })?.nodes).toBe("all");
   });
 
-  it("says what it asks for that is not to be had: a session without it would be less than was asked for", () => {
-    expect(row({ peerIP: "10.0.0.1", password: { secretKeyRef: { name: "s", key: "k" } } })?.missing).toContain("MD5");
-    expect(row({ peerIP: "10.0.0.1", ttlSecurity: 1 })?.missing).toContain("TTL security");
-    expect(row({ peerIP: "10.0.0.1", ttlSecurity: 0, password: {} })?.missing).toBeUndefined();
+  it("has what protects it, whom it filters by, and where the peer is", () => {
+    const spec = {
+      peerIP: "10.9.0.1",
+      password: { secretKeyRef: { name: "tor", key: "md5", optional: true } },
+      ttlSecurity: 1,
+      reachableBy: "10.0.0.254",
+      filters: ["first", "second"],
+    };
+    expect(row(spec)).toMatchObject({
+      password: { name: "tor", key: "md5", optional: true },
+      mostHops: 1,
+      reachableBy: parseAddress("10.0.0.254"),
+      filters: ["first", "second"],
+    });
+    expect(row({ peerIP: "10.0.0.1", ttlSecurity: 0, password: {} })).toMatchObject({
+      mostHops: undefined,
+      password: undefined,
+    });
   });
 
-  it("is not there for workloads, nor without a peer", () => {
-    expect(row({ localWorkloadSelector: "all()", asNumber: 1 })).toBeUndefined();
+  it("may be of the node's own workloads", () => {
+    const peer = row({ localWorkloadSelector: "has(router)", asNumber: 65100 })?.peer;
+    if (peer === undefined || !("workloads" in peer)) throw new Error("not of workloads");
+    expect([peer.asNumber, peer.workloads({ router: "" }), peer.workloads({})]).toEqual([65100, true, false]);
+  });
+
+  it("is not there without a peer", () => {
     expect(row({})).toBeUndefined();
   });
 });

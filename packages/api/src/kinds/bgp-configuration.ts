@@ -103,11 +103,7 @@ export const bgpConfiguration = defineKind<BGPConfiguration>({
   example: { name: "default", spec: { nodeToNodeMeshEnabled: false, asNumber: 64512 } },
   withoutEffect: storedOnly<BGPConfigurationSpec>({
     "announcing services": { serviceLoadBalancerIPs: [], serviceExternalIPs: [], serviceClusterIPs: [] },
-    "BGP communities": { communities: [], prefixAdvertisements: [] },
     "BGP sessions": {
-      nodeMeshPassword: null,
-      nodeMeshMaxRestartTime: null,
-      bindMode: null,
       localWorkloadPeeringIPV4: null,
       localWorkloadPeeringIPV6: null,
     },

@@ -13,7 +13,6 @@ import {
   optional,
   required,
 } from "../schema/index.ts";
-import { storedOnly } from "../without-effect.ts";
 import { community, interfacePattern, routePriority } from "./bgp-values.ts";
 
 const communities = object({ values: required(list(community())) }, { values: "The community; one." });
@@ -105,9 +104,6 @@ export const bgpFilter = defineKind<BGPFilter>({
     "One community is matched.": checkCommunity,
     "An operation says one thing; there are at most 10, and only with action Accept.": checkOperations,
   },
-  withoutEffect: storedOnly<BGPFilterSpec>({
-    "filters of routes": { exportV4: [], importV4: [], exportV6: [], importV6: [] },
-  }),
   example: {
     name: "only-pods",
     spec: {

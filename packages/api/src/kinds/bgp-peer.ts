@@ -21,7 +21,6 @@ import {
   text,
 } from "../schema/index.ts";
 import { selector } from "../selector/index.ts";
-import { storedOnly } from "../without-effect.ts";
 import { bgpPassword } from "./bgp-password.ts";
 
 const spec = object(
@@ -87,12 +86,6 @@ export const bgpPeer = defineKind<BGPPeer>({
     "reachableBy needs peerIP, of the same family.": checkReachableBy,
   },
   example: { name: "rack-1-tor", spec: { nodeSelector: "rack == 'r1'", peerIP: "192.168.10.1", asNumber: 64513 } },
-  withoutEffect: storedOnly<BGPPeerSpec>({
-    "filters of routes": { filters: [] },
-    "peers behind a gateway of their own": { reachableBy: null },
-    "peering with workloads": { localWorkloadSelector: null },
-    "protected sessions: the peering stays down": { password: null, ttlSecurity: null },
-  }),
   columns: [
     { heading: "NAME", cell: ({ metadata }) => metadata.name },
     { heading: "PEERIP", cell: ({ spec }) => spec.peerIP ?? "" },

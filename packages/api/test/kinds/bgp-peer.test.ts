@@ -115,13 +115,4 @@ describe("BGPPeer", () => {
       ["", "(global)", "0"],
     ]);
   });
-
-  it("says which fields it stores only", () => {
-    const spec = { peerIP: "10.0.0.1", reachableBy: "10.0.0.2", filters: ["f"], ttlSecurity: 1, keepaliveTime: "10s" };
-    expect(bgpPeer.withoutEffect(apply("BGPPeer", "p", spec)).map(({ field }) => field)).toEqual([
-      "spec.filters",
-      "spec.reachableBy",
-      "spec.ttlSecurity",
-    ]);
-  });
 });

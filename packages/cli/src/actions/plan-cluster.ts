@@ -1,4 +1,4 @@
-import { bgpSettings, bgpSettingsRow, nodeRow, peerRow, poolRow } from "@ocicat/agent/rows";
+import { bgpConfigurationRow, bgpSettings, nodeRow, peerRow, poolRow } from "@ocicat/agent/rows";
 import {
   type AnyResource,
   bgpConfiguration,
@@ -30,7 +30,7 @@ export async function readPlanCluster({ client }: Pick<Opened, "client">): Promi
     list(bgpPeer),
     list(bgpConfiguration),
   ]);
-  const settings = new Map(configurations.map((one) => [one.metadata.name, bgpSettingsRow(one)]));
+  const settings = new Map(configurations.map((one) => [one.metadata.name, bgpConfigurationRow(one)]));
   const settingsOf = (node: string) => bgpSettings(settings.get("default"), settings.get(`node.${node}`));
   const { asNumber, meshEnabled } = settingsOf("");
   return {

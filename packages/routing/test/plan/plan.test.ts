@@ -74,7 +74,10 @@ function router(name: string, nodes: PeerRow["nodes"], address: string): PeerRow
     keepaliveS: undefined,
     restartTimeS: undefined,
     reversed: true,
-    missing: undefined,
+    password: undefined,
+    mostHops: undefined,
+    reachableBy: undefined,
+    filters: [],
   };
 }
 
