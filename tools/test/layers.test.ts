@@ -153,6 +153,7 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         routing: "what a change of a pool would do",
         ipam: "ipam show",
         agent: "the agent command and its socket",
+        cni: "installing the plugin",
         service: "the log of programs that stay",
         controllers: "the controllers command and its socket",
         doctor: "findings, and the list of checks",

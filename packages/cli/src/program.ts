@@ -8,6 +8,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addExplain } from "./commands/explain.ts";
 import { addFlows } from "./commands/flows.ts";
 import { addGet } from "./commands/get.ts";
+import { addInstall } from "./commands/install.ts";
 import { addIpam } from "./commands/ipam.ts";
 import { addLab } from "./commands/lab.ts";
 import { addLabel } from "./commands/label.ts";
@@ -55,6 +56,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addLab(program, surroundings);
   addAgent(program, surroundings);
   addControllers(program, surroundings);
+  addInstall(program, surroundings);
   addDatastore(program, surroundings);
   addCompletion(program, surroundings);
   addVersion(program, surroundings);

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -8,8 +8,17 @@ import { OcicatError } from "@ocicat/kit";
 import { PLUGIN_NAMES, type PluginName } from "../environment.ts";
 import { DEFAULT_SOCKET, MAX_SOCKET_PATH } from "../server/listen.ts";
 import { compile, findProgram, NATIVE_SOURCE } from "./native.ts";
-import { foreignFile, type Occupant, occupant, placeLink, temporaryBeside } from "./place.ts";
+import { foreignFile, type Occupant, occupant, ownIdentity, placeLink, temporaryBeside } from "./place.ts";
 import { renderScript, SCRIPT_SOURCE } from "./script.ts";
+
+export { installCompanions } from "./companions.ts";
+export {
+  installNetwork,
+  type NetworkOptions,
+  type NetworkReport,
+  type NetworkWords,
+  renderNetwork,
+} from "./network.ts";
 
 const run = promisify(execFile);
 
@@ -18,6 +27,8 @@ export interface InstallOptions {
   readonly targetDir: string;
   /** The agent's socket, written into the plugin; /run/ocicat/cni.sock unless told. OCICAT_CNI_SOCKET overrides it at run time. */
   readonly socket?: string;
+  /** The C client, compiled elsewhere: an image has one and no compiler. It knows its socket itself. */
+  readonly prebuilt?: string;
   /** A C compiler's name or path; false: the Node client. Unless told: the first of $CC, cc, gcc, clang that is there. */
   readonly compiler?: string | false;
   /** The Node that runs the Node client; this process' own unless told. */
@@ -89,6 +100,7 @@ const CHANGES: Readonly<Record<Occupant, "installed" | "replaced" | "unchanged">
 
 /** What to try, best first. */
 async function candidates(options: InstallOptions, socket: string): Promise<Build[]> {
+  if (options.prebuilt !== undefined) return [await prebuilt(options.prebuilt)];
   const environment = options.environment ?? process.env;
   const asked =
     typeof options.compiler === "string" ? [options.compiler] : [environment.CC ?? "", "cc", "gcc", "clang"];
@@ -98,6 +110,24 @@ async function candidates(options: InstallOptions, socket: string): Promise<Buil
     return [await nativeBuild(compiler, socket), await scriptBuild(options, socket, "the C client did not compile")];
   const why = options.compiler === false ? "asked for" : `no C compiler (${names.join(", ")}) in PATH`;
   return [await scriptBuild(options, socket, why)];
+}
+
+async function prebuilt(file: string): Promise<Build> {
+  const identity = await ownIdentity(file);
+  if (identity === undefined) {
+    throw new OcicatError({
+      code: "CNI_INSTALL_FAILED",
+      where: file,
+      what: "is not the plugin's executable, or is not there",
+      fix: "build it with tools/image, or leave prebuilt out and have a C compiler",
+    });
+  }
+  return {
+    kind: "native",
+    why: `came as ${file}`,
+    identity,
+    make: async (target) => void (await copyFile(file, target)),
+  };
 }
 
 async function nativeBuild(compiler: string, socket: string): Promise<Build> {
@@ -117,6 +147,19 @@ async function scriptBuild(options: InstallOptions, socket: string, why: string)
     await writeFile(target, await renderScript(interpreter, socket, identity));
   };
   return { kind: "node", why, identity, make };
+}
+
+/** Compiles the C client into `target`, for an image. Throws OcicatError CNI_INSTALL_FAILED. */
+export async function buildPlugin(target: string, compiler: string, socket: string = DEFAULT_SOCKET): Promise<void> {
+  const build = await nativeBuild(compiler, checkSocket(socket));
+  const complaint = (await build.make(target)) ?? (await tryOut(target, build.identity));
+  if (complaint === undefined) return;
+  throw new OcicatError({
+    code: "CNI_INSTALL_FAILED",
+    where: target,
+    what: "the plugin could not be built",
+    why: complaint,
+  });
 }
 
 /** Name, version, and a digest of all that the file is made from: the same digest needs no new file. */

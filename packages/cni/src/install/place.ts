@@ -21,6 +21,15 @@ export async function occupant(path: string, identity: string): Promise<Occupant
   return MARK.test(content) ? "older" : "foreign";
 }
 
+/** What a file of ours says it is; undefined for any other, and for none. */
+export async function ownIdentity(path: string): Promise<string | undefined> {
+  const content = await readFile(path, "latin1").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
+  return MARK.exec(content)?.[0];
+}
+
 export function foreignFile(path: string): OcicatError {
   return new OcicatError({
     code: "CNI_INSTALL_FOREIGN",
