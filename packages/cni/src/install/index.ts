@@ -122,12 +122,10 @@ async function prebuilt(file: string): Promise<Build> {
       fix: "build it with tools/image, or leave prebuilt out and have a C compiler",
     });
   }
-  return {
-    kind: "native",
-    why: `came as ${file}`,
-    identity,
-    make: async (target) => void (await copyFile(file, target)),
+  const make = async (target: string): Promise<undefined> => {
+    await copyFile(file, target);
   };
+  return { kind: "native", why: `came as ${file}`, identity, make };
 }
 
 async function nativeBuild(compiler: string, socket: string): Promise<Build> {
