@@ -15,7 +15,7 @@ export {
 export { localPrefOf, NORMAL_PRIORITY, priorityOf } from "./filter/priority.ts";
 export type { Destination, FilterRule, FilterRules, Operation } from "./filter/rule.ts";
 export type { NextHopResolver, NextHopState } from "./rib/decision.ts";
-export type { ExplainedPath, Explanation } from "./rib/explain.ts";
+export type { ExplainedExport, ExplainedPath, Explanation } from "./rib/explain.ts";
 export type { OriginatedRoute } from "./rib/own-routes.ts";
 export { DEFAULT_TIMERS, type GracefulRestartMode, type SessionTimers } from "./session/config.ts";
 export type { StateName } from "./session/state.ts";

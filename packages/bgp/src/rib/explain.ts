@@ -17,6 +17,15 @@ export interface ExplainedPath {
   readonly why: string;
 }
 
+/** What becomes of the best path towards a peer. */
+export interface ExplainedExport {
+  readonly peer: string;
+  /** As it is told; undefined: it is not. */
+  readonly attributes: PathAttributes | undefined;
+  /** The rule that let it through or kept it back, if a rule did; else the reason. */
+  readonly why: string;
+}
+
 export interface Explanation {
   readonly prefix: Prefix;
   /** The best first, then those that tie with it, then the others. */

@@ -18,14 +18,16 @@ export interface ExportView {
   readonly policy: Policy;
 }
 
-export type ExportVerdict = { readonly attributes: PathAttributes } | { readonly refusal: string };
+export type ExportVerdict =
+  /** `by`: the rule of the policy that let it through. */
+  { readonly attributes: PathAttributes; readonly by?: string | undefined } | { readonly refusal: string };
 
 /** What a peer with this view is told of a path: the attributes, or why it is not told. */
 export function exportPath(prefix: Prefix, path: Path, view: ExportView): ExportVerdict {
   const allowed = permit(prefix, path, view);
-  return "refusal" in allowed
-    ? allowed
-    : shape(prefix.family, allowed.attributes, keepsMed(path, allowed.attributes), view);
+  if ("refusal" in allowed) return allowed;
+  const shaped = shape(prefix.family, allowed.attributes, keepsMed(path, allowed.attributes), view);
+  return "refusal" in shaped ? shaped : { ...shaped, by: allowed.by };
 }
 
 /** Whether the path may be told at all, with the attributes that the policy leaves it. */
@@ -35,7 +37,9 @@ export function permit(prefix: Prefix, path: Path, view: ExportView): ExportVerd
   const forbidden = forbiddenBy(attributes, path, view.peer);
   if (forbidden !== undefined) return { refusal: forbidden };
   const verdict = view.policy({ prefix, attributes, source: path.source, origin: path.origin }, view.peer);
-  return verdict.accept ? { attributes: verdict.attributes ?? attributes } : { refusal: verdict.reason };
+  return verdict.accept
+    ? { attributes: verdict.attributes ?? attributes, by: verdict.by }
+    : { refusal: verdict.reason };
 }
 
 function forbiddenBy(attributes: PathAttributes, { source }: Path, peer: PolicyPeer): string | undefined {

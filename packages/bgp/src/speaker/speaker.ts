@@ -2,7 +2,7 @@ import { OcicatError, type Timer } from "@ocicat/kit";
 import { type Address, compareAddresses, type Family, formatAddress, type Prefix } from "@ocicat/net";
 import { AttributeStore } from "../rib/attribute-store.ts";
 import { type NextHopResolver, UNREACHABLE } from "../rib/decision.ts";
-import { type Explanation, explainDestination } from "../rib/explain.ts";
+import { type ExplainedExport, type Explanation, explainDestination } from "../rib/explain.ts";
 import { LocRib, type SelectionChange } from "../rib/loc-rib.ts";
 import { type OriginatedRoute, OwnRoutes } from "../rib/own-routes.ts";
 import type { Destination, Path, Selection } from "../rib/path.ts";
@@ -148,6 +148,15 @@ class BgpSpeaker implements Speaker {
 
   explain(prefix: Prefix): Explanation {
     return explainDestination(prefix, this.#locRib.find(prefix), this.#resolve);
+  }
+
+  *prefixes(): IterableIterator<Prefix> {
+    for (const { prefix, paths } of this.#locRib.destinations()) if (paths.length > 0) yield prefix;
+  }
+
+  explainExports(prefix: Prefix): readonly ExplainedExport[] {
+    const destination = this.#locRib.find(prefix);
+    return [...this.#peers.values()].map((peer) => this.#groups.explain(peer, destination));
   }
 
   *advertised(name: string): ReturnType<Speaker["advertised"]> {

@@ -2,7 +2,7 @@ import type { Clock, Logger, Random } from "@ocicat/kit";
 import type { Address, Family, Ipv4, Prefix } from "@ocicat/net";
 import type { Policy } from "../filter/policy.ts";
 import type { NextHopResolver } from "../rib/decision.ts";
-import type { Explanation } from "../rib/explain.ts";
+import type { ExplainedExport, Explanation } from "../rib/explain.ts";
 import type { OriginatedRoute } from "../rib/own-routes.ts";
 import type { GracefulRestartMode, SessionTimers } from "../session/config.ts";
 import type { StateName } from "../session/state.ts";
@@ -181,6 +181,10 @@ export interface Speaker {
   routes(): IterableIterator<BestRoute>;
   status(): readonly PeerStatus[];
   explain(prefix: Prefix): Explanation;
+  /** Every prefix to which a path is known, refused ones too, in no order. */
+  prefixes(): IterableIterator<Prefix>;
+  /** What each peer is told of a prefix, or why it is not told. */
+  explainExports(prefix: Prefix): readonly ExplainedExport[];
   /** What was announced to a peer, by prefix. */
   advertised(peer: string): IterableIterator<{ readonly prefix: Prefix; readonly attributes: PathAttributes }>;
   /**

@@ -1,8 +1,10 @@
 import type { Family } from "@ocicat/net";
 import { acceptAll, type Policy } from "../filter/policy.ts";
 import type { AttributeStore } from "../rib/attribute-store.ts";
-import type { ExportView } from "../rib/export.ts";
+import type { ExplainedExport } from "../rib/explain.ts";
+import { type ExportView, exportPath } from "../rib/export.ts";
 import type { LocRib } from "../rib/loc-rib.ts";
+import type { Destination } from "../rib/path.ts";
 import { UpdateGroup } from "../rib/update-group.ts";
 import type { Negotiated } from "../session/negotiate.ts";
 import type { Peer } from "./peer.ts";
@@ -13,6 +15,8 @@ export interface UpdateGroupsOptions {
   readonly deferred: () => boolean;
   readonly complete: () => boolean;
 }
+
+const NO_RULE = "nothing keeps it back";
 
 /** Puts peers that are told the same into one update group, and takes empty groups down. */
 export class UpdateGroups {
@@ -56,6 +60,22 @@ export class UpdateGroups {
     const next = this.#enter(peer, negotiated);
     next.take(peer, place.group);
     this.#dropIfEmpty(place);
+  }
+
+  /** What the peer is told of a destination. */
+  explain(peer: Peer, destination: Destination | undefined): ExplainedExport {
+    const { name } = peer.peer;
+    const untold = (why: string) => ({ peer: name, attributes: undefined, why });
+    const path = destination?.selected?.best;
+    if (destination === undefined || path === undefined) return untold("there is no path that can be used");
+    const { prefix } = destination;
+    if (peer.negotiated === undefined) return untold("the session is not up");
+    if (!peer.negotiated.families.includes(prefix.family)) return untold(`the session carries no IPv${prefix.family}`);
+    if (path.source === peer.peer) return untold("learned from this peer");
+    if (path.source !== undefined && this.#options.deferred()) return untold("learned while this speaker restarts");
+    const verdict = exportPath(prefix, path, viewOf(peer));
+    if ("refusal" in verdict) return untold(verdict.refusal);
+    return { peer: name, attributes: verdict.attributes, why: verdict.by ?? NO_RULE };
   }
 
   #enter(peer: Peer, negotiated: Negotiated): UpdateGroup {

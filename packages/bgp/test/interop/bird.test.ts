@@ -1,7 +1,14 @@
 import { seededRandom, silentLogger } from "@ocicat/kit";
 import { formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
 import { afterEach, describe, expect, it } from "vitest";
-import { createSpeaker, type PeerConfig, type Speaker, type SpeakerOptions } from "../../src/index.ts";
+import {
+  acceptAll,
+  compilePolicy,
+  createSpeaker,
+  type PeerConfig,
+  type Speaker,
+  type SpeakerOptions,
+} from "../../src/index.ts";
 import { type Bird, startBird } from "../support/bird.ts";
 import { address4, route } from "../support/lab.ts";
 import { eventually, realClock } from "../support/real-clock.ts";
@@ -379,5 +386,44 @@ describe("with BIRD 2", () => {
       (text) => /0 of 0 routes .* master4/.test(text),
     );
     expect(local.status()).toMatchObject([{ state: "Established", advertised: 0 }]);
+  });
+
+  it("a filter that changes reaches the peer as UPDATEs on the session that is there", async () => {
+    const daemon = await bird(birdConfig("passive on;", ["10.244.1.0/26", "10.245.1.0/26"]));
+    const peer = { name: "bird", remoteAddress: address4(THEIRS), remotePort: PORT, remoteAs: 64512 };
+    const { speaker: local, routes } = await speaker();
+    local.setOriginated([ours("10.244.2.0/26"), ours("10.245.2.0/26")]);
+    const exported = (count: string) =>
+      eventually(
+        "what BIRD has of us",
+        () => daemon.ask("show protocols all peer"),
+        (text) => text.includes(`Routes:         ${count} imported`),
+      );
+    const since = (text: string) => /^peer +BGP +--- +up +(\S+)/m.exec(text)?.[1];
+    const before = since(await exported("2"));
+    expect(before).toBeDefined();
+    const keepsBack = (network: string) =>
+      compilePolicy(
+        [
+          {
+            name: "f",
+            rules: [{ destination: { network: parsePrefix(network), operator: "In" }, action: "reject" }],
+          },
+        ],
+        acceptAll,
+      );
+    const filtered = { localAddress: address4(OURS), ...peer };
+    local.setPeers([
+      { ...filtered, exportPolicy: keepsBack("10.245.0.0/16"), importPolicy: keepsBack("10.244.0.0/16") },
+    ]);
+    const after = await exported("1");
+    expect(daemon.ask("show route")).not.toContain("10.245.2.0/26");
+    expect([...routes.keys()]).toEqual(["10.245.1.0/26"]);
+    local.setPeers([filtered]);
+    expect(since(await exported("2"))).toBe(before);
+    expect([...routes.keys()].sort()).toEqual(["10.244.1.0/26", "10.245.1.0/26"]);
+    // BIRD counts the connections that it has had.
+    expect(after).not.toContain("Last error");
+    expect(local.status()[0]?.lastError).toBeUndefined();
   });
 });
