@@ -56,7 +56,7 @@ function nameRule({ name, is: _is, ...kind }: Kind): OpenApi | undefined {
     return { rule: name.form.enum.map((word) => `self.metadata.name == '${word}'`).join(" || "), message };
   }
   const pattern = NAMES[name.expects] ?? (kind.kind === "BGPConfiguration" ? name.form.pattern : undefined);
-  return pattern === undefined ? undefined : { rule: `self.metadata.name.matches('${pattern}')`, message };
+  return pattern === undefined ? undefined : { rule: `self.metadata.name.matches(r'${pattern}')`, message };
 }
 
 const LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";

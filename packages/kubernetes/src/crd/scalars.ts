@@ -38,7 +38,7 @@ const SAID: Readonly<Record<string, Said>> = {
   "an IPv4 network or address": { cel: "isIP(self) || isCIDR(self)", pattern: MAYBE_CIDR, maxLength: CIDR_LENGTH },
   "an IPv6 network or address": { cel: "isIP(self) || isCIDR(self)", pattern: MAYBE_CIDR, maxLength: CIDR_LENGTH },
   "a duration such as 90s, 1m30s or 250ms": {
-    cel: `self.matches('${DURATION}') && !self.startsWith('-')`,
+    cel: `self.matches(r'${DURATION}') && !self.startsWith('-')`,
     pattern: DURATION,
     maxLength: 64,
   },
