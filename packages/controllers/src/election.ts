@@ -1,6 +1,7 @@
-import { type Compare, type Datastore, DatastoreError, type KeyValue } from "@ocicat/datastore";
+import { type Datastore, DatastoreError, type KeyValue } from "@ocicat/datastore";
 import { type Clock, createBackoff, type Logger, type Random, type Scope, stringifyJson, toError } from "@ocicat/kit";
 import { Alarm } from "./alarm.ts";
+import type { Fence } from "./collect/index.ts";
 
 /** Below Calico's root, where access is granted, and beside all that Calico reads. */
 export const LEADER_KEY = "/calico/ocicat/v1/controllers/leader";
@@ -22,7 +23,7 @@ export interface ElectionOptions {
 /** A time of leading. */
 export interface Term {
   /** What must hold for each write made in it: the very key that was won, not one that another has won since. */
-  readonly fence: readonly Compare[];
+  readonly fence: Fence;
   /** Milliseconds since 1970. */
   readonly since: number;
 }
@@ -126,7 +127,7 @@ export class Election {
 
   async #lead(lease: bigint, { modRevision }: KeyValue, asked: number): Promise<void> {
     const { clock, identity, logger, ttlSeconds, scope } = this.#options;
-    const term = { fence: [{ key: LEADER_KEY, modRevision }], since: clock.now() };
+    const term: Term = { fence: { compares: [{ key: LEADER_KEY, modRevision }] }, since: clock.now() };
     this.#leader = identity;
     this.#setTerm(term);
     logger.info("leading", { identity });

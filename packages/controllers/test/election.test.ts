@@ -85,7 +85,10 @@ describe("of several", () => {
     await rest();
     expect(a.term).toBeUndefined();
     expect(a.leader).toBe("b");
-    const fenced = await store.commit({ compares: [...(term?.fence ?? [])], operations: [{ put: "/x", value: "y" }] });
+    const fenced = await store.commit({
+      compares: [...(term?.fence.compares ?? [])],
+      operations: [{ put: "/x", value: "y" }],
+    });
     expect(fenced.committed).toBe(false);
     await close("a");
   });

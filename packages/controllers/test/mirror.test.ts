@@ -1,13 +1,13 @@
-import { type KeyValue, MemoryDatastore, type WatchEvent } from "@ocicat/datastore";
+import { DatastoreError, type KeyValue, MemoryDatastore, type WatchEvent } from "@ocicat/datastore";
 import { Scope, seededRandom, silentLogger, TestClock } from "@ocicat/kit";
 import { describe, expect, it } from "vitest";
-import { keyOf, Mirror } from "../src/mirror.ts";
+import { keyOf, Mirror, type MirrorOptions } from "../src/mirror.ts";
 
 async function rest(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-function mirrored(store: MemoryDatastore) {
+function mirrored(store: MirrorOptions["store"]) {
   const told: string[] = [];
   const clock = new TestClock();
   const scope = new Scope("mirror");
@@ -76,5 +76,58 @@ describe("a mirror", () => {
     await rest();
     expect(second.told.at(-1)).toBe("put /r/a/2");
     await second.scope.close();
+  });
+
+  it("of a store without one order keeps each prefix in order, and begins when all are listed", async () => {
+    const store = new MemoryDatastore({ transactions: false });
+    await store.put("/r/a/1", "");
+    await store.put("/r/b/1", "");
+    let isBAway = true;
+    const parted: MirrorOptions["store"] = {
+      abilities: store.abilities,
+      watch: (prefix, options) => store.watch(prefix, options),
+      list: (prefix) => (isBAway && prefix === "/r/b/" ? Promise.reject(new Error("cut off")) : store.list(prefix)),
+    };
+    const { mirror, told, clock, scope } = mirrored(parted);
+    await rest();
+    expect([mirror.isInSync, mirror.problem, told]).toEqual([false, expect.stringMatching(/cut off/), []]);
+    await store.put("/r/a/2", "");
+    await store.delete("/r/a/1");
+    isBAway = false;
+    clock.advance(10_000);
+    await rest();
+    expect([mirror.isInSync, mirror.problem, told]).toEqual([true, undefined, ["all: /r/a/2 /r/b/1"]]);
+    await scope.close();
+  });
+
+  it("of a store without one order lists one prefix again when its history is gone, and tells what differs", async () => {
+    const store = new MemoryDatastore({ transactions: false });
+    for (const key of ["/r/a/1", "/r/a/2", "/r/b/1"]) await store.put(key, "");
+    let breakOff: () => void = () => {};
+    let isFirst = true;
+    const parted: MirrorOptions["store"] = {
+      abilities: store.abilities,
+      list: (prefix) => store.list(prefix),
+      watch(prefix, options) {
+        const watch = store.watch(prefix, options);
+        if (prefix !== "/r/a/" || !isFirst) return watch;
+        isFirst = false;
+        watch.close();
+        const broken = new Promise<never>((_, reject) => {
+          breakOff = () => reject(new DatastoreError("COMPACTED", "history is gone"));
+        });
+        return { close() {}, [Symbol.asyncIterator]: () => ({ next: () => broken }) };
+      },
+    };
+    const { told, clock, scope } = mirrored(parted);
+    await rest();
+    await store.put("/r/a/3", "");
+    await store.delete("/r/a/1");
+    breakOff();
+    await rest();
+    clock.advance(1_000);
+    await rest();
+    expect(told).toEqual(["all: /r/a/1 /r/a/2 /r/b/1", "put /r/a/3, delete /r/a/1"]);
+    await scope.close();
   });
 });

@@ -1,6 +1,6 @@
 import { blocksPrefix, handleKey } from "@ocicat/api";
 import type { ValidAttachment } from "@ocicat/cni";
-import { ClusterState, perform, releaseOf, type Verdict } from "@ocicat/controllers/collect";
+import { ClusterState, NO_FENCE, perform, releaseOf, type Verdict } from "@ocicat/controllers/collect";
 import type { Datastore } from "@ocicat/datastore";
 import type { Clock, Logger } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
@@ -42,7 +42,7 @@ export async function collectInvalid(
     const endpoints = endpointsOf(context, container);
     const verdict = await judge(context, state, handleId, endpoints);
     if (verdict === undefined) continue;
-    const outcome = await perform(store, [verdict], [], () => ({
+    const outcome = await perform(store, [verdict], NO_FENCE, () => ({
       now: clock.now(),
       cooldownSeconds: cooldownSeconds(),
     }));

@@ -104,8 +104,8 @@ export class Batch {
   }
 
   /** In the order in which a store without transactions takes them: endpoints, blocks, then what counts and names those. */
-  transaction(fence: readonly Compare[]): Transaction {
-    return { compares: [...fence, ...this.#compares.values()], operations: [...this.#operations.values()] };
+  transaction(): Transaction {
+    return { compares: [...this.#compares.values()], operations: [...this.#operations.values()] };
   }
 }
 

@@ -1,5 +1,6 @@
 export { Backlog, type Candidate } from "./backlog.ts";
 export { Batch, type BatchContext, rowsOf } from "./batch.ts";
+export { type CommitOutcome, commitUnder, type Fence, NO_FENCE } from "./fence.ts";
 export { judge } from "./judge.ts";
 export { releaseOf } from "./judge-handle.ts";
 export { type PerformOutcome, perform } from "./perform.ts";

@@ -1,6 +1,6 @@
-import type { Compare, Datastore, KeyValue, Transaction } from "@ocicat/datastore";
+import type { Datastore, KeyValue } from "@ocicat/datastore";
 import { Batch, type BatchContext, rowsOf } from "./batch.ts";
-import { sequentially } from "./sequentially.ts";
+import { commitUnder, type Fence } from "./fence.ts";
 import type { Verdict } from "./verdict.ts";
 
 export type PerformOutcome =
@@ -26,7 +26,7 @@ const ATTEMPTS = 8;
 export async function perform(
   store: Datastore,
   verdicts: readonly Verdict[],
-  fence: readonly Compare[],
+  fence: Fence,
   context: () => BatchContext,
 ): Promise<PerformOutcome> {
   const rows = await read(store, new Set(verdicts.flatMap(({ action }) => rowsOf(action))));
@@ -34,12 +34,12 @@ export async function perform(
     const batch = new Batch(rows, context());
     const holding = verdicts.filter(({ action }) => batch.add(action));
     const changed = verdicts.filter((verdict) => !holding.includes(verdict));
-    const transaction = batch.transaction(fence);
+    const transaction = batch.transaction();
     if (transaction.operations.length === 0) return { kind: "done", done: holding, changed };
-    const refused = await commit(store, transaction);
-    if (refused === undefined) return { kind: "done", done: holding, changed };
-    for (const [index, { key }] of transaction.compares.entries()) rows.set(key, refused[index]);
-    if (!fence.every((compare) => holds(compare, rows.get(compare.key)))) return { kind: "fenced" };
+    const outcome = await commitUnder(store, fence, transaction);
+    if (outcome.kind === "done") return { kind: "done", done: holding, changed };
+    if (outcome.kind === "fenced") return outcome;
+    for (const [key, row] of outcome.rows) rows.set(key, row);
   }
   return { kind: "contended" };
 }
@@ -47,18 +47,4 @@ export async function perform(
 async function read(store: Datastore, keys: ReadonlySet<string>): Promise<Map<string, KeyValue | undefined>> {
   const rows = await Promise.all([...keys].map(async (key) => [key, await store.get(key)] as const));
   return new Map(rows);
-}
-
-/** Undefined: done. Otherwise the compared rows as they are. */
-async function commit(
-  store: Datastore,
-  transaction: Transaction,
-): Promise<readonly (KeyValue | undefined)[] | undefined> {
-  if (!store.abilities.transactions) return await sequentially(store, transaction);
-  const result = await store.commit(transaction);
-  return result.committed ? undefined : result.current;
-}
-
-function holds(compare: Compare, row: KeyValue | undefined): boolean {
-  return "exists" in compare ? compare.exists === (row !== undefined) : row?.modRevision === compare.modRevision;
 }

@@ -33,6 +33,6 @@ function isRefusal(error: unknown): boolean {
   return error instanceof DatastoreError && REFUSALS.has(error.code);
 }
 
-function holds(compare: Compare, row: KeyValue | undefined): boolean {
+export function holds(compare: Compare, row: KeyValue | undefined): boolean {
   return "exists" in compare ? compare.exists === (row !== undefined) : row?.modRevision === compare.modRevision;
 }

@@ -2,7 +2,7 @@ import { kubeControllersConfiguration } from "@ocicat/api";
 import { MemoryDatastore } from "@ocicat/datastore";
 import { auditIpam, type IpamPool } from "@ocicat/ipam";
 import { createLogger, type LogRecord, Scope, seededRandom, TestClock } from "@ocicat/kit";
-import { COLLECTED_PREFIXES } from "../../src/collect/index.ts";
+import { COLLECTED_PREFIXES, NO_FENCE } from "../../src/collect/index.ts";
 import { Collector } from "../../src/collector.ts";
 import { Mirror } from "../../src/mirror.ts";
 import { SETTINGS_PREFIXES } from "../../src/settings.ts";
@@ -25,7 +25,7 @@ export class Cluster {
     this.store = new MemoryDatastore({ transactions, clock: this.clock });
     const logger = createLogger("test", "info", (record) => void this.log.push(record));
     const parts = { store: this.store, clock: this.clock, logger, scope: this.scope };
-    const term = { fence: [], since: 0 };
+    const term = { fence: NO_FENCE, since: 0 };
     this.collector = new Collector({
       ...parts,
       perSecond: 10_000,
