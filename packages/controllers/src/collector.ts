@@ -14,7 +14,7 @@ import {
 } from "./collect/index.ts";
 import type { Term } from "./election.ts";
 import type { MirrorSink } from "./mirror.ts";
-import { Settings } from "./settings.ts";
+import { type Overrides, Settings } from "./settings.ts";
 
 export interface CollectorOptions {
   readonly store: Datastore;
@@ -29,6 +29,8 @@ export interface CollectorOptions {
   readonly outOfSync: () => string | undefined;
   /** At most this many subjects a second. */
   readonly perSecond: number;
+  /** What the environment says over the settings. */
+  readonly overrides?: Overrides;
   /** Told of what was done. */
   readonly onDone: (verdict: Verdict) => void;
 }
@@ -56,12 +58,13 @@ export class Collector implements MirrorSink {
   readonly #options: CollectorOptions;
   readonly #alarm: Alarm;
   #state = new ClusterState();
-  #settings = new Settings();
+  #settings: Settings;
   #scanned: number;
   #missed = 0;
 
   constructor(options: CollectorOptions) {
     this.#options = options;
+    this.#settings = new Settings(options.overrides);
     this.#alarm = new Alarm(options.clock, "garbage collection");
     this.#scanned = options.clock.monotonic();
   }
@@ -103,7 +106,7 @@ export class Collector implements MirrorSink {
 
   replace(items: Iterable<KeyValue>): void {
     this.#state = new ClusterState();
-    this.#settings = new Settings();
+    this.#settings = new Settings(this.#options.overrides);
     for (const item of items) this.#put(item);
     this.#state.takeDirty();
     const subjects = new Set(this.#state.subjects());

@@ -1,18 +1,31 @@
-import { type Clock, type Logger, MetricsRegistry, type Random, Scope, toError } from "@ocicat/kit";
+import type { Datastore } from "@ocicat/datastore";
+import { type Clock, type Logger, MetricsRegistry, type Random, Scope } from "@ocicat/kit";
 import { type Conditions, healthRoutes, json, processMetrics, type Routes, serveLocally } from "@ocicat/service";
 import { COLLECTED_PREFIXES } from "./collect/index.ts";
 import { Collector } from "./collector.ts";
 import { type Compactable, Compaction } from "./compaction.ts";
-import { Election } from "./election.ts";
-import { controllerMetrics, ipamMetrics, Reclamations } from "./metrics.ts";
+import { Election, type Term } from "./election.ts";
+import { Listener } from "./listener.ts";
+import { LOAD_BALANCER_READS, LoadBalancer, type TellAddresses } from "./load-balancer/load-balancer.ts";
+import { controllerMetrics, ipamMetrics, Reclamations, syncMetrics } from "./metrics.ts";
 import { Mirror, type MirrorSink } from "./mirror.ts";
 import type { ControllersOptions } from "./options.ts";
 import { type BacklogReport, reportBacklog } from "./report.ts";
 import { DEFAULTS, SETTINGS_PREFIXES } from "./settings.ts";
+import { controllersFor, Syncer } from "./sync/index.ts";
+
+/** Kubernetes beside a datastore that is not Kubernetes, or as the datastore itself. */
+export interface KubernetesSide {
+  /** Its objects as rows: nodes, endpoints of pods, profiles, policies, services. */
+  readonly rows: Pick<Datastore, "list" | "watch" | "abilities">;
+  readonly tell: TellAddresses;
+}
 
 /** The world controllers live in. */
 export interface Surroundings {
   readonly store: Compactable;
+  /** Undefined: nothing is known of any. */
+  readonly kubernetes?: KubernetesSide | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -45,13 +58,14 @@ export async function startControllers(
 
 async function start(
   options: ControllersOptions,
-  { store, clock, random, logger }: Surroundings,
+  { store, kubernetes, clock, random, logger }: Surroundings,
   scope: Scope,
 ): Promise<RunningControllers> {
   const metrics = new MetricsRegistry();
   processMetrics(metrics, options.lagResolutionMs, scope);
   const reclamations = new Reclamations();
   const compactions = metrics.counter("ocicat_controllers_compactions_total", "How often history was compacted.");
+  const writes = new Map<string, number>();
   const parts = { store, clock, random, scope };
 
   const collector: Collector = new Collector({
@@ -60,7 +74,8 @@ async function start(
     perSecond: options.perSecond,
     term: () => election.term,
     depose: (term) => election.depose(term),
-    outOfSync: () => mirror.problem,
+    outOfSync: () => (options.enabled.has("node") ? mirror.problem : "the node controller is not enabled"),
+    overrides: options.overrides,
     onDone: (verdict) => reclamations.note(verdict, collector.settings.pools, clock.monotonic()),
   });
   const compaction: Compaction = new Compaction({
@@ -70,40 +85,96 @@ async function start(
     period: () => collector.settings.compactionMs,
     onCompacted: () => compactions.add(),
   });
+  const busy = {
+    ...parts,
+    term: () => election.term,
+    depose: (term: Term) => election.depose(term),
+    onWrite: (name: string) => void writes.set(name, (writes.get(name) ?? 0) + 1),
+    idleReason: () =>
+      mirror.problem ??
+      objects?.problem ??
+      (collector.settings.isLocked ? "the datastore is locked for a migration" : undefined),
+  };
+  const syncer: Syncer = new Syncer({
+    ...busy,
+    logger: logger.child("sync"),
+    controllers: controllersFor(options.enabled, kubernetes !== undefined && !isOne(store, kubernetes)),
+    settings: () => collector.settings.controllers,
+    periodMs: () => collector.settings.reconcilerMs,
+  });
+  const loadBalancer: LoadBalancer | undefined =
+    kubernetes === undefined || !options.enabled.has("loadbalancer")
+      ? undefined
+      : new LoadBalancer({
+          ...busy,
+          tell: kubernetes.tell,
+          logger: logger.child("load balancer"),
+          assign: () => collector.settings.assignIps,
+          reservations: () => collector.settings.reservations,
+          cooldownSeconds: () => collector.settings.cooldownSeconds,
+        });
   const election: Election = new Election({
     ...parts,
     logger: logger.child("election"),
     identity: options.identity,
     ttlSeconds: options.leaseSeconds,
     onChange: () => {
-      collector.wake();
-      compaction.wake();
+      for (const part of [collector, compaction, syncer, loadBalancer]) part?.wake();
     },
   });
-  const conditions: Conditions = { datastore: () => mirror.problem };
+  const conditions: Conditions = {
+    datastore: () => mirror.problem,
+    ...(kubernetes === undefined ? {} : { kubernetes: () => objects?.problem }),
+  };
   const health = healthRoutes(conditions, metrics);
   const listener = new Listener(options, health, logger, scope);
+  let settings = collector.settings.controllers;
   const settingsChanged = () => {
-    compaction.wake();
+    for (const part of [compaction, syncer, loadBalancer]) part?.wake();
+    if (settings !== collector.settings.controllers) {
+      settings = collector.settings.controllers;
+      for (const part of [syncer, loadBalancer]) part?.askAll();
+    }
     void listener.follow(collector.settings.metricsPort);
   };
   const mirror: Mirror = new Mirror({
     ...parts,
     logger: logger.child("watch"),
     root: ROOT,
-    prefixes: [...COLLECTED_PREFIXES, ...SETTINGS_PREFIXES],
-    sink: observed(collector, settingsChanged),
+    prefixes: outermost([
+      ...COLLECTED_PREFIXES,
+      ...SETTINGS_PREFIXES,
+      ...syncer.reads("store"),
+      ...(loadBalancer === undefined ? [] : LOAD_BALANCER_READS.store),
+    ]),
+    // Settings first: the others go by them.
+    sink: all([collector, called(settingsChanged), syncer.sink("store"), loadBalancer?.store]),
   });
+  const objects: Mirror | undefined =
+    kubernetes &&
+    new Mirror({
+      ...parts,
+      store: kubernetes.rows,
+      logger: logger.child("watch kubernetes"),
+      root: ROOT,
+      prefixes: outermost([
+        ...syncer.reads("kubernetes"),
+        ...(loadBalancer === undefined ? [] : LOAD_BALANCER_READS.kubernetes),
+      ]),
+      sink: all([syncer.sink("kubernetes"), loadBalancer?.kubernetes]),
+    });
   const sources = { collector, election, reclamations, now: () => clock.monotonic() };
   ipamMetrics(metrics, sources);
   controllerMetrics(metrics, sources);
-  for (const part of [mirror, collector, compaction, election]) part.start();
+  syncMetrics(metrics, { writes, parts: [syncer, ...(loadBalancer === undefined ? [] : [loadBalancer])] });
+  for (const part of [mirror, objects, collector, compaction, syncer, loadBalancer, election]) part?.start();
   const backlog = () => reportBacklog(collector, election, clock.monotonic());
 
   await listener.open(options.port ?? DEFAULTS.metricsPort);
   const routes: Routes = {
     ...health,
     "/backlog": () => json(backlog()),
+    "/problems": () => json(Object.fromEntries([...syncer.problems, ...(loadBalancer?.problems ?? [])])),
     "/unreadable": () => json(Object.fromEntries([...collector.state.unreadable, ...collector.settings.unreadable])),
   };
   await serveLocally({ path: options.socket }, routes, logger.child("api"), scope);
@@ -115,67 +186,30 @@ async function start(
   };
 }
 
-/** A sink that is followed by something else: settings may have changed with what it was told. */
-function observed(sink: MirrorSink, changed: () => void): MirrorSink {
+/** Kubernetes is the datastore: what would be copied from it is there. */
+function isOne(store: Datastore, { rows }: KubernetesSide): boolean {
+  return rows === store;
+}
+
+/** Those that lie in no other: each is listed once. */
+function outermost(prefixes: readonly string[]): readonly string[] {
+  const unique = [...new Set(prefixes)];
+  return unique.filter((prefix) => !unique.some((other) => other !== prefix && prefix.startsWith(other)));
+}
+
+/** One sink of several, told in this order. */
+function all(sinks: readonly (MirrorSink | undefined)[]): MirrorSink {
   return {
     replace(items) {
-      sink.replace(items);
-      changed();
+      const list = [...items];
+      for (const sink of sinks) sink?.replace(list);
     },
     apply(events) {
-      sink.apply(events);
-      changed();
+      for (const sink of sinks) sink?.apply(events);
     },
   };
 }
 
-/** Metrics and health over TCP, at the port that the configuration says, also when it says another. */
-class Listener {
-  readonly #options: ControllersOptions;
-  readonly #routes: Routes;
-  readonly #logger: Logger;
-  readonly #scope: Scope;
-  #wanted = -1;
-  #open: { readonly scope: Scope; readonly port: number } | undefined;
-  #turn: Promise<void> = Promise.resolve();
-
-  constructor(options: ControllersOptions, routes: Routes, logger: Logger, scope: Scope) {
-    this.#options = options;
-    this.#routes = routes;
-    this.#logger = logger;
-    this.#scope = scope;
-  }
-
-  /** 0: it is closed. */
-  get port(): number {
-    return this.#open?.port ?? 0;
-  }
-
-  /** Throws OcicatError CANNOT_LISTEN. */
-  async open(port: number): Promise<void> {
-    this.#wanted = port;
-    const scope = this.#scope.child("metrics");
-    const at = { host: this.#options.host, port };
-    this.#open = { scope, ...(await serveLocally(at, this.#routes, this.#logger.child("health"), scope)) };
-  }
-
-  /** Goes where the configuration says, unless the environment says otherwise. */
-  follow(port: number): Promise<void> {
-    if (this.#options.port !== undefined || port === this.#wanted) return this.#turn;
-    this.#wanted = port;
-    this.#turn = this.#turn.then(() => this.#move(port));
-    return this.#turn;
-  }
-
-  async #move(port: number): Promise<void> {
-    await this.#open?.scope.close();
-    this.#open = undefined;
-    if (port === 0 || this.#scope.closed) return;
-    try {
-      await this.open(port);
-      this.#logger.info("metrics moved", { port });
-    } catch (error) {
-      this.#logger.error("metrics cannot be served where the configuration says", { error: toError(error).message });
-    }
-  }
+function called(changed: () => void): MirrorSink {
+  return { replace: changed, apply: changed };
 }

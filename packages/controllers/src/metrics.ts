@@ -136,6 +136,28 @@ export function controllerMetrics(metrics: MetricsRegistry, sources: Sources): v
   );
 }
 
+/** A part that works through a queue of what has changed. */
+interface Worker {
+  readonly waiting: number;
+  readonly problems: ReadonlyMap<string, string>;
+}
+
+/** What is kept in step with Kubernetes and with the nodes. */
+export function syncMetrics(
+  metrics: MetricsRegistry,
+  { writes, parts }: { readonly writes: ReadonlyMap<string, number>; readonly parts: readonly Worker[] },
+): void {
+  metrics.counter("ocicat_controllers_writes_total", "Rows created, changed or deleted, by controller.", () =>
+    [...writes].map(([controller, count]) => [{ controller }, count] as const),
+  );
+  metrics.gauge("ocicat_controllers_waiting", "What has changed and was not looked at yet, or failed and waits.", () =>
+    parts.reduce((sum, { waiting }) => sum + waiting, 0),
+  );
+  metrics.gauge("ocicat_controllers_problems", "What could not be brought in step; /problems tells why.", () =>
+    parts.reduce((sum, { problems }) => sum + problems.size, 0),
+  );
+}
+
 class Totals {
   readonly #totals = new Map<string, [Record<string, string>, number]>();
 

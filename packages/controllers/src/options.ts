@@ -1,8 +1,25 @@
+import { durationMs } from "@ocicat/api";
 import { OcicatError } from "@ocicat/kit";
+import type { Overrides, Switch } from "./settings.ts";
+
+/** As ENABLED_CONTROLLERS names them. */
+export const CONTROLLER_NAMES = [
+  "node",
+  "policy",
+  "namespace",
+  "serviceaccount",
+  "workloadendpoint",
+  "loadbalancer",
+] as const;
+
+export type ControllerName = (typeof CONTROLLER_NAMES)[number];
 
 export interface ControllersOptions {
   /** Who this instance is, for people. */
   readonly identity: string;
+  readonly enabled: ReadonlySet<ControllerName>;
+  /** What the environment says over the KubeControllersConfiguration. */
+  readonly overrides: Overrides;
   /** How long a leader that says nothing stays one, in seconds. */
   readonly leaseSeconds: number;
   /** What is collected in a second at most: addresses of a container count as one. */
@@ -25,6 +42,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function controllersOptionsFrom(env: Environment, host: string, pid: number): ControllersOptions {
   return {
     identity: `${host} pid ${pid}`,
+    enabled: enabledFrom(env),
+    overrides: {
+      autoHostEndpoints: switchFrom(env, "AUTO_HOST_ENDPOINTS"),
+      syncLabels: switchFrom(env, "SYNC_NODE_LABELS"),
+      compactionPeriod: durationFrom(env, "COMPACTION_PERIOD"),
+      reconcilerPeriod: durationFrom(env, "RECONCILER_PERIOD"),
+    },
     leaseSeconds: numberFrom(env, "OCICAT_CONTROLLERS_LEASE_SECONDS", 15, 1, 3600),
     perSecond: numberFrom(env, "OCICAT_CONTROLLERS_RATE", 500, 1, 100_000),
     host: env.OCICAT_CONTROLLERS_HOST || "127.0.0.1",
@@ -34,15 +58,56 @@ export function controllersOptionsFrom(env: Environment, host: string, pid: numb
   };
 }
 
+/** All of them, unless some are named. */
+function enabledFrom(env: Environment): ReadonlySet<ControllerName> {
+  const text = env.ENABLED_CONTROLLERS;
+  if (text === undefined || text.trim() === "") return new Set(CONTROLLER_NAMES);
+  const names = text.split(",").map((name) => name.trim().toLowerCase());
+  return new Set(
+    names.map((name) => {
+      const known = CONTROLLER_NAMES.find((each) => each === name);
+      if (known !== undefined) return known;
+      const fix = `name some of ${CONTROLLER_NAMES.join(", ")}, with commas between them`;
+      throw refusal("ENABLED_CONTROLLERS", `there is no controller "${name}"`, fix);
+    }),
+  );
+}
+
+/** In the words of kube-controllers' variables. */
+const SWITCHES: Readonly<Record<string, Switch>> = {
+  enabled: "Enabled",
+  true: "Enabled",
+  disabled: "Disabled",
+  false: "Disabled",
+};
+
+function switchFrom(env: Environment, name: string): Switch | undefined {
+  const text = env[name];
+  if (text === undefined || text === "") return undefined;
+  const value = SWITCHES[text.toLowerCase()];
+  if (value !== undefined) return value;
+  throw refusal(name, `"${text}" is neither enabled nor disabled`, "write enabled or disabled");
+}
+
+function durationFrom(env: Environment, name: string): string | undefined {
+  const text = env[name];
+  if (text === undefined || text === "") return undefined;
+  try {
+    durationMs(text);
+    return text;
+  } catch {
+    throw refusal(name, `"${text}" is not a duration`, "write one as 5m or 30s");
+  }
+}
+
+function refusal(variable: string, what: string, fix: string): OcicatError {
+  return new OcicatError({ code: "CONTROLLERS_CONFIG", where: `environment variable ${variable}`, what, fix });
+}
+
 function numberFrom(env: Environment, name: string, fallback: number, min: number, max: number): number {
   const text = env[name];
   if (text === undefined || text === "") return fallback;
   const value = Number(text);
   if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new OcicatError({
-    code: "CONTROLLERS_CONFIG",
-    where: `environment variable ${name}`,
-    what: `"${text}" is not a number in its range`,
-    fix: `use a whole number from ${min} to ${max}`,
-  });
+  throw refusal(name, `"${text}" is not a number in its range`, `use a whole number from ${min} to ${max}`);
 }

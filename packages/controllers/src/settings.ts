@@ -22,7 +22,22 @@ export interface PoolRow {
 }
 
 /** What Calico's kube-controllers do where nothing is configured. */
-export const DEFAULTS = { leakGraceMs: 15 * 60_000, compactionMs: 10 * 60_000, metricsPort: 9094 } as const;
+export const DEFAULTS = {
+  leakGraceMs: 15 * 60_000,
+  compactionMs: 10 * 60_000,
+  reconcilerMs: 5 * 60_000,
+  metricsPort: 9094,
+} as const;
+
+/** What the environment of the process says over the resource, as kube-controllers' does. */
+export interface Overrides {
+  readonly autoHostEndpoints?: Switch | undefined;
+  readonly syncLabels?: Switch | undefined;
+  readonly compactionPeriod?: string | undefined;
+  readonly reconcilerPeriod?: string | undefined;
+}
+
+export type Switch = "Enabled" | "Disabled";
 
 /** What of these is read for settings. */
 export const SETTINGS_PREFIXES = [
@@ -40,6 +55,12 @@ export class Settings {
   #ipam: IpamConfig = DEFAULT_IPAM_CONFIG;
   #isLocked = false;
   #controllers: KubeControllersConfigurationSpec | undefined;
+  readonly #overrides: Overrides;
+
+  constructor(overrides: Overrides = {}) {
+    this.#overrides = overrides;
+    this.#controllers = overridden(undefined, overrides);
+  }
 
   /** How long what seems to be garbage is left alone, in milliseconds; undefined: for ever. */
   get leakGraceMs(): number | undefined {
@@ -71,6 +92,24 @@ export class Settings {
 
   get reservations(): readonly Prefix[] {
     return [...this.#reserved.values()].flat();
+  }
+
+  /** All that is configured; undefined where nothing is. */
+  get controllers(): KubeControllersConfigurationSpec | undefined {
+    return this.#controllers;
+  }
+
+  /** How often everything is looked at anew, in milliseconds: as often as the most impatient controller says. */
+  get reconcilerMs(): number {
+    const { node, policy, namespace, serviceAccount, workloadEndpoint } = this.#controllers?.controllers ?? {};
+    const asked = [node, policy, namespace, serviceAccount, workloadEndpoint].map((each) => each?.reconcilerPeriod);
+    const periods = asked.flatMap((period) => positive(period, DEFAULTS.reconcilerMs) ?? []);
+    return durationOr(this.#overrides.reconcilerPeriod) ?? Math.min(...periods, DEFAULTS.reconcilerMs);
+  }
+
+  /** Which services of type LoadBalancer get an address. */
+  get assignIps(): "AllServices" | "RequestedServicesOnly" {
+    return this.#controllers?.controllers.loadBalancer?.assignIPs ?? "AllServices";
   }
 
   get unreadable(): ReadonlyMap<string, string> {
@@ -105,9 +144,26 @@ export class Settings {
     } else if (key === clusterInformation.storage.key("default", undefined)) {
       this.#isLocked = item !== undefined && decodeStored(clusterInformation, item).spec.datastoreReady === false;
     } else if (key === kubeControllersConfiguration.storage.key("default", undefined)) {
-      this.#controllers = item && decodeStored(kubeControllersConfiguration, item).spec;
+      this.#controllers = overridden(item && decodeStored(kubeControllersConfiguration, item).spec, this.#overrides);
     }
   }
+}
+
+/** The resource's spec, with what the environment says in its place. */
+function overridden(
+  spec: KubeControllersConfigurationSpec | undefined,
+  { autoHostEndpoints, syncLabels, compactionPeriod }: Overrides,
+): KubeControllersConfigurationSpec | undefined {
+  const node = syncLabels === undefined ? {} : { syncLabels };
+  const before = spec?.controllers.node;
+  const hostEndpoint = { ...before?.hostEndpoint, ...(autoHostEndpoints && { autoCreate: autoHostEndpoints }) };
+  const isSaid = Object.keys(node).length + Object.keys(hostEndpoint).length > 0;
+  if (!isSaid && compactionPeriod === undefined) return spec;
+  return {
+    ...spec,
+    ...(compactionPeriod === undefined ? {} : { etcdV3CompactionPeriod: compactionPeriod }),
+    controllers: { ...spec?.controllers, node: { ...before, ...node, hostEndpoint } },
+  };
 }
 
 function poolRow(item: KeyValue): PoolRow {
@@ -119,6 +175,10 @@ function positive(duration: string | undefined, fallback: number): number | unde
   if (duration === undefined || duration === "") return fallback;
   const ms = durationMs(duration);
   return ms > 0 ? ms : undefined;
+}
+
+function durationOr(duration: string | undefined): number | undefined {
+  return duration === undefined ? undefined : durationMs(duration) || undefined;
 }
 
 function setOrDelete<V>(map: Map<string, V>, key: string, value: V | undefined): void {

@@ -2,6 +2,7 @@ import { openEtcd, systemClock, systemRandom } from "@ocicat/datastore/etcd";
 import { Scope, silentLogger } from "@ocicat/kit";
 import { describe, expect, it } from "vitest";
 import { startControllers } from "../src/index.ts";
+import { CONTROLLER_NAMES } from "../src/options.ts";
 import { churn } from "./soak/churn.ts";
 import { type Instance, metricIn } from "./soak/instances.ts";
 
@@ -38,6 +39,8 @@ async function startInstance(endpoint: string, leaseSeconds: number): Promise<In
   scope.add("store", () => store.close());
   const controllers = await startControllers(
     {
+      enabled: new Set(CONTROLLER_NAMES),
+      overrides: {},
       identity: `instance ${made}`,
       leaseSeconds,
       perSecond: 1_000,

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startEtcd } from "../../datastore/test/support/etcd.ts";
 import { etcdctl } from "../../datastore/test/support/etcdctl.ts";
 import { LEADER_KEY, type RunningControllers, startControllers } from "../src/index.ts";
+import { CONTROLLER_NAMES } from "../src/options.ts";
 import { eventually } from "./support/expect.ts";
 import { FakeAgent, pool } from "./support/fake-agent.ts";
 
@@ -36,6 +37,8 @@ async function instance(name: string, log: LogRecord[] = []): Promise<RunningCon
   return await startControllers(
     {
       identity: name,
+      enabled: new Set(CONTROLLER_NAMES),
+      overrides: {},
       leaseSeconds: 2,
       perSecond: 1_000,
       host: "127.0.0.1",

@@ -4,6 +4,7 @@ import { auditIpam } from "@ocicat/ipam";
 import { type Random, Scope, seededRandom, silentLogger } from "@ocicat/kit";
 import { describe, expect, it } from "vitest";
 import { startControllers } from "../src/index.ts";
+import { CONTROLLER_NAMES } from "../src/options.ts";
 import { DATASTORES } from "./support/datastores.ts";
 import { eventually } from "./support/expect.ts";
 import { FakeAgent, pool } from "./support/fake-agent.ts";
@@ -29,6 +30,8 @@ describe.each(DATASTORES)("garbage collection without a grace period, on %s", (_
       const controllers = await startControllers(
         {
           identity: "test",
+          enabled: new Set(CONTROLLER_NAMES),
+          overrides: {},
           leaseSeconds: 5,
           perSecond: 10_000,
           host: "127.0.0.1",

@@ -35,10 +35,17 @@ describe("KubeControllersConfiguration", () => {
   });
 
   it("says what of it has no effect, at any depth", () => {
-    const resource = configuration({ controllers: { node: { syncLabels: "Disabled" }, policy: {} } });
+    const resource = configuration({
+      debugProfilePort: 6060,
+      controllers: { policyMigration: { enabled: "Disabled" } },
+    });
     expect(knownKind(resource.kind).withoutEffect(resource)).toEqual([
-      { field: "spec.controllers.node.syncLabels", value: "Disabled", section: "Kubernetes" },
-      { field: "spec.controllers.policy", value: {}, section: "Kubernetes" },
+      { field: "spec.debugProfilePort", value: 6060, section: "the controllers' process" },
+      {
+        field: "spec.controllers.policyMigration",
+        value: { enabled: "Disabled" },
+        section: "names of policies",
+      },
     ]);
   });
 });

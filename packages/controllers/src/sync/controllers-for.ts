@@ -1,0 +1,30 @@
+import type { Controller } from "./controller.ts";
+import { workloadEndpoints } from "./endpoints.ts";
+import { hostEndpoints } from "./host-endpoints.ts";
+import { nodes } from "./nodes.ts";
+import { networkPolicies } from "./policies.ts";
+import { namespaces, serviceAccounts } from "./profiles.ts";
+
+interface Enabled {
+  /** As ENABLED_CONTROLLERS names it. */
+  readonly name: string;
+  /** Only where Kubernetes is beside the datastore: where it is the datastore, what would be copied is there. */
+  readonly copies: boolean;
+  readonly controller: Controller;
+}
+
+const CONTROLLERS: readonly Enabled[] = [
+  { name: "node", copies: false, controller: hostEndpoints },
+  { name: "node", copies: true, controller: nodes },
+  { name: "namespace", copies: true, controller: namespaces },
+  { name: "serviceaccount", copies: true, controller: serviceAccounts },
+  { name: "policy", copies: true, controller: networkPolicies },
+  { name: "workloadendpoint", copies: true, controller: workloadEndpoints },
+];
+
+/** What is kept in step. `isBeside`: there is a Kubernetes, and it is not the datastore. */
+export function controllersFor(enabled: ReadonlySet<string>, isBeside: boolean): readonly Controller[] {
+  return CONTROLLERS.filter(({ name, copies }) => enabled.has(name) && (isBeside || !copies)).map(
+    ({ controller }) => controller,
+  );
+}
