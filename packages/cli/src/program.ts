@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addAgent } from "./commands/agent.ts";
+import { addBgp } from "./commands/bgp.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addControllers } from "./commands/controllers.ts";
 import { addDatastore } from "./commands/datastore.ts";
@@ -50,6 +51,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addWhy(program, surroundings);
   addPolicy(program, surroundings);
   addRoutes(program, surroundings);
+  addBgp(program, surroundings);
   addFlows(program, surroundings);
   addDoctor(program, surroundings);
   addWalk(program, surroundings);

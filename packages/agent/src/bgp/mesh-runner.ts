@@ -24,6 +24,7 @@ import type { BgpSettingsRow } from "../tables/bgp-rows.ts";
 import { announce, originated } from "./mesh.ts";
 import { routerIdOf } from "./router-id.ts";
 import type { Secrets } from "./secrets.ts";
+import { SessionLog } from "./session-log.ts";
 import {
   describeSession,
   peeringOf,
@@ -71,6 +72,7 @@ export interface BgpPicture {
 /** Keeps one speaker running for the mesh and the BGPPeers, made anew when what it is (AS number, addresses, port) changes. */
 export class MeshRunner {
   readonly #options: MeshRunnerOptions;
+  readonly log: SessionLog;
   #speaker: Speaker | undefined;
   #identity = "";
   #sessions = new Map<string, Session>();
@@ -86,6 +88,7 @@ export class MeshRunner {
   constructor(options: MeshRunnerOptions) {
     this.#options = options;
     this.#restarting = options.restarting;
+    this.log = new SessionLog(options.clock);
   }
 
   /** The sessions as the tables say they are now. Without an address of its own the node has none. */
@@ -130,7 +133,7 @@ export class MeshRunner {
     this.#speaker?.setOriginated(this.#announcements.map(originated));
   }
 
-  report() {
+  readonly report = () => {
     const statuses = [...(this.#speaker?.status() ?? [])];
     statuses.sort((a, b) => compareAddresses(a.remoteAddress, b.remoteAddress));
     const held = statuses.flatMap((status) => {
@@ -142,7 +145,7 @@ export class MeshRunner {
       return session === undefined ? [] : [refusedReport(session, since)];
     });
     return [...held, ...refused];
-  }
+  };
 
   /** Sessions as they should be, also those that are not held. */
   get sessions(): Iterable<Session> {
@@ -178,6 +181,7 @@ export class MeshRunner {
     for (const { name, refused } of sessions) {
       if (refused === undefined) continue;
       if (!before.has(name)) logger.warning("a BGP session is not held", { peer: name, reason: refused });
+      this.log.note(name, "Idle", refused);
       this.#refused.set(name, before.get(name) ?? clock.now());
     }
     this.#speaker?.setPeers(sessions.flatMap(({ refused, config }) => (refused === undefined ? [config] : [])));
@@ -211,6 +215,7 @@ export class MeshRunner {
         left.clear();
         onReady();
       },
+      onPeerState: (peer, state, info) => this.log.note(peer, state, info),
     });
     this.#restarting = false;
     this.#speaker = speaker;

@@ -1,5 +1,5 @@
 import type { ConnectionSecurity, PeerConfig, PeerStatus, Policy } from "@ocicat/bgp";
-import type { Origin, ResourceRef } from "@ocicat/kit";
+import { describeOrigin, type Origin, type ResourceRef } from "@ocicat/kit";
 import { type Address, type Family, familyOf, formatAddress, ipv4, parseAddress } from "@ocicat/net";
 import type { MeshPeer, PeerSession, SecretRef } from "@ocicat/routing";
 import { meshPeerName } from "./mesh.ts";
@@ -143,9 +143,10 @@ export function peeringOf({ origin }: Session): ResourceRef | undefined {
 }
 
 /** What `ocicat node status` and the lab ask for. */
-export function sessionReport({ type, node }: Session, status: PeerStatus) {
+export function sessionReport({ type, node, origin }: Session, status: PeerStatus) {
   return {
     name: status.name,
+    reason: describeOrigin(origin),
     address: formatAddress(status.remoteAddress),
     as: status.remoteAs,
     type,
@@ -155,10 +156,12 @@ export function sessionReport({ type, node }: Session, status: PeerStatus) {
     info: status.info,
     lastError: status.lastError,
     received: status.received,
+    accepted: status.accepted,
     advertised: status.advertised,
     stale: status.stale,
     updatesIn: status.updatesIn,
     updatesOut: status.updatesOut,
+    negotiated: status.negotiated && { ...status.negotiated, routerId: formatAddress(status.negotiated.routerId) },
   };
 }
 

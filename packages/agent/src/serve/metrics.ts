@@ -1,5 +1,6 @@
 import type { MetricsRegistry } from "@ocicat/kit";
 import type { MeshRunner } from "../bgp/mesh-runner.ts";
+import { bgpMetrics } from "../bgp/metrics.ts";
 import type { DatastoreLock } from "../lock/index.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
@@ -27,6 +28,7 @@ export function agentMetrics(metrics: MetricsRegistry, { routes, rules, mesh, ta
   metrics.gauge("ocicat_bgp_peers_established", "BGP sessions that are up.", () =>
     count(mesh.report().filter((peer) => peer.state === "Established")),
   );
+  bgpMetrics(metrics, mesh);
   metrics.gauge("ocicat_unreadable_values", "Stored values that cannot be read and are treated as absent.", () =>
     allTables(tables).reduce((sum, table) => sum + table.unreadable.size, 0),
   );

@@ -9,6 +9,7 @@ import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
 import { allTables, type Tables } from "../tables/tables.ts";
 import type { TunnelRunner } from "../tunnels/runner.ts";
+import { bgpRoutes } from "./bgp.ts";
 import { whyRoutes } from "./routes-why.ts";
 
 export interface Running {
@@ -34,16 +35,13 @@ export function statusRoutes(sources: StatusSources): {
   running(): Running | undefined;
 } {
   let running: Running | undefined;
+  const needed = (): Running => {
+    if (running !== undefined) return running;
+    const what = "the agent is not in sync with the datastore yet";
+    throw new OcicatError({ code: "AGENT_NOT_READY", what, retryable: true });
+  };
   const whenRunning = (answer: (parts: Running, query: URLSearchParams) => unknown) => {
-    return (query: URLSearchParams): Answer => {
-      if (running === undefined)
-        throw new OcicatError({
-          code: "AGENT_NOT_READY",
-          what: "the agent is not in sync with the datastore yet",
-          retryable: true,
-        });
-      return json(answer(running, query));
-    };
+    return (query: URLSearchParams): Answer => json(answer(needed(), query));
   };
   return {
     attach(parts) {
@@ -51,8 +49,8 @@ export function statusRoutes(sources: StatusSources): {
     },
     running: () => running,
     routes: {
+      ...bgpRoutes(() => needed().mesh),
       "/node": () => json({ name: sources.nodeName, ...reportOwn(sources.own) }),
-      "/bgp": whenRunning(({ mesh }) => ({ peers: mesh.report() })),
       "/tunnels": whenRunning(({ tunnels }) => tunnels.report()),
       "/routes/why": whenRunning(({ routes }, query) => whyRoutes(query.get("target") ?? "", sources.resolver, routes)),
       "/routes/pending": whenRunning(({ routes }) =>

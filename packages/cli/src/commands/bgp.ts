@@ -1,0 +1,95 @@
+import type { Command } from "commander";
+import type { BgpLogOptions, BgpOptions, BgpRoutesOptions } from "../options/bgp.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { valueOption, withExamples } from "./options.ts";
+
+const OF = "Of this host's agent; where none runs here, of every node of the lab on this machine. Needs root.";
+
+export function addBgp(program: Command, surroundings: Surroundings): void {
+  const bgp = program
+    .command("bgp")
+    .summary("look at BGP: sessions, paths, why")
+    .description("Look at what BGP does: its sessions, the paths it knows, and why each is used or not, told or not.");
+  addPeers(bgp, surroundings);
+  addRoutes(bgp, surroundings);
+  addWhy(bgp, surroundings);
+  addLog(bgp, surroundings);
+}
+
+function addPeers(bgp: Command, surroundings: Surroundings): void {
+  const peers = ofAgents(bgp.command("peers"))
+    .summary("all sessions")
+    .description(`The BGP sessions of nodes, with what each has brought, and why one is not up. ${OF}`)
+    .action(async (options: BgpOptions) => {
+      const { showPeers } = await import("../actions/bgp-peers.ts");
+      await showPeers(surroundings, options);
+    });
+  withExamples(peers, [["bgp peers", "the sessions of this node, or of a lab's nodes"]]);
+  const peer = ofAgents(bgp.command("peer"))
+    .summary("one session")
+    .description(
+      `All about one session, by its name, the peer's address, or the name of the node at its other end. ${OF}`,
+    )
+    .argument("<peer>", "Mesh_192_168_0_82, 192.168.0.82, or a node's name")
+    .action(async (name: string, options: BgpOptions) => {
+      const { showPeer } = await import("../actions/bgp-peers.ts");
+      await showPeer(surroundings, name, options);
+    });
+  withExamples(peer, [["bgp peer 192.168.0.82 --node node1", "node1's session with a router"]]);
+}
+
+function addRoutes(bgp: Command, surroundings: Surroundings): void {
+  const routes = ofAgents(bgp.command("routes"))
+    .summary("the paths that BGP knows")
+    .description(
+      "The paths to a network and to what lies in it, or to everything: the best ones, unless told. A path that is not used " +
+        `says why. ${OF}`,
+    )
+    .argument("[prefix]", "network as address/length")
+    .option("--received <peer>", "what this peer has told, what was refused too")
+    .option("--advertised <peer>", "what this peer is told")
+    .option("--best", "the chosen paths; so unless told otherwise")
+    .option("--all", "every path")
+    .action(async (prefix: string | undefined, options: BgpRoutesOptions) => {
+      const { showRoutes } = await import("../actions/bgp-routes.ts");
+      await showRoutes(surroundings, prefix, options);
+    });
+  withExamples(routes, [
+    ["bgp routes 10.244.0.0/16 --all", "every path to pods"],
+    ["bgp routes --received rack-tor --node node1", "what a router told node1"],
+    ["bgp routes --advertised 192.168.0.82", "what a peer is told"],
+  ]);
+}
+
+function addWhy(bgp: Command, surroundings: Surroundings): void {
+  const why = ofAgents(bgp.command("why"))
+    .summary("why a path was chosen, and who is told of it")
+    .description(
+      "Every path to a network, or to the longest one known that holds it, with all its attributes: which was chosen and by " +
+        `which step of the decision, what was refused by which rule, and what each peer is told. ${OF}`,
+    )
+    .argument("<prefix>", "network as address/length, or an address")
+    .action(async (prefix: string, options: BgpOptions) => {
+      const { explainPath } = await import("../actions/bgp-why.ts");
+      await explainPath(surroundings, prefix, options);
+    });
+  withExamples(why, [["bgp why 10.244.103.64/26", "the paths to a block"]]);
+}
+
+function addLog(bgp: Command, surroundings: Surroundings): void {
+  const log = ofAgents(bgp.command("log"))
+    .summary("what became of sessions")
+    .description(`When sessions came up and went down, and why: the last 1,000 changes since the agent started. ${OF}`)
+    .option("-f, --follow", "go on with what happens from now on")
+    .action(async (options: BgpLogOptions) => {
+      const { showLog } = await import("../actions/bgp-log.ts");
+      await showLog(surroundings, options);
+    });
+  withExamples(log, [["bgp log -f", "watch sessions"]]);
+}
+
+function ofAgents(command: Command): Command {
+  return command
+    .option("--node <name>", "a node of the lab on this machine")
+    .addOption(valueOption("-o, --output <format>", "ps, a table, or json").default("ps"));
+}

@@ -1,0 +1,16 @@
+/** Of commands that ask an agent about BGP. */
+export interface BgpOptions {
+  readonly node?: string;
+  readonly output: string;
+}
+
+export interface BgpRoutesOptions extends BgpOptions {
+  readonly received?: string;
+  readonly advertised?: string;
+  readonly best?: boolean;
+  readonly all?: boolean;
+}
+
+export interface BgpLogOptions extends BgpOptions {
+  readonly follow?: boolean;
+}
