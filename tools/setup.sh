@@ -98,4 +98,5 @@ if [ ! -e node_modules/.bin/node ]; then
   exit 1
 fi
 tsc -b
+node tools/bundle.ts
 [ -n "$missing" ] || say "nothing to install; build is current"

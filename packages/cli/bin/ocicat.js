@@ -4,9 +4,10 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
+import { BUNDLE, bundleIsCurrent } from "./bundle.js";
 
 const NEEDED = 24;
-const built = new URL("../dist/main.js", import.meta.url);
+const built = bundleIsCurrent() ? BUNDLE : new URL("../dist/main.js", import.meta.url);
 const own = fileURLToPath(new URL("../../../node_modules/node/bin/node", import.meta.url));
 
 if (!existsSync(built)) {

@@ -37,7 +37,7 @@ export async function followAgent(
   onValue: (value: unknown) => void,
   until: Promise<void>,
 ): Promise<void> {
-  const { request } = await import("node:http");
+  const { request } = http();
   const call = request({ socketPath: socket, path });
   await new Promise<void>((resolve, reject) => {
     void until.then(() => {
@@ -71,9 +71,13 @@ export async function followAgent(
   });
 }
 
+/** Loaded when an agent is asked, and not imported: an import loads its WebSocket too, and a command would wait 35 ms for it. */
+function http() {
+  return process.getBuiltinModule("node:http");
+}
+
 async function get(socketPath: string, path: string, timeout: number, who: string): Promise<Answer> {
-  // Loaded here: most commands never ask an agent, and would wait for it.
-  const { request } = await import("node:http");
+  const { request } = http();
   return await new Promise((resolve, reject) => {
     const call = request({ socketPath, path, timeout }, (response) => {
       let text = "";

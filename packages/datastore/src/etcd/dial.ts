@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import type { ConnectionOptions, connect as connectTls } from "node:tls";
 import { type Clock, toError } from "@ocicat/kit";
 import { ClientSession, type Origin } from "../http2/index.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -19,10 +19,10 @@ export async function dial(
   options: { readonly clock: Clock; readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<ClientSession> {
   const { clock, timeoutMs, signal } = options;
-  const tlsOptions = endpoint.kind === "tls" ? await readTls(endpoint.host, tls) : undefined;
+  const secure = endpoint.kind === "tls" ? await prepareTls(endpoint.host, tls) : undefined;
   signal.throwIfAborted();
 
-  const socket = openSocket(endpoint, tlsOptions);
+  const socket = openSocket(endpoint, secure);
   const { promise, resolve, reject } = Promise.withResolvers<ClientSession>();
   const timer = clock.after(timeoutMs, "etcd connect", () => reject(new Error(`no answer within ${timeoutMs} ms`)));
   const abort = () => reject(toError(signal.reason));
@@ -30,7 +30,7 @@ export async function dial(
   socket.on("error", reject);
   socket.on("close", () => reject(new Error("the connection was closed before it was ready")));
   socket.once(endpoint.kind === "tls" ? "secureConnect" : "connect", () => {
-    if (tlsOptions !== undefined && "alpnProtocol" in socket && socket.alpnProtocol !== "h2") {
+    if (secure !== undefined && "alpnProtocol" in socket && socket.alpnProtocol !== "h2") {
       reject(new Error("the TLS server does not speak HTTP/2 (no ALPN h2)"));
       return;
     }
@@ -52,15 +52,22 @@ export async function dial(
   }
 }
 
-function openSocket(endpoint: Endpoint, tlsOptions: ConnectionOptions | undefined): Socket {
-  switch (endpoint.kind) {
-    case "unix":
-      return connectTcp({ path: endpoint.path });
-    case "tcp":
-      return connectTcp({ host: endpoint.host, port: endpoint.port, noDelay: true });
-    case "tls":
-      return connectTls({ host: endpoint.host, port: endpoint.port, ...tlsOptions }).setNoDelay(true);
-  }
+interface Secure {
+  readonly connect: typeof connectTls;
+  readonly options: ConnectionOptions;
+}
+
+/** TLS is 7 MiB, for those who have it. */
+async function prepareTls(host: string, files: TlsFiles): Promise<Secure> {
+  const [{ connect }, options] = await Promise.all([import("node:tls"), readTls(host, files)]);
+  return { connect, options };
+}
+
+function openSocket(endpoint: Endpoint, secure: Secure | undefined): Socket {
+  if (endpoint.kind === "unix") return connectTcp({ path: endpoint.path });
+  const { host, port } = endpoint;
+  if (secure === undefined) return connectTcp({ host, port, noDelay: true });
+  return secure.connect({ host, port, ...secure.options }).setNoDelay(true);
 }
 
 function originOf(endpoint: Endpoint): Origin {

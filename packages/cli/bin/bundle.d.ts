@@ -1,0 +1,2 @@
+export const BUNDLE: URL;
+export function bundleIsCurrent(): boolean;
