@@ -60,6 +60,7 @@ class Loop implements Clock {
 class Puppet implements Connection {
   readonly local = { address: ipv4(0x0a000001), port: 179 };
   readonly remote: { readonly address: Ipv4; readonly port: number };
+  readonly queued = 0;
   handlers: ConnectionHandlers | undefined;
   received = 0;
 

@@ -19,6 +19,7 @@ export type { ExplainedExport, ExplainedPath, Explanation } from "./rib/explain.
 export type { OriginatedRoute } from "./rib/own-routes.ts";
 export { DEFAULT_TIMERS, type GracefulRestartMode, type SessionTimers } from "./session/config.ts";
 export type { StateName } from "./session/state.ts";
+export { TROUBLES, type Trouble, type TroubleKind } from "./session/trouble.ts";
 export { type MemoryNetwork, type MemoryNetworkOptions, memoryNetwork } from "./speaker/memory-network.ts";
 export { createSpeaker } from "./speaker/speaker.ts";
 export type {
@@ -30,11 +31,14 @@ export type {
   Endpoint,
   Listener,
   ListenOptions,
+  Md5Refusals,
+  Protection,
   Transport,
 } from "./speaker/transport.ts";
 export type {
   BestChange,
   BestRoute,
+  DynamicPeerConfig,
   PeerConfig,
   PeerStatus,
   Speaker,
@@ -51,4 +55,5 @@ export type {
   PathAttributes,
   UnknownAttribute,
 } from "./wire/attributes/types.ts";
+export { type AddPath, type AddPathDirections, type LongLivedFamily, ROLES, type Role } from "./wire/capabilities.ts";
 export { describeNotification, type NotificationKind } from "./wire/notification-kinds.ts";

@@ -16,4 +16,13 @@ export * from "./namespace/index.ts";
 export { openPacketSender, type PacketSender, type PacketSenderOptions } from "./probe/sender.ts";
 export { openProbeSocket, type ProbeSocket, type ProbeSocketOptions } from "./probe/socket.ts";
 export type { FdWatch, WatchFd } from "./socket/fd-watcher.ts";
+export { type Md5Counters, md5Counters, readMd5Counters } from "./socket/md5-counters.ts";
+export {
+  type KeyHolder,
+  openTcpSocket,
+  removeMd5Key,
+  setMd5Key,
+  setTtls,
+  type TcpProtection,
+} from "./socket/tcp-security.ts";
 export { openPseudoTerminal, type PseudoTerminal, resizeTerminal } from "./terminal/pseudo-terminal.ts";

@@ -168,7 +168,16 @@ export function sessionReport({ type, node, origin }: Session, status: PeerStatu
 /** The same of a session that is not held. `since`: milliseconds since 1970. */
 export function refusedReport(session: Session, since: number): ReturnType<typeof sessionReport> {
   const { name, remoteAddress, remoteAs, refused = "" } = session;
-  const status = { name, remoteAddress, remoteAs, state: "Idle", since, info: refused, lastError: refused } as const;
+  const status = {
+    name,
+    remoteAddress,
+    remoteAs,
+    state: "Idle",
+    since,
+    info: refused,
+    lastError: refused,
+    trouble: undefined,
+  } as const;
   const nothing = { received: 0, accepted: 0, advertised: 0, stale: 0, updatesIn: 0, updatesOut: 0 };
   return sessionReport(session, { ...status, ...nothing, negotiated: undefined });
 }

@@ -1,50 +1,39 @@
-import { createServer, connect as netConnect, type Server, type Socket } from "node:net";
+import { createServer, type Server, Socket } from "node:net";
 import type {
   Connection,
-  ConnectionHandlers,
   ConnectOptions,
   Dial,
   Endpoint,
   Listener,
   ListenOptions,
   Transport,
+  Trouble,
 } from "@ocicat/bgp";
 import { OcicatError } from "@ocicat/kit";
-import { type Address, formatAddress, parseAddress } from "@ocicat/net";
+import { KernelError, openTcpSocket, readMd5Counters, setMd5Key, setTtls } from "@ocicat/linux";
+import { familyOf, formatAddress } from "@ocicat/net";
+import { connectFailure } from "./connect-failure.ts";
+import { ListenerProtection } from "./listener-protection.ts";
+import { endpoint, TcpConnection } from "./tcp-connection.ts";
 
 /** How long a dial may take before it counts as failed; the session's connect-retry timer decides when the next begins. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** How long a closing connection may take to hand over its last bytes (the NOTIFICATION). */
-const LINGER_MS = 2_000;
 
-/** BGP's transport over Node's TCP sockets. */
+/** BGP's transport over TCP. Node's sockets carry the bytes; what protects them is set on descriptors of our own. */
 export function tcpTransport(): Transport {
-  return {
-    connect(options, onConnected, onFailed) {
-      return dial(options, onConnected, onFailed);
-    },
-    listen(options, onConnection) {
-      return listen(options, onConnection);
-    },
-  };
+  return { connect: dial, listen, md5Refusals: readMd5Counters };
 }
 
 function dial(
   options: ConnectOptions,
   onConnected: (connection: Connection) => void,
-  onFailed: (reason: string) => void,
+  onFailed: (why: Trouble) => void,
 ): Dial {
-  const unsupported = unsupportedSecurity(options);
-  if (unsupported !== undefined) {
-    const immediate = setImmediate(() => onFailed(unsupported));
+  const socket = openSocket(options);
+  if (!(socket instanceof Socket)) {
+    const immediate = setImmediate(() => onFailed(socket));
     return { cancel: () => clearImmediate(immediate) };
   }
-  const socket = netConnect({
-    host: formatAddress(options.remote.address),
-    port: options.remote.port,
-    ...(options.local === undefined ? {} : { localAddress: formatAddress(options.local) }),
-    noDelay: true,
-  });
   let over = false;
   const finish = (report: () => void) => {
     if (over) return;
@@ -53,91 +42,68 @@ function dial(
     socket.setTimeout(0);
     report();
   };
-  const fail = (reason: string) =>
-    finish(() => {
-      socket.on("error", () => {});
-      socket.destroy();
-      onFailed(reason);
-    });
-  socket.setTimeout(CONNECT_TIMEOUT_MS, () => fail(`no answer within ${CONNECT_TIMEOUT_MS / 1000} s`));
-  socket.once("error", (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
-  socket.once("connect", () => finish(() => onConnected(new TcpConnection(socket))));
-  return {
-    cancel: () =>
-      finish(() => {
-        socket.on("error", () => {});
-        socket.destroy();
-      }),
+  const drop = () => {
+    socket.on("error", () => {});
+    socket.destroy();
   };
+  const fail = (why: Trouble) =>
+    finish(() => {
+      drop();
+      onFailed(why);
+    });
+  socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
+    fail({ kind: "no-answer", text: `no answer within ${CONNECT_TIMEOUT_MS / 1000} s` });
+  });
+  socket.once("error", (error: NodeJS.ErrnoException) => fail(connectFailure(error.code, error.message)));
+  socket.once("connect", () => finish(() => onConnected(new TcpConnection(socket))));
+  socket.connect({
+    host: formatAddress(options.remote.address),
+    port: options.remote.port,
+    ...(options.local === undefined ? {} : { localAddress: formatAddress(options.local) }),
+  });
+  return { cancel: () => finish(drop) };
+}
+
+/** Protected before the first segment leaves: a signature that comes with the second is too late. */
+function openSocket({ remote, security = {} }: ConnectOptions): Socket | Trouble {
+  const family = familyOf(remote.address);
+  let socket: Socket | undefined;
+  try {
+    const fd = openTcpSocket(family);
+    socket = new Socket({ fd, noDelay: true });
+    if (security.password !== undefined) setMd5Key(fd, family, remote.address, security.password);
+    setTtls(fd, family, security);
+    return socket;
+  } catch (error) {
+    socket?.destroy();
+    if (error instanceof KernelError) return connectFailure(error.errno, error.message);
+    throw error;
+  }
 }
 
 async function listen(options: ListenOptions, onConnection: (connection: Connection) => void): Promise<Listener> {
-  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
-    onConnection(new TcpConnection(socket)),
-  );
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+    const connection = new TcpConnection(socket);
+    try {
+      protection.apply(socket, connection.remote.address);
+    } catch {
+      // It has gone again, or cannot be protected as its peer must be: that peer has to come again.
+      socket.destroy();
+      return;
+    }
+    onConnection(connection);
+  });
   const host = options.address === undefined ? undefined : formatAddress(options.address);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => reject(cannotListen(host, options.port, cause)));
     server.listen({ port: options.port, ...(host === undefined ? {} : { host }) }, resolve);
   });
-  return { local: localEndpoint(server), close: () => new Promise((resolve) => server.close(() => resolve())) };
-}
-
-class TcpConnection implements Connection {
-  readonly local: Endpoint;
-  readonly remote: Endpoint;
-  readonly #socket: Socket;
-  #ended = false;
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    this.local = endpoint(socket.localAddress, socket.localPort);
-    this.remote = endpoint(socket.remoteAddress, socket.remotePort);
-    // A reset may arrive before anyone handles the connection.
-    socket.on("error", () => {});
-  }
-
-  handle(handlers: ConnectionHandlers): void {
-    const socket = this.#socket;
-    let reason = "closed by the peer";
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      reason = error.code === "ECONNRESET" ? "connection reset by peer" : (error.code ?? error.message);
-    });
-    socket.on("data", (bytes: Buffer) => handlers.onBytes(bytes));
-    socket.on("drain", () => handlers.onDrain());
-    socket.on("close", () => {
-      if (!this.#ended) handlers.onClose(reason);
-      this.#ended = true;
-    });
-    // The peer has nothing more to say; BGP has no half-open sessions.
-    socket.on("end", () => socket.destroy());
-    if (socket.destroyed) setImmediate(() => socket.emit("close"));
-    socket.resume();
-  }
-
-  send(bytes: Uint8Array): boolean {
-    return this.#socket.writable ? this.#socket.write(bytes) : true;
-  }
-
-  close(): void {
-    this.#ended = true;
-    this.#socket.end();
-    this.#socket.setTimeout(LINGER_MS, () => this.#socket.destroy());
-  }
-
-  reset(): void {
-    this.#ended = true;
-    this.#socket.resetAndDestroy();
-  }
-}
-
-function endpoint(address: string | undefined, port: number | undefined): Endpoint {
-  // A dual-stack listener shows IPv4 peers as ::ffff:a.b.c.d.
-  return { address: unmapped(address ?? "0.0.0.0"), port: port ?? 0 };
-}
-
-function unmapped(text: string): Address {
-  return parseAddress(text.startsWith("::ffff:") && text.includes(".") ? text.slice("::ffff:".length) : text);
+  const protection = new ListenerProtection(server, options.address === undefined ? 6 : familyOf(options.address));
+  return {
+    local: localEndpoint(server),
+    protect: (peers) => protection.declare(peers),
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
 }
 
 function localEndpoint(server: Server): Endpoint {
@@ -145,13 +111,6 @@ function localEndpoint(server: Server): Endpoint {
   return typeof address === "object" && address !== null
     ? endpoint(address.address, address.port)
     : endpoint(undefined, undefined);
-}
-
-function unsupportedSecurity(options: ConnectOptions): string | undefined {
-  const { password, ttl, minTtl } = options.security ?? {};
-  if (password !== undefined) return "TCP MD5 is not available in this transport";
-  if (ttl !== undefined || minTtl !== undefined) return "TTL security is not available in this transport";
-  return undefined;
 }
 
 function cannotListen(host: string | undefined, port: number, cause: NodeJS.ErrnoException): OcicatError {

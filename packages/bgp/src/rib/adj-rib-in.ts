@@ -1,5 +1,6 @@
 import type { Family, Prefix } from "@ocicat/net";
 import type { Policy, PolicyPeer } from "../filter/policy.ts";
+import { COMMUNITY } from "../wire/attributes/communities.ts";
 import type { PathAttributes } from "../wire/attributes/types.ts";
 import type { AttributeSet, AttributeStore } from "./attribute-store.ts";
 import { applyPolicy, refuseAttributes, refusePrefix, type Self } from "./import.ts";
@@ -73,6 +74,34 @@ export class AdjRibIn {
       if (destination.prefix.family !== family) continue;
       path.stale = true;
       this.#stale += 1;
+    }
+  }
+
+  /** RFC 7313 §4: the peer is about to tell all of a family again; what it will not have told by `sweepStale` is gone. */
+  markRefreshing(family: Family): void {
+    for (const [destination, path] of this.#paths) {
+      if (destination.prefix.family !== family || path.stale) continue;
+      path.stale = true;
+      this.#stale += 1;
+    }
+  }
+
+  /**
+   * RFC 9494 §4.3: what is stale of a family carries LLGR_STALE from now on, which makes it the last resort; routes that must
+   * not live long (NO_LLGR) are dropped.
+   */
+  markLongLived(family: Family): void {
+    for (const [destination, path] of this.#paths) {
+      if (!path.stale || destination.prefix.family !== family) continue;
+      const { attributes } = path.received;
+      const { communities = [] } = attributes;
+      if (communities.includes(COMMUNITY.noLlgr)) this.#drop(destination);
+      else if (!communities.includes(COMMUNITY.llgrStale)) {
+        const marked = this.#store.acquire({ ...attributes, communities: [...communities, COMMUNITY.llgrStale] });
+        const refusal = refuseAttributes(marked.attributes, this.#peer, this.#self);
+        this.#set(destination, path, this.#judge(destination, marked, refusal, true));
+        this.#store.release(marked);
+      }
     }
   }
 

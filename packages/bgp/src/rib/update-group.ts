@@ -2,6 +2,7 @@ import type { Family, Prefix } from "@ocicat/net";
 import type { PathAttributes } from "../wire/attributes/types.ts";
 import type { CodecContext } from "../wire/context.ts";
 import { packEndOfRib } from "../wire/pack.ts";
+import { encodeRouteRefresh, REFRESH } from "../wire/route-refresh.ts";
 import type { AttributeSet, AttributeStore } from "./attribute-store.ts";
 import { Bundle } from "./bundle.ts";
 import type { ExportView } from "./export.ts";
@@ -46,6 +47,8 @@ interface Seat {
   readonly told: Map<Destination, string>;
   full: boolean;
   readonly owesEndOfRib: Set<Family>;
+  /** Families that are being told again, with the end to be marked (RFC 7313). */
+  readonly refreshing: Set<Family>;
 }
 
 /**
@@ -75,9 +78,8 @@ export class UpdateGroup {
 
   /** True if a further `flush` has something to do now. */
   get pending(): boolean {
-    return (
-      this.#dirty.size > 0 || Iterator.from(this.#seats.values()).some((seat) => !seat.full && seat.backlog.size > 0)
-    );
+    const waits = ({ full, backlog, refreshing }: Seat) => !full && backlog.size + refreshing.size > 0;
+    return this.#dirty.size > 0 || this.#seats.values().some(waits);
   }
 
   join(member: Member): void {
@@ -87,6 +89,7 @@ export class UpdateGroup {
       told: new Map(),
       full: false,
       owesEndOfRib: new Set(this.#options.families),
+      refreshing: new Set(),
     };
     this.#seats.set(member, seat);
     for (const [destination, { source }] of this.#advertised)
@@ -106,6 +109,7 @@ export class UpdateGroup {
     }
     for (const destination of old.backlog) this.#defer(seat, destination);
     for (const family of this.#options.families) if (!old.owesEndOfRib.has(family)) seat.owesEndOfRib.delete(family);
+    for (const family of old.refreshing) seat.refreshing.add(family);
     seat.full = old.full;
     from.leave(member);
   }
@@ -141,10 +145,17 @@ export class UpdateGroup {
     for (const destination of this.#options.locRib.destinations()) this.consider(destination);
   }
 
-  /** Tells a member everything of a family again (RFC 2918). */
-  refresh(member: Member, family: Family): void {
+  /**
+   * Tells a member everything of a family again (RFC 2918). `bracketed`: with marks before and after it (RFC 7313 §4), but not
+   * while the first telling is still going on.
+   */
+  refresh(member: Member, family: Family, bracketed: boolean): void {
     const seat = this.#seats.get(member);
     if (seat === undefined) return;
+    if (bracketed && !seat.owesEndOfRib.has(family)) {
+      transmit(seat, encodeRouteRefresh({ type: "route-refresh", family, subtype: REFRESH.begin }));
+      seat.refreshing.add(family);
+    }
     for (const [destination, { source }] of this.#advertised) {
       if (destination.prefix.family !== family || source === member.peer) continue;
       seat.told.delete(destination);
@@ -162,6 +173,7 @@ export class UpdateGroup {
     this.#sendChanges(limit);
     for (const seat of this.#seats.values()) {
       this.#sendBacklog(seat, limit);
+      this.#sendEndOfRefresh(seat);
       this.#sendEndOfRib(seat);
     }
   }
@@ -258,6 +270,15 @@ export class UpdateGroup {
       return;
     for (const family of owesEndOfRib) transmit(seat, packEndOfRib(family));
     owesEndOfRib.clear();
+  }
+
+  #sendEndOfRefresh(seat: Seat): void {
+    const { refreshing, backlog, full } = seat;
+    if (refreshing.size === 0 || full || backlog.size > 0) return;
+    for (const family of refreshing) {
+      transmit(seat, encodeRouteRefresh({ type: "route-refresh", family, subtype: REFRESH.end }));
+    }
+    refreshing.clear();
   }
 
   #send(seat: Seat, bundle: Bundle): void {

@@ -12,7 +12,7 @@ export function resolveCollision(run: Run, slot: Slot, negotiated: Negotiated): 
   const rival = run.machine(other).state;
   if (rival !== "OpenConfirm" && rival !== "Established") return;
   const loser = rival === "Established" ? slot : loserOf(run, negotiated);
-  run.note("two connections at once; one was closed");
+  run.note({ kind: "collision", text: "two connections at once; one was closed" });
   run.quench(loser, notification("cease/collision"));
   run.resume();
 }

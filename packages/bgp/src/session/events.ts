@@ -4,6 +4,7 @@ import type { ControlMessage } from "../wire/codec.ts";
 import type { Message, NotificationMessage, UpdateMessage } from "../wire/message.ts";
 import type { Negotiated } from "./negotiate.ts";
 import type { Slot } from "./state.ts";
+import type { Trouble } from "./trouble.ts";
 
 export type SlotTimer = "connect-retry" | "hold" | "keepalive";
 
@@ -21,21 +22,22 @@ export type SessionEvent =
   /** Event 16: the connection that we dialled is there. */
   | { readonly type: "connected" }
   /** Event 18: the dial failed, or the connection ended. */
-  | { readonly type: "closed"; readonly slot: Slot; readonly reason: string }
+  | { readonly type: "closed"; readonly slot: Slot; readonly why: Trouble }
   /** Events 19, 24 to 27. */
   | { readonly type: "message"; readonly slot: Slot; readonly message: Message }
   /** Events 21, 22, 28: bytes that are no message. */
   | { readonly type: "malformed"; readonly slot: Slot; readonly error: BgpError }
+  /** Event 29 (RFC 9687): the peer has taken nothing for too long. */
+  | { readonly type: "send-hold-expired" }
   /** Events 9, 10, 11. */
   | { readonly type: "timer"; readonly slot: Slot; readonly timer: SlotTimer };
 
 /** Why a session is no longer Established. */
 export interface DownReason {
   readonly cause: "closed" | "replaced" | "notification-sent" | "notification-received" | "stopped";
-  /** No NOTIFICATION was exchanged: graceful restart may apply (RFC 4724 §4). */
-  readonly quiet: boolean;
-  /** For people. */
-  readonly text: string;
+  /** Graceful restart may apply: no NOTIFICATION was exchanged (RFC 4724 §4), or none that forbids it (RFC 8538 §4). */
+  readonly restartable: boolean;
+  readonly trouble: Trouble;
 }
 
 /** What the owner of the session has to do, in this order. */
@@ -47,7 +49,8 @@ export type SessionAction =
   /** The offered connection is not wanted; the NOTIFICATION, if any, is to be sent before closing it. */
   | { readonly type: "refuse"; readonly notification: NotificationMessage | undefined }
   | { readonly type: "send"; readonly slot: Slot; readonly message: ControlMessage }
-  | { readonly type: "close"; readonly slot: Slot }
+  /** `reset`: at once, what is buffered is lost. */
+  | { readonly type: "close"; readonly slot: Slot; readonly reset: boolean }
   /** Starts a timer, or starts it again. `jitter`: take off a random part of up to a quarter. */
   | {
       readonly type: "start-timer";
@@ -64,8 +67,10 @@ export type SessionAction =
   | { readonly type: "deliver"; readonly update: UpdateMessage }
   /** The peer wants to be told everything of a family again. */
   | { readonly type: "refresh"; readonly family: Family }
+  /** The peer begins, or has ended, to tell everything of a family again (RFC 7313). */
+  | { readonly type: "refreshed"; readonly family: Family; readonly stage: "begin" | "end" }
   /** Why there is no session, for `status`. */
-  | { readonly type: "note"; readonly text: string };
+  | { readonly type: "note"; readonly trouble: Trouble };
 
 export interface Step<S> {
   readonly session: S;

@@ -1,11 +1,13 @@
 import { BgpError } from "../error.ts";
 import type { NotificationMessage, OpenMessage, RouteRefreshMessage, UpdateMessage } from "../wire/message.ts";
-import { formatNotification, notification, notificationOf } from "../wire/notification.ts";
+import { formatNotification, hardReset, isHardReset, notification, notificationOf } from "../wire/notification.ts";
 import { type NotificationKind, notificationKind } from "../wire/notification-kinds.ts";
+import { REFRESH } from "../wire/route-refresh.ts";
 import { resolveCollision } from "./collision.ts";
 import { negotiate, ownOpen } from "./negotiate.ts";
 import type { Run } from "./run.ts";
 import type { Slot, StateName } from "./state.ts";
+import { type Trouble, troubleOf, troubleTold } from "./trouble.ts";
 
 /** The events of one connection and what they carry. */
 export interface SlotEvents {
@@ -13,7 +15,7 @@ export interface SlotEvents {
   stop: NotificationMessage | undefined;
   "connect-retry": undefined;
   connected: undefined;
-  closed: string;
+  closed: Trouble;
   open: OpenMessage;
   keepalive: undefined;
   update: UpdateMessage;
@@ -21,6 +23,7 @@ export interface SlotEvents {
   notification: NotificationMessage;
   malformed: BgpError;
   "hold-expired": undefined;
+  "send-hold-expired": undefined;
   "keepalive-due": undefined;
 }
 
@@ -42,6 +45,7 @@ const TABLE: { readonly [E in keyof SlotEvents]: Row<SlotEvents[E]> } = {
   refresh:         row(ignore,      ignore,           ignore,               unexpected("refresh"),    unexpected("refresh"),       refresh),
   notification:    row(ignore,      ignore,           ignore,               notified,                 notified,                    notified),
   malformed:       row(ignore,      ignore,           ignore,               fail,                     fail,                        fail),
+  "send-hold-expired": row(ignore,  ignore,           ignore,               ignore,                   ignore,                      sendHoldExpired),
   "hold-expired":  row(ignore,      ignore,           ignore,               holdExpired,              holdExpired,                 holdExpired),
   "keepalive-due": row(ignore,      ignore,           ignore,               ignore,                   keepAlive,                   keepAlive),
 };
@@ -74,9 +78,29 @@ function quench(run: Run, slot: Slot, message: NotificationMessage | undefined):
 
 function stopEstablished(run: Run, slot: Slot, message: NotificationMessage | undefined): void {
   const text = message === undefined ? "stopped" : formatNotification(message);
-  run.report(slot, { cause: "stopped", quiet: message === undefined, text });
-  run.quench(slot, message);
+  run.report(slot, { cause: "stopped", restartable: message === undefined, trouble: { kind: "shut-down", text } });
+  run.quench(slot, message === undefined ? undefined : asTold(run, slot, message));
 }
+
+/** RFC 8538 §3: to a peer that would keep our routes over a NOTIFICATION, those that mean farewell are hard resets. */
+function asTold(run: Run, slot: Slot, message: NotificationMessage): NotificationMessage {
+  const kind = notificationKind(message.code, message.subcode);
+  const farewell = kind !== undefined && FAREWELLS.has(kind);
+  return farewell && keepsRoutes(run, slot) ? hardReset(message) : message;
+}
+
+/** Whether a NOTIFICATION on this connection leaves the routes where they are (RFC 8538 §4). */
+function keepsRoutes(run: Run, slot: Slot): boolean {
+  const machine = run.machine(slot);
+  return "negotiated" in machine && machine.negotiated.restartsAfterNotification;
+}
+
+/** RFC 8538 §5. */
+const FAREWELLS: ReadonlySet<NotificationKind> = new Set([
+  "cease/prefix-limit",
+  "cease/shutdown",
+  "cease/deconfigured",
+]);
 
 function dial(run: Run): void {
   run.dial();
@@ -84,13 +108,13 @@ function dial(run: Run): void {
 
 function dialAgain(run: Run): void {
   run.do({ type: "cancel-dial" });
-  run.note("connecting timed out");
+  run.note({ kind: "no-answer", text: "no answer: connecting timed out" });
   run.failed();
   run.dial();
 }
 
-function dialFailed(run: Run, slot: Slot, reason: string): void {
-  run.note(reason);
+function dialFailed(run: Run, slot: Slot, why: Trouble): void {
+  run.note(why);
   run.failed();
   run.stopRetry(slot);
   run.become(slot, { state: "Idle" });
@@ -104,16 +128,16 @@ function sendOpen(run: Run, slot: Slot): void {
   run.become(slot, { state: "OpenSent" });
 }
 
-function closedEarly(run: Run, slot: Slot, reason: string): void {
-  run.note(reason);
+function closedEarly(run: Run, slot: Slot, why: Trouble): void {
+  run.note(why);
   run.failed();
-  run.leave(slot, false);
+  run.leave(slot, "gone");
   run.resume();
 }
 
-function closedEstablished(run: Run, slot: Slot, reason: string): void {
-  run.report(slot, { cause: "closed", quiet: true, text: reason });
-  run.leave(slot, false);
+function closedEstablished(run: Run, slot: Slot, trouble: Trouble): void {
+  run.report(slot, { cause: "closed", restartable: true, trouble });
+  run.leave(slot, "gone");
   run.resume();
 }
 
@@ -160,11 +184,13 @@ function deliver(run: Run, slot: Slot, update: UpdateMessage): void {
 
 function refresh(run: Run, slot: Slot, { family, subtype }: RouteRefreshMessage): void {
   alive(run, slot);
-  // RFC 7313 §5: subtypes that are not known, and families that were not agreed on (RFC 2918 §4), are ignored.
   const machine = run.machine(slot);
-  const agreed =
-    machine.state === "Established" && family !== undefined && machine.negotiated.families.includes(family);
-  if (subtype === 0 && agreed) run.do({ type: "refresh", family });
+  // Families that were not agreed on (RFC 2918 §4), and subtypes that are not known (RFC 7313 §5), are ignored.
+  if (machine.state !== "Established" || family === undefined || !machine.negotiated.families.includes(family)) return;
+  if (subtype === REFRESH.request) run.do({ type: "refresh", family });
+  if (!machine.negotiated.enhancedRefresh) return;
+  if (subtype === REFRESH.begin) run.do({ type: "refreshed", family, stage: "begin" });
+  if (subtype === REFRESH.end) run.do({ type: "refreshed", family, stage: "end" });
 }
 
 function keepAlive(run: Run, slot: Slot): void {
@@ -178,10 +204,21 @@ function holdExpired(run: Run, slot: Slot): void {
   fail(run, slot, new BgpError("hold-timer-expired", "nothing was heard from the peer for the hold time"));
 }
 
-function fail(run: Run, slot: Slot, error: BgpError): void {
-  run.report(slot, { cause: "notification-sent", quiet: false, text: error.message });
+/** RFC 9687 §3.2: a peer that reads nothing would not read a NOTIFICATION either; what waits for it is thrown away. */
+function sendHoldExpired(run: Run, slot: Slot): void {
+  const error = new BgpError("send-hold-timer-expired", "the peer takes nothing that is sent to it");
+  run.report(slot, { cause: "closed", restartable: keepsRoutes(run, slot), trouble: troubleOf(error) });
   run.send(slot, notificationOf(error));
-  run.leave(slot, true);
+  run.leave(slot, "reset");
+  run.hold();
+}
+
+function fail(run: Run, slot: Slot, error: BgpError): void {
+  const message = asTold(run, slot, notificationOf(error));
+  const restartable = keepsRoutes(run, slot) && !isHardReset(message);
+  run.report(slot, { cause: "notification-sent", restartable, trouble: troubleOf(error) });
+  run.send(slot, message);
+  run.leave(slot, "close");
   run.hold();
 }
 
@@ -211,8 +248,9 @@ const INVITES_BACK: ReadonlySet<NotificationKind> = new Set([
 
 function notified(run: Run, slot: Slot, message: NotificationMessage): void {
   const kind = notificationKind(message.code, message.subcode);
-  run.report(slot, { cause: "notification-received", quiet: false, text: `received ${formatNotification(message)}` });
-  run.leave(slot, true);
+  const restartable = keepsRoutes(run, slot) && !isHardReset(message);
+  run.report(slot, { cause: "notification-received", restartable, trouble: troubleTold(message) });
+  run.leave(slot, "close");
   if (kind === "cease/collision") run.resume();
   else if (kind !== undefined && INVITES_BACK.has(kind)) run.resume(run.config.timers.afterCeaseMs);
   else run.hold();

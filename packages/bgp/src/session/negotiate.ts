@@ -68,7 +68,7 @@ function ownCapabilities(config: SessionConfig, restart: RestartState): Capabili
   return {
     families: config.families,
     routeRefresh: true,
-    enhancedRefresh: false,
+    enhancedRefresh: true,
     extendedMessage: config.extendedMessages,
     extendedNextHop: config.extendedNextHop,
     roles: config.role === undefined || isInternal(config) ? [] : [config.role],
@@ -103,7 +103,7 @@ export function negotiate(config: SessionConfig, remote: OpenMessage): Negotiate
   const error = peerError(config, remote) ?? familyError(config, families) ?? roleError(config, capabilities.roles);
   if (error !== undefined) return error;
   const { mode, notification } = config.gracefulRestart;
-  const holdTimeS = Math.min(config.holdTimeS, remote.holdTimeS);
+  const holdTimeS = holdTimeOf(config, remote);
   const internal = isInternal(config);
   const gracefulRestart = mode === "off" ? undefined : capabilities.gracefulRestart;
   const shape = {
@@ -117,7 +117,7 @@ export function negotiate(config: SessionConfig, remote: OpenMessage): Negotiate
     remote,
     internal,
     holdTimeS,
-    keepaliveS: keepalive(config.keepaliveS, holdTimeS),
+    keepaliveS: keepaliveOf(config.keepaliveS, holdTimeS),
     families,
     routeRefresh: capabilities.routeRefresh,
     enhancedRefresh: capabilities.enhancedRefresh,
@@ -200,7 +200,13 @@ function roleError(config: SessionConfig, theirs: readonly Role[]): BgpError | u
   return new BgpError("open/role-mismatch", `the peer is ${first}, but this side is ${role}`);
 }
 
-function keepalive(configured: number | undefined, holdTimeS: number): number {
+/** Seconds: the smaller of both sides' (RFC 4271 §4.2). */
+export function holdTimeOf(config: SessionConfig, remote: OpenMessage): number {
+  return Math.min(config.holdTimeS, remote.holdTimeS);
+}
+
+/** Seconds between KEEPALIVEs; 0: none. */
+export function keepaliveOf(configured: number | undefined, holdTimeS: number): number {
   if (holdTimeS === 0) return 0;
   const third = Math.max(1, Math.floor(holdTimeS / 3));
   return Math.min(configured ?? third, third);

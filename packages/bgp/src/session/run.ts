@@ -4,6 +4,7 @@ import type { SessionConfig } from "./config.ts";
 import type { DownReason, SessionAction, SlotTimer } from "./events.ts";
 import type { RestartState } from "./negotiate.ts";
 import { isConnected, type Machine, type Session, SLOTS, type Slot } from "./state.ts";
+import type { Trouble } from "./trouble.ts";
 
 /** What a step may read besides the session: all of it handed in. */
 export interface Environment {
@@ -61,8 +62,8 @@ export class Run {
     if (slot === "outgoing") this.stopTimer(slot, "connect-retry");
   }
 
-  note(text: string): void {
-    this.do({ type: "note", text });
+  note(trouble: Trouble): void {
+    this.do({ type: "note", trouble });
   }
 
   /** Ends whatever the slot is doing; it is Idle afterwards. A connection is told `notification` first, if any. */
@@ -72,14 +73,14 @@ export class Run {
     if (machine.state === "Active" || machine.state === "Connect") this.stopRetry(slot);
     if (isConnected(machine)) {
       if (notification !== undefined) this.send(slot, notification);
-      this.leave(slot, true);
+      this.leave(slot, "close");
     }
     this.become(slot, { state: "Idle" });
   }
 
-  /** The slot's connection is over; `close` says whether this side still has to end it. */
-  leave(slot: Slot, close: boolean): void {
-    if (close) this.do({ type: "close", slot });
+  /** The slot's connection is over; `end` says how this side ends it, if the peer has not. */
+  leave(slot: Slot, end: "close" | "reset" | "gone"): void {
+    if (end !== "gone") this.do({ type: "close", slot, reset: end === "reset" });
     this.stopTimer(slot, "hold");
     this.stopTimer(slot, "keepalive");
     this.become(slot, { state: "Idle" });
@@ -88,7 +89,7 @@ export class Run {
   /** To be called before the slot is left: tells the owner if this was the Established connection, else leaves a note. */
   report(slot: Slot, reason: DownReason): void {
     if (this.machine(slot).state === "Established") this.do({ type: "down", reason });
-    this.note(reason.text);
+    this.note(reason.trouble);
   }
 
   /**

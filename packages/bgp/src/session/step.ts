@@ -2,6 +2,7 @@ import type { Message, NotificationMessage } from "../wire/message.ts";
 import { notification } from "../wire/notification.ts";
 import type { SessionEvent, SlotTimer, Step } from "./events.ts";
 import { dispatch } from "./machine.ts";
+import { keepaliveOf } from "./negotiate.ts";
 import { type Environment, Run } from "./run.ts";
 import { isConnected, type Session, SLOTS, type Slot } from "./state.ts";
 
@@ -34,13 +35,16 @@ function apply(run: Run, event: SessionEvent): void {
       dispatch(run, "outgoing", "connected", undefined);
       break;
     case "closed":
-      dispatch(run, event.slot, "closed", event.reason);
+      dispatch(run, event.slot, "closed", event.why);
       break;
     case "message":
       received(run, event.slot, event.message);
       break;
     case "malformed":
       dispatch(run, event.slot, "malformed", event.error);
+      break;
+    case "send-hold-expired":
+      for (const slot of SLOTS) dispatch(run, slot, "send-hold-expired", undefined);
       break;
     case "timer":
       dispatch(run, event.slot, TIMER_EVENTS[event.timer], undefined);
@@ -91,11 +95,22 @@ function stop(run: Run, message: NotificationMessage | undefined): void {
   for (const slot of SLOTS) dispatch(run, slot, "stop", message);
 }
 
-/** Only whether this side dials matters before the next OPEN. */
+/** Whether this side dials, and how often it says that it is there; the rest matters from the next OPEN on. */
 function reconfigured(run: Run): void {
+  for (const slot of SLOTS) paceKeepalives(run, slot);
   const { outgoing } = run.session;
   if (run.config.passive && !isConnected(outgoing)) run.quench("outgoing");
   run.resume(0);
+}
+
+function paceKeepalives(run: Run, slot: Slot): void {
+  const machine = run.machine(slot);
+  if (!("negotiated" in machine)) return;
+  const { negotiated } = machine;
+  const keepaliveS = keepaliveOf(run.config.keepaliveS, negotiated.holdTimeS);
+  if (keepaliveS === negotiated.keepaliveS) return;
+  run.become(slot, { ...machine, negotiated: { ...negotiated, keepaliveS } });
+  run.startTimer(slot, "keepalive", keepaliveS * 1000);
 }
 
 /** A connection that the peer dialled: adopted as the incoming one, or refused. */
@@ -123,11 +138,12 @@ function refusalOf(run: Run): { readonly notification: NotificationMessage | und
 function makeRoom(run: Run): void {
   const established = establishedSlot(run);
   if (established !== undefined) {
-    run.report(established, { cause: "replaced", quiet: true, text: "the peer has restarted and dialled anew" });
-    run.leave(established, true);
+    const trouble = { kind: "peer-restarted", text: "the peer has restarted and dialled anew" } as const;
+    run.report(established, { cause: "replaced", restartable: true, trouble });
+    run.leave(established, "close");
   }
   // A peer does not dial twice at once: the older connection is dead, and its end has not been heard.
-  if (run.session.incoming.state === "OpenSent") run.leave("incoming", true);
+  if (run.session.incoming.state === "OpenSent") run.leave("incoming", "close");
 }
 
 function establishedSlot(run: Run): Slot | undefined {

@@ -1,5 +1,6 @@
 import { type Clock, OcicatError } from "@ocicat/kit";
 import { type Address, formatAddress } from "@ocicat/net";
+import type { Trouble } from "../session/trouble.ts";
 import type { Connection, ConnectionHandlers, Dial, Endpoint, Listener, Transport } from "./transport.ts";
 
 export interface MemoryNetworkOptions {
@@ -128,14 +129,14 @@ class Network implements MemoryNetwork {
     local: Address,
     remote: Endpoint,
     onConnected: (connection: Connection) => void,
-    onFailed: (reason: string) => void,
+    onFailed: (why: Trouble) => void,
   ): Dial {
     const timer = this.clock.after(2 * this.latencyMs, "memory network: connect", () => {
       // With the segment cut, a SYN is lost and nobody answers: the attempt hangs until it is cancelled.
       if (!process.alive || this.#cuts.has(pairKey(local, remote.address))) return;
       const listener = this.#listeners.get(endpointKey(remote));
       if (listener === undefined) {
-        onFailed("connection refused");
+        onFailed({ kind: "refused", text: "connection refused" });
         return;
       }
       const stream = new Stream(this, { address: local, port: this.#nextPort++ }, remote);
@@ -160,7 +161,8 @@ class Network implements MemoryNetwork {
       this.#listeners.delete(key);
       return Promise.resolve();
     };
-    return Promise.resolve({ local, close });
+    // Nothing is forged here: there is nothing to protect from.
+    return Promise.resolve({ local, close, protect: () => undefined });
   }
 
   #between(a: Address, b: Address): Iterable<Stream> {
@@ -221,6 +223,15 @@ class End implements Connection {
   send(bytes: Uint8Array): boolean {
     if (this.#over) return true;
     return this.#stream.other(this).receive(bytes);
+  }
+
+  get queued(): number {
+    return this.#over ? 0 : this.#stream.other(this).unread;
+  }
+
+  /** What is under way to this end. */
+  get unread(): number {
+    return this.#inboundBytes;
   }
 
   close(): void {

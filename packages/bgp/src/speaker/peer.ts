@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random } from "@ocicat/kit";
 import { type Address, type Family, type Ipv4, ipv4 } from "@ocicat/net";
+import { BgpError } from "../error.ts";
 import { AdjRibIn } from "../rib/adj-rib-in.ts";
 import type { AttributeStore } from "../rib/attribute-store.ts";
 import type { Self } from "../rib/import.ts";
@@ -7,7 +8,7 @@ import type { LocRib } from "../rib/loc-rib.ts";
 import type { RibPeer } from "../rib/path.ts";
 import type { Member } from "../rib/update-group.ts";
 import type { DownReason, SessionAction, SessionEvent, SlotTimer } from "../session/events.ts";
-import type { Negotiated, RestartState } from "../session/negotiate.ts";
+import { holdTimeOf, type Negotiated, type RestartState } from "../session/negotiate.ts";
 import {
   NEW_SESSION,
   negotiatedOf,
@@ -18,11 +19,18 @@ import {
   stateOf,
 } from "../session/state.ts";
 import { step } from "../session/step.ts";
+import type { Trouble } from "../session/trouble.ts";
 import { encodeControl } from "../wire/codec.ts";
 import { type CodecContext, DEFAULT_CONTEXT } from "../wire/context.ts";
+import { FAMILIES } from "../wire/family.ts";
+import { HEADER_LENGTH, MESSAGE_TYPES } from "../wire/header.ts";
 import type { NotificationMessage, UpdateMessage } from "../wire/message.ts";
+import { notification } from "../wire/notification.ts";
+import { REFRESH } from "../wire/route-refresh.ts";
 import { Helper } from "./helper.ts";
+import { Md5Doubt } from "./md5-doubt.ts";
 import type { ResolvedPeer } from "./peer-config.ts";
+import { SendWatch } from "./send-watch.ts";
 import { Timers } from "./timers.ts";
 import type { Connection, Dial, Transport } from "./transport.ts";
 import type { PeerStatus } from "./types.ts";
@@ -48,6 +56,11 @@ export interface PeerHost {
   stateChanged(peer: Peer, state: StateName, info: string): void;
 }
 
+const TYPE_AT = HEADER_LENGTH - 1;
+const REFRESH_TIMER = "refresh";
+/** A peer that has begun to tell its routes again and does not end: what it has not told by then is dropped. */
+const REFRESH_MS = 360_000;
+
 const HOLD_GRACE_MS = 20;
 
 /**
@@ -59,6 +72,8 @@ export class Peer implements Member {
   readonly adjRibIn: AdjRibIn;
   /** Families whose End-of-RIB has come in this or an earlier session. */
   readonly endOfRib = new Set<Family>();
+  /** Families whose End-of-RIB has come in this session. */
+  readonly #toldAll = new Set<Family>();
   readonly #host: PeerHost;
   readonly #timers: Timers;
   readonly #helper: Helper;
@@ -69,7 +84,9 @@ export class Peer implements Member {
   #offered: Connection | undefined;
   #negotiated: Negotiated | undefined;
   #since: number;
-  #note: string | undefined;
+  #trouble: Trouble | undefined;
+  readonly #doubt: Md5Doubt;
+  #sendWatch: SendWatch | undefined;
   #updatesIn = 0;
   #updatesOut = 0;
 
@@ -78,6 +95,7 @@ export class Peer implements Member {
     this.#config = config;
     this.#since = host.clock.now();
     this.#timers = new Timers(host.clock, host.random);
+    this.#doubt = new Md5Doubt(host.transport);
     const { remoteAs, localAs } = config.session;
     this.peer = {
       name: config.name,
@@ -115,7 +133,8 @@ export class Peer implements Member {
   }
 
   start(): void {
-    this.#feed({ type: "start" });
+    if (this.#config.shutdown === undefined) this.#feed({ type: "start" });
+    else this.#trouble = shutDownHere(this.#config.shutdown);
   }
 
   /** Ends the session and forgets the peer's routes. Without a NOTIFICATION the peer keeps ours, if it can. */
@@ -129,9 +148,25 @@ export class Peer implements Member {
   reconfigure(config: ResolvedPeer): void {
     const previous = this.#config;
     this.#config = config;
+    if (config.shutdown !== previous.shutdown) this.#administer(config.shutdown);
     const judgesAnew = config.importPolicy !== previous.importPolicy || config.allowedOwnAs !== previous.allowedOwnAs;
     if (judgesAnew) this.adjRibIn.reapply(config.importPolicy, this.#self());
     this.#feed({ type: "reconfigured" });
+  }
+
+  /** Ends the session and begins a new one. `communication`: words for the other operator (RFC 9003). */
+  reset(communication: string): void {
+    if (this.#config.shutdown !== undefined) return;
+    this.#feed({ type: "stop", notification: notification("cease/reset", communication) });
+    this.#feed({ type: "start" });
+  }
+
+  /** Whether the session, if there is one, may go on under another configuration. */
+  survives(config: ResolvedPeer): boolean {
+    if (config.sessionKey !== this.#config.sessionKey) return false;
+    const { negotiated } = this;
+    // The smaller hold time rules, so that a change of ours may change nothing.
+    return negotiated === undefined || holdTimeOf(config.session, negotiated.remote) === negotiated.holdTimeS;
   }
 
   /** A connection that the peer has dialled. */
@@ -141,8 +176,8 @@ export class Peer implements Member {
   }
 
   send(bytes: Uint8Array): boolean {
-    this.#updatesOut += 1;
-    return this.#establishedWire()?.send(bytes) ?? true;
+    if (bytes[TYPE_AT] === MESSAGE_TYPES.update) this.#updatesOut += 1;
+    return this.#transmit(bytes);
   }
 
   requestRefresh(family: Family): boolean {
@@ -150,20 +185,22 @@ export class Peer implements Member {
     const { negotiated } = this;
     if (wire === undefined || negotiated === undefined) return false;
     if (!negotiated.routeRefresh || !negotiated.families.includes(family)) return false;
-    wire.send(encodeControl({ type: "route-refresh", family, subtype: 0 }));
+    this.#transmit(encodeControl({ type: "route-refresh", family, subtype: REFRESH.request }));
     return true;
   }
 
   status(advertised: number): PeerStatus {
     const { adjRibIn, negotiated, state } = this;
+    const trouble = state === "Established" ? undefined : this.#whyNot();
     return {
       name: this.#config.name,
       remoteAddress: this.#config.remoteAddress,
       remoteAs: this.#config.session.remoteAs,
       state,
       since: this.#since,
-      info: state === "Established" ? state : (this.#note ?? state),
-      lastError: this.#note,
+      info: trouble?.text ?? state,
+      trouble,
+      lastError: this.#trouble?.text,
       negotiated: negotiated === undefined ? undefined : summary(negotiated),
       received: adjRibIn.size,
       accepted: adjRibIn.accepted,
@@ -184,7 +221,7 @@ export class Peer implements Member {
     const { session, actions } = step(this.#session, event, environment);
     this.#session = session;
     for (const action of actions) this.#perform(action);
-    if (this.state !== before) this.#host.stateChanged(this, this.state, this.#note ?? this.state);
+    if (this.state !== before) this.#host.stateChanged(this, this.state, this.#trouble?.text ?? this.state);
   }
 
   #perform(action: SessionAction): void {
@@ -202,10 +239,11 @@ export class Peer implements Member {
         this.#refuse(action.notification);
         break;
       case "send":
-        this.#wires[action.slot]?.send(encodeControl(action.message));
+        this.#sendControl(action.slot, encodeControl(action.message));
         break;
       case "close":
-        this.#wires[action.slot]?.close();
+        if (action.reset) this.#wires[action.slot]?.reset();
+        else this.#wires[action.slot]?.close();
         break;
       case "start-timer":
         this.#startTimer(action);
@@ -231,8 +269,11 @@ export class Peer implements Member {
       case "refresh":
         this.#host.refresh(this, action.family);
         break;
+      case "refreshed":
+        this.#refreshed(action.family, action.stage);
+        break;
       case "note":
-        this.#note = action.text;
+        this.#trouble = action.trouble;
         break;
     }
   }
@@ -262,7 +303,7 @@ export class Peer implements Member {
         this.#attach("outgoing", connection);
         this.#feed({ type: "connected" });
       },
-      (reason) => this.#feed({ type: "closed", slot: "outgoing", reason }),
+      (why) => this.#feed({ type: "closed", slot: "outgoing", why }),
     );
   }
 
@@ -282,7 +323,7 @@ export class Peer implements Member {
       onMessage: (message) => this.#feed({ type: "message", slot, message }),
       onMalformed: (error) => this.#feed({ type: "malformed", slot, error }),
       onDrain: () => this.#host.drained(this),
-      onClose: (reason) => this.#feed({ type: "closed", slot, reason }),
+      onClose: (text) => this.#feed({ type: "closed", slot, why: { kind: "closed", text } }),
     });
     this.#wires[slot] = wire;
     wire.start();
@@ -294,10 +335,13 @@ export class Peer implements Member {
   }
 
   #up(negotiated: Negotiated): void {
+    const wire = this.#establishedWire();
+    this.#sendWatch = wire && new SendWatch(wire.connection, this.#host.clock.monotonic());
     this.#negotiated = negotiated;
     this.#since = this.#host.clock.now();
     this.#updatesIn = 0;
     this.#updatesOut = 0;
+    this.#toldAll.clear();
     this.#host.logger.info("session up", { peer: this.peer.name, holdTimeS: negotiated.holdTimeS });
     this.#takeIdentifier(negotiated.remote.routerId);
     this.adjRibIn.self = this.#self();
@@ -308,10 +352,13 @@ export class Peer implements Member {
 
   #down(reason: DownReason): void {
     this.#since = this.#host.clock.now();
-    this.#host.logger.warning("session down", { peer: this.peer.name, reason: reason.text });
+    this.#sendWatch = undefined;
+    this.#timers.stop(REFRESH_TIMER);
+    this.#doubt.restart();
+    this.#host.logger.warning("session down", { peer: this.peer.name, reason: reason.trouble.text });
     if (this.#negotiated !== undefined) this.#helper.down(reason, this.#negotiated);
     this.#negotiated = undefined;
-    this.#note = reason.text;
+    this.#trouble = reason.trouble;
     this.#host.left(this);
     this.#host.changed(this);
   }
@@ -330,9 +377,67 @@ export class Peer implements Member {
     for (const { attributes, prefixes } of announced) this.adjRibIn.announce(prefixes, attributes);
     if (endOfRib !== undefined) {
       this.endOfRib.add(endOfRib);
+      this.#toldAll.add(endOfRib);
       this.#helper.endOfRib(endOfRib);
     }
     this.#host.changed(this);
+    this.#checkLimit();
+  }
+
+  #checkLimit(): void {
+    const { prefixLimit } = this.#config;
+    const slot = this.#establishedSlot();
+    if (prefixLimit === undefined || slot === undefined || this.adjRibIn.size <= prefixLimit) return;
+    const error = new BgpError("cease/prefix-limit", `more than ${prefixLimit} prefixes`);
+    this.#feed({ type: "malformed", slot, error });
+  }
+
+  /** RFC 7313 §4. A peer that restarts gracefully must first have told all once. */
+  #refreshed(family: Family, stage: "begin" | "end"): void {
+    if (stage === "end") {
+      this.#timers.stop(REFRESH_TIMER);
+      this.adjRibIn.sweepStale(family);
+    } else if (this.#negotiated?.gracefulRestart === undefined || this.#toldAll.has(family)) {
+      this.adjRibIn.markRefreshing(family);
+      this.#timers.start(REFRESH_TIMER, REFRESH_MS, false, () => {
+        for (const one of FAMILIES) this.adjRibIn.sweepStale(one);
+        this.#host.changed(this);
+      });
+    }
+    this.#host.changed(this);
+  }
+
+  #administer(shutdown: string | undefined): void {
+    if (shutdown === undefined) this.#feed({ type: "start" });
+    else {
+      this.#feed({ type: "stop", notification: notification("cease/shutdown", shutdown) });
+      this.adjRibIn.clear();
+      this.#trouble = shutDownHere(shutdown);
+    }
+  }
+
+  /** Why the session is not up: the last that went wrong, unless the system knows better. */
+  #whyNot(): Trouble | undefined {
+    const hasPassword = this.#config.security?.password !== undefined;
+    const silent = this.#trouble === undefined || this.#trouble.kind === "no-answer" || this.state === "Active";
+    return (silent ? this.#doubt.trouble(hasPassword) : undefined) ?? this.#trouble;
+  }
+
+  #sendControl(slot: Slot, bytes: Uint8Array): void {
+    if (this.#session[slot].state === "Established" && this.#sendWatch !== undefined) this.#transmit(bytes);
+    else this.#wires[slot]?.send(bytes);
+  }
+
+  /** On the Established connection. */
+  #transmit(bytes: Uint8Array): boolean {
+    const room = this.#establishedWire()?.send(bytes) ?? true;
+    const stalledMs = this.#sendWatch?.sent(bytes.length, this.#host.clock.monotonic()) ?? 0;
+    const { timers } = this.#config.session;
+    const holdMs = (this.#negotiated?.holdTimeS ?? 0) * 1000;
+    if (holdMs > 0 && stalledMs >= Math.max(timers.sendHoldMs, 2 * holdMs)) {
+      this.#timers.start("send hold", 0, false, () => this.#feed({ type: "send-hold-expired" }));
+    }
+    return room;
   }
 
   #takeIdentifier(routerId: Ipv4): void {
@@ -348,20 +453,22 @@ export class Peer implements Member {
   }
 
   #establishedWire(): Wire | undefined {
-    const slot = SLOTS.find((one) => this.#session[one].state === "Established");
+    const slot = this.#establishedSlot();
     return slot === undefined ? undefined : this.#wires[slot];
+  }
+
+  #establishedSlot(): Slot | undefined {
+    return SLOTS.find((one) => this.#session[one].state === "Established");
   }
 }
 
-function summary({
-  remote,
-  holdTimeS,
-  keepaliveS,
-  families,
-  codec,
-  routeRefresh,
-  gracefulRestart,
-}: Negotiated): PeerStatus["negotiated"] {
+function shutDownHere(communication: string): Trouble {
+  const text = communication === "" ? "shut down here" : `shut down here (${communication})`;
+  return { kind: "shut-down", text };
+}
+
+function summary(negotiated: Negotiated): PeerStatus["negotiated"] {
+  const { remote, codec, gracefulRestart, holdTimeS, keepaliveS, families, routeRefresh, ...rest } = negotiated;
   return {
     routerId: remote.routerId,
     holdTimeS,
@@ -369,6 +476,14 @@ function summary({
     families,
     fourOctetAs: codec.as4,
     routeRefresh,
+    enhancedRefresh: rest.enhancedRefresh,
     gracefulRestart: gracefulRestart !== undefined,
+    restartTimeS: gracefulRestart?.restartTimeS,
+    restartsAfterNotification: rest.restartsAfterNotification,
+    longLived: rest.llgr,
+    addPath: rest.addPath,
+    maxMessage: rest.maxMessage,
+    extendedNextHop: rest.extendedNextHop,
+    role: rest.role,
   };
 }

@@ -1,4 +1,4 @@
-import { OcicatError, type Timer } from "@ocicat/kit";
+import { OcicatError, type Timer, toError } from "@ocicat/kit";
 import { type Address, compareAddresses, type Family, formatAddress, type Prefix } from "@ocicat/net";
 import { AttributeStore } from "../rib/attribute-store.ts";
 import { type NextHopResolver, UNREACHABLE } from "../rib/decision.ts";
@@ -9,12 +9,19 @@ import type { Destination, Path, Selection } from "../rib/path.ts";
 import type { StateName } from "../session/state.ts";
 import { encodeControl } from "../wire/codec.ts";
 import { notification } from "../wire/notification.ts";
-import type { NotificationKind } from "../wire/notification-kinds.ts";
-import { Peer, type PeerHost } from "./peer.ts";
-import { type ResolvedPeer, resolvePeers } from "./peer-config.ts";
+import type { Peer, PeerHost } from "./peer.ts";
+import { PeerSet } from "./peer-set.ts";
 import { RestartWindow } from "./restart-window.ts";
 import type { Connection, Listener } from "./transport.ts";
-import type { BestChange, BestRoute, PeerConfig, PeerStatus, Speaker, SpeakerOptions } from "./types.ts";
+import type {
+  BestChange,
+  BestRoute,
+  DynamicPeerConfig,
+  PeerConfig,
+  PeerStatus,
+  Speaker,
+  SpeakerOptions,
+} from "./types.ts";
 import { UpdateGroups } from "./update-groups.ts";
 
 const DEFAULT_DEFERRAL_S = 120;
@@ -45,10 +52,8 @@ class BgpSpeaker implements Speaker {
   readonly #locRib: LocRib;
   readonly #own: OwnRoutes;
   readonly #groups: UpdateGroups;
-  readonly #host: PeerHost;
   readonly #window: RestartWindow;
-  readonly #peers = new Map<string, Peer>();
-  readonly #byAddress = new Map<Address, Peer>();
+  readonly #peers: PeerSet;
   #listener: Listener | undefined;
   #flushTimer: Timer | undefined;
   #deferralTimer: Timer | undefined;
@@ -69,7 +74,11 @@ class BgpSpeaker implements Speaker {
       deferred: () => !this.#window.selected,
       complete: () => this.#window.selected && this.#ownDeclared && this.#locRib.pending === 0,
     });
-    this.#host = this.#createHost();
+    this.#peers = new PeerSet({
+      host: this.#createHost(),
+      self: options,
+      reconfigured: (peer) => this.#groups.move(peer),
+    });
   }
 
   get ready(): boolean {
@@ -80,6 +89,7 @@ class BgpSpeaker implements Speaker {
     const { listen, transport, restarting, clock, selectionDeferralS } = this.#options;
     if (listen !== undefined && this.#listener === undefined) {
       this.#listener = await transport.listen(listen, (connection) => this.accept(connection));
+      this.#protect();
     }
     if (restarting === true && !this.#window.ready) {
       this.#deferralTimer ??= clock.after(
@@ -92,9 +102,15 @@ class BgpSpeaker implements Speaker {
     }
   }
 
-  async stop({ graceful = false }: { readonly graceful?: boolean } = {}): Promise<void> {
+  async stop({
+    graceful = false,
+    communication = "",
+  }: {
+    readonly graceful?: boolean;
+    readonly communication?: string;
+  } = {}): Promise<void> {
     this.#peersDeclared = false;
-    for (const peer of this.#peers.values()) this.#removePeer(peer, graceful ? undefined : "cease/shutdown");
+    this.#peers.removeAll(graceful ? undefined : notification("cease/shutdown", communication));
     this.#flushTimer?.cancel();
     this.#flushTimer = undefined;
     this.#deferralTimer?.cancel();
@@ -103,17 +119,17 @@ class BgpSpeaker implements Speaker {
     await listener?.close();
   }
 
-  setPeers(configs: readonly PeerConfig[]): void {
-    const wanted = resolvePeers(configs, this.#options);
+  setPeers(configs: readonly PeerConfig[], dynamic: readonly DynamicPeerConfig[] = []): void {
     // The restart is judged by the whole list, not by one half changed.
+    const before = this.#peersDeclared;
     this.#peersDeclared = false;
-    // Those that go make room first: an address may have passed from one name to another.
-    const names = new Set(wanted.map(({ name }) => name));
-    for (const peer of this.#peers.values()) {
-      if (!names.has(peer.config.name)) this.#removePeer(peer, "cease/deconfigured");
+    try {
+      this.#peers.declare(configs, dynamic);
+    } catch (error) {
+      this.#peersDeclared = before;
+      throw error;
     }
-    for (const config of wanted) this.#replaceIfNeeded(config);
-    for (const config of wanted) this.#applyConfig(config);
+    this.#protect();
     this.#peersDeclared = true;
     this.#reviewWindow();
     this.#schedule();
@@ -143,7 +159,7 @@ class BgpSpeaker implements Speaker {
   }
 
   status(): readonly PeerStatus[] {
-    return [...this.#peers.values()].map((peer) => peer.status(this.#groups.of(peer)?.count(peer) ?? 0));
+    return [...this.#peers.all].map((peer) => peer.status(this.#groups.of(peer)?.count(peer) ?? 0));
   }
 
   explain(prefix: Prefix): Explanation {
@@ -156,11 +172,11 @@ class BgpSpeaker implements Speaker {
 
   explainExports(prefix: Prefix): readonly ExplainedExport[] {
     const destination = this.#locRib.find(prefix);
-    return [...this.#peers.values()].map((peer) => this.#groups.explain(peer, destination));
+    return [...this.#peers.all].map((peer) => this.#groups.explain(peer, destination));
   }
 
   *advertised(name: string): ReturnType<Speaker["advertised"]> {
-    const peer = this.#peers.get(name);
+    const peer = this.#peers.named(name);
     if (peer !== undefined) yield* this.#groups.of(peer)?.advertised(peer) ?? [];
   }
 
@@ -171,11 +187,17 @@ class BgpSpeaker implements Speaker {
   }
 
   requestRefresh(name: string, family: Family): boolean {
-    return this.#peers.get(name)?.requestRefresh(family) ?? false;
+    return this.#peers.named(name)?.requestRefresh(family) ?? false;
+  }
+
+  resetPeer(name: string, communication = ""): boolean {
+    const peer = this.#peers.named(name);
+    peer?.reset(communication);
+    return peer !== undefined;
   }
 
   accept(connection: Connection): void {
-    const peer = this.#byAddress.get(connection.remote.address);
+    const peer = this.#peers.at(connection.remote.address);
     if (peer !== undefined) {
       peer.offer(connection);
       return;
@@ -210,7 +232,7 @@ class BgpSpeaker implements Speaker {
         this.#schedule();
       },
       refresh: (peer, family) => {
-        this.#groups.of(peer)?.refresh(peer, family);
+        this.#groups.of(peer)?.refresh(peer, family, peer.negotiated?.enhancedRefresh === true);
         this.#schedule();
       },
       changed: () => {
@@ -225,36 +247,21 @@ class BgpSpeaker implements Speaker {
     const { logger, onPeerState } = this.#options;
     logger.debug("session state", { peer: peer.config.name, state, info });
     onPeerState?.(peer.config.name, state, info);
+    // A dynamic peer may have gone.
+    if (state === "Active" || state === "Idle") this.#schedule();
   }
 
-  #replaceIfNeeded(config: ResolvedPeer): void {
-    const peer = this.#peers.get(config.name);
-    if (peer !== undefined && peer.config.sessionKey !== config.sessionKey)
-      this.#removePeer(peer, "cease/configuration-change");
-  }
-
-  #applyConfig(config: ResolvedPeer): void {
-    const known = this.#peers.get(config.name);
-    if (known !== undefined) {
-      known.reconfigure(config);
-      this.#groups.move(known);
-      return;
+  /** Tells the listener what its peers have to show. What it cannot do is not a reason to have no sessions at all. */
+  #protect(): void {
+    try {
+      this.#listener?.protect(this.#peers.protections());
+    } catch (error) {
+      this.#options.logger.error("connections of peers cannot be protected", { error: toError(error).message });
     }
-    const peer = new Peer(this.#host, config);
-    this.#peers.set(config.name, peer);
-    this.#byAddress.set(config.remoteAddress, peer);
-    peer.start();
-  }
-
-  #removePeer(peer: Peer, why: NotificationKind | undefined): void {
-    this.#peers.delete(peer.config.name);
-    this.#byAddress.delete(peer.config.remoteAddress);
-    peer.stop(why === undefined ? undefined : notification(why));
   }
 
   #reviewWindow(): void {
-    if (this.#peersDeclared && !this.#window.ready && this.#window.review([...this.#peers.values()]))
-      this.#windowMoved();
+    if (this.#peersDeclared && !this.#window.ready && this.#window.review([...this.#peers.all])) this.#windowMoved();
   }
 
   /** Learned routes may be announced from now on, and the owner may be told that the restart is over. */
@@ -282,6 +289,7 @@ class BgpSpeaker implements Speaker {
     const groups = [...this.#groups.all];
     for (const group of groups) group.flush(BATCH);
     this.#tellReady();
+    this.#peers.sweep();
     if (this.#locRib.pending > 0 || groups.some((group) => group.pending)) this.#schedule();
   }
 

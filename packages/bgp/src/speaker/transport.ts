@@ -1,4 +1,5 @@
-import type { Address } from "@ocicat/net";
+import type { Address, Prefix } from "@ocicat/net";
+import type { Trouble } from "../session/trouble.ts";
 
 export interface Endpoint {
   readonly address: Address;
@@ -23,6 +24,8 @@ export interface Connection {
   handle(handlers: ConnectionHandlers): void;
   /** Never blocks, never throws. False: buffered beyond the mark; more may be sent, but better wait for onDrain. The bytes must not change afterwards. */
   send(bytes: Uint8Array): boolean;
+  /** Bytes given to `send` that the system has not taken yet. */
+  readonly queued: number;
   /** Sends what is buffered, then ends the stream; if the peer does not take it, the transport gives up after some seconds. */
   close(): void;
   /** Ends at once; what is buffered is lost. */
@@ -58,8 +61,29 @@ export interface ListenOptions {
   readonly port: number;
 }
 
+/** What connections from an address, or from anywhere within a prefix, must be protected by. */
+export interface Protection {
+  readonly remote: Address | Prefix;
+  readonly security: ConnectionSecurity;
+}
+
+/** Segments that the system has thrown away because of RFC 2385, whoever sent them. Each only grows. */
+export interface Md5Refusals {
+  /** Not signed, from a peer with a password. */
+  readonly missing: number;
+  /** Signed, from a peer without. */
+  readonly unexpected: number;
+  /** Signed with another password. */
+  readonly mismatched: number;
+}
+
 export interface Listener {
   readonly local: Endpoint;
+  /**
+   * Declares the protected peers: of those that were and are not among them nothing is asked any more. Throws OcicatError if
+   * the transport cannot protect like that; those before the bad one are protected then.
+   */
+  protect(peers: readonly Protection[]): void;
   close(): Promise<void>;
 }
 
@@ -68,8 +92,10 @@ export interface Transport {
   connect(
     options: ConnectOptions,
     onConnected: (connection: Connection) => void,
-    onFailed: (reason: string) => void,
+    onFailed: (why: Trouble) => void,
   ): Dial;
   /** Rejects with an OcicatError that names address and port: taken, not permitted, no such address. */
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Promise<Listener>;
+  /** To tell why a peer that dials is not heard; undefined: this transport cannot know. */
+  md5Refusals?(): Md5Refusals | undefined;
 }

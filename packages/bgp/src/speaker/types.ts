@@ -6,8 +6,9 @@ import type { ExplainedExport, Explanation } from "../rib/explain.ts";
 import type { OriginatedRoute } from "../rib/own-routes.ts";
 import type { GracefulRestartMode, SessionTimers } from "../session/config.ts";
 import type { StateName } from "../session/state.ts";
+import type { Trouble } from "../session/trouble.ts";
 import type { PathAttributes } from "../wire/attributes/types.ts";
-import type { AddPathDirections, Role } from "../wire/capabilities.ts";
+import type { AddPath, AddPathDirections, LongLivedFamily, Role } from "../wire/capabilities.ts";
 import type { Connection, ConnectionSecurity, ListenOptions, Transport } from "./transport.ts";
 
 /** One peering. What is left out has the default named. */
@@ -51,7 +52,10 @@ export interface PeerConfig {
         readonly restartTimeS?: number | undefined;
         /** How long stale routes are kept after the peer is back and before its End-of-RIB; 360 s. */
         readonly stalePathTimeS?: number | undefined;
-        /** RFC 8538: routes are also kept where a NOTIFICATION ends the session, but for a hard reset; true. */
+        /**
+         * RFC 8538: routes are also kept where a NOTIFICATION ends the session, but for a hard reset. False: a peer that has been
+         * silent for the hold time would keep its traffic for the restart time on top of that.
+         */
         readonly notification?: boolean | undefined;
         /** RFC 9494: long-lived graceful restart, and how long the peer is asked to keep our routes, 0..16777215 s; off. */
         readonly longLivedS?: number | undefined;
@@ -73,6 +77,22 @@ export interface PeerConfig {
   /** acceptAll. */
   readonly exportPolicy?: Policy | undefined;
   readonly security?: ConnectionSecurity | undefined;
+  /** More prefixes than that end the session, with a wait before the next (RFC 4486 §4); any number. */
+  readonly prefixLimit?: number | undefined;
+  /** The peering is kept down, and the other operator is told why in these words, which may be none (RFC 9003); it is not. */
+  readonly shutdown?: string | undefined;
+  /** RFC 8326: what this peer is told carries GRACEFUL_SHUTDOWN, so that it goes elsewhere before the session ends; false. */
+  readonly gracefulShutdown?: boolean | undefined;
+}
+
+/**
+ * Peers that dial us from anywhere within a prefix. Each is a passive peer of its own, named after its address, for as long as
+ * there is a connection or a route of it.
+ */
+export interface DynamicPeerConfig extends Omit<PeerConfig, "remoteAddress" | "remotePort" | "passive"> {
+  readonly prefix: Prefix;
+  /** How many there may be at once; 100. */
+  readonly limit?: number | undefined;
 }
 
 export interface BestRoute {
@@ -112,6 +132,11 @@ export interface SpeakerOptions {
   readonly restarting?: boolean | undefined;
   /** The kernel kept the routes of these families over the restart: the forwarding flag in OPEN. Every family unless told. */
   readonly forwardingPreserved?: ((family: Family) => boolean) | undefined;
+  /**
+   * RFC 8212: external peers without an import policy tell us nothing, and without an export policy are told nothing. False:
+   * a policy that is left out lets everything pass.
+   */
+  readonly requireExternalPolicy?: boolean | undefined;
   /** Longest wait for End-of-RIBs while restarting, in seconds; 120. */
   readonly selectionDeferralS?: number | undefined;
   /** Report equally good paths as several next hops; true, as Calico's `merge paths on`. */
@@ -134,6 +159,8 @@ export interface PeerStatus {
   readonly since: number;
   /** For people: "Established", or why it is not: "connection refused". */
   readonly info: string;
+  /** Why it is not Established; undefined if it is, or nothing has gone wrong. `TROUBLES` knows what mends it. */
+  readonly trouble: Trouble | undefined;
   /** Why the last session or attempt ended; undefined if none has. */
   readonly lastError: string | undefined;
   readonly negotiated:
@@ -144,8 +171,23 @@ export interface PeerStatus {
         readonly families: readonly Family[];
         readonly fourOctetAs: boolean;
         readonly routeRefresh: boolean;
-        /** The peer keeps our routes over a restart of ours. */
+        readonly enhancedRefresh: boolean;
+        /** Both sides take part in graceful restart. */
         readonly gracefulRestart: boolean;
+        /** For how long this side keeps the peer's routes while it restarts, in seconds. */
+        readonly restartTimeS: number | undefined;
+        /** Also where a NOTIFICATION ends the session (RFC 8538). */
+        readonly restartsAfterNotification: boolean;
+        /** How long the peer's routes live on after its restart time, by family (RFC 9494). */
+        readonly longLived: readonly LongLivedFamily[];
+        /** Which way several paths to a prefix go (RFC 7911). */
+        readonly addPath: AddPath;
+        /** Bytes (RFC 8654). */
+        readonly maxMessage: number;
+        /** Families whose routes may have IPv6 next hops (RFC 8950). */
+        readonly extendedNextHop: readonly Family[];
+        /** What this side is to the peer (RFC 9234). */
+        readonly role: Role | undefined;
       }
     | undefined;
   /** Prefixes in its Adj-RIB-In; those that the import policy let through; those announced to it; those kept stale. */
@@ -163,14 +205,14 @@ export interface Speaker {
   start(): Promise<void>;
   /**
    * Ends every session and stops listening. `graceful`: without a NOTIFICATION, so that peers keep our routes over a restart
-   * (RFC 4724); otherwise with Cease/Administrative Shutdown, and peers drop them.
+   * (RFC 4724); otherwise with Cease/Administrative Shutdown, and peers drop them. `communication`: words for their operators.
    */
-  stop(options?: { readonly graceful?: boolean }): Promise<void>;
+  stop(options?: { readonly graceful?: boolean; readonly communication?: string }): Promise<void>;
   /**
    * Declares the peers: starts, stops and changes sessions so that these are there. Throws OcicatError, changing nothing, on
-   * a bad list. While restarting, already the first list must be whole: the restart is over when all of its peers are heard.
+   * a bad list. An address that is a peer's own is no dynamic peer's; of several prefixes the longest counts. While restarting, already the first list must be whole: the restart is over when all of its peers are heard.
    */
-  setPeers(peers: readonly PeerConfig[]): void;
+  setPeers(peers: readonly PeerConfig[], dynamic?: readonly DynamicPeerConfig[]): void;
   /** Declares all own routes. End-of-RIB is not sent before the first call. Throws OcicatError on a prefix given twice. */
   setOriginated(routes: Iterable<OriginatedRoute>): void;
   announce(route: OriginatedRoute): void;
@@ -192,6 +234,8 @@ export interface Speaker {
    * before it returns, so that its owner acts on what can be reached now.
    */
   nextHopsChanged(nextHops?: readonly Address[]): void;
+  /** Ends the peer's session with Cease/Administrative Reset and begins another. False: there is no such peer. */
+  resetPeer(peer: string, communication?: string): boolean;
   /** Asks the peer to send its routes of a family again (RFC 2918). False if it cannot. */
   requestRefresh(peer: string, family: Family): boolean;
   /** Adds connections that did not come through `start`. */

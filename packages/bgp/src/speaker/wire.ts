@@ -52,6 +52,13 @@ export class Wire {
     this.connection.close();
   }
 
+  /** What has not left yet is lost. */
+  reset(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.connection.reset();
+  }
+
   #receive(bytes: Uint8Array): void {
     this.#framer.push(bytes);
     while (this.#open) {

@@ -1,6 +1,7 @@
 /**
  * Every error that BGP can tell a peer: code, subcode, the name in IANA's registry. RFC 4271 §4.5 and §6, RFC 5492 §5
- * (unsupported capability), RFC 6608 (state machine), RFC 4486 and RFC 8538 (Cease), RFC 7313 (route refresh), RFC 9234 (role).
+ * (unsupported capability), RFC 6608 (state machine), RFC 4486 and RFC 8538 (Cease), RFC 7313 (route refresh), RFC 9234 (role),
+ * RFC 9687 (send hold timer).
  */
 export const NOTIFICATION_KINDS = {
   "header/not-synchronized": [1, 1, "Connection Not Synchronized"],
@@ -40,6 +41,7 @@ export const NOTIFICATION_KINDS = {
   "cease/out-of-resources": [6, 8, "Out of Resources"],
   "cease/hard-reset": [6, 9, "Hard Reset"],
   "refresh/invalid-length": [7, 1, "Invalid Message Length"],
+  "send-hold-timer-expired": [8, 0, "Send Hold Timer Expired"],
 } as const satisfies Record<string, readonly [code: number, subcode: number, name: string]>;
 
 export type NotificationKind = keyof typeof NOTIFICATION_KINDS;
@@ -52,6 +54,7 @@ const CODE_NAMES: Readonly<Record<number, string>> = {
   5: "Finite State Machine Error",
   6: "Cease",
   7: "ROUTE-REFRESH Message Error",
+  8: "Send Hold Timer Expired",
 };
 
 const BY_NUMBERS = new Map(

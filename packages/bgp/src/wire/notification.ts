@@ -43,11 +43,37 @@ export function notification(kind: NotificationKind, communication = ""): Notifi
   return { type: "notification", code, subcode, data };
 }
 
+/**
+ * RFC 8538 §3: what ends a session for good between speakers that keep routes over NOTIFICATIONs. Data of Cease/9:
+ *
+ *     +---------------+---------------+--------------
+ *     |  error code   |    subcode    |  data ...       of the NOTIFICATION that it stands for
+ *     +---------------+---------------+--------------
+ */
+export function hardReset({ code, subcode, data }: NotificationMessage): NotificationMessage {
+  const [cease, hard] = NOTIFICATION_KINDS["cease/hard-reset"];
+  return { type: "notification", code: cease, subcode: hard, data: Uint8Array.of(code, subcode, ...data) };
+}
+
+export function isHardReset({ code, subcode }: NotificationMessage): boolean {
+  return notificationKind(code, subcode) === "cease/hard-reset";
+}
+
+/** What a hard reset stands for; any other NOTIFICATION is itself. */
+export function withoutHardReset(message: NotificationMessage): NotificationMessage {
+  const [code, subcode, ...data] = message.data;
+  if (!isHardReset(message)) return message;
+  if (code === undefined || subcode === undefined) return message;
+  return { type: "notification", code, subcode, data: Uint8Array.from(data) };
+}
+
 /** "Cease: Administrative Shutdown (maintenance)". */
-export function formatNotification({ code, subcode, data }: NotificationMessage): string {
+export function formatNotification(message: NotificationMessage): string {
+  const inner = withoutHardReset(message);
+  const { code, subcode, data } = inner;
   const text = describeNotification(code, subcode);
   const communication = shutdownCommunication(code, subcode, data);
-  return communication === "" ? text : `${text} (${communication})`;
+  return `${inner === message ? "" : "Hard Reset: "}${communication === "" ? text : `${text} (${communication})`}`;
 }
 
 function shutdownCommunication(code: number, subcode: number, data: Uint8Array): string {

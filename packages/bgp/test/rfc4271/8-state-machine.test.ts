@@ -14,7 +14,7 @@ const EVENTS = {
   stop: { type: "stop", notification: notification("cease/shutdown") },
   "connect retry": { type: "timer", slot: SLOT, timer: "connect-retry" },
   connected: { type: "connected" },
-  closed: { type: "closed", slot: SLOT, reason: "gone" },
+  closed: { type: "closed", slot: SLOT, why: { kind: "closed", text: "gone" } },
   OPEN: { type: "message", slot: SLOT, message: openOf() },
   KEEPALIVE: { type: "message", slot: SLOT, message: { type: "keepalive" } },
   UPDATE: { type: "message", slot: SLOT, message: UPDATE },
@@ -45,7 +45,7 @@ const EXPECTED: { readonly [E in EventName]: Readonly<Record<StateName, string>>
   "connect retry": {
     Idle: "—",
     Active: "Connect: dial, start connect-retry outgoing 5000",
-    Connect: "Connect: cancel-dial, note connecting timed out, dial, start connect-retry outgoing 5000",
+    Connect: "Connect: cancel-dial, note no answer: connecting timed out, dial, start connect-retry outgoing 5000",
     OpenSent: "—", OpenConfirm: "—", Established: "—",
   },
   connected: {
@@ -59,7 +59,7 @@ const EXPECTED: { readonly [E in EventName]: Readonly<Record<StateName, string>>
     Connect: "Active: note gone, stop connect-retry outgoing, start connect-retry outgoing 100",
     OpenSent: "Active: note gone, stop hold outgoing, stop keepalive outgoing, start connect-retry outgoing 100",
     OpenConfirm: "Active: note gone, stop hold outgoing, stop keepalive outgoing, start connect-retry outgoing 100",
-    Established: "Active: down closed quiet, note gone, stop hold outgoing, stop keepalive outgoing, start connect-retry outgoing 100",
+    Established: "Active: down closed restartable, note gone, stop hold outgoing, stop keepalive outgoing, start connect-retry outgoing 100",
   },
   OPEN: {
     Idle: "—", Active: "—", Connect: "—",
@@ -152,8 +152,8 @@ describe("RFC 4271 §8, the connection that the peer dials", () => {
   it("reaches Established, and listens again when it ends, without dialling", () => {
     const subject = new Subject({ passive: true }).bring("incoming", "Established");
     expect(stateOf(subject.session)).toBe("Established");
-    const actions = words(subject.feed({ type: "closed", slot: "incoming", reason: "gone" }));
-    expect(actions).toEqual(["down closed quiet", "note gone", "stop hold incoming", "stop keepalive incoming"]);
+    const actions = words(subject.feed({ type: "closed", slot: "incoming", why: { kind: "closed", text: "gone" } }));
+    expect(actions).toEqual(["down closed restartable", "note gone", "stop hold incoming", "stop keepalive incoming"]);
     expect(subject.session.incoming.state).toBe("Active");
     expect(subject.session.outgoing.state).toBe("Idle");
   });
@@ -258,7 +258,7 @@ describe("RFC 4271 §6.8 connection collision", () => {
     for (const slot of ["outgoing", "incoming"] as const) {
       const subject = new Subject().bring(slot, "Established", open);
       expect(words(subject.feed({ type: "offered" }))).toEqual([
-        "down replaced quiet",
+        "down replaced restartable",
         "note the peer has restarted and dialled anew",
         `close ${slot}`,
         `stop hold ${slot}`,
@@ -275,7 +275,7 @@ describe("RFC 4271 §6.8 connection collision", () => {
     const { subject } = bothOpen(LARGER);
     subject.feed({ type: "message", slot: "incoming", message: { type: "keepalive" } });
     expect(subject.session.outgoing.state).toBe("Idle");
-    const actions = words(subject.feed({ type: "closed", slot: "incoming", reason: "gone" }));
+    const actions = words(subject.feed({ type: "closed", slot: "incoming", why: { kind: "closed", text: "gone" } }));
     expect(actions).toContain("start connect-retry outgoing 100");
   });
 });
@@ -286,7 +286,9 @@ describe("waits", () => {
     subject.feed({ type: "start" });
     const delays: string[] = [];
     for (let attempt = 0; attempt < 8; attempt++) {
-      const [, , delay] = words(subject.feed({ type: "closed", slot: "outgoing", reason: "connection refused" }));
+      const [, , delay] = words(
+        subject.feed({ type: "closed", slot: "outgoing", why: { kind: "closed", text: "connection refused" } }),
+      );
       delays.push(delay ?? "");
       subject.feed(EVENTS["connect retry"]);
     }

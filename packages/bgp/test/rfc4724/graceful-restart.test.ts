@@ -392,6 +392,7 @@ function recording(transport: Transport, sent: Uint8Array[]): Transport {
           onConnected({
             local: connection.local,
             remote: connection.remote,
+            queued: 0,
             handle: (handlers) => connection.handle(handlers),
             send: (bytes) => {
               sent.push(bytes);

@@ -55,7 +55,7 @@ describe("RFC 5492 capabilities", () => {
     expect(ownOpen(sessionConfig({ families: [4, 6] }), NOT_RESTARTING).capabilities).toEqual({
       families: [4, 6],
       routeRefresh: true,
-      enhancedRefresh: false,
+      enhancedRefresh: true,
       extendedMessage: true,
       extendedNextHop: [],
       roles: [],

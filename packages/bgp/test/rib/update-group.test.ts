@@ -205,7 +205,7 @@ function apply(world: World, step: Action): void {
       break;
     case "refresh": {
       const receiver = world.receivers[step.who];
-      if (receiver !== undefined) world.seatedIn[step.who]?.refresh(receiver, 4);
+      if (receiver !== undefined) world.seatedIn[step.who]?.refresh(receiver, 4, false);
       break;
     }
     case "flush":

@@ -261,6 +261,7 @@ describe("status", () => {
         state: "Established",
         since: expect.any(Number) as number,
         info: "Established",
+        trouble: undefined,
         lastError: undefined,
         negotiated: {
           routerId: address4(B),
@@ -269,7 +270,15 @@ describe("status", () => {
           families: [4],
           fourOctetAs: true,
           routeRefresh: true,
+          enhancedRefresh: true,
           gracefulRestart: true,
+          restartTimeS: 120,
+          restartsAfterNotification: false,
+          longLived: [],
+          addPath: {},
+          maxMessage: 65_535,
+          extendedNextHop: [],
+          role: undefined,
         },
         received: 1,
         accepted: 1,
@@ -290,7 +299,8 @@ describe("status", () => {
     a.speaker.setPeers([peerTo("10.0.0.9", B)]);
     expect(a.speaker.status()).toMatchObject([{ state: "Connect", info: "Connect", lastError: undefined }]);
     lab.advance(50);
-    expect(a.speaker.status()).toMatchObject([{ state: "Active", info: "connection refused" }]);
+    const trouble = { kind: "refused", text: "connection refused" };
+    expect(a.speaker.status()).toMatchObject([{ state: "Active", info: "connection refused", trouble }]);
     a.speaker.setPeers([]);
     expect(a.speaker.status()).toEqual([]);
   });

@@ -66,7 +66,8 @@ export class Subject {
   bring(slot: Slot, state: StateName, open = openOf()): this {
     if (state === "Idle") return this;
     if (!this.session.running) this.feed({ type: "start" });
-    if (state === "Active" && slot === "outgoing") this.feed({ type: "closed", slot, reason: "connection refused" });
+    if (state === "Active" && slot === "outgoing")
+      this.feed({ type: "closed", slot, why: { kind: "refused", text: "connection refused" } });
     if (state === "Active" || state === "Connect") return this;
     this.feed(slot === "outgoing" ? { type: "connected" } : { type: "offered" });
     if (state === "OpenSent") return this;
@@ -98,15 +99,17 @@ function word(action: SessionAction): string {
     case "stop-timer":
       return `stop ${action.timer} ${action.slot}`;
     case "close":
-      return `close ${action.slot}`;
+      return `${action.reset ? "reset" : "close"} ${action.slot}`;
     case "start-idle-hold":
       return `hold ${action.ms}`;
     case "up":
       return `up ${action.slot}`;
     case "down":
-      return `down ${action.reason.cause}${action.reason.quiet ? " quiet" : ""}`;
+      return `down ${action.reason.cause}${action.reason.restartable ? " restartable" : ""}`;
     case "note":
-      return `note ${action.text}`;
+      return `note ${action.trouble.text}`;
+    case "refreshed":
+      return `refreshed ${action.stage}`;
     case "deliver":
     case "refresh":
     case "dial":

@@ -12,7 +12,7 @@ export function tcpTransport(): Transport {
         port: remote.port,
         ...(local !== undefined && { localAddress: formatAddress(local) }),
       });
-      socket.once("error", (error) => onFailed(error.message));
+      socket.once("error", (error) => onFailed({ kind: "unknown", text: error.message }));
       socket.once("connect", () => {
         socket.removeAllListeners("error");
         onConnected(connectionOf(socket));
@@ -33,7 +33,7 @@ export function tcpTransport(): Transport {
         );
         server.listen({ port, ...(address !== undefined && { host: formatAddress(address) }) }, () => {
           const close = () => new Promise<void>((closed) => server.close(() => closed()));
-          resolve({ local: endpointOf(server.address()), close });
+          resolve({ local: endpointOf(server.address()), close, protect: () => undefined });
         });
       });
     },
@@ -47,6 +47,9 @@ function connectionOf(socket: Socket): Connection {
   return {
     local: { address: parseAddress(socket.localAddress ?? ""), port: socket.localPort ?? 0 },
     remote: { address: parseAddress(socket.remoteAddress ?? ""), port: socket.remotePort ?? 0 },
+    get queued() {
+      return socket.writableLength;
+    },
     handle({ onBytes, onDrain, onClose }) {
       const end = (reason: string) => {
         if (over) return;

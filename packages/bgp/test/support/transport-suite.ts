@@ -67,7 +67,7 @@ export function transportSuite(
           open.connections.push(connection);
           resolve(new Heard(connection));
         };
-        transport.connect({ remote, local }, connected, (reason) => reject(new Error(reason)));
+        transport.connect({ remote, local }, connected, ({ text }) => reject(new Error(text)));
       });
     }
 

@@ -43,6 +43,7 @@ export const recv: (fd: number, buffer: Uint8Array, length: number, flags: numbe
   "long recv(int fd, void *buffer, size_t length, int flags)",
 );
 
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0x80000;
