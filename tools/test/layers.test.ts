@@ -126,6 +126,7 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         cni: "the plugin's server side",
         doctor: "what the facts it gathers mean",
         service: "health, metrics, the local socket",
+        kubernetes: "services and their endpoints, as Kubernetes says them",
         controllers: "what CNI GC collects",
       },
     },

@@ -18,6 +18,10 @@ export interface Indexes extends RemoteIndexes {
   readonly gateways: ReadonlyMap<string, PeerGateway>;
   /** Other nodes by the host prefix of their VXLAN device's IPv6 address. */
   readonly farEnds: ReadonlyMap<string, string>;
+  /** What this node announces of services. */
+  readonly services: ReadonlyMap<string, Announcement>;
+  /** Where services' addresses are. */
+  readonly serviceRanges: readonly Prefix[];
 }
 
 export interface RouteDecision {
@@ -36,6 +40,9 @@ export function decideRoute(prefix: Prefix, indexes: Indexes): RouteDecision {
   if (farEnd !== undefined) return { route: farEnd };
   const gateway = indexes.gateways.get(prefix.toString());
   if (gateway !== undefined) return { route: gatewayRoute(prefix, gateway) };
+  if (indexes.learned.has(prefix.toString()) && indexes.serviceRanges.some((range) => range.covers(prefix))) {
+    return { route: undefined, refused: `${prefix} is of services: its packets are translated here, not sent on` };
+  }
   const remote = decideRemote(prefix, indexes);
   if (remote === undefined) return { route: undefined };
   return "route" in remote ? remote : { route: undefined, refused: remote.refused };
@@ -44,7 +51,9 @@ export function decideRoute(prefix: Prefix, indexes: Indexes): RouteDecision {
 /** Whether this node announces exactly `prefix`, and why. */
 export function decideAnnouncement(prefix: Prefix, indexes: Indexes): Announcement | undefined {
   const pool = poolOf(prefix, indexes.pools);
-  if (pool === undefined || pool.disableBgpExport) return undefined;
+  if (pool?.disableBgpExport === true) return undefined;
+  const service = indexes.services.get(prefix.toString());
+  if (service !== undefined || pool === undefined) return service;
   const block = indexes.ownBlocks.matches(prefix).next().value;
   if (block !== undefined) {
     // Inside a block of ours only the block itself is announced: that is the aggregation.

@@ -32,6 +32,13 @@ export {
 } from "./peers.ts";
 export { type RoutingChanges, RoutingResolver, type WhyRoute } from "./resolver.ts";
 export {
+  NO_RANGES,
+  ServiceAnnouncements,
+  type ServiceRanges,
+  type ServiceReach,
+  type ServiceRow,
+} from "./services.ts";
+export {
   BACKENDS,
   type Backend,
   NO_TUNNELS,

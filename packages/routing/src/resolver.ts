@@ -45,6 +45,8 @@ export class RoutingResolver {
   readonly #tunnelAddresses = new Map<string, TunnelKind>();
   /** Other nodes by the address, as a host prefix, of their VXLAN device of IPv6. */
   readonly #farEnds = new Map<string, string>();
+  readonly #services = new Map<string, Announcement>();
+  #serviceRanges: readonly Prefix[] = [];
   /** What a node's change touches: prefixes placed on it, and those learned with a next hop of its. */
   readonly #prefixesByNode = new KeyedSets();
   readonly #prefixesByHop = new KeyedSets();
@@ -172,6 +174,19 @@ export class RoutingResolver {
     }
     this.#gateways.clear();
     for (const [key, gateway] of gateways) this.#gateways.set(key, gateway);
+  }
+
+  /** What of services this node announces: see ServiceAnnouncements. */
+  setService(prefix: Prefix, announcement: Announcement | undefined): void {
+    setOrDelete(this.#services, prefix.toString(), announcement);
+    this.#touch(prefix);
+  }
+
+  /** What others announce in them is not programmed. */
+  setServiceRanges(ranges: readonly Prefix[]): void {
+    const before = this.#serviceRanges;
+    this.#serviceRanges = ranges;
+    for (const range of new Set([...before, ...ranges])) this.#touchBelow(range);
   }
 
   /** Whether this node's device of a kind works and every node can know that we send by it. */
@@ -302,6 +317,8 @@ export class RoutingResolver {
       tunnelAddresses: this.#tunnelAddresses,
       farEnds: this.#farEnds,
       gateways: this.#gateways,
+      services: this.#services,
+      serviceRanges: this.#serviceRanges,
     };
   }
 
@@ -338,6 +355,7 @@ export class RoutingResolver {
       this.#tunnelAddresses.has(key) ||
       this.#farEnds.has(key) ||
       this.#gateways.has(key) ||
+      this.#services.has(key) ||
       this.#ownBlocks.get(prefix) !== undefined
     );
   }

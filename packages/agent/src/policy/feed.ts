@@ -1,5 +1,6 @@
 import { profile, tier } from "@ocicat/api";
 import { endpointKey, type PolicyIndex, readProfile, readTier } from "@ocicat/policy";
+import { policyService, ServiceSlices } from "../services/slices.ts";
 import type { Table } from "../tables/table.ts";
 import { type PolicyRows, policyTables } from "./tables.ts";
 
@@ -26,6 +27,10 @@ export function feedIndex(rows: PolicyRows, index: PolicyIndex, onChange: () => 
       ({ kind, id }) => `${kind} ${id}`,
       (key, row) => index.setNetworkSet(key, row),
     );
+  const slices = new ServiceSlices(rows.endpointSlices, (service) => {
+    index.setService(service, policyService(service, slices.of(service)));
+    onChange();
+  });
   for (const table of policyTables(rows)) {
     table.subscribe((_key, row, previous) => {
       const { id } = row ?? previous ?? {};

@@ -1,7 +1,8 @@
-import type { HostInterface, PolicyModel, PolicySettings } from "@ocicat/policy";
+import type { HostInterface, PolicyModel, PolicySettings, Service } from "@ocicat/policy";
+import { policyService, serviceOf } from "../services/slices.ts";
 import type { Tables } from "../tables/tables.ts";
 import { BUILT_IN } from "./feed.ts";
-import { policyTables } from "./tables.ts";
+import { type PolicyRows, policyTables } from "./tables.ts";
 
 /** Everything that policy follows from, as this node knows it: for the reference, which looks at all of it. */
 export function policyModel({ policy, nodes }: Tables, settings: PolicySettings): PolicyModel {
@@ -14,7 +15,7 @@ export function policyModel({ policy, nodes }: Tables, settings: PolicySettings)
     policies: policyTables(policy).flatMap((table) => [...table.rows()]),
     endpoints: [...policy.workloads.rows(), ...policy.hosts.rows()],
     networkSets: [...policy.networkSets.rows(), ...policy.globalNetworkSets.rows()],
-    services: [],
+    services: servicesIn(policy),
     settings,
     nodes: [...nodes.rows()].map(
       ({ name, ipv4, ipv6 }): HostInterface => ({
@@ -24,4 +25,10 @@ export function policyModel({ policy, nodes }: Tables, settings: PolicySettings)
       }),
     ),
   };
+}
+
+/** All services of which endpoints are known. */
+export function servicesIn({ endpointSlices }: Pick<PolicyRows, "endpointSlices">): readonly Service[] {
+  const slices = Map.groupBy(endpointSlices.rows(), serviceOf);
+  return [...slices].flatMap(([service, of]) => (service === undefined ? [] : (policyService(service, of) ?? [])));
 }

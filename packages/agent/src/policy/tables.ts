@@ -5,9 +5,12 @@ import {
   globalNetworkSet,
   hostEndpoint,
   type Kind,
+  KUBERNETES_OBJECTS,
+  type KubernetesObjectKind,
   networkPolicy,
   networkSet,
   profile,
+  type Storage,
   stagedGlobalNetworkPolicy,
   stagedKubernetesNetworkPolicy,
   stagedNetworkPolicy,
@@ -15,14 +18,17 @@ import {
   workloadEndpoint,
 } from "@ocicat/api";
 import type { KeyValue } from "@ocicat/datastore";
-import type { Logger } from "@ocicat/kit";
+import { type Logger, parseJson } from "@ocicat/kit";
+import { readSlice, type SliceFacts } from "@ocicat/kubernetes/derive";
 import {
   type Host,
   type NetworkSet,
   type Policy,
   type PolicyResource,
   type Profile,
+  readClusterPolicy,
   readHost,
+  readKubernetesPolicy,
   readNetworkSet,
   readPolicy,
   readProfile,
@@ -33,7 +39,7 @@ import {
 } from "@ocicat/policy";
 import { Table } from "../tables/table.ts";
 import type { ReflectorSink } from "../watch/reflector.ts";
-import { closedProfile, closedTier, readableNetworks } from "./unreadable.ts";
+import { closedProfile, closedTier, namedDocument, readableNetworks } from "./unreadable.ts";
 import { workloadReader } from "./workload-reader.ts";
 
 /** What policy follows from, as the model's values. */
@@ -50,10 +56,15 @@ export interface PolicyRows {
   readonly stagedNetworkPolicies: Table<Policy>;
   readonly stagedGlobalNetworkPolicies: Table<Policy>;
   readonly stagedKubernetesNetworkPolicies: Table<Policy>;
+  /** Kubernetes' own. */
+  readonly kubernetesNetworkPolicies: Table<Policy>;
+  readonly kubernetesClusterNetworkPolicies: Table<Policy>;
+  /** Where the endpoints of services are. Empty until somebody needs them. */
+  readonly endpointSlices: Table<SliceFacts>;
 }
 
 /** Where each is stored. */
-const KINDS: { readonly [Name in keyof PolicyRows]: Kind } = {
+const KINDS: { readonly [Name in keyof PolicyRows]: { readonly storage: Storage } } = {
   tiers: tier,
   profiles: profile,
   hosts: hostEndpoint,
@@ -65,6 +76,9 @@ const KINDS: { readonly [Name in keyof PolicyRows]: Kind } = {
   stagedNetworkPolicies: stagedNetworkPolicy,
   stagedGlobalNetworkPolicies: stagedGlobalNetworkPolicy,
   stagedKubernetesNetworkPolicies: stagedKubernetesNetworkPolicy,
+  kubernetesNetworkPolicies: KUBERNETES_OBJECTS.networkPolicy,
+  kubernetesClusterNetworkPolicies: KUBERNETES_OBJECTS.clusterNetworkPolicy,
+  endpointSlices: KUBERNETES_OBJECTS.endpointSlice,
 };
 
 export function makePolicyRows(logger: Logger): PolicyRows {
@@ -78,6 +92,9 @@ export function makePolicyRows(logger: Logger): PolicyRows {
   }
   const policies = <R extends PolicyResource & AnyResource>(kind: Kind<R>) =>
     table(kind, readPolicy, (_, item) => readStoredPolicy(kind, item));
+  // Whatever it is, it is read: what cannot be understood of it closes.
+  const ofKubernetes = ({ plural, storage }: KubernetesObjectKind, read: (document: unknown) => Policy) =>
+    new Table(`kubernetes ${plural}`, (item) => read(namedDocument(storage, item)), logger);
   return {
     tiers: table(tier, readTier, closedTier),
     profiles: table(profile, readProfile, closedProfile),
@@ -90,6 +107,9 @@ export function makePolicyRows(logger: Logger): PolicyRows {
     stagedNetworkPolicies: policies(stagedNetworkPolicy),
     stagedGlobalNetworkPolicies: policies(stagedGlobalNetworkPolicy),
     stagedKubernetesNetworkPolicies: policies(stagedKubernetesNetworkPolicy),
+    kubernetesNetworkPolicies: ofKubernetes(KUBERNETES_OBJECTS.networkPolicy, readKubernetesPolicy),
+    kubernetesClusterNetworkPolicies: ofKubernetes(KUBERNETES_OBJECTS.clusterNetworkPolicy, readClusterPolicy),
+    endpointSlices: new Table("endpoint slices", (item) => readSlice(parseJson(item.value)), logger),
   };
 }
 
@@ -101,12 +121,18 @@ export function policyTables(rows: PolicyRows): readonly Table<Policy>[] {
     rows.stagedNetworkPolicies,
     rows.stagedGlobalNetworkPolicies,
     rows.stagedKubernetesNetworkPolicies,
+    rows.kubernetesNetworkPolicies,
+    rows.kubernetesClusterNetworkPolicies,
   ];
 }
 
-/** What to watch for each but the workloads, which another table needs too. */
+/** What to watch for each, but for the workloads, which another table needs too, and for what is read when it is needed. */
 export function policySources(rows: PolicyRows): readonly (readonly [string, ReflectorSink])[] {
-  return Object.entries(KINDS).flatMap(([name, kind]) =>
-    kind === workloadEndpoint ? [] : [[kind.storage.prefix(), rows[name as keyof PolicyRows]] as const],
-  );
+  return everyPolicySource(rows).filter(([, sink]) => sink !== rows.workloads && sink !== rows.endpointSlices);
+}
+
+/** What to read for each. */
+export function everyPolicySource(rows: PolicyRows): readonly (readonly [string, ReflectorSink])[] {
+  const names = Object.keys(KINDS) as (keyof PolicyRows)[];
+  return names.map((name) => [KINDS[name].storage.prefix(), rows[name]]);
 }

@@ -1,4 +1,4 @@
-import { isObject, type Kind, networkSet } from "@ocicat/api";
+import { isObject, type Kind, networkSet, type Storage } from "@ocicat/api";
 import type { KeyValue } from "@ocicat/datastore";
 import { type Prefix, parsePrefix } from "@ocicat/net";
 import type { NetworkSet, Profile, Tier } from "@ocicat/policy";
@@ -42,6 +42,13 @@ export function readableNetworks(kind: Kind, item: KeyValue): NetworkSet | undef
     profiles: namespace === undefined ? [] : [`kns.${namespace}`],
     networks: Array.isArray(nets) ? nets.flatMap(networkOf) : [],
   };
+}
+
+/** What Kubernetes says of itself under a key, with the name that the key says: a reader makes of it what it can. */
+export function namedDocument(storage: Storage, item: KeyValue): unknown {
+  const name = storage.parse(item.key);
+  const document = fieldsIn(item.value);
+  return name === undefined ? document : { ...document, metadata: { ...fieldsOf(document.metadata), ...name } };
 }
 
 function networkOf(text: unknown): readonly Prefix[] {

@@ -8,6 +8,7 @@ import type { Session } from "../bgp/sessions.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
 import type { VtepReconciler } from "../program/vtep-reconciler.ts";
+import { announceServices } from "../services/announce.ts";
 import { bgpSettings } from "../tables/bgp-rows.ts";
 import type { Tables } from "../tables/tables.ts";
 
@@ -37,7 +38,7 @@ export class Engine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    const { tables, resolver, routes, rules } = parts;
+    const { self, tables, resolver, routes, rules } = parts;
     this.#policies = new PolicyBook({ interfaceOf: (route) => interfaceOf(route, resolver, routes) });
     tables.pools.subscribe((key, pool) => {
       resolver.setPool(key, pool);
@@ -66,6 +67,7 @@ export class Engine {
       if (name !== undefined && now.join() !== before.join()) rules.hostChanged(name, now, before);
       this.#touchMesh();
     });
+    announceServices(self, tables, resolver, () => this.#schedule());
     tables.bgp.subscribe(() => this.#touchMesh());
     tables.peers.subscribe(() => this.#touchMesh());
     tables.filters.subscribe(() => this.#touchMesh());

@@ -2,7 +2,8 @@ import { clusterInformation, randomUid } from "@ocicat/api";
 import { createBackoff, isOcicatError, toError } from "@ocicat/kit";
 import { WHY_LOCKED } from "../lock/index.ts";
 import { registerCluster } from "../node/register.ts";
-import { BlocksWatch, watchCluster, watchTables } from "../tables/tables.ts";
+import { watchWhatIsNeeded } from "../tables/needed.ts";
+import { watchCluster, watchTables } from "../tables/tables.ts";
 import type { Foundation } from "./foundation.ts";
 
 /**
@@ -23,7 +24,7 @@ export async function joinCluster(foundation: Foundation): Promise<void> {
   else await register();
   await untilItAnswers(foundation, () => own.establish());
   await watchTables(tables, options.nodeName, watching);
-  await new BlocksWatch(tables, watching).ifNeeded();
+  await watchWhatIsNeeded(tables, watching);
 }
 
 /** Repeats `work` while the datastore does not answer. */

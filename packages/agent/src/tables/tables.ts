@@ -2,7 +2,6 @@ import {
   bgpConfiguration,
   bgpFilter,
   bgpPeer,
-  blocksPrefix,
   type ClusterInformation,
   clusterInformation,
   decodeAffinity,
@@ -22,12 +21,14 @@ import {
   workloadEndpoint,
 } from "@ocicat/api";
 import type { Datastore, KeyValue } from "@ocicat/datastore";
-import type { Clock, Logger, Random, Scope } from "@ocicat/kit";
+import { type Clock, type Logger, parseJson, type Random, type Scope } from "@ocicat/kit";
+import { readService, type ServiceFacts } from "@ocicat/kubernetes/derive";
 import type { Prefix } from "@ocicat/net";
 import { readWorkload } from "@ocicat/policy";
-import type { AffinityRow, BlockRow, PeerRow } from "@ocicat/routing";
+import type { AffinityRow, BlockRow, PeerRow, ServiceRanges } from "@ocicat/routing";
 import { type DatastoreLock, HeldSink } from "../lock/index.ts";
 import { makePolicyRows, type PolicyRows, policySources } from "../policy/tables.ts";
+import { serviceRangesOf } from "../services/ranges.ts";
 import { Reflector, type ReflectorSink } from "../watch/reflector.ts";
 import { type BgpFilterRow, bgpFilterRow } from "./bgp-filter-row.ts";
 import { type BgpConfigurationRow, bgpConfigurationRow, peerRow } from "./bgp-rows.ts";
@@ -50,7 +51,7 @@ export interface Tables {
   readonly ownNode: () => AgentNodeRow | undefined;
   /** This node's affinities. */
   readonly affinities: Table<AffinityRow>;
-  /** Every node's blocks, by where their addresses are. Empty until `BlocksWatch` begins: only VXLAN pools are routed by them. */
+  /** Every node's blocks, by where their addresses are. Empty until a pool needs them: only VXLAN pools are routed by them. */
   readonly blocks: Table<BlockRow>;
   /** This node's endpoints; others' are not kept. */
   readonly endpoints: Table<AgentEndpointRow>;
@@ -63,6 +64,10 @@ export interface Tables {
   readonly reservations: Table<readonly Prefix[]>;
   readonly ipam: Table<IpamConfig>;
   readonly policy: PolicyRows;
+  /** Empty until their addresses are announced. */
+  readonly services: Table<ServiceFacts>;
+  /** Which of those are announced, by BGPConfiguration. */
+  readonly serviceRanges: Table<ServiceRanges>;
 }
 
 export function makeTables(self: string, logger: Logger): Tables {
@@ -83,6 +88,12 @@ export function makeTables(self: string, logger: Logger): Tables {
     reservations: new Table("reservations", (item) => reservedNetworks(decodeStored(ipReservation, item)), logger),
     ipam: new Table("ipam configuration", (item) => decodeIpamConfig(item.key, item.value), logger),
     policy: makePolicyRows(logger),
+    services: new Table("services", (item) => readService(parseJson(item.value)), logger),
+    serviceRanges: new Table(
+      "announced services",
+      (item) => serviceRangesOf(decodeStored(bgpConfiguration, item)),
+      logger,
+    ),
   };
 }
 
@@ -108,14 +119,14 @@ export async function watchCluster(tables: Tables, options: WatchOptions): Promi
   await new Reflector({ ...options, prefix: clusterInformation.storage.prefix(), sink: tables.cluster }).inSync;
 }
 
-/** Starts watching all else. Resolves when every table but the blocks' has been filled once. */
+/** Starts watching all else but what few clusters need (needed.ts). Resolves when every table of it has been filled once. */
 export async function watchTables(tables: Tables, self: string, options: WatchOptions): Promise<void> {
   const sources = [
     [ippool.storage.prefix(), tables.pools],
     [node.storage.prefix(), tables.nodes],
     [`${HOSTS_PREFIX}${self}/`, tables.affinities],
     [workloadEndpoint.storage.prefix(), endpointSink(tables, self)],
-    [bgpConfiguration.storage.prefix(), tables.bgp],
+    [bgpConfiguration.storage.prefix(), both(tables.bgp, tables.serviceRanges)],
     [bgpPeer.storage.prefix(), tables.peers],
     [bgpFilter.storage.prefix(), tables.filters],
     [felixConfiguration.storage.prefix(), tables.felix],
@@ -130,29 +141,22 @@ export async function watchTables(tables: Tables, self: string, options: WatchOp
   );
 }
 
-/** Watches the blocks from the first VXLAN pool on. There are many, and a cluster without one need not read them. */
-export class BlocksWatch {
-  readonly #tables: Tables;
-  readonly #options: WatchOptions;
-  #inSync: Promise<void> | undefined;
-
-  constructor(tables: Tables, options: WatchOptions) {
-    this.#tables = tables;
-    this.#options = options;
-    tables.pools.subscribe(() => void this.ifNeeded());
-  }
-
-  /** Resolves when the blocks have been read once, or at once if no pool needs them. */
-  async ifNeeded(): Promise<void> {
-    const { pools, blocks } = this.#tables;
-    const needed = [...pools.rows()].some((pool) => pool.vxlanMode !== "Never");
-    if (needed) this.#inSync ??= this.#begin(new HeldSink(blocks, this.#options.lock));
-    await this.#inSync;
-  }
-
-  #begin(sink: HeldSink): Promise<void> {
-    return new Reflector({ ...this.#options, prefix: blocksPrefix(), sink }).inSync;
-  }
+/** One reflector for two tables that are made of the same rows. */
+function both(one: ReflectorSink, other: ReflectorSink): ReflectorSink {
+  return {
+    replace(items) {
+      one.replace(items);
+      other.replace(items);
+    },
+    put(item) {
+      one.put(item);
+      other.put(item);
+    },
+    remove(key, revision) {
+      one.remove(key, revision);
+      other.remove(key, revision);
+    },
+  };
 }
 
 function affinityRow(key: string, value: string): AffinityRow | undefined {

@@ -175,3 +175,33 @@ describe("an endpoint", () => {
     expect(() => decodeStored(workloadEndpoint, changed)).toThrow();
   });
 });
+
+describe("what Kubernetes says of policy", () => {
+  const object = (path: string, spec: unknown, metadata: object = {}) => stored(path, { metadata, spec });
+
+  it("is policies of the default tier, and of those before and behind all others", () => {
+    const { kubernetesNetworkPolicies: own, kubernetesClusterNetworkPolicies: cluster } = tables().policy;
+    own.put(object("kubernetesnetworkpolicies/shop/deny", { podSelector: {} }));
+    const rule = { action: "Deny", from: [{ namespaces: {} }] };
+    cluster.put(
+      object("kubernetesclusternetworkpolicies/all", {
+        tier: "Admin",
+        priority: 7,
+        subject: { namespaces: {} },
+        ingress: [rule],
+      }),
+    );
+    expect([...own.rows(), ...cluster.rows()]).toMatchObject([
+      { id: "KubernetesNetworkPolicy shop/deny", tier: "default", order: 1000, directions: ["ingress"] },
+      { id: "KubernetesClusterNetworkPolicy all", tier: "kube-admin", order: 7, directions: ["ingress"] },
+    ]);
+  });
+
+  it.each(["not JSON", "[]", "{}"])("closes where it cannot be read, under the name that its key says: %s", (text) => {
+    const { kubernetesNetworkPolicies: own } = tables().policy;
+    own.put(stored("kubernetesnetworkpolicies/shop/deny", text));
+    const [policy] = [...own.rows()];
+    expect(policy).toMatchObject({ id: "KubernetesNetworkPolicy shop/deny", namespace: "shop", tier: "default" });
+    expect(policy?.unreadable).toBeDefined();
+  });
+});

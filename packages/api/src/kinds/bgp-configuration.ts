@@ -102,7 +102,6 @@ export const bgpConfiguration = defineKind<BGPConfiguration>({
   },
   example: { name: "default", spec: { nodeToNodeMeshEnabled: false, asNumber: 64512 } },
   withoutEffect: storedOnly<BGPConfigurationSpec>({
-    "announcing services": { serviceLoadBalancerIPs: [], serviceExternalIPs: [], serviceClusterIPs: [] },
     "BGP sessions": {
       localWorkloadPeeringIPV4: null,
       localWorkloadPeeringIPV6: null,

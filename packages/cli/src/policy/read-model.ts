@@ -1,4 +1,12 @@
-import { makePolicyRows, nodeRow, policySettings, policySources, tunnelsInUse } from "@ocicat/agent/rows";
+import {
+  everyPolicySource,
+  makePolicyRows,
+  nodeRow,
+  policySettings,
+  policyTables,
+  servicesIn,
+  tunnelsInUse,
+} from "@ocicat/agent/rows";
 import {
   felixConfiguration,
   felixSettings,
@@ -7,7 +15,6 @@ import {
   node as nodeKind,
   profile as profileKind,
   tier as tierKind,
-  workloadEndpoint,
 } from "@ocicat/api";
 import { createLogger } from "@ocicat/kit";
 import { type HostInterface, type PolicyModel, readProfile, readTier } from "@ocicat/policy";
@@ -28,13 +35,12 @@ export async function readPolicyModel(surroundings: Surroundings, opened: Opened
     surroundings.setExitCode(1);
   });
   const rows = makePolicyRows(logger);
-  const sources = [...policySources(rows), [workloadEndpoint.storage.prefix(), rows.workloads] as const];
   const [nodes, felix, pools, interfaces] = await Promise.all([
     client.list(nodeKind),
     client.list(felixConfiguration),
     client.list(ippool),
     tryAgents(surroundings, "/node", readOwnInterfaces),
-    ...sources.map(async ([prefix, table]) => {
+    ...everyPolicySource(rows).map(async ([prefix, table]) => {
       const { items } = await store.list(prefix);
       for (const item of items) table.put(item);
     }),
@@ -44,16 +50,10 @@ export async function readPolicyModel(surroundings: Surroundings, opened: Opened
   return {
     tiers: withBuiltIn([...rows.tiers.rows()], tierKind.builtIn.map(readTier)),
     profiles: withBuiltIn([...rows.profiles.rows()], profileKind.builtIn.map(readProfile)),
-    policies: [
-      ...rows.networkPolicies.rows(),
-      ...rows.globalNetworkPolicies.rows(),
-      ...rows.stagedNetworkPolicies.rows(),
-      ...rows.stagedGlobalNetworkPolicies.rows(),
-      ...rows.stagedKubernetesNetworkPolicies.rows(),
-    ],
+    policies: policyTables(rows).flatMap((table) => [...table.rows()]),
     endpoints: [...rows.workloads.rows(), ...rows.hosts.rows()],
     networkSets: [...rows.networkSets.rows(), ...rows.globalNetworkSets.rows()],
-    services: [],
+    services: servicesIn(rows),
     settings: policySettings(felixSettings(general), tunnelsInUse(pools.items.map(({ spec }) => spec))),
     nodes: nodes.items.flatMap((node) => interfacesOf(node, byNode.get(node.metadata.name))),
   };

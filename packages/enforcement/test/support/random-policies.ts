@@ -185,7 +185,7 @@ class Thrower {
       namespace: this.#pick(NAMESPACES),
       name,
       endpoints: this.#subset(workloads, 40).flatMap(({ addresses }) =>
-        addresses.map((address) => ({ address, protocol, port })),
+        addresses.map((address) => ({ address, at: this.#chance(90) ? { protocol, port } : undefined })),
       ),
     };
   }

@@ -14,3 +14,11 @@ export {
   sourceOfProfile,
 } from "./profile.ts";
 export type { AnnotationPatch, DerivedRow } from "./row.ts";
+export {
+  readService,
+  readSlice,
+  type ServiceFacts,
+  type SliceEndpoint,
+  type SliceFacts,
+  type SlicePort,
+} from "./service.ts";

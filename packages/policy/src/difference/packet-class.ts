@@ -80,8 +80,7 @@ function classesOf(protocol: number, rules: readonly Rule[], models: readonly Po
   const services = models
     .flatMap((model) => model.services)
     .flatMap((service) => service.endpoints)
-    .filter((endpoint) => endpoint.protocol === protocol)
-    .map(({ port }) => ({ first: port, last: port }));
+    .flatMap(({ at }) => (at?.protocol === protocol ? [{ first: at.port, last: at.port }] : []));
   const destinations = [...own.flatMap(({ destination }) => rangesOf(destination, protocol, endpoints)), ...services];
   const sources = own.flatMap(({ source }) => rangesOf(source, protocol, endpoints));
   return segments(destinations).flatMap((ports) =>

@@ -68,7 +68,7 @@ export class Traits {
       .flatMap((service) =>
         service.endpoints
           .filter((endpoint) => compareAddresses(endpoint.address, address) === 0)
-          .map(({ protocol, port }) => `${serviceText(service)}:${protocol}/${port}`),
+          .map(({ at }) => `${serviceText(service)}:${at?.protocol}/${at?.port}`),
       );
     return [lists.join(""), union(sets), ...services.sort()].join(";");
   }

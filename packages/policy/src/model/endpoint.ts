@@ -64,6 +64,6 @@ export interface Service {
 
 export interface ServiceEndpoint {
   readonly address: Address;
-  readonly protocol: number;
-  readonly port: number;
+  /** Undefined: the service has no ports, so that the endpoint can be a source and not a destination. */
+  readonly at: { readonly protocol: number; readonly port: number } | undefined;
 }

@@ -78,9 +78,10 @@ function membersOfService(
   return model.services
     .filter(({ namespace, name }) => namespace === service.namespace && name === service.name)
     .flatMap(({ endpoints }) => endpoints)
-    .map(({ address, protocol, port }) =>
-      ports ? { kind: "port", address, protocol, port } : { kind: "network", network: Prefix.host(address) },
-    );
+    .flatMap(({ address, at }): readonly SetMember[] => {
+      if (!ports) return [{ kind: "network", network: Prefix.host(address) }];
+      return at === undefined ? [] : [{ kind: "port", address, ...at }];
+    });
 }
 
 function unique(members: readonly SetMember[]): readonly SetMember[] {

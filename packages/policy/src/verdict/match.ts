@@ -88,9 +88,9 @@ function isOfService({ namespace, name }: ServiceName, packet: PacketEnd, model:
       service.namespace === namespace &&
       service.name === name &&
       service.endpoints.some(
-        ({ address, protocol, port }) =>
+        ({ address, at }) =>
           compareAddresses(address, packet.address) === 0 &&
-          (!packet.isDestination || (protocol === packet.protocol && port === packet.port)),
+          (!packet.isDestination || (at !== undefined && at.protocol === packet.protocol && at.port === packet.port)),
       ),
   );
 }

@@ -144,7 +144,7 @@ describe("a policy index", () => {
       { namespace: "default" },
     );
     const name = { namespace: "kube-system", name: "dns" };
-    const at = (text: string) => ({ address: parseAddress(text), protocol: Protocol.udp, port: 53 });
+    const at = (text: string) => ({ address: parseAddress(text), at: { protocol: Protocol.udp, port: 53 } });
     const index = indexWith([toService], [WEB]);
     index.setService(serviceKey(name), { ...name, endpoints: [at("10.1.0.1")] });
     expect(told(index.flush())).toContain("set made: 10.1.0.1 17 53");

@@ -153,7 +153,13 @@ const endpoints: fc.Arbitrary<Endpoint> = fc.oneof(
 const services: fc.Arbitrary<Service> = fc
   .tuple(
     serviceNames,
-    fc.array(fc.record({ address: addresses, protocol: protocols, port: fc.constantFrom(53, 80) }), { maxLength: 3 }),
+    fc.array(
+      fc.record({
+        address: addresses,
+        at: fc.option(fc.record({ protocol: protocols, port: fc.constantFrom(53, 80) }), { nil: undefined }),
+      }),
+      { maxLength: 3 },
+    ),
   )
   .map(([name, places]) => ({ ...name, endpoints: places }));
 

@@ -96,9 +96,14 @@ describe("a rule matches", () => {
   });
 
   it("the endpoints of a service: at their ports where it is gone to, at any where it comes from", () => {
-    const endpoint = { address: parseAddress("10.0.0.1"), protocol: Protocol.tcp, port: 8080 };
+    const endpoint = { address: parseAddress("10.0.0.1"), at: { protocol: Protocol.tcp, port: 8080 } };
     const services = [{ namespace: "default", name: "web", endpoints: [endpoint] }];
-    const egress = (spec: object, port: number) => {
+    const egress = (
+      spec: object,
+      port: number,
+      at: Packet = packet("10.0.0.2", "10.0.0.1", port),
+      to: PolicyModel["services"] = services,
+    ) => {
       const policies = [
         policy("p", {
           selector: "app == 'client'",
@@ -106,16 +111,21 @@ describe("a rule matches", () => {
           egress: [{ action: "Allow", destination: { services: spec } }],
         }),
       ];
-      return verdict(packet("10.0.0.2", "10.0.0.1", port), model({ endpoints, policies, services })).allowed;
+      return verdict(at, model({ endpoints, policies, services: to })).allowed;
     };
     expect(egress({ name: "web", namespace: "default" }, 8080)).toBe(true);
     expect(egress({ name: "web", namespace: "default" }, 80)).toBe(false);
     expect(egress({ name: "web", namespace: "other" }, 8080)).toBe(false);
-    const source = [{ address: parseAddress("10.0.0.2"), protocol: Protocol.tcp, port: 1 }];
+    // Without ports it is nowhere gone to, also by what has none.
+    const portless = [{ namespace: "default", name: "web", endpoints: [{ ...endpoint, at: undefined }] }];
+    expect(egress({ name: "web", namespace: "default" }, 0, icmp(8), portless)).toBe(false);
     const rule = { action: "Allow", source: { services: { name: "client", namespace: "default" } } };
-    expect(allowed([rule], tcp, { services: [{ namespace: "default", name: "client", endpoints: source }] })).toBe(
-      true,
-    );
+    // As a source also where the service has no ports.
+    for (const at of [{ protocol: Protocol.tcp, port: 1 }, undefined]) {
+      const source = [{ address: parseAddress("10.0.0.2"), at }];
+      const clients = [{ namespace: "default", name: "client", endpoints: source }];
+      expect(allowed([rule], tcp, { services: clients })).toBe(true);
+    }
     expect(allowed([rule], tcp, { services: [] })).toBe(false);
   });
 

@@ -9,6 +9,7 @@ import {
   type PolicyModel,
   type Profile,
   type Service,
+  type ServiceEndpoint,
   type ServiceName,
 } from "@ocicat/policy";
 import { type AddressRange, rangeOf } from "../space/header.ts";
@@ -92,9 +93,21 @@ export class Members {
     return together(ports.flatMap((port) => (port.name === name ? [port.at] : [])));
   }
 
-  served({ namespace, name }: ServiceName): PortMembers[] {
+  /** Where a service's endpoints are gone to. */
+  served(service: ServiceName): PortMembers[] {
+    return together(
+      this.#servers(service).flatMap(({ address, at }) => (at === undefined ? [] : [{ address, ...at }])),
+    );
+  }
+
+  /** Where they come from. */
+  serving(service: ServiceName): AddressRange[] {
+    return this.#servers(service).map(({ address }) => hostRange(address));
+  }
+
+  #servers({ namespace, name }: ServiceName): readonly ServiceEndpoint[] {
     const services = this.#services.filter((one) => one.namespace === namespace && one.name === name);
-    return together(services.flatMap(({ endpoints }) => endpoints));
+    return services.flatMap(({ endpoints }) => endpoints);
   }
 
   #chosen(selector: Selector | undefined): Alike[] {

@@ -1,5 +1,5 @@
 import type { Prefix } from "@ocicat/net";
-import { type End, type IcmpMatch, type PortMatch, Protocol, type Rule } from "@ocicat/policy";
+import { type End, type IcmpMatch, type PortMatch, Protocol, type Rule, type ServiceName } from "@ocicat/policy";
 import type { Node } from "../space/diagram.ts";
 import { dimension, rangeOf } from "../space/header.ts";
 import type { Logic } from "../space/logic.ts";
@@ -35,7 +35,7 @@ function endMatch(end: End, side: Side, logic: Logic, members: Members): Node {
     logic.not(within(end.notNetworks)),
     ...given(end.selector, (selector) => logic.address(side, members.selected(selector))),
     ...given(end.notSelector, (selector) => logic.not(logic.address(side, members.selected(selector)))),
-    ...given(end.service, (service) => serviceMatch(members.served(service), side, logic)),
+    ...given(end.service, (service) => serviceMatch(service, side, logic, members)),
     asksPorts ? oneOf(logic, dimension.protocol, WITH_PORTS) : logic.yes,
     ...(end.ports.length === 0 ? [] : [ports(end.ports)]),
     logic.not(ports(end.notPorts)),
@@ -48,17 +48,10 @@ function portMatch(match: PortMatch, { selector }: End, side: Side, logic: Logic
 }
 
 /** A source may use any port. */
-function serviceMatch(members: readonly PortMembers[], side: Side, logic: Logic): Node {
-  if (side === "destination")
-    return portalMatch(
-      members.filter(({ protocol }) => WITH_PORTS.includes(protocol as 6)),
-      side,
-      logic,
-    );
-  return logic.address(
-    side,
-    members.flatMap(({ ranges }) => ranges),
-  );
+function serviceMatch(service: ServiceName, side: Side, logic: Logic, members: Members): Node {
+  if (side === "source") return logic.address(side, members.serving(service));
+  const withPorts = members.served(service).filter(({ protocol }) => WITH_PORTS.includes(protocol as 6));
+  return portalMatch(withPorts, side, logic);
 }
 
 function portalMatch(members: readonly PortMembers[], side: Side, logic: Logic): Node {

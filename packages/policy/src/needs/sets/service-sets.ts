@@ -56,14 +56,13 @@ export function serviceKey({ namespace, name }: ServiceName): string {
 }
 
 function membersOf(set: ServiceSet, service: Service | undefined): Members {
-  return new Map((service?.endpoints ?? []).map((endpoint) => memberOf(set, endpoint)));
+  return new Map((service?.endpoints ?? []).flatMap((endpoint) => memberOf(set, endpoint)));
 }
 
-function memberOf({ ports }: ServiceSet, { address, protocol, port }: ServiceEndpoint): readonly [string, SetMember] {
+function memberOf({ ports }: ServiceSet, { address, at }: ServiceEndpoint): readonly (readonly [string, SetMember])[] {
   const text = formatAddress(address);
-  return ports
-    ? [`${text} ${protocol} ${port}`, { kind: "port", address, protocol, port }]
-    : [text, { kind: "network", network: Prefix.host(address) }];
+  if (!ports) return [[text, { kind: "network", network: Prefix.host(address) }]];
+  return at === undefined ? [] : [[`${text} ${at.protocol} ${at.port}`, { kind: "port", address, ...at }]];
 }
 
 function difference(before: Members, after: Members): Delta {
