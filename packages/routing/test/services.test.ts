@@ -189,8 +189,14 @@ describe("what a node announces of services", () => {
       for (let step = 0; step < 12; step++) {
         const key = pick(["shop/a", "shop/b"]);
         pick([
-          () => announcements.setRanges((last.ranges = pick(settings))),
-          () => announcements.setExcluded((last.excluded = pick([true, false, false]))),
+          () => {
+            last.ranges = pick(settings);
+            announcements.setRanges(last.ranges);
+          },
+          () => {
+            last.excluded = pick([true, false, false]);
+            announcements.setExcluded(last.excluded);
+          },
           () => {
             last.rows.set(key, pick(rows));
             announcements.setService(key, last.rows.get(key));
