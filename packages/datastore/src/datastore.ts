@@ -7,6 +7,7 @@ export interface KeyValue {
   readonly value: string;
   /** The revision of the last write to the key: what compare-and-swap compares. */
   readonly modRevision: Revision;
+  /** 0n where `abilities.versions` is false, and the next too. */
   readonly createRevision: Revision;
   /** Writes since creation; 1 for a new key. */
   readonly version: bigint;
@@ -19,6 +20,8 @@ export interface Abilities {
   /** Several keys compared and written in one step. */
   readonly transactions: boolean;
   readonly leases: boolean;
+  /** Keys tell how often they were written, and at which revision first; otherwise both are 0n. */
+  readonly versions: boolean;
 }
 
 export interface WriteOptions {

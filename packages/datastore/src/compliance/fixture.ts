@@ -130,6 +130,11 @@ export function line({ prefix }: Subject, event: WatchEvent): string {
     : `-${event.key.slice(prefix.length)}`;
 }
 
+/** What a store that counts writes tells of a key; one that does not tells 0n. */
+export function counted({ store }: Subject, count: bigint): bigint {
+  return store.abilities.versions ? count : 0n;
+}
+
 export function present(item: KeyValue | undefined): KeyValue {
   if (item === undefined) throw new Error("the key is not there");
   return item;

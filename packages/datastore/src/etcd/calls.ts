@@ -1,7 +1,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { GrpcCode, GrpcError } from "../grpc/index.ts";
+import type { Connection } from "../http2/index.ts";
 import { closed } from "../shared/failures.ts";
-import type { Connection } from "./connection.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Settings } from "./options.ts";
 import { type CallEnvironment, PendingCall, type Request } from "./pending-call.ts";

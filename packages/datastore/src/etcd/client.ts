@@ -20,6 +20,7 @@ import type {
   WriteOptions,
 } from "../datastore.ts";
 import { DatastoreError } from "../errors.ts";
+import type { Connection } from "../http2/index.ts";
 import type { KeyValue as WireKeyValue } from "../proto/kv_pb.ts";
 import {
   CompactionRequestSchema,
@@ -46,7 +47,7 @@ import {
 } from "../shared/validate.ts";
 import { Calls } from "./calls.ts";
 import { decodeKeyValue, deleteOp, encodeOperation, encodeText, listRequest, putOp, txnRequest } from "./codec.ts";
-import { Connection } from "./connection.ts";
+import { connectTo } from "./dial.ts";
 import { type EtcdOptions, settingsFrom } from "./options.ts";
 import { type Origin, originOf } from "./origin.ts";
 import { anonymous, Login, type TokenSource } from "./tokens.ts";
@@ -60,7 +61,7 @@ const LIST_ATTEMPTS = 3;
 
 /** A datastore on an etcd v3 server, or on anything that speaks its gRPC API. */
 export class EtcdDatastore implements Datastore {
-  readonly abilities: Abilities = { transactions: true, leases: true };
+  readonly abilities: Abilities = { transactions: true, leases: true, versions: true };
   readonly #connection: Connection;
   readonly #calls: Calls;
   readonly #tokens: TokenSource;
@@ -71,7 +72,7 @@ export class EtcdDatastore implements Datastore {
 
   constructor(options: EtcdOptions) {
     const settings = settingsFrom(options);
-    this.#connection = new Connection(settings);
+    this.#connection = connectTo(settings);
     this.#calls = new Calls(settings, this.#connection);
     this.#tokens = settings.credentials === undefined ? anonymous : new Login(this.#calls, settings.credentials);
     this.#watches = new Watches(settings, this.#connection, this.#tokens);

@@ -1,55 +1,27 @@
 import { readFile } from "node:fs/promises";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import type { ConnectionOptions, connect as connectTls } from "node:tls";
-import { type Clock, toError } from "@ocicat/kit";
-import { ClientSession, type Origin } from "../http2/index.ts";
+import { type ClientSession, Connection, type Origin, openSession, type SessionDial } from "../http2/index.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { TlsFiles } from "./options.ts";
+import type { Settings, TlsFiles } from "./options.ts";
 
 /** Large lists arrive in one go instead of 64 KiB a round trip. */
 const WINDOWS = { stream: 4 * 2 ** 20, session: 16 * 2 ** 20 };
 
-/**
- * Connects and waits for the peer's SETTINGS: a peer that accepts and keeps silent, or speaks something else, is not a
- * connection. Rejects after `timeoutMs`, or when `signal` aborts.
- */
-export async function dial(
-  endpoint: Endpoint,
-  tls: TlsFiles,
-  options: { readonly clock: Clock; readonly timeoutMs: number; readonly signal: AbortSignal },
-): Promise<ClientSession> {
-  const { clock, timeoutMs, signal } = options;
+/** A connection to one of the endpoints, made again whenever it is lost. */
+export function connectTo({ endpoints, tls, connectTimeoutMs: timeoutMs, ...settings }: Settings): Connection {
+  const { clock } = settings;
+  const places = endpoints.map((endpoint) => ({
+    name: endpoint.name,
+    dial: (signal: AbortSignal) => dial(endpoint, tls, { clock, timeoutMs, signal }),
+  }));
+  return new Connection({ ...settings, places, what: "datastore" });
+}
+
+async function dial(endpoint: Endpoint, tls: TlsFiles, options: SessionDial): Promise<ClientSession> {
   const secure = endpoint.kind === "tls" ? await prepareTls(endpoint.host, tls) : undefined;
-  signal.throwIfAborted();
-
-  const socket = openSocket(endpoint, secure);
-  const { promise, resolve, reject } = Promise.withResolvers<ClientSession>();
-  const timer = clock.after(timeoutMs, "etcd connect", () => reject(new Error(`no answer within ${timeoutMs} ms`)));
-  const abort = () => reject(toError(signal.reason));
-  signal.addEventListener("abort", abort);
-  socket.on("error", reject);
-  socket.on("close", () => reject(new Error("the connection was closed before it was ready")));
-  socket.once(endpoint.kind === "tls" ? "secureConnect" : "connect", () => {
-    if (secure !== undefined && "alpnProtocol" in socket && socket.alpnProtocol !== "h2") {
-      reject(new Error("the TLS server does not speak HTTP/2 (no ALPN h2)"));
-      return;
-    }
-    const session = new ClientSession(socket, originOf(endpoint), WINDOWS);
-    session.events = {
-      ready: () => resolve(session),
-      closed: (error) => reject(error ?? new Error("the connection was closed before it was ready")),
-    };
-  });
-
-  try {
-    return await promise;
-  } catch (error) {
-    socket.destroy();
-    throw error;
-  } finally {
-    timer.cancel();
-    signal.removeEventListener("abort", abort);
-  }
+  options.signal.throwIfAborted();
+  return await openSession(openSocket(endpoint, secure), originOf(endpoint), WINDOWS, options);
 }
 
 interface Secure {

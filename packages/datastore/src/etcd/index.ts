@@ -1,8 +1,9 @@
 import { EtcdDatastore } from "./client.ts";
 import type { EtcdOptions } from "./options.ts";
 
+export type { KeepAlive } from "../http2/index.ts";
 export { EtcdDatastore } from "./client.ts";
-export type { Credentials, EtcdOptions, KeepAlive, TlsFiles } from "./options.ts";
+export type { Credentials, EtcdOptions, TlsFiles } from "./options.ts";
 export { systemClock, systemRandom } from "./system.ts";
 
 /**

@@ -1,5 +1,6 @@
 import { type Clock, type Logger, type Random, silentLogger } from "@ocicat/kit";
 import { DatastoreError } from "../errors.ts";
+import type { KeepAlive } from "../http2/index.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 import { systemClock, systemRandom } from "./system.ts";
 
@@ -17,15 +18,6 @@ export interface TlsFiles {
 export interface Credentials {
   readonly username: string;
   readonly password: string;
-}
-
-export interface KeepAlive {
-  /** With only watches open: the silence after which the peer is asked for a sign of life. etcd punishes below 5 s. */
-  readonly idleMs: number;
-  /** The same while a call waits for its answer. */
-  readonly busyMs: number;
-  /** How long that sign may take before the connection counts as dead. */
-  readonly timeoutMs: number;
 }
 
 export interface EtcdOptions {

@@ -2,8 +2,7 @@ import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageShape } 
 import { type Backoff, createBackoff, type Timer } from "@ocicat/kit";
 import { DatastoreError } from "../errors.ts";
 import { type Call, callUnary, GrpcCode, GrpcError } from "../grpc/index.ts";
-import type { ClientSession } from "../http2/index.ts";
-import type { Connection } from "./connection.ts";
+import type { ClientSession, Connection } from "../http2/index.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Settings } from "./options.ts";
 import type { Metadata, TokenSource } from "./tokens.ts";

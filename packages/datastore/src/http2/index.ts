@@ -1,4 +1,7 @@
 export { ClientSession, type Origin, type Requester } from "./client.ts";
+export { Connection, type ConnectionOptions, type Place } from "./connection/connection.ts";
+export { openSession, type SessionDial } from "./connection/open-session.ts";
+export type { KeepAlive } from "./connection/vital-signs.ts";
 export { ConnectionFault, ErrorCode } from "./errors.ts";
 export type { Headers } from "./headers.ts";
 export type { HeaderList } from "./hpack/encoder.ts";

@@ -53,7 +53,11 @@ export class MemoryDatastore implements Datastore {
   #closed = false;
 
   constructor(options: MemoryOptions = {}) {
-    this.abilities = { transactions: options.transactions ?? true, leases: options.clock !== undefined };
+    this.abilities = {
+      transactions: options.transactions ?? true,
+      leases: options.clock !== undefined,
+      versions: true,
+    };
     this.#leases =
       options.clock &&
       new Leases(options.clock, (keys) => {

@@ -104,7 +104,7 @@ describe("a handle that counts too much", () => {
         }
         return run();
       },
-      { transactions: false, leases: false },
+      { transactions: false, leases: false, versions: true },
     );
     const node = createIpam({ store: slow, clock, random, node: "node1", settings: () => settings });
     const { block } = await assignOne(node, "net.b");

@@ -208,7 +208,11 @@ export class Run {
     const { life } = node;
     const isAlive = () => node.life === life;
     const intercept: Interceptor = (call, run) => this.#ask(node, call, run, isAlive);
-    const store = new InterceptedStore(this.#store, intercept, { transactions: node.transactions, leases: false });
+    const store = new InterceptedStore(this.#store, intercept, {
+      transactions: node.transactions,
+      leases: false,
+      versions: true,
+    });
     const clock = clockAt(NOW, (resume) => this.#sleep(node, isAlive, resume));
     const ipam = this.#client(store, node.name, clock, seededRandom(node.index * 8 + life));
     const kubelet = this.#kubelet(isAlive);
@@ -408,7 +412,7 @@ export class Run {
   }
 }
 
-const SINGLES = { transactions: false, leases: false };
+const SINGLES = { transactions: false, leases: false, versions: true };
 
 const SETTINGS = { pools: POOLS, reservations: [], config: DEFAULT_IPAM_CONFIG };
 

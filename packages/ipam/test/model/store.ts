@@ -17,7 +17,7 @@ import {
  * to the same state, and are looked through once. The client may only compare revisions, and does.
  */
 export class ModelStore implements Datastore {
-  readonly abilities: Abilities = { transactions: true, leases: false };
+  readonly abilities: Abilities = { transactions: true, leases: false, versions: true };
   readonly #rows = new Map<string, KeyValue>();
   /** The name of the next write. */
   revision = 1n;

@@ -257,7 +257,7 @@ export class Simulation {
     this.#trace?.(`${name} starts`);
     const intercept: Interceptor = (call, run) => this.#call(name, life, call, run);
     return createIpam({
-      store: new InterceptedStore(this.#store, intercept, { transactions, leases: false }),
+      store: new InterceptedStore(this.#store, intercept, { transactions, leases: false, versions: true }),
       clock: this.#scheduler.clock(life),
       random: this.#random,
       owner: name === LOAD_BALANCER.name ? LOAD_BALANCER : hostOwner(name),

@@ -1,5 +1,5 @@
 export { rowAsItIs } from "./as-it-is.ts";
-export { headOf, type ObjectHead } from "./metadata.ts";
+export { derivedUid, headOf, type ObjectHead } from "./metadata.ts";
 export { type NodeOptions, nodeKeyOf, nodeOfKey, rowOfNode } from "./node/node.ts";
 export { patchOfNode } from "./node/patch.ts";
 export { AWS_POD_IPS, CONTAINER_ID, POD_IP, POD_IPS } from "./pod/annotations.ts";

@@ -1,6 +1,14 @@
 import type { Clock, Timer } from "@ocicat/kit";
-import type { ClientSession } from "../http2/index.ts";
-import type { KeepAlive } from "./options.ts";
+import type { ClientSession } from "../client.ts";
+
+export interface KeepAlive {
+  /** With only watches open: the silence after which the peer is asked for a sign of life. etcd punishes below 5 s. */
+  readonly idleMs: number;
+  /** The same while a call waits for its answer. */
+  readonly busyMs: number;
+  /** How long that sign may take before the connection counts as dead. */
+  readonly timeoutMs: number;
+}
 
 /** etcd counts pings that follow one another faster, and ends the connection at the third (`--grpc-keepalive-min-time`). */
 const MIN_PING_INTERVAL_MS = 5_000;
@@ -45,7 +53,7 @@ export class VitalSigns {
   }
 
   #later(): Timer {
-    return this.#clock.after(this.#periodMs, "etcd keep-alive", () => this.#check());
+    return this.#clock.after(this.#periodMs, "keep-alive", () => this.#check());
   }
 
   #check(): void {

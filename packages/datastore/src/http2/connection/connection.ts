@@ -1,9 +1,25 @@
-import { type Backoff, createBackoff, type Timer, toError } from "@ocicat/kit";
-import type { ClientSession } from "../http2/index.ts";
-import { dial } from "./dial.ts";
-import type { Endpoint } from "./endpoint.ts";
-import type { Settings } from "./options.ts";
-import { VitalSigns, type Waiting } from "./vital-signs.ts";
+import { type Backoff, type Clock, createBackoff, type Logger, type Random, type Timer, toError } from "@ocicat/kit";
+import type { ClientSession } from "../client.ts";
+import { type KeepAlive, VitalSigns, type Waiting } from "./vital-signs.ts";
+
+/** Where a server is reached. */
+export interface Place {
+  /** For the log. */
+  readonly name: string;
+  /** Makes a session that is ready. Rejects when `signal` aborts. */
+  readonly dial: (signal: AbortSignal) => Promise<ClientSession>;
+}
+
+export interface ConnectionOptions {
+  /** One server, or several that do the same. */
+  readonly places: readonly Place[];
+  /** What is there, for the log. */
+  readonly what: string;
+  readonly keepAlive: KeepAlive;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
 
 /** A session that lasted this long was a good one: the next attempt after it need not wait. */
 const PROVEN_MS = 1_000;
@@ -18,16 +34,16 @@ interface Current {
 }
 
 /**
- * One HTTP/2 session to one of the endpoints, made again whenever it is lost:
+ * One HTTP/2 session to one of the places, made again whenever it is lost:
  *
- *     dialling ──SETTINGS──► ready ──lost, retired──► dialling (next endpoint)
+ *     dialling ──SETTINGS──► ready ──lost, retired──► dialling (next place)
  *        │  ▲                                            after a whole round of failures, or a session that died young:
- *        └──┘ failed: next endpoint                      back-off with jitter
+ *        └──┘ failed: next place                         back-off with jitter
  *
- * It starts at once and at a random endpoint, so that many clients spread over a cluster.
+ * It starts at once and at a random place, so that many clients spread over a cluster.
  */
 export class Connection {
-  readonly #settings: Settings;
+  readonly #options: ConnectionOptions;
   readonly #backoff: Backoff;
   readonly #closing = new AbortController();
   readonly #ended: Promise<void>;
@@ -45,9 +61,9 @@ export class Connection {
   /** Answers that sessions have brought, whatever they said; counted by those who get them. */
   answers = 0;
 
-  constructor(settings: Settings) {
-    this.#settings = settings;
-    this.#backoff = createBackoff(settings.random, BACKOFF);
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#backoff = createBackoff(options.random, BACKOFF);
     this.#ended = this.#run();
   }
 
@@ -101,35 +117,35 @@ export class Connection {
   }
 
   async #run(): Promise<void> {
-    const { endpoints, random } = this.#settings;
+    const { places, random } = this.#options;
     const { signal } = this.#closing;
     let failures = 0;
-    for (let turn = random.uint32() % endpoints.length; !signal.aborted; turn = (turn + 1) % endpoints.length) {
-      const endpoint = endpoints[turn];
-      if (endpoint === undefined) throw new Error("no such endpoint");
+    for (let turn = random.uint32() % places.length; !signal.aborted; turn = (turn + 1) % places.length) {
+      const place = places[turn];
+      if (place === undefined) throw new Error("no such place");
       const before = this.answers;
-      const lastedMs = await this.#connect(endpoint);
+      const lastedMs = await this.#connect(place);
       if (lastedMs >= PROVEN_MS || this.answers > before) this.#backoff.reset();
       failures = lastedMs >= PROVEN_MS ? 0 : failures + 1;
-      const roundIsOver = failures > 0 && failures % endpoints.length === 0;
+      const roundIsOver = failures > 0 && failures % places.length === 0;
       if (roundIsOver && !signal.aborted) await this.#wait(this.#backoff.next());
     }
   }
 
   /** Connects and stays until the session is of no more use; returns how long it lasted in milliseconds. */
-  async #connect(endpoint: Endpoint): Promise<number> {
-    const { tls, clock, connectTimeoutMs, logger } = this.#settings;
+  async #connect(place: Place): Promise<number> {
+    const { clock, logger, what } = this.#options;
     const { signal } = this.#closing;
     try {
-      const session = await dial(endpoint, tls, { clock, timeoutMs: connectTimeoutMs, signal });
+      const session = await place.dial(signal);
       const since = clock.monotonic();
       this.#reported.clear();
-      logger.debug("connected to the datastore", { endpoint: endpoint.name });
+      logger.debug(`connected to the ${what}`, { endpoint: place.name });
       await this.#serve(session);
       const lastedMs = clock.monotonic() - since;
       if (!signal.aborted) {
-        logger.warning("lost the connection to the datastore", {
-          endpoint: endpoint.name,
+        logger.warning(`lost the connection to the ${what}`, {
+          endpoint: place.name,
           cause: this.#failure?.message,
         });
       }
@@ -137,18 +153,18 @@ export class Connection {
     } catch (error) {
       if (signal.aborted) return 0;
       const cause = toError(error).message;
-      this.#failure = new Error(`${endpoint.name}: ${cause}`, { cause: error });
-      // Said once an endpoint and reason, not at every attempt of a long outage.
-      const level = this.#reported.get(endpoint.name) === cause ? "debug" : "warning";
-      this.#reported.set(endpoint.name, cause);
-      logger[level]("cannot connect to the datastore", { endpoint: endpoint.name, cause });
+      this.#failure = new Error(`${place.name}: ${cause}`, { cause: error });
+      // Said once a place and reason, not at every attempt of a long outage.
+      const level = this.#reported.get(place.name) === cause ? "debug" : "warning";
+      this.#reported.set(place.name, cause);
+      logger[level](`cannot connect to the ${what}`, { endpoint: place.name, cause });
       return 0;
     }
   }
 
   /** Resolves when the session takes no more calls; calls under way on it may still finish after that. */
   #serve(session: ClientSession): Promise<void> {
-    const { keepAlive, clock } = this.#settings;
+    const { keepAlive, clock } = this.#options;
     const { signal } = this.#closing;
     return new Promise((resolve) => {
       const unusable = (why: Error) => this.retire(session, why);
@@ -191,7 +207,7 @@ export class Connection {
 
   #wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#pause = { timer: this.#settings.clock.after(ms, "etcd reconnect", resolve), wake: resolve };
+      this.#pause = { timer: this.#options.clock.after(ms, "reconnect", resolve), wake: resolve };
     });
   }
 }

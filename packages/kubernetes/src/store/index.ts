@@ -1,0 +1,1 @@
+export { KubernetesDatastore, type KubernetesOptions } from "./datastore.ts";
