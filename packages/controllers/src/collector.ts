@@ -12,7 +12,7 @@ import {
   type Subject,
   type Verdict,
 } from "./collect/index.ts";
-import type { Term } from "./election.ts";
+import type { Term } from "./election/index.ts";
 import type { MirrorSink } from "./mirror.ts";
 import { type Overrides, Settings } from "./settings.ts";
 
@@ -29,6 +29,8 @@ export interface CollectorOptions {
   readonly outOfSync: () => string | undefined;
   /** At most this many subjects a second. */
   readonly perSecond: number;
+  /** The datastore is Kubernetes: endpoints follow pods. */
+  readonly endpointsFollowPods?: boolean;
   /** What the environment says over the settings. */
   readonly overrides?: Overrides;
   /** Told of what was done. */
@@ -57,13 +59,14 @@ export class Collector implements MirrorSink {
   readonly backlog = new Backlog();
   readonly #options: CollectorOptions;
   readonly #alarm: Alarm;
-  #state = new ClusterState();
+  #state: ClusterState;
   #settings: Settings;
   #scanned: number;
   #missed = 0;
 
   constructor(options: CollectorOptions) {
     this.#options = options;
+    this.#state = this.#empty();
     this.#settings = new Settings(options.overrides);
     this.#alarm = new Alarm(options.clock, "garbage collection");
     this.#scanned = options.clock.monotonic();
@@ -105,7 +108,7 @@ export class Collector implements MirrorSink {
   }
 
   replace(items: Iterable<KeyValue>): void {
-    this.#state = new ClusterState();
+    this.#state = this.#empty();
     this.#settings = new Settings(this.#options.overrides);
     for (const item of items) this.#put(item);
     this.#state.takeDirty();
@@ -113,6 +116,10 @@ export class Collector implements MirrorSink {
     this.backlog.retain(subjects);
     this.#judge(subjects);
     this.#alarm.ring();
+  }
+
+  #empty(): ClusterState {
+    return new ClusterState({ endpointsFollowPods: this.#options.endpointsFollowPods ?? false });
   }
 
   apply(events: readonly WatchEvent[]): void {

@@ -1,7 +1,7 @@
 import type { Datastore, Revision } from "@ocicat/datastore";
 import { type Clock, type Logger, type Scope, toError } from "@ocicat/kit";
 import { Alarm } from "./alarm.ts";
-import { LEADER_KEY } from "./election.ts";
+import { LEADER_KEY } from "./election/index.ts";
 
 /** A datastore whose history can be made shorter. */
 export interface Compactable extends Datastore {
@@ -9,7 +9,8 @@ export interface Compactable extends Datastore {
 }
 
 export interface CompactionOptions {
-  readonly store: Compactable;
+  /** One whose history nobody keeps short but itself has nothing to compact. */
+  readonly store: Datastore & Partial<Compactable>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly scope: Scope;
@@ -47,7 +48,8 @@ export class Compaction {
   }
 
   async #run(): Promise<void> {
-    const { scope, clock, period, isLeading } = this.#options;
+    const { scope, clock, period, isLeading, store } = this.#options;
+    if (store.compact === undefined) return;
     let mark: { readonly revision: Revision; readonly at: number } | undefined;
     while (!scope.closed) {
       const every = period();
@@ -79,7 +81,7 @@ export class Compaction {
     const { store, logger, onCompacted } = this.#options;
     if (revision === 0n) return;
     try {
-      await store.compact(revision);
+      await store.compact?.(revision);
       logger.info("history compacted", { revision });
       onCompacted();
     } catch (error) {

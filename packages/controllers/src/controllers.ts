@@ -4,7 +4,7 @@ import { type Conditions, healthRoutes, json, processMetrics, type Routes, serve
 import { COLLECTED_PREFIXES } from "./collect/index.ts";
 import { Collector } from "./collector.ts";
 import { type Compactable, Compaction } from "./compaction.ts";
-import { Election, type Term } from "./election.ts";
+import { type Election, KeyElection, LeaseElection, type LeaseStore, type Term } from "./election/index.ts";
 import { Listener } from "./listener.ts";
 import { LOAD_BALANCER_READS, LoadBalancer, type TellAddresses } from "./load-balancer/load-balancer.ts";
 import { controllerMetrics, ipamMetrics, Reclamations, syncMetrics } from "./metrics.ts";
@@ -19,11 +19,13 @@ export interface KubernetesSide {
   /** Its objects as rows: nodes, endpoints of pods, profiles, policies, services. */
   readonly rows: Pick<Datastore, "list" | "watch" | "abilities">;
   readonly tell: TellAddresses;
+  /** By which one leads where the datastore is Kubernetes. */
+  readonly lease: LeaseStore;
 }
 
 /** The world controllers live in. */
 export interface Surroundings {
-  readonly store: Compactable;
+  readonly store: Datastore & Partial<Compactable>;
   /** Undefined: nothing is known of any. */
   readonly kubernetes?: KubernetesSide | undefined;
   readonly clock: Clock;
@@ -67,6 +69,8 @@ async function start(
   const compactions = metrics.counter("ocicat_controllers_compactions_total", "How often history was compacted.");
   const writes = new Map<string, number>();
   const parts = { store, clock, random, scope };
+  // It is the datastore: what would be copied from it is there.
+  const isKubernetes = kubernetes?.rows === store;
 
   const collector: Collector = new Collector({
     ...parts,
@@ -75,6 +79,7 @@ async function start(
     term: () => election.term,
     depose: (term) => election.depose(term),
     outOfSync: () => (options.enabled.has("node") ? mirror.problem : "the node controller is not enabled"),
+    endpointsFollowPods: isKubernetes,
     overrides: options.overrides,
     onDone: (verdict) => reclamations.note(verdict, collector.settings.pools, clock.monotonic()),
   });
@@ -98,7 +103,7 @@ async function start(
   const syncer: Syncer = new Syncer({
     ...busy,
     logger: logger.child("sync"),
-    controllers: controllersFor(options.enabled, kubernetes !== undefined && !isOne(store, kubernetes)),
+    controllers: controllersFor(options.enabled, kubernetes !== undefined && !isKubernetes),
     settings: () => collector.settings.controllers,
     periodMs: () => collector.settings.reconcilerMs,
   });
@@ -113,7 +118,7 @@ async function start(
           reservations: () => collector.settings.reservations,
           cooldownSeconds: () => collector.settings.cooldownSeconds,
         });
-  const election: Election = new Election({
+  const electionOptions = {
     ...parts,
     logger: logger.child("election"),
     identity: options.identity,
@@ -121,7 +126,11 @@ async function start(
     onChange: () => {
       for (const part of [collector, compaction, syncer, loadBalancer]) part?.wake();
     },
-  });
+  };
+  const election: Election =
+    kubernetes !== undefined && isKubernetes
+      ? new LeaseElection({ ...electionOptions, lease: kubernetes.lease })
+      : new KeyElection(electionOptions);
   const conditions: Conditions = {
     datastore: () => mirror.problem,
     ...(kubernetes === undefined ? {} : { kubernetes: () => objects?.problem }),
@@ -184,11 +193,6 @@ async function start(
     backlog,
     stop: () => scope.close(),
   };
-}
-
-/** Kubernetes is the datastore: what would be copied from it is there. */
-function isOne(store: Datastore, { rows }: KubernetesSide): boolean {
-  return rows === store;
 }
 
 /** Those that lie in no other: each is listed once. */

@@ -1,7 +1,7 @@
 export { Collector, type CollectorOptions } from "./collector.ts";
 export type { Compactable } from "./compaction.ts";
 export { type RunningControllers, type Surroundings, startControllers } from "./controllers.ts";
-export { Election, LEADER_KEY, type Term } from "./election.ts";
+export { type Election, LEADER_KEY, type Term } from "./election/index.ts";
 export { runControllers } from "./main.ts";
 export { Mirror } from "./mirror.ts";
 export { type ControllersOptions, controllersOptionsFrom, DEFAULT_SOCKET } from "./options.ts";

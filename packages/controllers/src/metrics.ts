@@ -2,7 +2,7 @@ import type { MetricsRegistry } from "@ocicat/kit";
 import { bitsOf, type Prefix } from "@ocicat/net";
 import type { Action, BlockRow, Verdict } from "./collect/index.ts";
 import type { Collector } from "./collector.ts";
-import type { Election } from "./election.ts";
+import type { Election } from "./election/index.ts";
 import type { PoolRow } from "./settings.ts";
 
 /** What metrics say of a block in no pool, of a block of nobody's, of an address of nobody knows which node. Calico's words. */

@@ -1,7 +1,7 @@
 import { formatAddress } from "@ocicat/net";
 import type { Candidate } from "./collect/index.ts";
 import type { Collector } from "./collector.ts";
-import type { Election } from "./election.ts";
+import type { Election } from "./election/index.ts";
 
 /** What `/backlog` answers. */
 export interface BacklogReport {

@@ -2,7 +2,7 @@ import { MemoryDatastore } from "@ocicat/datastore";
 import { openEtcd, systemClock, systemRandom } from "@ocicat/datastore/etcd";
 import { Scope, seededRandom, silentLogger, TestClock } from "@ocicat/kit";
 import { describe, expect, it } from "vitest";
-import { Election, LEADER_KEY } from "../src/election.ts";
+import { KeyElection, LEADER_KEY } from "../src/election/index.ts";
 import { DATASTORES } from "./support/datastores.ts";
 import { eventually } from "./support/expect.ts";
 
@@ -19,7 +19,7 @@ describe("of several", () => {
     const elect = (identity: string, over = store) => {
       const scope = new Scope(identity);
       scopes.set(identity, scope);
-      const election = new Election({
+      const election = new KeyElection({
         store: over,
         identity,
         ttlSeconds: TTL,
@@ -109,7 +109,7 @@ describe.each(DATASTORES)("on %s", (_name, start) => {
       const lease = await silent.grantLease(2);
       const { modRevision } = await silent.create(LEADER_KEY, `{"holder":"silent"}`, { lease });
       const began = performance.now();
-      const election = new Election({
+      const election = new KeyElection({
         store: open(),
         identity: "next",
         ttlSeconds: 2,

@@ -1,3 +1,5 @@
+import { DEFAULT_IPAM_CONFIG } from "@ocicat/api/ipam";
+import { createIpam, LOAD_BALANCER } from "@ocicat/ipam";
 import { afterEach, describe, expect, it } from "vitest";
 import { Cluster, GRACE_MS } from "./support/cluster.ts";
 import { pool } from "./support/fake-agent.ts";
@@ -135,6 +137,23 @@ describe.each([{ transactions: true }, { transactions: false }])("leaks on a sto
     expect(await cluster.problems()).toEqual([]);
   });
 
+  it("takes services' blocks that no service has an address of, the last one too", async () => {
+    const services = { ...pool("services", "10.8.0.0/24"), allowedUses: ["LoadBalancer"] as const };
+    cluster = new Cluster({ transactions, pools: [services] });
+    const { store, clock, random } = cluster;
+    const settings = () => ({ pools: [services], reservations: [], config: DEFAULT_IPAM_CONFIG });
+    const ipam = createIpam({ store, clock, random, owner: LOAD_BALANCER, settings });
+    const attributes = { service: "web", namespace: "shop", type: "LoadBalancer" };
+    await ipam.autoAssign({ handleId: "lb-1", attributes, wants: [{ family: 4 }] });
+    await cluster.pass(2 * GRACE_MS);
+    expect(await cluster.keys()).toHaveLength(3);
+    await ipam.release({ handleId: "lb-1" });
+    await cluster.pass(2 * GRACE_MS);
+    expect(await cluster.keys()).toEqual([]);
+    expect(await ipam.autoAssign({ handleId: "lb-2", attributes, wants: [{ family: 4 }] })).toHaveLength(1);
+    expect(await cluster.problems()).toEqual([]);
+  });
+
   it("waits anew when the holder was touched, and never while it cannot read an endpoint", async () => {
     cluster = new Cluster({ transactions });
     const agent = await cluster.registered("node1");
@@ -154,5 +173,34 @@ describe.each([{ transactions: true }, { transactions: false }])("leaks on a sto
     await cluster.store.delete(bad);
     await cluster.pass(3 * GRACE_MS);
     expect(cluster.collected()).toEqual(["handle net.c2: container-gone"]);
+  });
+});
+
+describe("where endpoints follow pods", () => {
+  const endpoint = "/calico/resources/v3/projectcalico.org/workloadendpoints/default/node1-k8s-web-eth0";
+
+  it("an ended pod, which says its container and has no address, holds nothing; its endpoint is left to Kubernetes", async () => {
+    cluster = new Cluster({ transactions: false, endpointsFollowPods: true });
+    const agent = await cluster.registered("node1");
+    await agent.add("web", "c1");
+    await cluster.pass(2 * GRACE_MS);
+    expect(cluster.collected()).toEqual([]);
+    const row = await cluster.store.get(endpoint);
+    const document = JSON.parse(row?.value ?? "") as { spec: object };
+    await cluster.store.put(endpoint, JSON.stringify({ ...document, spec: { ...document.spec, ipNetworks: [] } }));
+    await cluster.pass(2 * GRACE_MS);
+    expect(cluster.collected()).toEqual(["handle net.c1: container-gone"]);
+    expect(await cluster.store.get(endpoint)).toBeDefined();
+  });
+
+  it("a node's pods are left to Kubernetes when it goes, and what they held is given back", async () => {
+    cluster = new Cluster({ transactions: false, endpointsFollowPods: true });
+    const agent = await cluster.registered("node1");
+    await agent.add("web", "c1");
+    await agent.vanish();
+    await cluster.pass(2 * GRACE_MS);
+    expect(await cluster.store.get(endpoint)).toBeDefined();
+    expect((await cluster.keys()).filter((key) => !key.startsWith("v2/host/"))).toEqual([]);
+    expect(cluster.collector.backlog.size).toBe(0);
   });
 });

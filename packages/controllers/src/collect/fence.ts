@@ -7,9 +7,12 @@ export interface Fence {
   readonly compares: readonly Compare[];
   /**
    * On a store without transactions, before each write: makes known what is about to be written, in the one row that says
-   * who may. False: that is another by now. Whoever takes over makes what was announced last impossible first.
+   * who may. Resolves with what is to be called when it is over; undefined: who may is another by now. Whoever takes over
+   * makes what was announced last impossible before it does anything else.
    */
-  readonly announce?: (transaction: Transaction) => Promise<boolean>;
+  readonly announce?: (transaction: Transaction) => Promise<(() => void) | undefined>;
+  /** On such a store, before each row: whether enough of the time is left for which it was announced. */
+  readonly stillHolds?: () => boolean;
 }
 
 /** For one who needs nobody's leave. */
@@ -29,20 +32,23 @@ export async function commitUnder(
   { compares, operations }: Transaction,
 ): Promise<CommitOutcome> {
   const transaction = { compares: [...fence.compares, ...compares], operations };
-  if (fence.announce !== undefined && !(await fence.announce(transaction))) return { kind: "fenced" };
-  const current = await commit(store, transaction);
-  if (current === undefined) return { kind: "done" };
-  const rows = new Map(transaction.compares.map(({ key }, index) => [key, current[index]] as const));
-  const isHeld = fence.compares.every((compare) => holds(compare, rows.get(compare.key)));
-  return isHeld ? { kind: "refused", rows } : { kind: "fenced" };
+  if (store.abilities.transactions) {
+    const result = await store.commit(transaction);
+    return result.committed ? { kind: "done" } : refusal(fence, transaction, result.current);
+  }
+  const over = await fence.announce?.(transaction);
+  if (fence.announce !== undefined && over === undefined) return { kind: "fenced" };
+  try {
+    const outcome = await sequentially(store, transaction, fence.stillHolds);
+    if (outcome === "out of time") return { kind: "fenced" };
+    return outcome === undefined ? { kind: "done" } : refusal(fence, transaction, outcome);
+  } finally {
+    over?.();
+  }
 }
 
-/** Undefined: done. Otherwise the compared rows as they are. */
-async function commit(
-  store: Datastore,
-  transaction: Transaction,
-): Promise<readonly (KeyValue | undefined)[] | undefined> {
-  if (!store.abilities.transactions) return await sequentially(store, transaction);
-  const result = await store.commit(transaction);
-  return result.committed ? undefined : result.current;
+function refusal(fence: Fence, { compares }: Transaction, current: readonly (KeyValue | undefined)[]): CommitOutcome {
+  const rows = new Map(compares.map(({ key }, index) => [key, current[index]] as const));
+  const isHeld = fence.compares.every((compare) => holds(compare, rows.get(compare.key)));
+  return isHeld ? { kind: "refused", rows } : { kind: "fenced" };
 }

@@ -1,3 +1,4 @@
+import { LOAD_BALANCER } from "@ocicat/ipam";
 import type { AffinityRow, BlockRow } from "./rows.ts";
 import type { ClusterState } from "./state.ts";
 import type { Action, Reason, Verdict } from "./verdict.ts";
@@ -9,6 +10,7 @@ import type { Action, Reason, Verdict } from "./verdict.ts";
  *     an affinity that is pending, or stands alone     ─► made to say what the block says
  *     nobody's, and unused                             ─► deleted
  *     unused, and its node has another                 ─► given up
+ *     unused, of services                              ─► given up
  */
 export function judgeBlock(state: ClusterState, block: BlockRow | undefined, place: string): Verdict | undefined {
   const affinities = [...state.affinitiesTo(place)].sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -81,9 +83,11 @@ function ofNobody({ block, affinities, place }: Facts): Verdict | undefined {
 
 function idle({ state, block, affinities, place }: Facts): Verdict | undefined {
   const owner = block?.owner;
-  if (block === undefined || owner?.type !== "host" || !block.isUnused) return undefined;
-  const keeps = anotherOf(state, owner.name, block);
-  if (keeps === undefined) return undefined;
+  if (block === undefined || owner === undefined || !block.isUnused) return undefined;
+  // A node's last block has a route to it; what services have no address of is nobody's.
+  const isOfServices = owner.type === LOAD_BALANCER.type && owner.name === LOAD_BALANCER.name;
+  const keeps = owner.type === "host" ? anotherOf(state, owner.name, block) : undefined;
+  if (keeps === undefined && !isOfServices) return undefined;
   const action: Action = {
     do: "give-up",
     prefix: block.prefix,
@@ -94,8 +98,12 @@ function idle({ state, block, affinities, place }: Facts): Verdict | undefined {
     keeps,
     goneNodes: [],
   };
-  const why = `nobody has an address of it, and ${owner.name} has ${keeps.prefix} as well`;
-  return { ...verdict(place, "block-idle", why, action), node: owner.name, evidence: `${block.sequence}` };
+  const why =
+    keeps === undefined
+      ? "no service has an address of it"
+      : `nobody has an address of it, and ${owner.name} has ${keeps.prefix} as well`;
+  const node = isOfServices ? undefined : owner.name;
+  return { ...verdict(place, "block-idle", why, action), node, evidence: `${block.sequence}` };
 }
 
 /** A confirmed block of the node's besides this one, of the same family: one with addresses in use if there is any. */

@@ -29,7 +29,7 @@ export function releaseOf(
   const handleRevision = handle?.revision;
   const blocks = new Set(held.map(({ block }) => `${block.prefix}`));
   const handleStays = [...(handle?.counts.keys() ?? [])].some((cidr) => !blocks.has(cidr));
-  const endpoints = state.endpointsNaming(id);
+  const endpoints = state.endpointsFollowPods ? [] : state.endpointsNaming(id);
   const goneNodes = reason === "node-gone" ? [...new Set(held.flatMap(({ node }) => node ?? []))] : [];
   const names = held.map(({ address, sequence }) => `${formatAddress(address)}@${sequence}`).sort();
   return {

@@ -26,7 +26,7 @@ export function judge(state: ClusterState, subject: Subject): Verdict | undefine
 /** With its addresses, where it has any: those are the handle's verdict, and take the endpoint along. */
 function judgeEndpoint(state: ClusterState, key: string): Verdict | undefined {
   const endpoint = state.endpoints.get(key);
-  if (endpoint === undefined || state.nodes.has(endpoint.node)) return undefined;
+  if (endpoint === undefined || state.nodes.has(endpoint.node) || state.endpointsFollowPods) return undefined;
   const { containerId, revision, node } = endpoint;
   if (containerId !== undefined && state.handlesNaming(containerId).size > 0) return undefined;
   return {

@@ -175,13 +175,10 @@ export function endpointRow({ key, value, modRevision }: KeyValue): EndpointRow 
   const [node, containerID, ipNetworks] = [spec.get("node"), spec.get("containerID"), spec.get("ipNetworks")];
   if (typeof node !== "string") throw new TypeError(`${key}: spec.node is not text`);
   const networks: readonly unknown[] = Array.isArray(ipNetworks) ? ipNetworks : [];
-  return {
-    key,
-    revision: modRevision,
-    node,
-    containerId: typeof containerID === "string" && containerID !== "" ? containerID : undefined,
-    addresses: networks.map((network) => addressIn(network, key)),
-  };
+  const addresses = networks.map((network) => addressIn(network, key));
+  // A pod that has ended still says which container it was; without an address it holds nothing any more.
+  const isNamed = typeof containerID === "string" && containerID !== "" && addresses.length > 0;
+  return { key, revision: modRevision, node, containerId: isNamed ? containerID : undefined, addresses };
 }
 
 function addressIn(network: unknown, key: string): string {

@@ -3,18 +3,20 @@ import { type Compare, type Datastore, DatastoreError, type KeyValue, type Trans
 /**
  * A transaction on a store that has none: what it compares is read first, then each row is written if it is still at the
  * revision compared. The order of operations is such that whatever comes before a crash or a refusal is garbage of a kind
- * that is found again. Undefined: done. Otherwise the compared rows as they are.
+ * that is found again. Undefined: done. Otherwise the compared rows as they are; or why it was not gone on with.
  */
 export async function sequentially(
   store: Datastore,
   { compares, operations }: Transaction,
-): Promise<readonly (KeyValue | undefined)[] | undefined> {
+  mayGoOn: () => boolean = () => true,
+): Promise<readonly (KeyValue | undefined)[] | "out of time" | undefined> {
   const current = await Promise.all(compares.map(({ key }) => store.get(key)));
   if (!compares.every((compare, index) => holds(compare, current[index]))) return current;
   const revisions = new Map(current.map((row, index) => [compares[index]?.key, row?.modRevision]));
   for (const operation of operations) {
     const key = "put" in operation ? operation.put : operation.delete;
     const revision = revisions.get(key);
+    if (!mayGoOn()) return "out of time";
     try {
       if ("delete" in operation) await store.delete(key, revision);
       else if (revision === undefined) await store.create(key, operation.value);

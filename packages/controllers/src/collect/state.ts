@@ -35,6 +35,9 @@ export class ClusterState {
   /** Stored values that cannot be read, with the reason. What they might say is not known, so that it counts as a no. */
   readonly unreadable = new Map<string, string>();
 
+  /** Endpoints follow pods: they come and go with them, and are nobody's to delete. */
+  readonly endpointsFollowPods: boolean;
+
   readonly #byHandle = new Groups<string, Allocation>();
   readonly #handlesOfNode = new Groups<string, string>();
   /** By what comes after a dot in a handle id: one of these is the container's id. */
@@ -47,6 +50,10 @@ export class ClusterState {
   readonly #affinitiesOfNode = new Groups<string, AffinityRow>();
   readonly #blocksOfOwner = new Groups<string, BlockRow>();
   readonly #dirty = new Set<Subject>();
+
+  constructor(options: { readonly endpointsFollowPods?: boolean } = {}) {
+    this.endpointsFollowPods = options.endpointsFollowPods ?? false;
+  }
 
   put(item: KeyValue): void {
     this.#replace(item.key, item);

@@ -5,7 +5,7 @@ import { createIpam, type Ipam, LOAD_BALANCER } from "@ocicat/ipam";
 import { type Clock, type Logger, type Random, type Scope, toError } from "@ocicat/kit";
 import { type Address, type Family, formatAddress, type Prefix } from "@ocicat/net";
 import { Alarm } from "../alarm.ts";
-import type { Term } from "../election.ts";
+import type { Term } from "../election/index.ts";
 import { keyOf, type MirrorSink } from "../mirror.ts";
 import { Rows } from "../sync/rows.ts";
 import { WorkQueue } from "../sync/work-queue.ts";

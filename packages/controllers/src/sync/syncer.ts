@@ -12,7 +12,7 @@ import type { Datastore, KeyValue, Transaction, WatchEvent } from "@ocicat/datas
 import { type Clock, type Logger, type Random, type Scope, toError } from "@ocicat/kit";
 import { Alarm } from "../alarm.ts";
 import { commitUnder } from "../collect/index.ts";
-import type { Term } from "../election.ts";
+import type { Term } from "../election/index.ts";
 import type { MirrorSink } from "../mirror.ts";
 import type { Controller, Side, Want, World } from "./controller.ts";
 import { Rows } from "./rows.ts";

@@ -20,7 +20,15 @@ export class Cluster {
   readonly log: LogRecord[] = [];
   readonly pools: readonly IpamPool[];
 
-  constructor({ transactions = true, pools = [pool("default", "10.0.0.0/16")] } = {}) {
+  constructor({
+    transactions = true,
+    endpointsFollowPods = false,
+    pools = [pool("default", "10.0.0.0/16")],
+  }: {
+    readonly transactions?: boolean;
+    readonly endpointsFollowPods?: boolean;
+    readonly pools?: readonly IpamPool[];
+  } = {}) {
     this.pools = pools;
     this.store = new MemoryDatastore({ transactions, clock: this.clock });
     const logger = createLogger("test", "info", (record) => void this.log.push(record));
@@ -29,6 +37,7 @@ export class Cluster {
     this.collector = new Collector({
       ...parts,
       perSecond: 10_000,
+      endpointsFollowPods,
       term: () => term,
       depose: () => {},
       outOfSync: () => mirror.problem,

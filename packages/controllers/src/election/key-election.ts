@@ -1,31 +1,13 @@
 import { type Datastore, DatastoreError, type KeyValue } from "@ocicat/datastore";
-import { type Clock, createBackoff, type Logger, type Random, type Scope, stringifyJson, toError } from "@ocicat/kit";
-import { Alarm } from "./alarm.ts";
-import type { Fence } from "./collect/index.ts";
+import { createBackoff, stringifyJson, toError } from "@ocicat/kit";
+import { Alarm } from "../alarm.ts";
+import type { Election, ElectionOptions, Term } from "./election.ts";
 
 /** Below Calico's root, where access is granted, and beside all that Calico reads. */
 export const LEADER_KEY = "/calico/ocicat/v1/controllers/leader";
 
-export interface ElectionOptions {
+export interface KeyElectionOptions extends ElectionOptions {
   readonly store: Datastore;
-  /** Who this is, for people: `node1 pid 4711`. */
-  readonly identity: string;
-  /** How long a leader that says nothing stays one, whole seconds from 1 on. */
-  readonly ttlSeconds: number;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly scope: Scope;
-  /** Told of every change. */
-  readonly onChange: () => void;
-}
-
-/** A time of leading. */
-export interface Term {
-  /** What must hold for each write made in it: the very key that was won, not one that another has won since. */
-  readonly fence: Fence;
-  /** Milliseconds since 1970. */
-  readonly since: number;
 }
 
 /**
@@ -38,13 +20,13 @@ export interface Term {
  * Between a leader's own clock and the store's there is no promise: a process that is stopped for a minute and goes on
  * believes for a moment that it leads. So leading is not what allows a write; the fence in its transaction does.
  */
-export class Election {
-  readonly #options: ElectionOptions;
+export class KeyElection implements Election {
+  readonly #options: KeyElectionOptions;
   readonly #alarm: Alarm;
   #term: Term | undefined;
   #leader: string | undefined;
 
-  constructor(options: ElectionOptions) {
+  constructor(options: KeyElectionOptions) {
     this.#options = options;
     this.#alarm = new Alarm(options.clock, "election");
   }
