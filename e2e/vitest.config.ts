@@ -6,8 +6,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["source"] } },
   test: {
     include: ["e2e/**/*.test.ts"],
-    // These run in a user-mode machine: see e2e/uml/vitest.config.ts.
-    exclude: ["e2e/uml/**"],
+    // These run in a user-mode machine, and in clusters: each of them has a configuration of its own.
+    exclude: ["e2e/uml/**", "e2e/kubernetes/**"],
     fileParallelism: false,
     testTimeout: 60_000,
     hookTimeout: 120_000,

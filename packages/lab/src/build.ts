@@ -6,6 +6,8 @@ import { type Family, formatAddress } from "@ocicat/net";
 import { TUNNEL_PROOF, tunnelSteps } from "./by-hand/tunnel.ts";
 import { equipNode } from "./equip.ts";
 import { spawnInLab } from "./exec.ts";
+import { buildKubernetes } from "./kubernetes/build.ts";
+import { applyManifest, publishProjectImage, waitForReadyNodes } from "./kubernetes/install.ts";
 import type { LabOptions } from "./lab.ts";
 import { PodRunner } from "./pods/pod-runner.ts";
 import { waitForMesh } from "./process/mesh.ts";
@@ -25,7 +27,9 @@ export async function buildLab(options: LabOptions, topology: Topology, pools: r
   for (const dir of [places.run, places.disk]) mkdirSync(dir, { recursive: true, mode: 0o755 });
   shareNamespaceDirectory();
   saveTopology(places, topology);
-  await (topology.byHand === undefined ? buildNetwork(options, topology, pools) : buildByHand(options, topology));
+  if (topology.byHand !== undefined) await buildByHand(options, topology);
+  else if (topology.kubernetes !== undefined) await buildCluster(options, topology);
+  else await buildNetwork(options, topology, pools);
   writeWhole(places.readyFile, topologyText(topology));
 }
 
@@ -34,9 +38,8 @@ async function buildNetwork(
   topology: Topology,
   pools: readonly AnyResource[],
 ): Promise<void> {
-  const { segments, routers, hosts, nodes } = topology;
-  progress(`laying ${count(segments, "segment")}, ${count(routers, "router")}, ${count(hosts, "host")}`);
-  makeStations(places, topology);
+  const { nodes } = topology;
+  layWires({ places, progress }, topology);
   for (const node of nodes) {
     progress(`node ${node.name}: ${formatAddress(node.interface.address)}, its own network and mount namespace`);
     await furnishNode(places, topology, node);
@@ -55,6 +58,25 @@ async function buildNetwork(
     progress(`pod ${pod.name} on ${pod.node}`);
     await runner.run(pod);
   }
+}
+
+/** What is on the nodes is Kubernetes' business, and what is in the cluster is what is applied to it. */
+async function buildCluster(options: LabOptions, topology: Topology): Promise<void> {
+  layWires(options, topology);
+  const lab = await buildKubernetes(options, topology);
+  if (topology.kubernetes?.network !== "ocicat") return;
+  options.progress("Ocicat's image, of this checkout");
+  publishProjectImage(lab);
+  options.progress("kubectl apply -f deploy/ocicat.yaml");
+  await applyManifest(lab, { environment: { CALICO_IPV4POOL_IPIP: "Never" } });
+  options.progress("waiting for the nodes to be ready");
+  await waitForReadyNodes(lab);
+}
+
+function layWires({ places, progress }: Pick<LabOptions, "places" | "progress">, topology: Topology): void {
+  const { segments, routers, hosts } = topology;
+  progress(`laying ${count(segments, "segment")}, ${count(routers, "router")}, ${count(hosts, "host")}`);
+  makeStations(places, topology);
 }
 
 /** Step by step, each told as it is done, and at the end what shows that it works. */

@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { deleteMountNamespace, deleteNetworkNamespace, releasePrivateDirectory } from "@ocicat/linux";
+import { removeCgroups } from "./kubernetes/node/cgroups.ts";
 import { inNamespaces, killAll } from "./process/end.ts";
 import { isMarked } from "./process/mark.ts";
 import { removeIfEmpty } from "./world/files.ts";
@@ -16,6 +17,7 @@ import { type LabPlaces, NETNS_DIR } from "./world/places.ts";
 export async function clearLab(places: LabPlaces): Promise<void> {
   const inside = inNamespaces(allNamespaces(places));
   await killAll((pid) => inside(pid) || isMarked(pid, places));
+  await removeCgroups(places);
   for (const node of mountNamespaces(places)) deleteMountNamespace(places.mountns(node));
   if (existsSync(places.mountDir)) releasePrivateDirectory(places.mountDir);
   for (const name of networkNamespaces(places)) deleteNetworkNamespace(join(NETNS_DIR, name));

@@ -35,9 +35,10 @@ export function execInLab(
   topology: Topology,
   where: string,
   command: readonly [string, ...string[]],
+  env: NodeJS.ProcessEnv,
 ): Promise<number> {
   const cwd = directoryIn(places, topology, where, process.cwd());
-  const child = spawnInLab(places, topology, where, command, { stdio: "inherit", cwd });
+  const child = spawnInLab(places, topology, where, command, { stdio: "inherit", cwd, env });
   return new Promise((resolve) => {
     child.once("error", (error: NodeJS.ErrnoException) => {
       process.stderr.write(

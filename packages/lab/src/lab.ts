@@ -7,6 +7,8 @@ import { formatAddress } from "@ocicat/net";
 import { buildLab } from "./build.ts";
 import { anythingThere, clearLab } from "./clear.ts";
 import { execInLab, spawnInLab } from "./exec.ts";
+import { kubernetesProcesses, mendKubernetes } from "./kubernetes/build.ts";
+import { KubernetesLab } from "./kubernetes/kubernetes-lab.ts";
 import { addNode, findNode, removeNode } from "./nodes.ts";
 import { openNetwork } from "./place.ts";
 import type { PodRecord } from "./pods/pod-book.ts";
@@ -149,7 +151,7 @@ export class Lab {
   }
 
   exec(where: string, command: readonly [string, ...string[]]): Promise<number> {
-    return execInLab(this.#places, this.topology(), where, command);
+    return execInLab(this.#places, this.topology(), where, command, this.#environment());
   }
 
   /** child_process.spawn inside a node, pod, router or host. */
@@ -192,16 +194,32 @@ export class Lab {
     await startDatastore(this.#places, this.#options.command, this.topology());
   }
 
+  /** The cluster, if the lab is one. Throws OcicatError LAB_NO_KUBERNETES. */
+  kubernetes(): KubernetesLab {
+    return new KubernetesLab(this.#places, this.topology());
+  }
+
+  /** What a command inside finds: in a cluster, kubectl and whom to ask. */
+  #environment(): NodeJS.ProcessEnv {
+    if (this.topology().kubernetes === undefined) return process.env;
+    const { programs, kubeconfigInside } = this.kubernetes();
+    const PATH = `${process.env["PATH"] ?? ""}:${programs}`;
+    return { ...process.env, PATH, KUBECONFIG: kubeconfigInside, DATASTORE_TYPE: "kubernetes" };
+  }
+
   /** Programs of the lab that should run and do not. */
   #ended(): string[] {
     const book = new ProcessBook(this.#places);
-    const { byHand, nodes } = this.topology();
-    const wanted = byHand === undefined ? [DATASTORE, ...nodes.map((node) => agentName(node.name))] : [];
-    return wanted.filter((name) => book.alive(name) === undefined);
+    return programsOf(this.topology()).filter((name) => book.alive(name) === undefined);
   }
 
   async #mend(): Promise<void> {
     const topology = this.topology();
+    if (topology.kubernetes !== undefined) {
+      for (const name of this.#ended()) this.#options.progress(`${name} has ended: starting it again`);
+      await mendKubernetes(this.kubernetes());
+      return;
+    }
     for (const name of this.#ended()) {
       this.#options.progress(`${name} has ended: starting it again`);
       if (name === DATASTORE) await this.restartDatastore();
@@ -243,4 +261,11 @@ export class Lab {
     const [first] = topology.nodes.map((node) => node.name).sort((a, b) => load(a) - load(b));
     return first ?? findNode(topology, topology.datastore).name;
   }
+}
+
+/** Names of all processes that a lab is to have. */
+function programsOf(topology: Topology): string[] {
+  if (topology.byHand !== undefined) return [];
+  if (topology.kubernetes !== undefined) return kubernetesProcesses(topology);
+  return [DATASTORE, ...topology.nodes.map((node) => agentName(node.name))];
 }

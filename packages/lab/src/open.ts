@@ -40,7 +40,7 @@ export async function openMachine(name: string, topology: Topology, progress: (s
 }
 
 /** Networks that come with the lab, by name: one for each walk-through. */
-export type Scenario = "bgp" | "crosssubnet" | "ipip" | "same-node" | "tunnel-by-hand" | "vxlan";
+export type Scenario = "bgp" | "crosssubnet" | "ipip" | "kubernetes" | "same-node" | "tunnel-by-hand" | "vxlan";
 
 /**
  * From a file, or one of the scenarios, or the first-light network. Throws TopologyError, or OcicatError LAB_TOPOLOGY if the

@@ -1,6 +1,7 @@
 import { toError } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
 import { TUNNEL_NAMESPACES } from "./by-hand/tunnel.ts";
+import { kubernetesProcesses } from "./kubernetes/build.ts";
 import { PodBook } from "./pods/pod-book.ts";
 import { ProcessBook } from "./process/book.ts";
 import { AGENT_SOCKET, agentName, DATASTORE } from "./process/programs.ts";
@@ -25,7 +26,15 @@ export async function labStatus(places: LabPlaces, topology: Topology): Promise<
   // Nothing runs in it that could end.
   if (topology.byHand !== undefined)
     return { well: true, parts: [{ name: topology.byHand, state: "ready", detail: "" }] };
-  const datastore = new ProcessBook(places).alive(DATASTORE);
+  const book = new ProcessBook(places);
+  if (topology.kubernetes !== undefined) {
+    const parts = kubernetesProcesses(topology).map((name) => {
+      const runs = book.alive(name) !== undefined;
+      return { name, state: runs ? "running" : "down", detail: runs ? "" : `see ${places.log(name)}` };
+    });
+    return { well: parts.every((part) => part.state === "running"), parts };
+  }
+  const datastore = book.alive(DATASTORE);
   const agents = await Promise.all(topology.nodes.map((node) => agentStatus(places, node.name)));
   const parts = [
     {

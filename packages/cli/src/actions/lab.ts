@@ -8,6 +8,7 @@ import {
   parseLabels,
   parsePortMapping,
   runningLabName,
+  type Scenario,
   type Topology,
   topologyLabName,
 } from "@ocicat/lab";
@@ -25,8 +26,10 @@ export async function up(surroundings: Surroundings, options: UpOptions): Promis
   const topology = wantedTopology(options);
   const name = options.name ?? topologyLabName(topology);
   if (options.inUml === true) return upInMachine(surroundings, name, topology, options);
-  const outcome = await openLab(name, surroundings.tell).up(topology);
+  const lab = openLab(name, surroundings.tell);
+  const outcome = await lab.up(topology);
   surroundings.print(`${UP[outcome]}\n`);
+  if (topology.kubernetes !== undefined) surroundings.print(`export KUBECONFIG=${lab.kubernetes().kubeconfig}\n`);
 }
 
 /** The machine, then the same command in there. One that was made for nothing is taken away. */
@@ -46,12 +49,22 @@ async function upInMachine(
   if (code !== 0 && outcome === "made") await openLabHere(name, tell).down();
 }
 
+/** `--kubernetes` is a scenario with a name of its own. */
+function scenarioOf({ scenario, kubernetes = false }: UpOptions): Scenario | undefined {
+  return kubernetes ? "kubernetes" : scenario;
+}
+
 /** A lab that is named and there, and of which no file is given, is meant as it is: what has ended of it runs again. */
 function wantedTopology(options: UpOptions): Topology {
-  const { name, filename, scenario, inUml = false } = options;
-  if (name === undefined || filename !== undefined || scenario !== undefined || inUml) return loadTopology(options);
+  const { name, filename, inUml = false } = options;
+  const scenario = scenarioOf(options);
+  const given = {
+    ...(filename === undefined ? {} : { filename }),
+    ...(scenario === undefined ? {} : { scenario }),
+  };
+  if (name === undefined || Object.keys(given).length > 0 || inUml) return loadTopology(given);
   const lab = openLab(name, () => undefined);
-  return lab.state() === "impaired" ? lab.givenTopology() : loadTopology(options);
+  return lab.state() === "impaired" ? lab.givenTopology() : loadTopology({});
 }
 
 export async function down({ print, tell }: Surroundings, options: LabOptions): Promise<void> {

@@ -31,17 +31,22 @@ function addUp(lab: Command, surroundings: Surroundings): void {
       "Bring a lab up and wait until its nodes know each other's routes; nothing is done if it is up. Without -f and " +
         "--scenario it has three nodes on one segment, a gateway, a host outside and four pods. Takes some seconds; each " +
         "step is told. With --in-uml it is in a machine of its own, whose kernel has what this one's may lack (IPIP); all " +
-        "commands reach it as they would any lab.",
+        "commands reach it as they would any lab. With --kubernetes it is a Kubernetes cluster: a control plane, and two nodes " +
+        "with containerd and kubelet, on which Ocicat is installed by its own manifest.",
     )
     .addOption(valueOption("-f, --filename <file>", "topology (YAML): segments, routers, hosts, nodes, pools, pods"))
     .addOption(
       new Option("--scenario <name>", "one of the walk-throughs' networks").choices(SCENARIOS).conflicts("filename"),
+    )
+    .addOption(
+      new Option("--kubernetes", "a Kubernetes cluster with Ocicat in it").conflicts(["filename", "scenario", "inUml"]),
     )
     .option("--in-uml", "in user-mode Linux: a kernel as a process")
     .action(async (options: UpOptions) => (await load()).up(surroundings, options));
   withExamples(command, [
     ["lab up", "the network of the README"],
     ["lab up --scenario ipip --in-uml", "IPIP, where this machine's kernel has none"],
+    ["lab up --kubernetes", "a cluster; then: kubectl get pods -A"],
     ["lab up -f two-racks.yaml", "one of your own"],
   ]);
 }

@@ -9,6 +9,7 @@ export interface UpOptions extends LabOptions {
   readonly filename?: string;
   readonly scenario?: Scenario;
   readonly inUml?: boolean;
+  readonly kubernetes?: boolean;
 }
 
 export interface RunOptions extends LabOptions {

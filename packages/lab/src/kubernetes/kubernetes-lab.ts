@@ -11,6 +11,7 @@ import type { ControlPlaneProgram } from "./control-plane/flags.ts";
 import { forwardedPort, startForwarder } from "./control-plane/forward.ts";
 import { launchInNetwork } from "./control-plane/launch.ts";
 import { ImageStore } from "./images/image-store.ts";
+import { runKubectl } from "./kubectl.ts";
 import type { NodeContext } from "./node/start.ts";
 import { findKubernetes } from "./programs.ts";
 
@@ -61,11 +62,30 @@ export class KubernetesLab {
     return first.replace(/\d+\/\d+$/, "10");
   }
 
+  /** An administrator's, for this machine. */
+  get kubeconfig(): string {
+    return this.controlPlane().kubeconfig;
+  }
+
+  /** An administrator's, for what runs on the nodes. */
+  get kubeconfigInside(): string {
+    return this.controlPlane().kubeconfigInside("admin");
+  }
+
+  /** Runs kubectl as an administrator, from this machine; resolves to what it printed. Throws OcicatError LAB_KUBECTL. */
+  kubectl(args: readonly string[], stdin = ""): Promise<string> {
+    return runKubectl(join(this.programs, "kubectl"), this.kubeconfig, args, stdin);
+  }
+
   /** Starts what nodes need before they are switched on. */
   async startControlPlane(): Promise<ControlPlane> {
     for (const node of this.topology.nodes) this.credentials.addUser(`system:node:${node.name}`, ["system:nodes"]);
-    const port = await startForwarder(this.places, this.#host.name, { host: this.address, port: API_PORT });
-    return await ControlPlane.start(this.#options(port));
+    return await ControlPlane.start(this.#options(await this.forward()));
+  }
+
+  /** Lets this machine reach the API server; resolves to the port of its loopback. */
+  forward(): Promise<number> {
+    return startForwarder(this.places, this.#host.name, { host: this.address, port: API_PORT });
   }
 
   startRegistry(): void {

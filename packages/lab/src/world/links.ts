@@ -114,6 +114,14 @@ export function plugIn(places: LabPlaces, plug: Plug): void {
   });
 }
 
+/** Pulls the cable out: both ends are gone when this returns, which is not so when a namespace is deleted. */
+export function unplug(places: LabPlaces, plug: Plug): void {
+  inNamespace(places, plug.segment, (kernel) => {
+    const port = kernel.link(portName(plug.station, plug.interfaceName));
+    if (port !== undefined) must(kernel, [{ op: "link.delete", index: port.index }], `${plug.station}: unplugging it`);
+  });
+}
+
 /**
  * The bridge's end of a cable: `node1.ens33`. The kernel takes 15 characters; what is longer is cut and told apart by a
  * hash, for two stations may begin alike.

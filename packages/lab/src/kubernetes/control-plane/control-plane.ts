@@ -141,19 +141,22 @@ export class ControlPlane {
   }
 
   /** Throws OcicatError LAB_NOT_READY. */
-  async waitUntilReady(): Promise<void> {
+  waitUntilReady(): Promise<void> {
+    return this.waitFor("/readyz");
+  }
+
+  /** Waits until there is something at this path. Throws OcicatError LAB_NOT_READY. */
+  async waitFor(path: string): Promise<void> {
     const deadline = performance.now() + READY_MS;
     for (;;) {
-      const answer = await this.get("/readyz");
+      const answer = await this.get(path);
       if (answer.status === 200) return;
       const dead = this.process("kube-apiserver") === undefined;
       if (dead || performance.now() > deadline) {
         throw new OcicatError({
           code: "LAB_NOT_READY",
           where: this.server,
-          what: dead
-            ? "the API server ended before it was ready"
-            : `the API server is not ready after ${READY_MS / 1000} s`,
+          what: dead ? "the API server has ended" : `there is no ${path} after ${READY_MS / 1000} s`,
           why: answer.body.trim().replaceAll("\n", "; "),
           fix: `see its log, in ${this.#options.directory}`,
         });

@@ -90,7 +90,7 @@ function commandOf(context: NodeContext, node: LabNode, program: NodeProgram): [
 
 /** What a node's programs find: Kubernetes' own, and the machine's (runc, nft, iptables, mount). */
 function pathOf({ programs }: NodeContext): string {
-  return `${programs}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+  return `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:${programs}`;
 }
 
 /** Process 1: it mounts what tells of processes, and then only waits for those whose parents have ended. */

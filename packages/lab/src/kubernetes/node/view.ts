@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { bindMount, mount, openNamespace, setPropagation, withNamespaces } from "@ocicat/linux";
+import { inMountNamespace } from "../../world/namespaces.ts";
 import { nodeLayer } from "../../world/node-files.ts";
 import type { LabPlaces } from "../../world/places.ts";
 
@@ -53,6 +54,13 @@ export function makeKubernetesMounts(places: LabPlaces, node: string): void {
       for (const directory of [source, target]) mkdirSync(directory, { recursive: true });
       bindMount(source, target);
     }
+    shareMounts();
+  });
+}
+
+/** What a machine has on its disk before a network is installed: the reference plugins, and no configuration. Once, after its mounts. */
+export function makeBareNetwork(places: LabPlaces, node: string): void {
+  inMountNamespace(places, node, () => {
     // The machine may have some; a node without a network has none.
     rmSync("/etc/cni", { recursive: true, force: true });
     mkdirSync("/opt/cni/bin", { recursive: true });
@@ -60,7 +68,6 @@ export function makeKubernetesMounts(places: LabPlaces, node: string): void {
       if (existsSync(join(REFERENCE_PLUGINS, plugin)) && !existsSync(join("/opt/cni/bin", plugin)))
         symlinkSync(join(REFERENCE_PLUGINS, plugin), join("/opt/cni/bin", plugin));
     }
-    shareMounts();
   });
 }
 
