@@ -1,6 +1,7 @@
 import { type Clock, type Logger, MetricsRegistry, type Random, Scope } from "@ocicat/kit";
 import { openKernel } from "@ocicat/linux";
 import { processMetrics } from "@ocicat/service";
+import { serveBirdControl } from "./bgp/bird-ctl/index.ts";
 import { serveCni } from "./cni/serve.ts";
 import { collectFlows } from "./flows/index.ts";
 import { collectGarbage } from "./node/collect-garbage.ts";
@@ -81,6 +82,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   agentMetrics(metrics, { routes, rules, mesh, tables, lock });
   await startDataplane(foundation, dataplane);
 
+  if (options.backend === "bird") await serveBirdControl(foundation, dataplane);
   limitTraffic({ ...foundation, felix, logger: logger.child("qos") });
   await serveCni({ ...foundation, engine, routes, rules, policy: policy.engine, ipam, felix });
   health.ready();

@@ -10,6 +10,8 @@ export interface AgentPaths {
   readonly cniSocket: string;
   /** The command line's socket: status, why. */
   readonly apiSocket: string;
+  /** Where BIRD's control sockets are, for birdcl. */
+  readonly birdSockets: string;
   /** Passwords of BGP sessions, as `<secret>/<key>`. */
   readonly secrets: string;
   /** Tells the plugin and other tools the node's name, as Calico's does. */
@@ -42,6 +44,7 @@ export interface AgentOptions {
 export const DEFAULT_PATHS: AgentPaths = {
   cniSocket: "/run/ocicat/cni.sock",
   apiSocket: "/run/ocicat/agent.sock",
+  birdSockets: "/var/run/calico",
   secrets: "/etc/ocicat/secrets",
   nodenameFile: "/var/lib/calico/nodename",
 };
@@ -73,6 +76,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
     paths: {
       cniSocket: env.OCICAT_CNI_SOCKET ?? DEFAULT_PATHS.cniSocket,
       apiSocket: env.OCICAT_AGENT_SOCKET ?? DEFAULT_PATHS.apiSocket,
+      birdSockets: env.OCICAT_BIRD_SOCKETS ?? DEFAULT_PATHS.birdSockets,
       secrets: env.OCICAT_SECRETS_DIR ?? DEFAULT_PATHS.secrets,
       nodenameFile: env.OCICAT_NODENAME_FILE ?? DEFAULT_PATHS.nodenameFile,
     },

@@ -73,6 +73,9 @@ export interface BgpPicture {
 export class MeshRunner {
   readonly #options: MeshRunnerOptions;
   readonly log: SessionLog;
+  /** What the speaker is, and when its configuration last changed; undefined while there is none. */
+  identity: { readonly localAs: number; readonly routerId: Ipv4; readonly configuredAt: number } | undefined;
+  #configured = "";
   #speaker: Speaker | undefined;
   #identity = "";
   #sessions = new Map<string, Session>();
@@ -105,7 +108,12 @@ export class MeshRunner {
     const listen = { port, address: settings.bindToNode ? (self.ipv4 ?? self.ipv6)?.address : undefined };
     const identity = `${localAs} ${routerId} ${self.ipv6?.address} ${port} ${settings.bindToNode}`;
     if (identity !== this.#identity) this.#replace(identity, localAs, routerId, listen);
-    this.#declareSessions(this.#sessionsOf(self, picture));
+    const sessions = this.#sessionsOf(self, picture);
+    this.#declareSessions(sessions);
+    const configured = sessions.map(({ name, remoteAs, refused }) => `${name} ${remoteAs} ${refused}`).join();
+    if (this.identity !== undefined && configured === this.#configured && identity === this.#identity) return;
+    this.#configured = configured;
+    this.identity = { localAs, routerId, configuredAt: this.#options.clock.now() };
   }
 
   /** Subnets or tunnels have come or gone: the paths are weighed again. In a mesh alone there is one to each prefix. */
