@@ -150,7 +150,7 @@ function longLived(config: SessionConfig, theirs: Capabilities, families: readon
 
 function peerError(config: SessionConfig, remote: OpenMessage): BgpError | undefined {
   if (remote.as !== config.remoteAs) {
-    return new BgpError("open/bad-peer-as", `the peer is AS${remote.as}, AS${config.remoteAs} is configured`);
+    return new BgpError("open/bad-peer-as", `the peer's AS is ${remote.as}, expected ${config.remoteAs}`);
   }
   // RFC 6286 §2.2: not zero, and unique within an AS.
   const own = remote.routerId === config.routerId && config.localAs === config.remoteAs;

@@ -8,7 +8,7 @@ import {
   type NotificationKind,
   notificationKind,
 } from "./notification-kinds.ts";
-import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
+import { cutUtf8, decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 /** RFC 9003 §2: longest text of a shutdown communication, in bytes. */
 const MAX_COMMUNICATION = 255;
@@ -38,7 +38,7 @@ export function notificationOf(error: BgpError): NotificationMessage {
 /** A NOTIFICATION without data, or with words for the other operator (Cease/2 and Cease/4 only). */
 export function notification(kind: NotificationKind, communication = ""): NotificationMessage {
   const [code, subcode] = NOTIFICATION_KINDS[kind];
-  const text = encodeUtf8(communication).subarray(0, MAX_COMMUNICATION);
+  const text = cutUtf8(encodeUtf8(communication), MAX_COMMUNICATION);
   const data = text.length === 0 ? new Uint8Array(0) : Uint8Array.of(text.length, ...text);
   return { type: "notification", code, subcode, data };
 }

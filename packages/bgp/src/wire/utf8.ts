@@ -24,3 +24,14 @@ export function decodeUtf8(bytes: Uint8Array): string {
   }
   return text.replaceAll(/\p{Cc}/gu, ".");
 }
+
+/** As many of the bytes as there is room for, with no character cut in two. */
+export function cutUtf8(bytes: Uint8Array, room: number): Uint8Array {
+  let end = Math.min(bytes.length, room);
+  while (end < bytes.length && end > 0 && isContinuation(bytes[end])) end -= 1;
+  return bytes.subarray(0, end);
+}
+
+function isContinuation(byte: number | undefined): boolean {
+  return byte !== undefined && (byte & 0xc0) === 0x80;
+}
