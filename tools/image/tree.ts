@@ -82,7 +82,7 @@ function copyDependencies(home: string): void {
     cpSync(join(CHECKOUT, path), join(home, path), {
       recursive: true,
       // koffi's own sources are a megabyte of C++.
-      filter: (file) => !/\.(md|map|d\.ts)$|\/koffi\/(src|vendor|doc|lib\/native)(\/|$)/.test(file),
+      filter: (file) => !/\.(md|map|d\.ts|cc|hh|h|S|asm)$|\/koffi\/(vendor|doc|lib\/native)(\/|$)/.test(file),
     });
   }
 }
