@@ -100,6 +100,7 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         api: "the stored forms",
         datastore: "watching, transactions, leases",
         ipam: "the block algebra",
+        kubernetes: "its Lease, and what services are told",
         service: "health, metrics, the local socket",
       },
     },

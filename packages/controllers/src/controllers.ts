@@ -1,37 +1,18 @@
-import type { Datastore } from "@ocicat/datastore";
-import { type Clock, type Logger, MetricsRegistry, type Random, Scope } from "@ocicat/kit";
+import { MetricsRegistry, Scope } from "@ocicat/kit";
 import { type Conditions, healthRoutes, json, processMetrics, type Routes, serveLocally } from "@ocicat/service";
 import { COLLECTED_PREFIXES } from "./collect/index.ts";
 import { Collector } from "./collector.ts";
-import { type Compactable, Compaction } from "./compaction.ts";
-import { type Election, KeyElection, LeaseElection, type LeaseStore, type Term } from "./election/index.ts";
+import { Compaction } from "./compaction.ts";
+import { type Election, KeyElection, LeaseElection, type Term } from "./election/index.ts";
 import { Listener } from "./listener.ts";
-import { LOAD_BALANCER_READS, LoadBalancer, type TellAddresses } from "./load-balancer/load-balancer.ts";
+import { LOAD_BALANCER_READS, LoadBalancer } from "./load-balancer/load-balancer.ts";
 import { controllerMetrics, ipamMetrics, Reclamations, syncMetrics } from "./metrics.ts";
 import { Mirror, type MirrorSink } from "./mirror.ts";
 import type { ControllersOptions } from "./options.ts";
 import { type BacklogReport, reportBacklog } from "./report.ts";
 import { DEFAULTS, SETTINGS_PREFIXES } from "./settings.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { controllersFor, Syncer } from "./sync/index.ts";
-
-/** Kubernetes beside a datastore that is not Kubernetes, or as the datastore itself. */
-export interface KubernetesSide {
-  /** Its objects as rows: nodes, endpoints of pods, profiles, policies, services. */
-  readonly rows: Pick<Datastore, "list" | "watch" | "abilities">;
-  readonly tell: TellAddresses;
-  /** By which one leads where the datastore is Kubernetes. */
-  readonly lease: LeaseStore;
-}
-
-/** The world controllers live in. */
-export interface Surroundings {
-  readonly store: Datastore & Partial<Compactable>;
-  /** Undefined: nothing is known of any. */
-  readonly kubernetes?: KubernetesSide | undefined;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-}
 
 export interface RunningControllers {
   /** Of metrics and health. */
