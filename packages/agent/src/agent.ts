@@ -66,7 +66,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   forwardIpv4(kernel);
   const health = await serveHealth({ options, kernel, metrics, logger, scope });
 
-  const foundation = layFoundation({ ...surroundings, options, kernel, metrics, scope });
+  const foundation = await layFoundation({ ...surroundings, options, kernel, metrics, scope });
   const { tables, lock, own } = foundation;
   const answers = await answerWhenAsked(foundation, health);
   await joinCluster(foundation);

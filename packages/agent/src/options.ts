@@ -1,5 +1,6 @@
 import { durationMs, type FelixConfiguration, felixFromEnvironment, parseDuration } from "@ocicat/api";
 import { OcicatError } from "@ocicat/kit";
+import { type Settings, settingsFromEnv } from "@ocicat/kubernetes/open";
 import type { Family } from "@ocicat/net";
 import { BACKENDS, type Backend } from "@ocicat/routing";
 import { type AddressSource, METHODS, parseMethod, parseSource } from "./node/detection-method.ts";
@@ -20,7 +21,8 @@ export interface AgentPaths {
 
 export interface AgentOptions {
   readonly nodeName: string;
-  readonly endpoints: readonly string[];
+  /** Which datastore, and how it is reached. */
+  readonly datastore: Settings;
   /** Where the node's own addresses come from. */
   readonly ip: AddressSource;
   readonly ip6: AddressSource;
@@ -62,7 +64,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
   }
   return {
     nodeName,
-    endpoints: (env.ETCD_ENDPOINTS ?? "http://127.0.0.1:2379").split(",").map((text) => text.trim()),
+    datastore: settingsFromEnv(env),
     ip: addressSourceFrom(env, "IP", 4, "autodetect"),
     // As with Calico, IPv6 is for those who ask for it.
     ip6: addressSourceFrom(env, "IP6", 6, "none"),

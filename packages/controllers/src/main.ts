@@ -1,7 +1,8 @@
 import { hostname } from "node:os";
 import { setFlagsFromString } from "node:v8";
-import { type EtcdOptions, openEtcd, systemClock, systemRandom } from "@ocicat/datastore/etcd";
+import { systemClock, systemRandom } from "@ocicat/datastore/etcd";
 import { createLogger, Scope } from "@ocicat/kit";
+import { type DatastoreConnection, openDatastore } from "@ocicat/kubernetes/open";
 import { logToStdout, untilSignalled } from "@ocicat/service";
 import { startControllers } from "./controllers.ts";
 import { controllersOptionsFrom } from "./options.ts";
@@ -15,7 +16,7 @@ const SMALL_YOUNG_GENERATION = "--semi-space-growth-factor=1";
 /** Runs the controllers until SIGTERM or SIGINT. Throws OcicatError if they cannot start. */
 export async function runControllers(
   env: Readonly<Record<string, string | undefined>>,
-  connection: Pick<EtcdOptions, "endpoints" | "tls" | "credentials">,
+  connection: DatastoreConnection,
 ): Promise<void> {
   const ended = untilSignalled();
   setFlagsFromString(SMALL_YOUNG_GENERATION);
@@ -23,7 +24,8 @@ export async function runControllers(
   const logger = createLogger("controllers", env.OCICAT_LOG_LEVEL === "debug" ? "debug" : "info", logToStdout);
   const scope = new Scope("controllers");
   const surroundings = { clock: systemClock, random: systemRandom, logger };
-  const store = openEtcd({ ...connection, ...surroundings, logger: logger.child("datastore") });
+  const driver = { ...surroundings, logger: logger.child("datastore"), userAgent: "ocicat-controllers" };
+  const store = await openDatastore(connection, driver);
   scope.add("datastore", () => store.close());
   const { port } = await startControllers(options, { ...surroundings, store }, scope);
   logger.info("serving", { identity: options.identity, port, socket: options.socket });

@@ -1,7 +1,8 @@
 import { ResourceClient } from "@ocicat/client";
 import type { Datastore } from "@ocicat/datastore";
-import { openEtcd } from "@ocicat/datastore/etcd";
 import type { MetricsRegistry, Scope } from "@ocicat/kit";
+import type { KubernetesDatastore } from "@ocicat/kubernetes";
+import { asKubernetes, connectionOf, openDatastore } from "@ocicat/kubernetes/open";
 import type { Kernel } from "@ocicat/linux";
 import { formatAddress } from "@ocicat/net";
 import { RoutingResolver } from "@ocicat/routing";
@@ -23,6 +24,8 @@ export interface Ground extends Surroundings {
 export interface Foundation extends Ground {
   /** Writes are refused while the datastore is locked. */
   readonly store: Datastore;
+  /** The same, where it is a cluster's API; what is written to it directly is not refused. */
+  readonly kubernetes: KubernetesDatastore | undefined;
   readonly client: ResourceClient;
   readonly tables: Tables;
   readonly lock: DatastoreLock;
@@ -32,14 +35,16 @@ export interface Foundation extends Ground {
   readonly defer: (work: () => void) => void;
 }
 
-export function layFoundation(ground: Ground): Foundation {
+export async function layFoundation(ground: Ground): Promise<Foundation> {
   const { options, kernel, clock, random, logger, scope } = ground;
-  const etcd = openEtcd({ endpoints: options.endpoints, logger: logger.child("datastore"), clock, random });
-  scope.add("datastore", () => etcd.close());
+  const connection = await connectionOf(options.datastore, process.env, "the environment");
+  const driver = { logger: logger.child("datastore"), clock, random, userAgent: "ocicat-agent" };
+  const datastore = await openDatastore(connection, driver);
+  scope.add("datastore", () => datastore.close());
   const tables = makeTables(options.nodeName, logger.child("tables"));
   const lock = new DatastoreLock(tables.cluster);
   lock.subscribe((locked) => logger.warning(locked ? `${WHY_LOCKED}: changes wait` : "the datastore is unlocked"));
-  const store = guardedStore(etcd, lock);
+  const store = guardedStore(datastore, lock);
   const client = new ResourceClient({ store, clock, random });
   const own = new OwnAddresses({
     ...options,
@@ -51,8 +56,18 @@ export function layFoundation(ground: Ground): Foundation {
     logger: logger.child("addresses"),
     scope,
     defer: setImmediate,
-    onGone: (address) => etcd.localAddressGone(formatAddress(address)),
+    onGone: (address) => datastore.localAddressGone(formatAddress(address)),
   });
   const resolver = new RoutingResolver(options.nodeName, options.backend);
-  return { ...ground, store, client, tables, lock, own, resolver, defer: setImmediate };
+  return {
+    ...ground,
+    store,
+    kubernetes: asKubernetes(datastore),
+    client,
+    tables,
+    lock,
+    own,
+    resolver,
+    defer: setImmediate,
+  };
 }

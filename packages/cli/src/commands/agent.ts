@@ -6,7 +6,10 @@ import { withExamples } from "./options.ts";
 /** The variables that a person sets; the rest are for tests and the lab. */
 const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
   ["NODENAME", "the node's name (the host's)"],
+  ["DATASTORE_TYPE", "etcdv3 or kubernetes (etcdv3)"],
   ["ETCD_ENDPOINTS", "the datastore (http://127.0.0.1:2379)"],
+  ["KUBECONFIG", "how the cluster is reached (as the pod that this runs in)"],
+  ["CALICO_API_GROUP", "where the cluster keeps resources, or projectcalico.org/v3 (crd.projectcalico.org/v1)"],
   ["IP", "the node's address as address/length, or autodetect (autodetect)"],
   ["OCICAT_BGP_PORT", "TCP port for BGP, over BGPConfiguration's listenPort (179)"],
   ["FELIX_HEALTHPORT", "TCP port on localhost for /livez, /readyz and /metrics (9099)"],

@@ -33,7 +33,7 @@ export function addControllers(program: Command, surroundings: Surroundings): vo
     .action(async ({ config }: DatastoreOptions) => {
       const { findConnection } = await import("../connect/connection.ts");
       const { runControllers } = await import("@ocicat/controllers");
-      await runControllers(surroundings.env, (await findConnection(surroundings, config)).options);
+      await runControllers(surroundings.env, await findConnection(surroundings, config));
     });
   withDatastoreOptions(run);
   withExamples(run, [["controllers run", "with a datastore on this host"]]);

@@ -1,38 +1,61 @@
 import { existsSync } from "node:fs";
-import type { EtcdOptions } from "@ocicat/datastore/etcd";
-import { OcicatError } from "@ocicat/kit";
+import { isOcicatError, OcicatError } from "@ocicat/kit";
+import {
+  connectionOf,
+  type DatastoreConnection,
+  DEFAULT_ENDPOINT,
+  type Settings,
+  settingsFromEnv,
+} from "@ocicat/kubernetes/open";
 import { readText } from "../input/files.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { clientOptions, DEFAULT_ENDPOINT, type Settings, settingsFromEnv, settingsFromFile } from "./settings.ts";
-
-/** How the datastore is reached, and who said so. */
-export interface Connection {
-  readonly options: Pick<EtcdOptions, "endpoints" | "tls" | "credentials">;
-  /** For messages: "ETCD_ENDPOINTS", a file's name, "the lab on this machine". */
-  readonly source: string;
-}
+import { settingsFromFile } from "./settings.ts";
 
 /**
  * In this order, each over what comes after it, as in calicoctl: the environment, the file given with -c. Where neither
- * says an endpoint: a lab that runs on this machine, the standard file, a datastore on this host. Throws OcicatError
+ * names a datastore: a lab that runs on this machine, the standard file, a datastore on this host. Throws OcicatError
  * CLI_CONFIG.
  */
-export async function findConnection(surroundings: Surroundings, file: string | undefined): Promise<Connection> {
+export async function findConnection(
+  surroundings: Surroundings,
+  file: string | undefined,
+): Promise<DatastoreConnection> {
   const { env, places, lab } = surroundings;
   const fromEnv = settingsFromEnv(env);
   const given = file === undefined ? {} : await settingsIn(file);
-  if (fromEnv.etcdEndpoints !== undefined) return connection({ ...given, ...fromEnv }, "ETCD_ENDPOINTS");
-  if (file !== undefined) return connection({ ...given, ...fromEnv }, file);
+  const connection = (settings: Settings, source: string) => connect(settings, env, source);
+  const variable = namedBy(fromEnv);
+  if (variable !== undefined) return await connection({ ...given, ...fromEnv }, variable);
+  if (file !== undefined) return await connection({ ...given, ...fromEnv }, file);
   const labEndpoint = lab.datastore();
   if (labEndpoint !== undefined) {
-    return connection({ ...fromEnv, etcdEndpoints: labEndpoint }, "the lab on this machine");
+    return await connection({ ...fromEnv, etcdEndpoints: labEndpoint }, "the lab on this machine");
   }
-  if (existsSync(places.config)) return connection({ ...(await settingsIn(places.config)), ...fromEnv }, places.config);
-  return connection({ etcdEndpoints: DEFAULT_ENDPOINT, ...fromEnv }, "the standard, for nothing else is configured");
+  if (existsSync(places.config)) {
+    return await connection({ ...(await settingsIn(places.config)), ...fromEnv }, places.config);
+  }
+  const source = "the standard, for nothing else is configured";
+  return await connection({ etcdEndpoints: DEFAULT_ENDPOINT, ...fromEnv }, source);
 }
 
-function connection(settings: Settings, source: string): Connection {
-  return { options: clientOptions(settings, source), source };
+/** The variable that says which datastore it is. */
+function namedBy({ datastoreType, etcdEndpoints }: Settings): string | undefined {
+  if (datastoreType === "kubernetes") return "DATASTORE_TYPE";
+  return etcdEndpoints === undefined ? undefined : "ETCD_ENDPOINTS";
+}
+
+async function connect(settings: Settings, env: Surroundings["env"], source: string): Promise<DatastoreConnection> {
+  try {
+    return await connectionOf(settings, env, source);
+  } catch (error) {
+    if (!isOcicatError(error)) throw error;
+    throw new OcicatError({
+      code: "CLI_CONFIG",
+      where: error.where === source ? undefined : source,
+      what: error.message,
+      cause: error,
+    });
+  }
 }
 
 async function settingsIn(file: string): Promise<Settings> {

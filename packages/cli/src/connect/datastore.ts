@@ -1,8 +1,9 @@
 import { ResourceClient } from "@ocicat/client";
 import type { Datastore, DatastoreErrorCode } from "@ocicat/datastore";
 import { type Clock, createLogger, isOcicatError, OcicatError, type Random } from "@ocicat/kit";
+import { type DatastoreConnection, openDatastore, placeOf } from "@ocicat/kubernetes/open";
 import type { Surroundings } from "../surroundings.ts";
-import { type Connection, findConnection } from "./connection.ts";
+import { findConnection } from "./connection.ts";
 
 /** How long a call may take unless told, with waiting for a connection, in milliseconds. A person is waiting. */
 const TIMEOUT_MS = 5_000;
@@ -26,14 +27,17 @@ export async function withDatastore<T>(
   timeoutMs = TIMEOUT_MS,
 ): Promise<T> {
   const connection = await findConnection(surroundings, configFile);
-  const { openEtcd, systemClock, systemRandom } = await import("@ocicat/datastore/etcd");
+  const { systemClock, systemRandom } = await import("@ocicat/datastore/etcd");
   let complaint: string | undefined;
   // The client goes on trying and logs why; the last reason is what a person wants to know.
   const logger = createLogger("", "warning", ({ fields }) => {
     complaint = typeof fields.cause === "string" ? fields.cause : complaint;
   });
-  const store = attempt(connection, () => openEtcd({ ...connection.options, timeoutMs, logger }));
-  const parts = { store, clock: systemClock, random: systemRandom };
+  const time = { clock: systemClock, random: systemRandom };
+  const store = await attempt(connection, () =>
+    openDatastore(connection, { ...time, logger, timeoutMs, userAgent: "ocicat-cli" }),
+  );
+  const parts = { store, ...time };
   try {
     return await work({ ...parts, client: new ResourceClient(parts) });
   } catch (error) {
@@ -44,9 +48,9 @@ export async function withDatastore<T>(
 }
 
 /** An address that is none is refused at once. */
-function attempt<T>({ source }: Connection, open: () => T): T {
+async function attempt<T>({ source }: DatastoreConnection, open: () => Promise<T>): Promise<T> {
   try {
-    return open();
+    return await open();
   } catch (error) {
     if (!isOcicatError(error)) throw error;
     throw new OcicatError({ code: "CLI_CONFIG", where: source, what: error.message, cause: error });
@@ -60,18 +64,23 @@ function isSilence(error: unknown): error is OcicatError {
   return isOcicatError(error) && SILENCE.has(error.code);
 }
 
+const FIXES = {
+  etcdv3: "start it, or name another: ETCD_ENDPOINTS=http://ADDRESS:2379, or -c FILE",
+  kubernetes: "start it, or name another: KUBECONFIG=FILE, or -c FILE",
+} as const;
+
 function unreachable(
   error: OcicatError,
-  { options, source }: Connection,
+  connection: DatastoreConnection,
   timeoutMs: number,
   complaint = error.message,
 ): OcicatError {
   return new OcicatError({
     code: "DATASTORE_UNREACHABLE",
-    where: options.endpoints.join(", "),
+    where: placeOf(connection),
     what: `the datastore did not answer within ${timeoutMs / 1000} s`,
-    why: `${complaint}; the address is from ${source}`,
-    fix: "start it, or name another: ETCD_ENDPOINTS=http://ADDRESS:2379, or -c FILE",
+    why: `${complaint}; the address is from ${connection.source}`,
+    fix: FIXES[connection.type],
     cause: error,
   });
 }

@@ -1,9 +1,17 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { DatastoreConnection } from "@ocicat/kubernetes/open";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Connection, findConnection } from "../../src/connect/connection.ts";
+import { findConnection } from "../../src/connect/connection.ts";
 import { surroundings, type TerminalOptions, terminal } from "../support/terminal.ts";
+
+const KUBECONFIG = `
+current-context: here
+contexts: [{name: here, context: {cluster: c, user: u}}]
+clusters: [{name: c, cluster: {server: "https://10.0.0.1:6443", tls-server-name: kubernetes}}]
+users: [{name: u, user: {token: t}}]
+`;
 
 let directory: string;
 beforeEach(async () => {
@@ -21,7 +29,7 @@ async function file(
   return path;
 }
 
-const find = (options: TerminalOptions, given?: string): Promise<Connection> =>
+const find = (options: TerminalOptions, given?: string): Promise<DatastoreConnection> =>
   findConnection(surroundings(options), given);
 const endpoints = (spec: string) => `spec:\n  etcdEndpoints: ${spec}\n`;
 
@@ -35,16 +43,23 @@ describe("where the datastore is sought", () => {
     const given = await file("given", endpoints("http://given:1, http://given:2"));
     const labDatastore = "unix:///lab";
     const env = { ETCD_ENDPOINTS: "http://env:1,http://env:2" };
-    expect(await find({ config })).toEqual({ options: { endpoints: ["http://standard:1"] }, source: config });
+    expect(await find({ config })).toEqual({
+      type: "etcdv3",
+      options: { endpoints: ["http://standard:1"] },
+      source: config,
+    });
     expect(await find({ config, labDatastore })).toEqual({
+      type: "etcdv3",
       options: { endpoints: ["unix:///lab"] },
       source: "the lab on this machine",
     });
     expect(await find({ config, labDatastore }, given)).toEqual({
+      type: "etcdv3",
       options: { endpoints: ["http://given:1", "http://given:2"] },
       source: given,
     });
     expect(await find({ config, labDatastore, env }, given)).toEqual({
+      type: "etcdv3",
       options: { endpoints: ["http://env:1", "http://env:2"] },
       source: "ETCD_ENDPOINTS",
     });
@@ -63,6 +78,7 @@ describe("where the datastore is sought", () => {
     );
     const env = { ETCD_USERNAME: "u", ETCD_PASSWORD: "p", ETCD_KEY_FILE: "/other" };
     expect(await find({ env }, given)).toEqual({
+      type: "etcdv3",
       options: {
         endpoints: ["https://given:1"],
         tls: { caFile: "/ca", certFile: "/cert", keyFile: "/other" },
@@ -70,6 +86,34 @@ describe("where the datastore is sought", () => {
       },
       source: given,
     });
+  });
+
+  it("is a cluster, by its kubeconfig, by an address, or by the pod that this is in", async () => {
+    const kubeconfig = await file("kubeconfig", KUBECONFIG, "");
+    const given = await file("given", `spec:\n  datastoreType: kubernetes\n  kubeconfig: ${kubeconfig}\n`);
+    const server = { scheme: "https", host: "10.0.0.1", port: 6443, prefix: "" };
+    const env = { CALICO_API_GROUP: "projectcalico.org/v3" };
+    expect(await find({}, given)).toMatchObject({
+      type: "kubernetes",
+      target: { server, serverName: "kubernetes", token: { text: "t" } },
+      apiGroup: "crd.projectcalico.org/v1",
+      source: given,
+    });
+    expect(await find({ env: { ...env, DATASTORE_TYPE: "kubernetes", KUBECONFIG: kubeconfig } })).toMatchObject({
+      target: { server },
+      apiGroup: "projectcalico.org/v3",
+      source: "DATASTORE_TYPE",
+    });
+    const address = { DATASTORE_TYPE: "kubernetes", K8S_API_ENDPOINT: "https://[fd00::1]:6443", K8S_API_TOKEN: "x" };
+    expect(await find({ env: address })).toMatchObject({
+      target: { server: { host: "fd00::1", port: 6443 }, token: { text: "x" } },
+    });
+    // A token without a file of its own is what a pod has.
+    await expect(
+      find({
+        env: { DATASTORE_TYPE: "kubernetes", KUBERNETES_SERVICE_HOST: "10.96.0.1", KUBERNETES_SERVICE_PORT: "443" },
+      }),
+    ).rejects.toThrow("/var/run/secrets/kubernetes.io/serviceaccount/token: is not there");
   });
 
   it("passes over what other datastores need", async () => {
@@ -96,9 +140,14 @@ describe("a configuration that cannot be used", () => {
       ": spec.etcdEndpoints: is not text",
     ],
     [
-      "Kubernetes",
+      "a datastore that is none",
+      "kind: CalicoAPIConfig\nspec: {datastoreType: consul}\n",
+      ': datastoreType "consul" is none; use "etcdv3", the standard, or "kubernetes"',
+    ],
+    [
+      "a cluster that it does not say how to reach",
       "kind: CalicoAPIConfig\nspec: {datastoreType: kubernetes}\n",
-      ': datastoreType "kubernetes" is not supported yet; use "etcdv3"',
+      ": KUBERNETES_SERVICE_HOST: is not set, so this is no pod of a cluster; run it in a pod, or name a kubeconfig",
     ],
     [
       "a key in the file itself",
@@ -122,8 +171,8 @@ describe("a configuration that cannot be used", () => {
 
   it("is refused where it is not there, and where a variable says it", async () => {
     await expect(find({}, "/nonexistent")).rejects.toThrow("/nonexistent: there is no such file");
-    await expect(find({ env: { DATASTORE_TYPE: "kubernetes" } })).rejects.toThrow(
-      'datastoreType "kubernetes" is not supported yet',
+    await expect(find({ env: { DATASTORE_TYPE: "kubernetes", KUBECONFIG: "/nonexistent" } })).rejects.toThrow(
+      "DATASTORE_TYPE: /nonexistent: cannot be read: ENOENT",
     );
   });
 

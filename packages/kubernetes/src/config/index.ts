@@ -5,8 +5,7 @@ export {
   API_GROUPS,
   type ApiGroup,
   apiGroupOf,
-  KUBERNETES_VARIABLES,
-  type KubernetesSettings,
   targetOf,
 } from "./settings.ts";
 export { authorityOf, type Server, type Source, type Target, type TokenSource } from "./target.ts";
+export { KUBERNETES_VARIABLES, type KubernetesSettings } from "./variables.ts";
