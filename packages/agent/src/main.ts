@@ -4,6 +4,7 @@ import { systemClock, systemRandom } from "@ocicat/datastore/etcd";
 import { createLogger, isOcicatError, Scope, toError } from "@ocicat/kit";
 import { logToStdout } from "@ocicat/service";
 import { startAgent } from "./agent.ts";
+import { variablesWithoutEffect } from "./node/variables.ts";
 import { agentOptionsFrom } from "./options.ts";
 
 /**
@@ -15,6 +16,9 @@ export async function runAgent(env: Readonly<Record<string, string | undefined>>
   const logger = createLogger("agent", env.OCICAT_LOG_LEVEL === "debug" ? "debug" : "info", logToStdout);
   for (const variable of felixVariablesWithoutEffect(env)) {
     logger.warning("set in the environment and without effect yet", { variable });
+  }
+  for (const { variable, why } of variablesWithoutEffect(env)) {
+    logger.info("set in the environment and without effect", { variable, why });
   }
   let end: (error: Error | undefined) => void = () => {};
   const ended = new Promise<Error | undefined>((resolve) => {

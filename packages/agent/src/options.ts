@@ -4,6 +4,8 @@ import { type Settings, settingsFromEnv } from "@ocicat/kubernetes/open";
 import type { Family } from "@ocicat/net";
 import { BACKENDS, type Backend } from "@ocicat/routing";
 import { type AddressSource, METHODS, parseMethod, parseSource } from "./node/detection-method.ts";
+import { type FirstPool, firstPoolsFrom } from "./node/first-pools.ts";
+import { type NodeExtras, nodeExtrasFrom } from "./node/register.ts";
 
 /** Where an agent's things are on a node. Paths that Calico users know keep their names. */
 export interface AgentPaths {
@@ -26,6 +28,12 @@ export interface AgentOptions {
   /** Where the node's own addresses come from. */
   readonly ip: AddressSource;
   readonly ip6: AddressSource;
+  /** What the node's resource says besides its addresses. */
+  readonly extras: NodeExtras;
+  /** The pools of a cluster that has none. */
+  readonly firstPools: readonly FirstPool[];
+  /** Words for ClusterInformation's clusterType, each of which is to be there. */
+  readonly clusterType: readonly string[];
   /** How often the addresses are looked for again, milliseconds; 0: only when the host's links or addresses change. */
   readonly addressRefreshMs: number;
   /** What carries packets between nodes. */
@@ -62,12 +70,21 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
   if (nodeName.length > 253 || !NODE_NAME.test(nodeName)) {
     throw bad("NODENAME", nodeName, "not a node name", "use lower-case letters, digits, '-' and '.', as in a DNS name");
   }
+  const ip = addressSourceFrom(env, "IP", 4, "autodetect");
+  // As with Calico, IPv6 is for those who ask for it.
+  const ip6 = addressSourceFrom(env, "IP6", 6, "none");
+  const families = new Set<Family>([
+    ...(ip.kind === "none" ? [] : [4 as const]),
+    ...(ip6.kind === "none" ? [] : [6 as const]),
+  ]);
   return {
     nodeName,
     datastore: settingsFromEnv(env),
-    ip: addressSourceFrom(env, "IP", 4, "autodetect"),
-    // As with Calico, IPv6 is for those who ask for it.
-    ip6: addressSourceFrom(env, "IP6", 6, "none"),
+    ip,
+    ip6,
+    extras: nodeExtrasFrom(env),
+    firstPools: firstPoolsFrom(env, families),
+    clusterType: (env.CLUSTER_TYPE ?? "").split(",").flatMap((word) => word.trim() || []),
     addressRefreshMs: durationFrom(env, "AUTODETECT_POLL_INTERVAL", "60s"),
     backend: backendFrom(env),
     bgpPort: env.OCICAT_BGP_PORT ? numberFrom(env, "OCICAT_BGP_PORT", 179, 0, 65535) : undefined,

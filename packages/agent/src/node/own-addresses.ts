@@ -18,7 +18,7 @@ import { RouteProtocol } from "@ocicat/routing";
 import { findNodeAddress } from "./address.ts";
 import { ambiguity, type Candidate, type Detected, formatCandidate } from "./detection.ts";
 import type { AddressSource } from "./detection-method.ts";
-import { registerNode } from "./register.ts";
+import { type NodeExtras, registerNode } from "./register.ts";
 
 export interface OwnAddressesOptions {
   readonly kernel: Kernel;
@@ -26,6 +26,8 @@ export interface OwnAddressesOptions {
   readonly nodeName: string;
   readonly ip: AddressSource;
   readonly ip6: AddressSource;
+  /** Written into the node's resource with the addresses. */
+  readonly extras: NodeExtras;
   /** Looks again this often, milliseconds; 0: only after the host has changed. */
   readonly refreshMs: number;
   readonly clock: Clock;
@@ -158,7 +160,8 @@ export class OwnAddresses {
   async #take(present: Node | undefined, found: Found): Promise<void> {
     const { client, nodeName, logger } = this.#options;
     await this.#mustBeFree(present, found);
-    await registerNode(client, nodeName, present, { ipv4: found.ipv4?.chosen, ipv6: found.ipv6?.chosen });
+    const own = { ipv4: found.ipv4?.chosen, ipv6: found.ipv6?.chosen };
+    await registerNode(client, nodeName, present, own, this.#options.extras);
     const before = this.#found;
     this.#found = found;
     for (const family of ["ipv4", "ipv6"] as const) {

@@ -6,60 +6,130 @@ import {
   type ClusterInformation,
   clusterInformation,
   type Node,
+  node,
   tier,
 } from "@ocicat/api";
 import { type ResourceClient, ResourceError } from "@ocicat/client";
+import { OcicatError } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
 import type { OwnAddress } from "@ocicat/routing";
 
 /** Compatible with what this version of Calico stores. */
 const CALICO_VERSION = "v3.32.1";
 
+/** What variables say of a node's resource; undefined is left as it stands there. */
+export interface NodeExtras {
+  /** AS. */
+  readonly asNumber: number | undefined;
+  /** CALICO_K8S_NODE_REF: what Kubernetes calls the node, where Calico's nodes have names of their own. */
+  readonly kubernetesNode: string | undefined;
+}
+
+const NO_EXTRAS: NodeExtras = { asNumber: undefined, kubernetesNode: undefined };
+
+/** Throws OcicatError AGENT_CONFIG. */
+export function nodeExtrasFrom(env: Readonly<Record<string, string | undefined>>): NodeExtras {
+  const [text, kubernetesNode] = [env["AS"] ?? "", env.CALICO_K8S_NODE_REF || undefined];
+  if (text === "") return { ...NO_EXTRAS, kubernetesNode };
+  const reading = node.read(
+    { kind: "Node", apiVersion: API_VERSION, metadata: { name: "any" }, spec: { bgp: { asNumber: text } } },
+    "strict",
+  );
+  if (reading.ok) return { asNumber: reading.value.spec.bgp?.asNumber, kubernetesNode };
+  throw new OcicatError({
+    code: "AGENT_CONFIG",
+    where: "environment variable AS",
+    what: `"${text}" ${reading.problems[0]?.message ?? "is refused"}`,
+    fix: "use a number from 1 to 4294967295, or high.low",
+  });
+}
+
 /**
- * Makes the node's resource, or brings its addresses up to date: those of the families given, and nothing else of what
- * stands there. `present` is the resource as it was read.
+ * Makes the node's resource, or brings its addresses and what else is given up to date, and nothing else of what stands
+ * there. `present` is the resource as it was read.
  */
 export async function registerNode(
   client: ResourceClient,
   name: string,
   present: Node | undefined,
   own: { readonly ipv4: OwnAddress | undefined; readonly ipv6: OwnAddress | undefined },
+  { asNumber, kubernetesNode }: NodeExtras = NO_EXTRAS,
 ): Promise<void> {
   const wanted = {
     ...(own.ipv4 === undefined ? {} : { ipv4Address: formatOwn(own.ipv4) }),
     ...(own.ipv6 === undefined ? {} : { ipv6Address: formatOwn(own.ipv6) }),
+    ...(asNumber === undefined ? {} : { asNumber }),
   };
   const bgp = { ...present?.spec.bgp, ...wanted };
-  const { ipv4Address, ipv6Address } = present?.spec.bgp ?? {};
-  if (present !== undefined && bgp.ipv4Address === ipv4Address && bgp.ipv6Address === ipv6Address) return;
+  const before = present?.spec.bgp ?? {};
+  const isSame = (["ipv4Address", "ipv6Address", "asNumber"] as const).every((name) => bgp[name] === before[name]);
+  const orchRefs = withReference(present?.spec.orchRefs, kubernetesNode);
+  if (present !== undefined && isSame && orchRefs === present.spec.orchRefs) return;
   await client.apply<Node>({
     kind: "Node",
     apiVersion: API_VERSION,
     metadata: present?.metadata ?? { name },
-    spec: { ...present?.spec, bgp },
+    spec: { ...present?.spec, bgp, ...(orchRefs === undefined ? {} : { orchRefs }) },
     ...(present?.status === undefined ? {} : { status: present.status }),
   });
+}
+
+type References = Node["spec"]["orchRefs"];
+
+/** With the node's name in Kubernetes; the same list where it is there already. */
+function withReference(present: References, nodeName: string | undefined): References {
+  const isThere = present?.some((each) => each.orchestrator === "k8s" && each.nodeName === nodeName);
+  if (nodeName === undefined || isThere === true) return present;
+  return [...(present ?? []).filter(({ orchestrator }) => orchestrator !== "k8s"), { nodeName, orchestrator: "k8s" }];
 }
 
 function formatOwn({ address, subnet }: OwnAddress): string {
   return `${formatAddress(address)}/${subnet.length}`;
 }
 
-/** The first agent of a cluster makes its ClusterInformation and the tiers that every one has; all later ones find them. */
-export async function registerCluster(client: ResourceClient, guid: () => string): Promise<void> {
+/**
+ * The first agent of a cluster makes its ClusterInformation and the tiers that every one has; all later ones find them.
+ * `clusterType`: words that are added to what is said of the cluster there.
+ */
+export async function registerCluster(
+  client: ResourceClient,
+  guid: () => string,
+  clusterType: readonly string[] = [],
+): Promise<void> {
   const { items } = await client.list(tier);
   for (const builtIn of items.filter(({ metadata }) => metadata.resourceVersion === undefined)) {
     await createOnce(client, builtIn);
   }
-  if ((await client.find(clusterInformation, "default")) !== undefined) return;
+  const present = await client.find(clusterInformation, "default");
+  if (present !== undefined) return await addClusterType(client, present, clusterType);
   const information: ClusterInformation = {
     kind: "ClusterInformation",
     apiVersion: API_VERSION,
     metadata: { name: "default" },
-    spec: { clusterGUID: guid(), clusterType: "bgp", calicoVersion: CALICO_VERSION, datastoreReady: true },
+    spec: {
+      clusterGUID: guid(),
+      clusterType: clusterType.join(",") || "bgp",
+      calicoVersion: CALICO_VERSION,
+      datastoreReady: true,
+    },
   };
   await createOnce(client, information);
 }
+
+async function addClusterType(
+  client: ResourceClient,
+  present: ClusterInformation,
+  words: readonly string[],
+): Promise<void> {
+  if (withWords(present.spec.clusterType, words) === present.spec.clusterType || words.length === 0) return;
+  await client.modify(clusterInformation, "default", undefined, (read) => ({
+    ...read,
+    spec: { ...read.spec, clusterType: withWords(read.spec.clusterType, words) },
+  }));
+}
+
+const withWords = (text = "", words: readonly string[]): string =>
+  [...new Set([...text.split(",").filter((word) => word !== ""), ...words])].join(",");
 
 /** Of many agents that start at once one makes it. */
 async function createOnce(client: ResourceClient, resource: AnyResource): Promise<void> {

@@ -1,6 +1,7 @@
 import { clusterInformation, randomUid } from "@ocicat/api";
 import { createBackoff, isOcicatError, toError } from "@ocicat/kit";
 import { WHY_LOCKED } from "../lock/index.ts";
+import { makeFirstPools } from "../node/first-pools.ts";
 import { registerCluster } from "../node/register.ts";
 import { watchWhatIsNeeded } from "../tables/needed.ts";
 import { watchCluster, watchTables } from "../tables/tables.ts";
@@ -17,7 +18,10 @@ export async function joinCluster(foundation: Foundation): Promise<void> {
   await untilItAnswers(foundation, async () => void (await store.list(clusterInformation.storage.prefix())));
   await watchCluster(tables, watching);
   const register = () =>
-    untilItAnswers(foundation, () => registerCluster(client, () => randomUid(random).replaceAll("-", "")));
+    untilItAnswers(foundation, async () => {
+      await registerCluster(client, () => randomUid(random).replaceAll("-", ""), options.clusterType);
+      await makeFirstPools(client, options.firstPools, random, logger.child("pools"));
+    });
   // A locked cluster is there; what else it lacks it has lacked till now. An agent that need not write starts all the same.
   const fail = (error: unknown) => (scope.closed ? undefined : onFatal(toError(error)));
   if (lock.locked) lock.whenOpen(() => void register().catch(fail));
