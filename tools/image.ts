@@ -7,6 +7,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+// The command in few files, if it is not current.
+import "./bundle.ts";
 import { writeArchive } from "./image/archive.ts";
 import { makeTree } from "./image/tree.ts";
 

@@ -85,7 +85,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   if (options.backend === "bird") await serveBirdControl(foundation, dataplane);
   limitTraffic({ ...foundation, felix, logger: logger.child("qos") });
   await serveCni({ ...foundation, engine, routes, rules, policy: policy.engine, ipam, felix });
-  health.ready();
+  health.ready(foundation.reaches);
   lock.whenOpen(() => void mendIpam(ipam, logger.child("ipam")));
   leavePools({ ipam, tables, lock, defer: setImmediate, logger: logger.child("ipam") });
   // What was to be written meanwhile need not wait for its next try.

@@ -15,7 +15,8 @@ import type { Foundation } from "./foundation.ts";
 /** What /readyz answers by, from the first moment on. */
 export interface Health {
   readonly conditions: Conditions;
-  ready(): void;
+  /** From now on it is ready while the datastore can be reached; a BGP peer that is down is no reason not to be. */
+  ready(reaches: () => boolean): void;
 }
 
 /** Health and metrics over TCP, before there is anything to be healthy. */
@@ -27,10 +28,10 @@ export async function serveHealth(parts: {
   readonly scope: Scope;
 }): Promise<Health> {
   const { options, kernel, metrics, logger, scope } = parts;
-  let waitingFor: string | undefined = "not in sync yet";
+  let waiting = (): string | undefined => "not in sync yet";
   // Pods' gateway of IPv4; that of IPv6 is on the cable itself.
   const gateway = () => (options.ip.kind === "none" ? undefined : missingGatewayRoute(kernel, options.nodeName));
-  const conditions: Conditions = { datastore: () => waitingFor, gateway };
+  const conditions: Conditions = { datastore: () => waiting(), gateway };
   const noGateway = gateway();
   if (noGateway !== undefined) logger.warning(noGateway);
   await serveLocally(
@@ -41,8 +42,8 @@ export async function serveHealth(parts: {
   );
   return {
     conditions,
-    ready() {
-      waitingFor = undefined;
+    ready(reaches) {
+      waiting = () => (reaches() ? undefined : "it cannot be reached; what is programmed stays");
     },
   };
 }

@@ -26,6 +26,8 @@ export interface Foundation extends Ground {
   readonly store: Datastore;
   /** The same, where it is a cluster's API; what is written to it directly is not refused. */
   readonly kubernetes: KubernetesDatastore | undefined;
+  /** Whether there is a connection to the datastore at the moment. */
+  readonly reaches: () => boolean;
   readonly client: ResourceClient;
   readonly tables: Tables;
   readonly lock: DatastoreLock;
@@ -62,6 +64,7 @@ export async function layFoundation(ground: Ground): Promise<Foundation> {
   return {
     ...ground,
     store,
+    reaches: () => datastore.connected,
     kubernetes: asKubernetes(datastore),
     client,
     tables,
