@@ -263,6 +263,26 @@ describe("services' addresses", () => {
     await eventuallyHears(whole);
   });
 
+  it("that no service has come back from nobody: packets for them end on the node", async () => {
+    apply("BGPConfiguration", "default", RANGES);
+    await eventuallyHears(WHOLE);
+    const dropped = async () =>
+      (await lab.out("node2", "nft", "list", "table", "inet", "ocicat-services")).match(/packets (\d+)/)?.[1];
+    const capture = await lab.capture("tor", "eth0", "icmp");
+    const before = Number(await dropped());
+    await lab.exec("client", "ping", "-c", "2", "-i", "0.2", "-W", "1", "203.0.113.99");
+    expect(Number(await dropped())).toBe(before + 2);
+    // What lies outside goes out: the capture sees what passes.
+    await lab.exec("client", "ping", "-c", "1", "-W", "1", "203.0.114.1");
+    const seen = await eventually(
+      () => capture.read("icmp.type == 8", "ip.dst"),
+      (all) => all.length > 0,
+    );
+    expect(seen).toEqual(["203.0.114.1"]);
+    await capture.stop();
+    capture.forget();
+  });
+
   it("are not announced by a node that is kept out of load balancing, for as long as it is", async () => {
     apply("BGPConfiguration", "default", RANGES);
     await eventuallyHears(WHOLE);

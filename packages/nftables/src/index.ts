@@ -70,6 +70,7 @@ export {
   type NatPool,
   natOutgoing,
 } from "./tables/nat-outgoing.ts";
+export { SERVICE_TABLE, type ServiceLoopOptions, serviceLoops } from "./tables/service-loops.ts";
 export {
   TUNNEL_SENDERS,
   TUNNEL_TABLE,

@@ -12,6 +12,8 @@ import {
   NAT_TABLES,
   type NftReconciler,
   natOutgoing,
+  SERVICE_TABLE,
+  serviceLoops,
   TUNNEL_SENDERS,
   TUNNEL_TABLE,
   type TunnelGuardOptions,
@@ -43,6 +45,8 @@ export interface RuleReconcilerOptions {
   readonly widerSources: boolean;
   /** FelixConfiguration's natOutgoingExclusions. */
   readonly natOutgoingExclusions: "IPPoolsOnly" | "IPPoolsAndHostIPs";
+  /** FelixConfiguration's serviceLoopPrevention. */
+  readonly serviceLoops: "drop" | "reject" | "leave";
   /** Addresses of the cluster's nodes, for IPPoolsAndHostIPs. */
   readonly hostAddresses: () => ReadonlyMap<Address, string>;
   /** Full comparison with the kernel, milliseconds; 0 switches it off. */
@@ -51,7 +55,7 @@ export interface RuleReconcilerOptions {
 }
 
 const RETRY_MS = 1_000;
-const OWN_TABLES = [GUARD_TABLE, NAT_TABLES[4], NAT_TABLES[6], TUNNEL_TABLE];
+const OWN_TABLES = [GUARD_TABLE, NAT_TABLES[4], NAT_TABLES[6], TUNNEL_TABLE, SERVICE_TABLE];
 const NO_TUNNELS = { ipip: false, vxlanPort: { 4: undefined, 6: undefined } } as const;
 
 /**
@@ -63,6 +67,7 @@ export class RuleReconciler {
   readonly #nft: NftReconciler;
   readonly #pools = new Map<string, PoolRow>();
   #tunnels: Omit<TunnelGuardOptions, "nodes"> = NO_TUNNELS;
+  #serviceRanges: readonly Prefix[] = [];
   readonly #known = new Map<string, AgentEndpointRow>();
   /** Of the known ones, those that may send from more than their own addresses. */
   readonly #wider = new Map<string, AgentEndpointRow>();
@@ -140,6 +145,14 @@ export class RuleReconciler {
     this.#dirty = true;
   }
 
+  /** Ranges of services that the nodes announce. */
+  setServiceRanges(ranges: readonly Prefix[]): void {
+    if (ranges.join() === this.#serviceRanges.join()) return;
+    this.#serviceRanges = ranges;
+    this.#tablesChanged = true;
+    this.#dirty = true;
+  }
+
   knows(interfaceName: string): boolean {
     return this.#known.has(interfaceName);
   }
@@ -179,7 +192,12 @@ export class RuleReconciler {
       // What looks comes before what lets pass, and goes after it.
       this.#filters.tightenAllBut(this.#wider);
       if (this.#tablesChanged) {
-        this.#nft.setTables(OWN_TABLES, [this.#guard(), ...this.#nat(), ...this.#tunnelGuard()]);
+        this.#nft.setTables(OWN_TABLES, [
+          this.#guard(),
+          ...this.#nat(),
+          ...this.#tunnelGuard(),
+          ...this.#serviceLoops(),
+        ]);
         this.#tablesChanged = false;
       }
       this.#writes += this.#nft.apply().length;
@@ -249,6 +267,13 @@ export class RuleReconciler {
   #tunnelGuard() {
     const nodes = [...this.#options.hostAddresses()].map(([address, node]) => [address, nodeOrigin(node)] as const);
     return tunnelGuard({ ...this.#tunnels, nodes: new Map(nodes) });
+  }
+
+  #serviceLoops() {
+    const { serviceLoops: action } = this.#options;
+    if (action === "leave") return [];
+    const why = origin("a range of services", { kind: "BGPConfiguration", name: "default" });
+    return serviceLoops({ ranges: this.#serviceRanges.map((prefix) => ({ prefix, origin: why })), action });
   }
 
   #nat() {

@@ -9,6 +9,7 @@ import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
 import type { VtepReconciler } from "../program/vtep-reconciler.ts";
 import { announceServices } from "../services/announce.ts";
+import { allRanges, rangesIn } from "../services/ranges.ts";
 import { bgpSettings } from "../tables/bgp-rows.ts";
 import type { Tables } from "../tables/tables.ts";
 
@@ -68,6 +69,10 @@ export class Engine {
       this.#touchMesh();
     });
     announceServices(self, tables, resolver, () => this.#schedule());
+    tables.serviceRanges.subscribe(() => {
+      rules.setServiceRanges(allRanges(rangesIn(tables.serviceRanges)));
+      this.#schedule();
+    });
     tables.bgp.subscribe(() => this.#touchMesh());
     tables.peers.subscribe(() => this.#touchMesh());
     tables.filters.subscribe(() => this.#touchMesh());

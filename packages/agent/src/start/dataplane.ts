@@ -19,6 +19,8 @@ import { TunnelRunner } from "../tunnels/runner.ts";
 import type { Foundation } from "./foundation.ts";
 
 const MAIN_TABLE = 254;
+/** FelixConfiguration's serviceLoopPrevention. */
+const SERVICE_LOOPS = { Drop: "drop", Reject: "reject", Disabled: "leave" } as const;
 
 /** What decides and what writes, joined, and nothing of it started. */
 export interface Dataplane extends Running {
@@ -67,6 +69,7 @@ export function makeDataplane(foundation: Foundation, felix: FelixSettings): Dat
     interfacePrefix: felix.interfacePrefix,
     widerSources: felix.workloadSourceSpoofing === "Any",
     natOutgoingExclusions: felix.natOutgoingExclusions,
+    serviceLoops: SERVICE_LOOPS[felix.serviceLoopPrevention],
     hostAddresses: () => hostAddresses(tables),
     refreshMs: durationMs(felix.nftablesRefreshInterval),
     defer,

@@ -59,6 +59,7 @@ describe("tables that others may change", () => {
       interfacePrefix: "cali",
       widerSources: false,
       natOutgoingExclusions: "IPPoolsOnly",
+      serviceLoops: "drop",
       hostAddresses: () => new Map(),
       refreshMs: 0,
       defer: setImmediate,

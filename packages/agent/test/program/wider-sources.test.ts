@@ -62,6 +62,7 @@ describe("a workload's IPv4 source, really", () => {
       interfacePrefix: "cali",
       widerSources,
       natOutgoingExclusions: "IPPoolsOnly",
+      serviceLoops: "drop",
       hostAddresses: () => new Map(),
       refreshMs: 0,
       defer: (work) => work(),

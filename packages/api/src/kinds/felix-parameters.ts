@@ -358,7 +358,7 @@ export const felixParameters = {
   wireguardHostEncryptionEnabled: wireguard(flag(), false),
   wireguardKeepAlive: wireguard(duration(), "0s"),
   awsSrcDstCheck: aws(choice("DoNothing", "Enable", "Disable"), "DoNothing"),
-  serviceLoopPrevention: common(choiceIgnoringCase("Drop", "Reject", "Disabled"), "Drop"),
+  serviceLoopPrevention: inEffect(common(choiceIgnoringCase("Drop", "Reject", "Disabled"), "Drop")),
   workloadSourceSpoofing: inEffect(common(choiceIgnoringCase("Disabled", "Any"), "Disabled")),
   mtuIfacePattern: common(regex(), "^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)"),
   requireMTUFile: common(flag(), false),

@@ -164,6 +164,7 @@ describe("what has no effect yet", () => {
       "prometheusMetricsHost",
       "prometheusMetricsPort",
       "routeRefreshInterval",
+      "serviceLoopPrevention",
       "vxlanMTU",
       "vxlanMTUV6",
       "vxlanPort",
