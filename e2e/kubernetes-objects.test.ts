@@ -268,7 +268,7 @@ describe("services' addresses", () => {
     await eventuallyHears(WHOLE);
     const dropped = async () =>
       (await lab.out("node2", "nft", "list", "table", "inet", "ocicat-services")).match(/packets (\d+)/)?.[1];
-    const capture = await lab.capture("tor", "eth0", "icmp");
+    const capture = await lab.capture("tor", "eth0", "icmp[icmptype] == icmp-echo");
     const before = Number(await dropped());
     await lab.exec("client", "ping", "-c", "2", "-i", "0.2", "-W", "1", "203.0.113.99");
     expect(Number(await dropped())).toBe(before + 2);
