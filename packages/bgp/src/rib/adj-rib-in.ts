@@ -1,43 +1,63 @@
 import type { Family, Prefix } from "@ocicat/net";
-import type { Policy, PolicyPeer } from "../filter/policy.ts";
+import { acceptAll, type Policy, type PolicyPeer, type Verdict } from "../filter/policy.ts";
 import { COMMUNITY } from "../wire/attributes/communities.ts";
 import type { PathAttributes } from "../wire/attributes/types.ts";
-import type { AttributeSet, AttributeStore } from "./attribute-store.ts";
-import { applyPolicy, refuseAttributes, refusePrefix, type Self } from "./import.ts";
+import type { Nlri } from "../wire/nlri.ts";
+import { type AttributeId, type AttributeStore, MARK } from "./attribute-store.ts";
+import { NONE } from "./columns.ts";
+import { refuseAttributes, refusePrefix, type Self, taken } from "./import.ts";
 import type { LocRib } from "./loc-rib.ts";
-import type { Destination, Path, RibPeer } from "./path.ts";
+import { PATH, type PathId, type PathTable } from "./path-table.ts";
+import type { RibPeer, SourceId } from "./sources.ts";
 
 export interface AdjRibInOptions {
   readonly peer: RibPeer;
   readonly locRib: LocRib;
-  readonly store: AttributeStore;
   readonly self: Self;
   readonly policy: Policy;
 }
 
+/** A route as the peer sent it. */
+export interface ReceivedRoute {
+  readonly prefix: Prefix;
+  /** RFC 7911; 0 without. */
+  readonly pathId: number;
+  readonly attributes: PathAttributes;
+  /** What became of them; undefined: it was refused. */
+  readonly accepted: PathAttributes | undefined;
+  /** Why it was refused, or the filter's rule that let it through. */
+  readonly why: string | undefined;
+  readonly stale: boolean;
+}
+
 /** All that a peer has announced, also what was refused: the reason can be shown, and another policy can take it in. */
 export class AdjRibIn {
+  /** The peer's number in the RIB. */
+  readonly source: SourceId;
   readonly #peer: RibPeer;
   readonly #locRib: LocRib;
+  readonly #paths: PathTable;
   readonly #store: AttributeStore;
   readonly #view: PolicyPeer;
   #self: Self;
   #policy: Policy;
-  readonly #paths = new Map<Destination, Path>();
+  #size = 0;
   #accepted = 0;
   #stale = 0;
 
-  constructor({ peer, locRib, store, self, policy }: AdjRibInOptions) {
+  constructor({ peer, locRib, self, policy }: AdjRibInOptions) {
     this.#peer = peer;
     this.#locRib = locRib;
-    this.#store = store;
+    this.#paths = locRib.paths;
+    this.#store = locRib.store;
     this.#self = self;
     this.#policy = policy;
     this.#view = { internal: peer.internal, localAs: self.localAs, remoteAs: peer.as };
+    this.source = locRib.sources.enter(peer, (path) => this.#why(path));
   }
 
   get size(): number {
-    return this.#paths.size;
+    return this.#size;
   }
 
   get accepted(): number {
@@ -53,147 +73,217 @@ export class AdjRibIn {
     this.#self = self;
   }
 
-  announce(prefixes: readonly Prefix[], attributes: PathAttributes): void {
-    const received = this.#store.acquire(attributes);
-    const refusal = refuseAttributes(received.attributes, this.#peer, this.#self);
-    for (const prefix of prefixes) this.#put(this.#locRib.destination(prefix), received, refusal);
-    this.#store.release(received);
+  announce({ prefixes, pathIds }: Nlri, attributes: PathAttributes): void {
+    const store = this.#store;
+    const received = store.acquire(attributes);
+    const common = this.#take(attributes, received);
+    for (const [index, prefix] of prefixes.entries()) this.#put(prefix, pathIds?.[index] ?? 0, received, common);
+    store.release(received);
+    store.release(common);
   }
 
-  withdraw(prefixes: readonly Prefix[]): void {
-    for (const prefix of prefixes) {
-      const destination = this.#locRib.find(prefix);
-      if (destination !== undefined) this.#drop(destination);
+  withdraw({ prefixes, pathIds }: Nlri): void {
+    const { prefixes: table } = this.#locRib;
+    for (const [index, prefix] of prefixes.entries()) {
+      const id = table.find(prefix);
+      const path = id === undefined ? NONE : this.#paths.find(id, this.source, pathIds?.[index] ?? 0);
+      if (path !== NONE) this.#drop(path);
     }
   }
 
   /** RFC 4724 §4.2: keeps the routes of a family over the peer's restart. What was stale already did not come back in time. */
   markStale(family: Family): void {
-    this.#removeStale(family);
-    for (const [destination, path] of this.#paths) {
-      if (destination.prefix.family !== family) continue;
-      path.stale = true;
+    this.sweepStale(family);
+    for (const path of this.#own(family)) {
+      this.#paths.flags[path] = PATH.stale;
       this.#stale += 1;
     }
   }
 
   /** RFC 7313 §4: the peer is about to tell all of a family again; what it will not have told by `sweepStale` is gone. */
   markRefreshing(family: Family): void {
-    for (const [destination, path] of this.#paths) {
-      if (destination.prefix.family !== family || path.stale) continue;
-      path.stale = true;
-      this.#stale += 1;
+    for (const path of this.#own(family)) {
+      const flags = this.#paths.flags[path] ?? 0;
+      if ((flags & PATH.stale) === 0) this.#stale += 1;
+      this.#paths.flags[path] = flags | PATH.stale;
     }
   }
 
-  /**
-   * RFC 9494 §4.3: what is stale of a family carries LLGR_STALE from now on, which makes it the last resort; routes that must
-   * not live long (NO_LLGR) are dropped.
-   */
+  /** RFC 9494 §4.2: keeps what is stale of a family longer, as the last resort; but not what says NO_LLGR. */
   markLongLived(family: Family): void {
-    for (const [destination, path] of this.#paths) {
-      if (!path.stale || destination.prefix.family !== family) continue;
-      const { attributes } = path.received;
-      const { communities = [] } = attributes;
-      if (communities.includes(COMMUNITY.noLlgr)) this.#drop(destination);
-      else if (!communities.includes(COMMUNITY.llgrStale)) {
-        const marked = this.#store.acquire({ ...attributes, communities: [...communities, COMMUNITY.llgrStale] });
-        const refusal = refuseAttributes(marked.attributes, this.#peer, this.#self);
-        this.#set(destination, path, this.#judge(destination, marked, refusal, true));
-        this.#store.release(marked);
+    const { flags, received } = this.#paths;
+    for (const path of this.#own(family)) {
+      if (((flags[path] ?? 0) & PATH.stale) === 0) continue;
+      if (this.#store.is(received[path] ?? NONE, MARK.noLlgr)) this.#drop(path);
+      else {
+        flags[path] = PATH.stale | PATH.longLived;
+        this.#judgeAgain(path);
       }
     }
   }
 
   /** Drops what is stale of a family; how many that were. */
   sweepStale(family: Family): number {
-    return this.#removeStale(family);
+    let count = 0;
+    for (const path of this.#own(family)) {
+      if (((this.#paths.flags[path] ?? 0) & PATH.stale) === 0) continue;
+      this.#drop(path);
+      count += 1;
+    }
+    return count;
   }
 
   clear(family?: Family): void {
-    for (const destination of this.#paths.keys()) {
-      if (family === undefined || destination.prefix.family === family) this.#drop(destination);
-    }
+    for (const path of this.#own(family)) this.#drop(path);
+  }
+
+  /** Forgets all, and the peer. */
+  leave(): void {
+    this.clear();
+    this.#locRib.sources.leave(this.source);
   }
 
   /** Judges all routes again, under another policy or another self. */
   reapply(policy: Policy, self: Self): void {
     this.#policy = policy;
     this.#self = self;
-    for (const [destination, path] of this.#paths) {
-      const refusal = refuseAttributes(path.received.attributes, this.#peer, self);
-      this.#set(destination, path, this.#judge(destination, path.received, refusal, path.stale));
+    for (const path of this.#own()) this.#judgeAgain(path);
+  }
+
+  /** The peer's identifier or its part in reflection has changed: all its routes must be looked at, and told of, again. */
+  peerChanged(): void {
+    this.#locRib.sources.changed();
+    for (const path of this.#own()) this.#locRib.markDirty(this.#paths.prefix[path] ?? NONE, true);
+  }
+
+  /** Everything that the peer has sent, refused or not. */
+  *routes(): IterableIterator<ReceivedRoute> {
+    const paths = this.#paths;
+    for (const path of this.#own()) {
+      const set = paths.accepted[path] ?? NONE;
+      yield {
+        prefix: this.#locRib.prefixOf(paths.prefix[path] ?? NONE),
+        pathId: paths.remoteId(path),
+        attributes: this.#store.attributes(paths.received[path] ?? NONE),
+        accepted: set === NONE ? undefined : this.#store.attributes(set),
+        why: this.#why(path),
+        stale: ((paths.flags[path] ?? 0) & PATH.stale) !== 0,
+      };
     }
   }
 
-  /** The peer's identifier counts in the decision process: all its routes must be looked at again. */
-  identifierChanged(): void {
-    for (const destination of this.#paths.keys()) this.#locRib.markDirty(destination);
-  }
-
-  #put(destination: Destination, received: AttributeSet, refusal: string | undefined): void {
-    const previous = this.#paths.get(destination);
-    if (previous !== undefined && previous.received === received) {
-      this.#refreshed(previous);
-      return;
+  /** The peer's paths. Those that come up while it is walked may be left out. */
+  *#own(family?: Family): IterableIterator<PathId> {
+    const { prefixes } = this.#locRib;
+    const { end } = this.#paths;
+    for (let path = 1; path < end; path++) {
+      const prefix = this.#paths.prefix[path] ?? NONE;
+      if (prefix === NONE || this.#paths.source[path] !== this.source) continue;
+      if (family === undefined || prefixes.familyOf(prefix) === family) yield path;
     }
-    this.#set(destination, previous, this.#judge(destination, received, refusal, false));
   }
 
-  /** Announced again unchanged: nothing to decide, and no longer stale. */
-  #refreshed(path: Path): void {
-    if (path.stale) this.#stale -= 1;
-    path.stale = false;
+  #put(prefix: Prefix, remoteId: number, received: AttributeId, common: AttributeId): void {
+    const { prefixes } = this.#locRib;
+    const paths = this.#paths;
+    const id = prefixes.hold(prefix);
+    const known = paths.find(id, this.source, remoteId);
+    if (known === NONE) {
+      const path = paths.add(id, this.source, remoteId);
+      this.#size += 1;
+      this.#set(
+        path,
+        received,
+        this.#accept(() => prefix, common),
+      );
+      this.#locRib.markDirty(id);
+    } else this.#refresh(known, prefix, received, common);
+    prefixes.letGo(id);
   }
 
-  #judge(destination: Destination, received: AttributeSet, refusal: string | undefined, stale: boolean): Path {
-    const { prefix } = destination;
-    const common = refusal ?? refusePrefix(prefix);
-    const verdict =
-      common === undefined
-        ? applyPolicy(this.#policy, prefix, received.attributes, this.#peer, this.#view)
-        : { refusal: common };
-    return {
-      source: this.#peer,
-      origin: undefined,
-      received: this.#store.hold(received),
-      accepted: "attributes" in verdict ? this.#intern(verdict.attributes, received) : undefined,
-      refusal: "refusal" in verdict ? verdict.refusal : undefined,
-      stale,
-    };
+  /** Announced again: if unchanged there is nothing to decide, and it is no longer stale. */
+  #refresh(path: PathId, prefix: Prefix, received: AttributeId, common: AttributeId): void {
+    const flags = this.#paths.flags[path] ?? 0;
+    if ((flags & PATH.stale) !== 0) this.#stale -= 1;
+    this.#paths.flags[path] = 0;
+    if (this.#paths.received[path] === received && (flags & PATH.longLived) === 0) return;
+    this.#set(
+      path,
+      received,
+      this.#accept(() => prefix, common),
+    );
+    this.#locRib.markDirty(this.#paths.prefix[path] ?? NONE);
   }
 
-  #intern(attributes: PathAttributes, received: AttributeSet): AttributeSet {
-    return attributes === received.attributes ? this.#store.hold(received) : this.#store.acquire(attributes);
+  #judgeAgain(path: PathId): void {
+    const { prefix, received, flags } = this.#paths;
+    const set = received[path] ?? NONE;
+    const common = this.#take(this.#store.attributes(set), set);
+    const id = prefix[path] ?? NONE;
+    const accepted = this.#accept(() => this.#locRib.prefixOf(id), common);
+    this.#store.release(common);
+    this.#set(path, set, ((flags[path] ?? 0) & PATH.longLived) === 0 ? accepted : this.#longLived(accepted));
+    this.#locRib.markDirty(id);
   }
 
-  #set(destination: Destination, previous: Path | undefined, path: Path): void {
-    this.#forget(previous);
-    this.#paths.set(destination, path);
-    if (path.accepted !== undefined) this.#accepted += 1;
-    if (path.stale) this.#stale += 1;
-    this.#locRib.replace(destination, previous, path);
+  /** What all prefixes with these attributes are judged by, held; NONE: they are refused. */
+  #take(attributes: PathAttributes, received: AttributeId): AttributeId {
+    if (refuseAttributes(attributes, this.#peer, this.#self) !== undefined) return NONE;
+    const changed = taken(attributes, this.#peer, this.#self);
+    return changed === attributes ? this.#store.hold(received) : this.#store.acquire(changed);
   }
 
-  #drop(destination: Destination): void {
-    const path = this.#paths.get(destination);
-    if (path === undefined) return;
-    this.#forget(path);
-    this.#paths.delete(destination);
-    this.#locRib.replace(destination, path, undefined);
+  /** What one prefix gets, held; NONE: it is refused. */
+  #accept(prefix: () => Prefix, common: AttributeId): AttributeId {
+    if (common === NONE || refusePrefix(prefix()) !== undefined) return NONE;
+    if (this.#policy === acceptAll) return this.#store.hold(common);
+    const verdict = this.#ask(prefix(), common);
+    if (!verdict.accept) return NONE;
+    return verdict.attributes === undefined ? this.#store.hold(common) : this.#store.acquire(verdict.attributes);
   }
 
-  #forget(path: Path | undefined): void {
-    if (path === undefined) return;
-    if (path.accepted !== undefined) this.#accepted -= 1;
-    if (path.stale) this.#stale -= 1;
-    this.#store.release(path.received);
-    this.#store.release(path.accepted);
+  #ask(prefix: Prefix, set: AttributeId): Verdict {
+    const attributes = this.#store.attributes(set);
+    return this.#policy({ prefix, attributes, source: this.#peer, origin: undefined }, this.#view);
   }
 
-  #removeStale(family: Family): number {
-    const gone = [...this.#paths].filter(([destination, path]) => path.stale && destination.prefix.family === family);
-    for (const [destination] of gone) this.#drop(destination);
-    return gone.length;
+  /** RFC 9494 §4.2: the same with LLGR_STALE, in place of `set`. */
+  #longLived(set: AttributeId): AttributeId {
+    if (set === NONE || this.#store.is(set, MARK.llgrStale)) return set;
+    const attributes = this.#store.attributes(set);
+    const communities = [...(attributes.communities ?? []), COMMUNITY.llgrStale];
+    const marked = this.#store.acquire({ ...attributes, communities });
+    this.#store.release(set);
+    return marked;
+  }
+
+  /** Both sets are the path's; `accepted` is held already. */
+  #set(path: PathId, received: AttributeId, accepted: AttributeId): void {
+    const before = this.#paths.accepted[path] ?? NONE;
+    if (before !== NONE) this.#accepted -= 1;
+    if (accepted !== NONE) this.#accepted += 1;
+    this.#paths.set(path, this.#store.hold(received), accepted);
+  }
+
+  #drop(path: PathId): void {
+    const { prefix, accepted, flags } = this.#paths;
+    if (accepted[path] !== NONE) this.#accepted -= 1;
+    if (((flags[path] ?? 0) & PATH.stale) !== 0) this.#stale -= 1;
+    this.#size -= 1;
+    this.#locRib.markDirty(prefix[path] ?? NONE);
+    this.#paths.remove(path);
+  }
+
+  /** Why a path was refused, or by which rule it came in. Policies are functions of their arguments: asked again they say the same. */
+  #why(path: PathId): string | undefined {
+    const { prefix, received } = this.#paths;
+    const attributes = this.#store.attributes(received[path] ?? NONE);
+    const target = this.#locRib.prefixOf(prefix[path] ?? NONE);
+    const common = refuseAttributes(attributes, this.#peer, this.#self) ?? refusePrefix(target);
+    if (common !== undefined) return common;
+    const asked = taken(attributes, this.#peer, this.#self);
+    const route = { prefix: target, attributes: asked, source: this.#peer, origin: undefined };
+    const verdict = this.#policy(route, this.#view);
+    return verdict.accept ? verdict.by : verdict.reason;
   }
 }

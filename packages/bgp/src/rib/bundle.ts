@@ -1,57 +1,120 @@
-import type { Family, Prefix } from "@ocicat/net";
 import type { CodecContext } from "../wire/context.ts";
-import { packAnnouncements, packWithdrawals } from "../wire/pack.ts";
-import type { AttributeSet } from "./attribute-store.ts";
-import type { RibPeer } from "./path.ts";
+import { writeAnnouncements, writeWithdrawals } from "../wire/pack.ts";
+import { writePathId } from "../wire/prefix-entries.ts";
+import { type Entries, UpdateWriter } from "../wire/update-writer.ts";
+import type { AttributeId } from "./attribute-store.ts";
+import { NONE } from "./columns.ts";
+import type { LocRib } from "./loc-rib.ts";
+import type { PrefixId } from "./prefix-table.ts";
+import type { SourceId } from "./sources.ts";
 
-/** An encoded UPDATE for all members of a group but `except`, who told us of these routes. */
-export interface Outgoing {
+/** Encoded UPDATEs, for all members of a group but `except`, who told us of these routes; NONE: for all. */
+export interface Run {
+  readonly start: number;
+  readonly end: number;
+  readonly updates: number;
+  readonly except: SourceId;
+}
+
+/** What a bundle becomes: one array of bytes, and which part of it is for whom. */
+export interface Packed {
   readonly bytes: Uint8Array;
-  readonly except: RibPeer | undefined;
+  readonly runs: readonly Run[];
 }
 
-interface Bucket<T> {
-  readonly of: T;
-  readonly family: Family;
-  readonly except: RibPeer | undefined;
-  readonly prefixes: Prefix[];
+/** Prefixes that go together, with the numbers of their paths where RFC 7911 is spoken. */
+interface Bucket {
+  readonly set: AttributeId;
+  readonly family: 4 | 6;
+  readonly except: SourceId;
+  readonly prefixes: PrefixId[];
+  readonly localIds: number[];
 }
 
-/** Collects changes and packs them: withdrawals first, then announcements, prefixes with equal attributes together. */
+/**
+ * Collects changes and packs them, each set of attributes encoded once: withdrawals first, then announcements, prefixes with
+ * equal attributes together.
+ */
 export class Bundle {
-  readonly #withdrawals: Bucket<undefined>[] = [];
-  /** Buckets of a set, one for each family and source among its prefixes: nearly always one. */
-  readonly #announcements = new Map<AttributeSet, Bucket<AttributeSet>[]>();
+  readonly #locRib: LocRib;
+  readonly #context: CodecContext;
+  readonly #buckets = new Map<number, Bucket>();
+  /** Where the last route went: the next one nearly always goes there too. */
+  #last: Bucket | undefined;
 
-  withdraw(prefix: Prefix, except: RibPeer | undefined): void {
-    add(this.#withdrawals, undefined, prefix, except);
+  constructor(locRib: LocRib, context: CodecContext) {
+    this.#locRib = locRib;
+    this.#context = context;
   }
 
-  announce(prefix: Prefix, set: AttributeSet, except: RibPeer | undefined): void {
-    let buckets = this.#announcements.get(set);
-    if (buckets === undefined) {
-      buckets = [];
-      this.#announcements.set(set, buckets);
-    }
-    add(buckets, set, prefix, except);
+  get isEmpty(): boolean {
+    return this.#buckets.size === 0;
   }
 
-  /** The UPDATEs, each encoded once. */
-  *pack(context: CodecContext): IterableIterator<Outgoing> {
-    for (const { family, prefixes, except } of this.#withdrawals) {
-      for (const bytes of packWithdrawals(family, prefixes, context)) yield { bytes, except };
+  withdraw(prefix: PrefixId, localId: number, except: SourceId): void {
+    this.announce(prefix, localId, NONE, except);
+  }
+
+  /** A set of NONE withdraws. */
+  announce(prefix: PrefixId, localId: number, set: AttributeId, except: SourceId): void {
+    const family = this.#locRib.prefixes.familyOf(prefix);
+    const bucket = this.#bucket(set, family, except);
+    bucket.prefixes.push(prefix);
+    if (this.#withIds(family)) bucket.localIds.push(localId);
+  }
+
+  pack(): Packed {
+    const writer = new UpdateWriter(this.#context.maxMessage);
+    const runs: Run[] = [];
+    const buckets = [...this.#buckets.values()];
+    const withdrawals = buckets.filter(({ set }) => set === NONE);
+    const announcements = buckets.filter(({ set }) => set !== NONE);
+    for (const bucket of [...withdrawals, ...announcements]) {
+      const { length: start, count } = writer;
+      this.#write(writer, bucket);
+      runs.push({ start, end: writer.length, updates: writer.count - count, except: bucket.except });
     }
-    for (const buckets of this.#announcements.values()) {
-      for (const { of, family, prefixes, except } of buckets) {
-        for (const bytes of packAnnouncements(of.attributes, family, prefixes, context)) yield { bytes, except };
-      }
+    return { bytes: writer.take(), runs };
+  }
+
+  #write(writer: UpdateWriter, bucket: Bucket): void {
+    const entries = this.#entries(bucket);
+    if (bucket.set === NONE) writeWithdrawals(writer, bucket.family, entries);
+    else {
+      const attributes = this.#locRib.store.attributes(bucket.set);
+      writeAnnouncements(writer, attributes, bucket.family, entries, this.#context);
     }
   }
-}
 
-function add<T>(buckets: Bucket<T>[], of: T, prefix: Prefix, except: RibPeer | undefined): void {
-  const { family } = prefix;
-  const bucket = buckets.find((one) => one.family === family && one.except === except);
-  if (bucket === undefined) buckets.push({ of, family, except, prefixes: [prefix] });
-  else bucket.prefixes.push(prefix);
+  #entries({ prefixes, localIds, family }: Bucket): Entries {
+    const table = this.#locRib.prefixes;
+    const withIds = this.#withIds(family);
+    const idSize = withIds ? 4 : 0;
+    return {
+      count: prefixes.length,
+      size: (index) => idSize + table.wireSize(prefixes[index] ?? NONE),
+      write: (index, into, at) => {
+        const start = withIds ? writePathId(localIds[index] ?? 0, into, at) : at;
+        return table.write(prefixes[index] ?? NONE, into, start);
+      },
+    };
+  }
+
+  #bucket(set: AttributeId, family: 4 | 6, except: SourceId): Bucket {
+    const last = this.#last;
+    if (last !== undefined && last.set === set && last.except === except && last.family === family) return last;
+    // Numbers of sources take 16 bits.
+    const key = (set * 0x1_0000 + except) * 2 + (family === 4 ? 0 : 1);
+    let bucket = this.#buckets.get(key);
+    if (bucket === undefined) {
+      bucket = { set, family, except, prefixes: [], localIds: [] };
+      this.#buckets.set(key, bucket);
+    }
+    this.#last = bucket;
+    return bucket;
+  }
+
+  #withIds(family: 4 | 6): boolean {
+    return this.#context.addPath[family]?.send === true;
+  }
 }

@@ -1,20 +1,32 @@
 import type { Address, Prefix } from "@ocicat/net";
 import type { PathAttributes } from "../wire/attributes/types.ts";
-import { losses, type NextHopResolver } from "./decision.ts";
-import type { Destination, Path } from "./path.ts";
+import { NONE } from "./columns.ts";
+import type { LocRib } from "./loc-rib.ts";
+import { PATH, type PathId } from "./path-table.ts";
+import type { PrefixId } from "./prefix-table.ts";
+import { OWN } from "./sources.ts";
 
 /** One path to a prefix, and what became of it. */
 export interface ExplainedPath {
   /** The peer's name, or undefined for a route of our own. */
   readonly peer: string | undefined;
+  /** The number that the peer gave it (RFC 7911); 0 without. */
+  readonly pathId: number;
   /** Why a route of our own exists. */
   readonly origin: string | undefined;
   readonly nextHop: Address;
+  /** After the import policy; as they came, of one that was refused. */
   readonly attributes: PathAttributes;
+  /** As they came. */
+  readonly received: PathAttributes;
   readonly stale: boolean;
+  /** RFC 9494: kept beyond the restart time, as the last resort. */
+  readonly longLived: boolean;
   readonly verdict: "best" | "multipath" | "lost" | "refused";
   /** The step of the decision process that chose it or dropped it, or the reason it was refused. */
   readonly why: string;
+  /** The filter's rule that let it in, where one decided. */
+  readonly by: string | undefined;
 }
 
 /** What becomes of the best path towards a peer. */
@@ -34,37 +46,63 @@ export interface Explanation {
 
 const ORDER: readonly ExplainedPath["verdict"][] = ["best", "multipath", "lost", "refused"];
 
-export function explainDestination(
-  prefix: Prefix,
-  destination: Destination | undefined,
-  resolve: NextHopResolver,
-): Explanation {
-  if (destination === undefined) return { prefix, paths: [] };
-  const dropped = losses(destination, resolve);
-  const paths = destination.paths.map((path) => explainPath(path, destination, dropped));
-  return { prefix, paths: paths.sort((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict)) };
-}
-
-function explainPath(path: Path, { selected }: Destination, dropped: ReadonlyMap<Path, string>): ExplainedPath {
-  const { attributes } = path.accepted ?? path.received;
+/** Every path to a prefix as it is now, and what the decision process makes of it. */
+export function explain(prefix: Prefix, locRib: LocRib): Explanation {
+  const id = locRib.prefixes.find(prefix);
+  if (id === undefined) return { prefix, paths: [] };
+  const { paths } = locRib;
+  const all: PathId[] = [];
+  for (let path = paths.first(id); path !== NONE; path = paths.next(path)) all.push(path);
+  const verdict = verdicts(id, locRib);
   return {
-    peer: path.source?.name,
-    origin: path.origin,
-    nextHop: attributes.nextHop,
-    attributes,
-    stale: path.stale,
-    ...verdictOn(path, selected, dropped),
+    prefix,
+    paths: all
+      .map((path) => explainPath(path, id, locRib, verdict(path)))
+      .sort((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict) || compareNames(a.peer, b.peer)),
   };
 }
 
-function verdictOn(
-  path: Path,
-  selected: Destination["selected"],
-  dropped: ReadonlyMap<Path, string>,
-): Pick<ExplainedPath, "verdict" | "why"> {
-  if (path.refusal !== undefined) return { verdict: "refused", why: path.refusal };
-  if (selected?.best === path) return { verdict: "best", why: selected.step };
-  if (selected?.multipath.includes(path) === true)
-    return { verdict: "multipath", why: `as good as the best up to "${dropped.get(path) ?? selected.step}"` };
-  return { verdict: "lost", why: dropped.get(path) ?? "not decided yet" };
+function explainPath(
+  path: PathId,
+  prefix: PrefixId,
+  { paths, store, sources, originOf }: LocRib,
+  verdict: Pick<ExplainedPath, "verdict" | "why"> | undefined,
+): ExplainedPath {
+  const source = paths.source[path] ?? OWN;
+  const received = store.attributes(paths.received[path] ?? NONE);
+  const accepted = paths.accepted[path] ?? NONE;
+  const attributes = accepted === NONE ? received : store.attributes(accepted);
+  const flags = paths.flags[path] ?? 0;
+  const said = sources.why(source, path);
+  return {
+    peer: sources.peer(source)?.name,
+    pathId: paths.remoteId(path),
+    origin: source === OWN ? originOf(prefix) : undefined,
+    nextHop: attributes.nextHop,
+    attributes,
+    received,
+    stale: (flags & PATH.stale) !== 0,
+    longLived: (flags & PATH.longLived) !== 0,
+    ...(verdict ?? { verdict: "refused", why: said ?? "refused" }),
+    by: verdict === undefined ? undefined : said,
+  };
+}
+
+/** What the decision process says of each accepted path; undefined of one that was refused. */
+function verdicts(prefix: PrefixId, locRib: LocRib) {
+  const { decision, paths } = locRib;
+  const before = locRib.best(prefix);
+  const { best, multipath, step } = decision.choose(prefix, before);
+  const dropped = decision.losses(prefix, before);
+  return (path: PathId): Pick<ExplainedPath, "verdict" | "why"> | undefined => {
+    if (paths.accepted[path] === NONE) return undefined;
+    if (path === best) return { verdict: "best", why: step };
+    const lost = dropped.get(path);
+    if (!multipath.includes(path)) return { verdict: "lost", why: lost ?? step };
+    return { verdict: "multipath", why: `as good as the best up to "${lost ?? step}"` };
+  };
+}
+
+function compareNames(a = "", b = ""): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

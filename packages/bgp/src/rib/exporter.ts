@@ -1,53 +1,74 @@
-import type { Prefix } from "@ocicat/net";
+import type { Family } from "@ocicat/net";
+import { acceptAll } from "../filter/policy.ts";
 import type { CodecContext } from "../wire/context.ts";
 import { fits } from "../wire/pack.ts";
-import type { AttributeSet, AttributeStore } from "./attribute-store.ts";
-import { type ExportView, keepsMed, permit, shape } from "./export.ts";
-import type { Path } from "./path.ts";
-
-/** A shaped set, or undefined where it cannot be announced. */
-interface Shaped {
-  readonly set: AttributeSet | undefined;
-}
+import type { AttributeId } from "./attribute-store.ts";
+import { NONE } from "./columns.ts";
+import { type ExportView, forbiddenBy, keepsMed, permit, shape } from "./export.ts";
+import type { LocRib } from "./loc-rib.ts";
+import type { PrefixId } from "./prefix-table.ts";
+import { SetMemo } from "./set-memo.ts";
+import { OWN, type SourceId } from "./sources.ts";
 
 /** `exportPath` for one view, remembering how each attribute set is shaped: prefixes are many, attribute sets are few. */
 export class Exporter {
   readonly #view: ExportView;
   readonly #codec: CodecContext;
-  readonly #store: AttributeStore;
-  /**
-   * By the accepted set (whose next hop tells the family), for those whose MED stays here and those whose MED is told.
-   * Entries go with their keys; the sets in them are not held.
-   */
-  readonly #withoutMed = new WeakMap<AttributeSet, Shaped>();
-  readonly #withMed = new WeakMap<AttributeSet, Shaped>();
+  readonly #locRib: LocRib;
+  /** What was known of the sources when the memos were made. */
+  #version: number;
+  readonly #memos: Readonly<Record<Family, { readonly withMed: SetMemo; readonly withoutMed: SetMemo }>>;
 
-  constructor(view: ExportView, codec: CodecContext, store: AttributeStore) {
+  constructor(view: ExportView, codec: CodecContext, locRib: LocRib) {
     this.#view = view;
     this.#codec = codec;
-    this.#store = store;
+    this.#locRib = locRib;
+    this.#version = locRib.sources.version;
+    const memos = () => ({ withMed: new SetMemo(locRib.store), withoutMed: new SetMemo(locRib.store) });
+    this.#memos = { 4: memos(), 6: memos() };
   }
 
-  /** The set to announce for a path, held; undefined: none. */
-  export(prefix: Prefix, path: Path): AttributeSet | undefined {
-    const permitted = permit(prefix, path, this.#view);
-    if ("refusal" in permitted || path.accepted === undefined) return undefined;
-    const changed = permitted.attributes !== path.accepted.attributes;
-    // A set that the policy has made is not in the cache, and would not be found there again.
-    const input = changed ? this.#store.acquire(permitted.attributes) : path.accepted;
-    const shaped = this.#shape(prefix, input, keepsMed(path, permitted.attributes));
-    if (changed) this.#store.release(input);
+  /** The set to announce for a path, held; NONE: it is not announced. */
+  export(prefix: PrefixId, source: SourceId, set: AttributeId): AttributeId {
+    const { store, sources, prefixes, originOf } = this.#locRib;
+    const family = prefixes.familyOf(prefix);
+    if (sources.version !== this.#version) this.#forget();
+    if (this.#view.policy === acceptAll) return this.#shaped(family, source, set, source === OWN);
+    const path = { attributes: store.attributes(set), source: sources.peer(source), origin: originOf(prefix) };
+    const permitted = permit(prefixes.prefixOf(prefix), path, this.#view);
+    if ("refusal" in permitted) return NONE;
+    const { attributes } = permitted;
+    const input = attributes === path.attributes ? store.hold(set) : store.acquire(attributes);
+    const shaped = this.#shaped(family, source, input, keepsMed(path, attributes));
+    store.release(input);
     return shaped;
   }
 
-  #shape(prefix: Prefix, input: AttributeSet, withMed: boolean): AttributeSet | undefined {
-    const cache = withMed ? this.#withMed : this.#withoutMed;
-    const known = cache.get(input);
-    if (known !== undefined) return known.set === undefined ? undefined : this.#store.hold(known.set);
-    const verdict = shape(prefix.family, input.attributes, withMed, this.#view);
-    const announceable = "attributes" in verdict && fits(verdict.attributes, prefix.family, this.#codec);
-    const set = announceable ? this.#store.acquire(verdict.attributes) : undefined;
-    cache.set(input, { set });
-    return set;
+  #forget(): void {
+    this.#version = this.#locRib.sources.version;
+    for (const { withMed, withoutMed } of Object.values(this.#memos)) {
+      withMed.clear();
+      withoutMed.clear();
+    }
+  }
+
+  #shaped(family: Family, source: SourceId, set: AttributeId, withMed: boolean): AttributeId {
+    const { store } = this.#locRib;
+    const memo = this.#memos[family][withMed ? "withMed" : "withoutMed"];
+    const known = memo.get(set, source);
+    if (known !== undefined) return store.hold(known);
+    const made = this.#make(family, source, set, withMed);
+    memo.put(set, source, made);
+    return made;
+  }
+
+  #make(family: Family, source: SourceId, set: AttributeId, withMed: boolean): AttributeId {
+    const { store, sources } = this.#locRib;
+    const attributes = store.attributes(set);
+    const peer = sources.peer(source);
+    if (forbiddenBy({ attributes, source: peer }, this.#view) !== undefined) return NONE;
+    const shaped = shape(family, attributes, peer, withMed, this.#view);
+    const announceable = "attributes" in shaped && fits(shaped.attributes, family, this.#codec);
+    return announceable ? store.acquire(shaped.attributes) : NONE;
   }
 }

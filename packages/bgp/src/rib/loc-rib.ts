@@ -1,39 +1,70 @@
-import type { Address, Ipv4, Prefix } from "@ocicat/net";
-import { bestUnreachable, type NextHopResolver, select } from "./decision.ts";
-import { type Destination, type Path, type Selection, samePath } from "./path.ts";
-import { take } from "./take.ts";
+import type { Address, Prefix } from "@ocicat/net";
+import { type AttributeId, AttributeStore } from "./attribute-store.ts";
+import { FIRST_ROWS, grown32, grownU16, NONE, roomFor } from "./columns.ts";
+import { Decision, type DecisionOptions, type NextHopResolver } from "./decision.ts";
+import { IdQueue } from "./id-queue.ts";
+import { type PathId, PathTable } from "./path-table.ts";
+import { type PrefixId, PrefixTable } from "./prefix-table.ts";
+import { OWN, type SourceId, Sources } from "./sources.ts";
 
-/** A prefix whose best path, or set of equally good paths, or path that cannot be used, is not what it was. */
-export interface SelectionChange {
-  readonly destination: Destination;
-  readonly before: Selection | undefined;
-  readonly after: Selection | undefined;
-  /** The best of the paths that cannot be used, while there are only such: what it was, and is. */
-  readonly unreachableBefore: Path | undefined;
-  readonly unreachable: Path | undefined;
+export interface LocRibOptions extends DecisionOptions {
+  /** Undefined: every next hop can be reached, at metric 0. */
+  readonly resolve?: NextHopResolver | undefined;
+  /** Whether somebody wants to know of paths that tie with the best. */
+  readonly multipath?: boolean | undefined;
 }
+
+/** A path as somebody was told of it: it may have changed or gone since. */
+export interface Told {
+  readonly source: SourceId;
+  readonly set: AttributeId;
+}
+
+/**
+ * What `settle` says of a prefix. `changed`: the best path, or set of equally good paths, or best of those that cannot be used,
+ * is not what it was. `wasLearned`: before this there was a learned route to tell of, also one that could not be used.
+ */
+export type OnDecided = (prefix: PrefixId, changed: boolean, wasLearned: boolean) => void;
 
 /**
  * Every path to every prefix, and what was selected among them. Changes are queued and selected in batches, so that a
  * prefix which changes ten times in one turn is decided once.
+ *
+ *     prefix ─► paths            all there are: PathTable
+ *            ─► best             the path that was selected, NONE if there was none
+ *            ─► bestSource, bestSet   as it was then: what others were told of it. The set is held.
  */
 export class LocRib {
-  /** IPv4 by address × 64 + length, IPv6 by text: a number is the cheaper key. */
-  readonly #destinations = new Map<number | string, Destination>();
-  readonly #dirty = new Set<Destination>();
-  /** Of the prefixes that have paths and none that can be used: the best one. */
-  readonly #unreachable = new Map<Destination, Path>();
-  readonly #resolve: NextHopResolver;
+  readonly store = new AttributeStore();
+  readonly prefixes = new PrefixTable();
+  readonly sources = new Sources();
+  readonly paths = new PathTable(this.prefixes, this.store, this.sources);
+  readonly decision: Decision;
+  readonly #dirty = new IdQueue();
+  /** Of those, the ones that have changed in a way that the selection does not show. */
+  readonly #changed = new Set<PrefixId>();
+  #best = new Int32Array(FIRST_ROWS);
+  #bestSource = new Uint16Array(FIRST_ROWS);
+  #bestSet = new Int32Array(FIRST_ROWS);
+  /** The paths that tie with the best, where there are such, as they were when they were selected. */
+  readonly #ties = new Map<PrefixId, readonly Told[]>();
+  /** Of the prefixes that have paths and none that can be used: the best one, as it was. */
+  readonly #unreachable = new Map<PrefixId, Told>();
+  /** Why a route of our own exists. */
+  originOf: (prefix: PrefixId) => string | undefined = () => undefined;
   readonly #multipath: boolean;
+  readonly #resolves: boolean;
 
-  constructor(resolve: NextHopResolver, multipath: boolean) {
-    this.#resolve = resolve;
+  constructor({ resolve, multipath = false, ...decision }: LocRibOptions = {}) {
+    const { prefixes, paths, sources, store } = this;
+    this.decision = new Decision({ prefixes, paths, sources, store }, resolve, decision);
     this.#multipath = multipath;
+    this.#resolves = resolve !== undefined;
   }
 
-  /** Prefixes with at least one path, a selection or a holder. */
+  /** Prefixes that somebody knows: that have a path, or that a group still has to tell its peers of. */
   get size(): number {
-    return this.#destinations.size;
+    return this.prefixes.size;
   }
 
   /** Prefixes that wait for the decision process. */
@@ -41,100 +72,157 @@ export class LocRib {
     return this.#dirty.size;
   }
 
-  find(prefix: Prefix): Destination | undefined {
-    return this.#destinations.get(keyOf(prefix));
+  /** Every prefix that may have paths. */
+  *ids(): IterableIterator<PrefixId> {
+    const { end } = this.prefixes;
+    for (let prefix = 1; prefix < end; prefix++) if (this.prefixes.isHeld(prefix)) yield prefix;
   }
 
-  destination(prefix: Prefix): Destination {
-    const key = keyOf(prefix);
-    const known = this.#destinations.get(key);
-    if (known !== undefined) return known;
-    const created = { prefix, paths: [], selected: undefined, holders: 0 };
-    this.#destinations.set(key, created);
-    return created;
-  }
-
-  destinations(): IterableIterator<Destination> {
-    return this.#destinations.values();
-  }
-
-  /** Puts `path` in the place of `previous`; either may be missing. */
-  replace(destination: Destination, previous: Path | undefined, path: Path | undefined): void {
-    destination.paths = replaced(destination.paths, previous, path);
-    this.markDirty(destination);
-  }
-
-  markDirty(destination: Destination): void {
-    this.#dirty.add(destination);
+  /** A path has come, changed or gone. `changed`: tell of it whatever is selected. */
+  markDirty(prefix: PrefixId, changed = false): void {
+    if (this.#dirty.add(prefix)) this.prefixes.holdAgain(prefix);
+    if (changed) this.#changed.add(prefix);
   }
 
   /** Selects again where a path goes through one of these next hops (any unless told). */
   nextHopsChanged(nextHops?: readonly Address[]): void {
     const concerned = nextHops === undefined ? undefined : new Set<Address>(nextHops);
-    for (const destination of this.#destinations.values()) {
-      const through = ({ accepted }: Path) =>
-        accepted !== undefined && (concerned === undefined || concerned.has(accepted.attributes.nextHop));
-      if (destination.paths.some(through)) this.markDirty(destination);
+    const { paths, store } = this;
+    const answers = new Map<AttributeId, boolean>();
+    const isConcerned = (set: AttributeId) => {
+      const known = answers.get(set) ?? concerned?.has(store.attributes(set).nextHop) ?? true;
+      answers.set(set, known);
+      return known;
+    };
+    for (let path = 1; path < paths.end; path++) {
+      const set = paths.accepted[path] ?? NONE;
+      if (set !== NONE && isConcerned(set)) this.markDirty(paths.prefix[path] ?? NONE);
     }
   }
 
-  /** Decides up to `limit` of the prefixes that wait; the changes, in the order they were queued. */
-  settle(limit: number): SelectionChange[] {
-    const changes: SelectionChange[] = [];
-    for (const destination of take(this.#dirty, limit)) {
-      const before = destination.selected;
-      const unreachableBefore = this.#unreachable.get(destination);
-      const after = select(destination, this.#resolve, this.#multipath);
-      const unreachable = after === undefined ? bestUnreachable(destination) : undefined;
-      destination.selected = after;
-      if (unreachable !== undefined) this.#unreachable.set(destination, unreachable);
-      else if (unreachableBefore !== undefined) this.#unreachable.delete(destination);
-      if (!sameSelection(before, after) || !sameUnreachable(unreachableBefore, unreachable))
-        changes.push({ destination, before, after, unreachableBefore, unreachable });
-      this.#collect(destination);
+  /** Decides up to `limit` of the prefixes that wait, in the order they were queued. */
+  settle(limit: number, onDecided: OnDecided): void {
+    for (let count = 0; count < limit; count++) {
+      const prefix = this.#dirty.take();
+      if (prefix === undefined) return;
+      const wasLearned = this.isLearned(prefix);
+      const changed = this.#decide(prefix) || this.#changed.has(prefix);
+      this.#changed.delete(prefix);
+      onDecided(prefix, changed, wasLearned);
+      this.prefixes.letGo(prefix);
     }
-    return changes;
   }
 
-  hold(destination: Destination): void {
-    destination.holders += 1;
+  /** The path that was selected; NONE: none. */
+  best(prefix: PrefixId): PathId {
+    return this.#best[prefix] ?? NONE;
   }
 
-  letGo(destination: Destination): void {
-    destination.holders -= 1;
-    this.#collect(destination);
+  /** The best path as it was told. */
+  told(prefix: PrefixId): Told | undefined {
+    if (this.best(prefix) === NONE) return undefined;
+    return { source: this.#bestSource[prefix] ?? OWN, set: this.#bestSet[prefix] ?? NONE };
   }
 
-  #collect(destination: Destination): void {
-    const { paths, selected, holders, prefix } = destination;
-    if (paths.length > 0 || selected !== undefined || holders > 0 || this.#dirty.has(destination)) return;
-    this.#destinations.delete(keyOf(prefix));
+  /** The paths that tie with the best, without it, as they were told. */
+  ties(prefix: PrefixId): readonly Told[] {
+    return this.#ties.get(prefix) ?? [];
+  }
+
+  /** The best of the paths that cannot be used, while there are only such. */
+  unreachable(prefix: PrefixId): Told | undefined {
+    return this.#unreachable.get(prefix);
+  }
+
+  /** Whether there is a learned route to tell of, also one that cannot be used. */
+  isLearned(prefix: PrefixId): boolean {
+    if (this.best(prefix) !== NONE) return this.#bestSource[prefix] !== OWN;
+    const unreachable = this.#unreachable.get(prefix);
+    return unreachable !== undefined && unreachable.source !== OWN;
+  }
+
+  /** The step of the decision process that chose the best path. */
+  stepOf(prefix: PrefixId): string {
+    return this.decision.choose(prefix, this.best(prefix)).step;
+  }
+
+  prefixOf(prefix: PrefixId): Prefix {
+    return this.prefixes.prefixOf(prefix);
+  }
+
+  /** True if the outcome is another than before. */
+  #decide(prefix: PrefixId): boolean {
+    if (prefix >= this.#best.length) this.#makeRoom(prefix);
+    const { paths, decision } = this;
+    const first = paths.first(prefix);
+    const isAlone = first === NONE || paths.next(first) === NONE;
+    // Most prefixes have one path: those are decided without making anything.
+    const choice = isAlone ? undefined : decision.choose(prefix, this.best(prefix));
+    const best = choice?.best ?? decision.onlyPath(prefix);
+    const tiesChanged = this.#multipath && this.#setTies(prefix, choice?.multipath.slice(1) ?? []);
+    const unreachableChanged = this.#resolves && this.#decideUnreachable(prefix, best);
+    return this.#setBest(prefix, best) || tiesChanged || unreachableChanged;
+  }
+
+  #setBest(prefix: PrefixId, best: PathId): boolean {
+    const { paths, store, sources } = this;
+    const before = this.best(prefix);
+    const source = best === NONE ? OWN : (paths.source[best] ?? OWN);
+    const set = best === NONE ? NONE : (paths.accepted[best] ?? NONE);
+    this.#best[prefix] = best;
+    const beforeSource = this.#bestSource[prefix] ?? OWN;
+    const beforeSet = this.#bestSet[prefix] ?? NONE;
+    if (beforeSource === source && beforeSet === set) return (before === NONE) !== (best === NONE);
+    store.hold(set);
+    sources.hold(source);
+    store.release(beforeSet);
+    sources.release(beforeSource);
+    this.#bestSource[prefix] = source;
+    this.#bestSet[prefix] = set;
+    return true;
+  }
+
+  #setTies(prefix: PrefixId, ties: readonly PathId[]): boolean {
+    const before = this.#ties.size === 0 ? undefined : this.#ties.get(prefix);
+    if (ties.length === 0 && before === undefined) return false;
+    const after = ties.map((path) => this.#hold(path));
+    const changed = !sameTold(before ?? [], after);
+    for (const told of before ?? []) this.#release(told);
+    if (after.length === 0) this.#ties.delete(prefix);
+    else this.#ties.set(prefix, after);
+    return changed;
+  }
+
+  #decideUnreachable(prefix: PrefixId, chosen: PathId): boolean {
+    const before = this.#unreachable.get(prefix);
+    const best = chosen === NONE ? this.decision.bestUnreachable(prefix) : NONE;
+    if (best === NONE && before === undefined) return false;
+    const after = best === NONE ? undefined : this.#hold(best);
+    if (before !== undefined) this.#release(before);
+    if (after === undefined) this.#unreachable.delete(prefix);
+    else this.#unreachable.set(prefix, after);
+    return !sameTold(before === undefined ? [] : [before], after === undefined ? [] : [after]);
+  }
+
+  #hold(path: PathId): Told {
+    const source = this.paths.source[path] ?? OWN;
+    this.sources.hold(source);
+    return { source, set: this.store.hold(this.paths.accepted[path] ?? NONE) };
+  }
+
+  #release({ source, set }: Told): void {
+    this.sources.release(source);
+    this.store.release(set);
+  }
+
+  #makeRoom(prefix: PrefixId): void {
+    const rows = roomFor(prefix, this.#best.length);
+    this.#best = grown32(this.#best, rows);
+    this.#bestSource = grownU16(this.#bestSource, rows);
+    this.#bestSet = grown32(this.#bestSet, rows);
   }
 }
 
-function replaced(paths: readonly Path[], previous: Path | undefined, path: Path | undefined): readonly Path[] {
-  const others = previous === undefined ? paths : paths.filter((one) => one !== previous);
-  if (path === undefined) return others;
-  return others.length === 0 ? [path] : [...others, path];
-}
-
-function keyOf(prefix: Prefix): number | string {
-  return isIpv4(prefix.address) ? prefix.address * 64 + prefix.length : prefix.toString();
-}
-
-function isIpv4(address: Address): address is Ipv4 {
-  return typeof address === "number";
-}
-
-function sameUnreachable(a: Path | undefined, b: Path | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : samePath(a, b);
-}
-
-function sameSelection(a: Selection | undefined, b: Selection | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  if (a.multipath.length !== b.multipath.length) return false;
-  return a.multipath.every((path, index) => {
-    const other = b.multipath[index];
-    return other !== undefined && samePath(path, other);
-  });
+function sameTold(a: readonly Told[], b: readonly Told[]): boolean {
+  return a.length === b.length && a.every(({ source, set }, at) => b[at]?.source === source && b[at]?.set === set);
 }

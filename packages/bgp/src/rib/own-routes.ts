@@ -1,9 +1,10 @@
 import { OcicatError } from "@ocicat/kit";
 import { type Family, ipv4, ipv6, type Prefix } from "@ocicat/net";
 import type { PathAttributes } from "../wire/attributes/types.ts";
-import type { AttributeStore } from "./attribute-store.ts";
+import { NONE } from "./columns.ts";
 import type { LocRib } from "./loc-rib.ts";
-import type { Destination, Path } from "./path.ts";
+import type { PrefixId } from "./prefix-table.ts";
+import { OWN } from "./sources.ts";
 
 /** A route that this speaker announces as its own. */
 export interface OriginatedRoute {
@@ -20,16 +21,16 @@ const SELF: Readonly<Record<Family, PathAttributes["nextHop"]>> = { 4: ipv4(0), 
 /** The routes of our own, as one more source of paths. */
 export class OwnRoutes {
   readonly #locRib: LocRib;
-  readonly #store: AttributeStore;
-  readonly #paths = new Map<Destination, Path>();
+  /** Why each exists. */
+  readonly #origins = new Map<PrefixId, string>();
 
-  constructor(locRib: LocRib, store: AttributeStore) {
+  constructor(locRib: LocRib) {
     this.#locRib = locRib;
-    this.#store = store;
+    locRib.originOf = (prefix) => this.#origins.get(prefix);
   }
 
   get size(): number {
-    return this.#paths.size;
+    return this.#origins.size;
   }
 
   /** Makes these all there is. Throws OcicatError, changing nothing, if a prefix comes twice. */
@@ -40,31 +41,38 @@ export class OwnRoutes {
       if (wanted.has(text)) throw twice(text, wanted.get(text)?.origin, route.origin);
       wanted.set(text, route);
     }
-    for (const { prefix } of this.#paths.keys()) if (!wanted.has(prefix.toString())) this.withdraw(prefix);
+    for (const id of this.#origins.keys()) {
+      const prefix = this.#locRib.prefixOf(id);
+      if (!wanted.has(prefix.toString())) this.withdraw(prefix);
+    }
     for (const route of wanted.values()) this.announce(route);
   }
 
   announce({ prefix, origin, attributes }: OriginatedRoute): void {
-    const destination = this.#locRib.destination(prefix);
-    const previous = this.#paths.get(destination);
-    const set = this.#store.acquire({ origin: 0, asPath: [], nextHop: SELF[prefix.family], ...attributes });
-    if (previous !== undefined && previous.accepted === set && previous.origin === origin) {
-      this.#store.release(set);
-      return;
+    const { store, paths, prefixes } = this.#locRib;
+    const id = prefixes.hold(prefix);
+    const set = store.acquire({ origin: 0, asPath: [], nextHop: SELF[prefix.family], ...attributes });
+    const known = paths.find(id, OWN, 0);
+    const path = known === NONE ? paths.add(id, OWN, 0) : known;
+    const sameReason = this.#origins.get(id) === origin;
+    if (paths.accepted[path] !== set || !sameReason) {
+      paths.set(path, store.hold(set), store.hold(set));
+      this.#origins.set(id, origin);
+      // Policies see the reason, too.
+      this.#locRib.markDirty(id, !sameReason);
     }
-    const path = { source: undefined, origin, received: set, accepted: set, refusal: undefined, stale: false };
-    this.#paths.set(destination, path);
-    this.#locRib.replace(destination, previous, path);
-    this.#store.release(previous?.accepted);
+    store.release(set);
+    prefixes.letGo(id);
   }
 
   withdraw(prefix: Prefix): void {
-    const destination = this.#locRib.find(prefix);
-    const path = destination === undefined ? undefined : this.#paths.get(destination);
-    if (destination === undefined || path === undefined) return;
-    this.#paths.delete(destination);
-    this.#locRib.replace(destination, path, undefined);
-    this.#store.release(path.accepted);
+    const { paths, prefixes } = this.#locRib;
+    const id = prefixes.find(prefix);
+    const path = id === undefined ? NONE : paths.find(id, OWN, 0);
+    if (id === undefined || path === NONE) return;
+    this.#origins.delete(id);
+    this.#locRib.markDirty(id);
+    paths.remove(path);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Address, type Family, formatAddress, type Ipv4 } from "@ocicat/net";
+import { type Address, type Family, formatAddress, type Ipv4, type Prefix } from "@ocicat/net";
 import { shuttingDown } from "../filter/graceful-shutdown.ts";
 import { acceptAll, type Policy } from "../filter/policy.ts";
 import { rejectUnlessTold } from "../filter/required.ts";
@@ -31,6 +31,10 @@ export interface ResolvedPeer {
   readonly ownNextHop: Readonly<Partial<Record<Family, Address>>>;
   readonly nextHopMode: NextHopMode;
   readonly allowedOwnAs: number;
+  readonly clusterId: Ipv4 | undefined;
+  readonly reflectorClient: boolean;
+  readonly sharedNetworks: readonly Prefix[];
+  readonly mostPaths: number | undefined;
   readonly stalePathTimeS: number;
   readonly importPolicy: Policy;
   readonly exportPolicy: Policy;
@@ -122,6 +126,10 @@ function resolve(config: PeerConfig, self: SpeakerSelf): ResolvedPeer {
     ownNextHop: config.ownNextHop ?? {},
     nextHopMode: config.nextHopMode ?? "auto",
     allowedOwnAs: config.allowedOwnAs ?? 0,
+    clusterId: config.clusterId,
+    reflectorClient: config.reflectorClient ?? false,
+    sharedNetworks: config.sharedNetworks ?? [],
+    mostPaths: config.mostPaths,
     stalePathTimeS: restart?.stalePathTimeS ?? DEFAULT_STALE_PATH_S,
     importPolicy: config.importPolicy ?? unlessTold,
     exportPolicy: config.gracefulShutdown === true ? shuttingDown(exportPolicy) : exportPolicy,

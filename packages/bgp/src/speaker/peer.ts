@@ -2,11 +2,10 @@ import type { Clock, Logger, Random } from "@ocicat/kit";
 import { type Address, type Family, type Ipv4, ipv4 } from "@ocicat/net";
 import { BgpError } from "../error.ts";
 import { AdjRibIn } from "../rib/adj-rib-in.ts";
-import type { AttributeStore } from "../rib/attribute-store.ts";
 import type { Self } from "../rib/import.ts";
 import type { LocRib } from "../rib/loc-rib.ts";
-import type { RibPeer } from "../rib/path.ts";
-import type { Member } from "../rib/update-group.ts";
+import type { Member } from "../rib/seat.ts";
+import type { RibPeer, SourceId } from "../rib/sources.ts";
 import type { DownReason, SessionAction, SessionEvent, SlotTimer } from "../session/events.ts";
 import { holdTimeOf, type Negotiated, type RestartState } from "../session/negotiate.ts";
 import {
@@ -23,7 +22,6 @@ import type { Trouble } from "../session/trouble.ts";
 import { encodeControl } from "../wire/codec.ts";
 import { type CodecContext, DEFAULT_CONTEXT } from "../wire/context.ts";
 import { FAMILIES } from "../wire/family.ts";
-import { HEADER_LENGTH, MESSAGE_TYPES } from "../wire/header.ts";
 import type { NotificationMessage, UpdateMessage } from "../wire/message.ts";
 import { notification } from "../wire/notification.ts";
 import { REFRESH } from "../wire/route-refresh.ts";
@@ -43,7 +41,8 @@ export interface PeerHost {
   readonly logger: Logger;
   readonly transport: Transport;
   readonly locRib: LocRib;
-  readonly store: AttributeStore;
+  /** RFC 4456: the clusters that this speaker reflects for. */
+  readonly clusterIds: () => readonly Ipv4[];
   readonly restart: RestartState;
   /** The session is up: give the peer a place in an update group. */
   joined(peer: Peer, negotiated: Negotiated): void;
@@ -56,7 +55,6 @@ export interface PeerHost {
   stateChanged(peer: Peer, state: StateName, info: string): void;
 }
 
-const TYPE_AT = HEADER_LENGTH - 1;
 const REFRESH_TIMER = "refresh";
 /** A peer that has begun to tell its routes again and does not end: what it has not told by then is dropped. */
 const REFRESH_MS = 360_000;
@@ -103,10 +101,16 @@ export class Peer implements Member {
       as: remoteAs,
       internal: remoteAs === localAs,
       routerId: ipv4(0),
+      reflectorClient: config.reflectorClient,
+      clusterId: config.clusterId,
     };
-    const { locRib, store } = host;
-    this.adjRibIn = new AdjRibIn({ peer: this.peer, locRib, store, self: this.#self(), policy: config.importPolicy });
+    const { locRib } = host;
+    this.adjRibIn = new AdjRibIn({ peer: this.peer, locRib, self: this.#self(), policy: config.importPolicy });
     this.#helper = new Helper({ adjRibIn: this.adjRibIn, timers: this.#timers, onChange: () => host.changed(this) });
+  }
+
+  get source(): SourceId {
+    return this.adjRibIn.source;
   }
 
   get config(): ResolvedPeer {
@@ -141,7 +145,7 @@ export class Peer implements Member {
   stop(message: NotificationMessage | undefined): void {
     this.#feed({ type: "stop", notification: message });
     this.#timers.stopAll();
-    this.adjRibIn.clear();
+    this.adjRibIn.leave();
   }
 
   /** Takes over a configuration under which the session may go on: one with the same `sessionKey`. */
@@ -151,6 +155,11 @@ export class Peer implements Member {
     if (config.shutdown !== previous.shutdown) this.#administer(config.shutdown);
     const judgesAnew = config.importPolicy !== previous.importPolicy || config.allowedOwnAs !== previous.allowedOwnAs;
     if (judgesAnew) this.adjRibIn.reapply(config.importPolicy, this.#self());
+    if (config.reflectorClient !== previous.reflectorClient || config.clusterId !== previous.clusterId) {
+      this.peer.reflectorClient = config.reflectorClient;
+      this.peer.clusterId = config.clusterId;
+      this.adjRibIn.peerChanged();
+    }
     this.#feed({ type: "reconfigured" });
   }
 
@@ -169,14 +178,19 @@ export class Peer implements Member {
     return negotiated === undefined || holdTimeOf(config.session, negotiated.remote) === negotiated.holdTimeS;
   }
 
+  /** The clusters that this speaker is in are others: what a peer has told may be a loop now, or no longer. */
+  clustersChanged(): void {
+    this.adjRibIn.reapply(this.#config.importPolicy, this.#self());
+  }
+
   /** A connection that the peer has dialled. */
   offer(connection: Connection): void {
     this.#offered = connection;
     this.#feed({ type: "offered" });
   }
 
-  send(bytes: Uint8Array): boolean {
-    if (bytes[TYPE_AT] === MESSAGE_TYPES.update) this.#updatesOut += 1;
+  send(bytes: Uint8Array, updates: number): boolean {
+    this.#updatesOut += updates;
     return this.#transmit(bytes);
   }
 
@@ -373,8 +387,8 @@ export class Peer implements Member {
         what,
       });
     }
-    this.adjRibIn.withdraw(withdrawn.prefixes);
-    for (const { attributes, prefixes } of announced) this.adjRibIn.announce(prefixes, attributes);
+    this.adjRibIn.withdraw(withdrawn);
+    for (const announcement of announced) this.adjRibIn.announce(announcement, announcement.attributes);
     if (endOfRib !== undefined) {
       this.endOfRib.add(endOfRib);
       this.#toldAll.add(endOfRib);
@@ -443,13 +457,14 @@ export class Peer implements Member {
   #takeIdentifier(routerId: Ipv4): void {
     if (routerId === this.peer.routerId) return;
     this.peer.routerId = routerId;
-    this.adjRibIn.identifierChanged();
+    this.adjRibIn.peerChanged();
   }
 
   #self(): Self {
     const { session, ownNextHop, allowedOwnAs } = this.#config;
     const addresses = [this.localAddress, ownNextHop[4], ownNextHop[6]].filter((address) => address !== undefined);
-    return { localAs: session.localAs, allowedOwnAs, routerId: session.routerId, addresses };
+    const { localAs, routerId, role } = session;
+    return { localAs, allowedOwnAs, routerId, clusterIds: this.#host.clusterIds(), addresses, role };
   }
 
   #establishedWire(): Wire | undefined {

@@ -1,14 +1,13 @@
 import { OcicatError, type Timer, toError } from "@ocicat/kit";
-import { type Address, compareAddresses, type Family, formatAddress, type Prefix } from "@ocicat/net";
-import { AttributeStore } from "../rib/attribute-store.ts";
-import { type NextHopResolver, UNREACHABLE } from "../rib/decision.ts";
-import { type ExplainedExport, type Explanation, explainDestination } from "../rib/explain.ts";
-import { LocRib, type SelectionChange } from "../rib/loc-rib.ts";
+import { type Address, type Family, formatAddress, type Ipv4, type Prefix } from "@ocicat/net";
+import { NONE } from "../rib/columns.ts";
+import { type ExplainedExport, type Explanation, explain } from "../rib/explain.ts";
+import { LocRib } from "../rib/loc-rib.ts";
 import { type OriginatedRoute, OwnRoutes } from "../rib/own-routes.ts";
-import type { Destination, Path, Selection } from "../rib/path.ts";
 import type { StateName } from "../session/state.ts";
 import { encodeControl } from "../wire/codec.ts";
 import { notification } from "../wire/notification.ts";
+import { bestChange, bestRoute } from "./best-route.ts";
 import type { Peer, PeerHost } from "./peer.ts";
 import { PeerSet } from "./peer-set.ts";
 import { RestartWindow } from "./restart-window.ts";
@@ -26,8 +25,7 @@ import { UpdateGroups } from "./update-groups.ts";
 
 const DEFAULT_DEFERRAL_S = 120;
 /** Destinations decided, and sent to each peer, in one turn of the event loop: some milliseconds of work. */
-const BATCH = 2_000;
-const REACHABLE = { reachable: true, metric: 0 };
+const BATCH = 10_000;
 
 /** A BGP speaker: see `Speaker` for what it does, README.md for the invariants. Throws OcicatError on a bad identifier or AS. */
 export function createSpeaker(options: SpeakerOptions): Speaker {
@@ -47,13 +45,12 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
  */
 class BgpSpeaker implements Speaker {
   readonly #options: SpeakerOptions;
-  readonly #store = new AttributeStore();
-  readonly #resolve: NextHopResolver;
   readonly #locRib: LocRib;
   readonly #own: OwnRoutes;
   readonly #groups: UpdateGroups;
   readonly #window: RestartWindow;
   readonly #peers: PeerSet;
+  #clusterIds: readonly Ipv4[] = [];
   #listener: Listener | undefined;
   #flushTimer: Timer | undefined;
   #deferralTimer: Timer | undefined;
@@ -63,14 +60,17 @@ class BgpSpeaker implements Speaker {
 
   constructor(options: SpeakerOptions) {
     this.#options = options;
-    this.#resolve = options.resolveNextHop ?? (() => REACHABLE);
-    this.#locRib = new LocRib(this.#resolve, options.multipath ?? true);
-    this.#own = new OwnRoutes(this.#locRib, this.#store);
+    this.#locRib = new LocRib({
+      ...options.decision,
+      resolve: options.resolveNextHop,
+      // Nobody asks for what nobody is told of.
+      multipath: (options.multipath ?? true) && options.onChange !== undefined,
+    });
+    this.#own = new OwnRoutes(this.#locRib);
     this.#window = new RestartWindow(options.restarting ?? false);
     this.#readyTold = this.#window.ready;
     this.#groups = new UpdateGroups({
       locRib: this.#locRib,
-      store: this.#store,
       deferred: () => !this.#window.selected,
       complete: () => this.#window.selected && this.#ownDeclared && this.#locRib.pending === 0,
     });
@@ -129,6 +129,7 @@ class BgpSpeaker implements Speaker {
       this.#peersDeclared = before;
       throw error;
     }
+    this.#setClusters([...configs, ...dynamic]);
     this.#protect();
     this.#peersDeclared = true;
     this.#reviewWindow();
@@ -152,8 +153,8 @@ class BgpSpeaker implements Speaker {
   }
 
   *routes(): IterableIterator<BestRoute> {
-    for (const destination of this.#locRib.destinations()) {
-      const route = bestRoute(destination, destination.selected);
+    for (const id of this.#locRib.ids()) {
+      const route = bestRoute(this.#locRib, id);
       if (route !== undefined) yield route;
     }
   }
@@ -163,21 +164,25 @@ class BgpSpeaker implements Speaker {
   }
 
   explain(prefix: Prefix): Explanation {
-    return explainDestination(prefix, this.#locRib.find(prefix), this.#resolve);
+    return explain(prefix, this.#locRib);
   }
 
   *prefixes(): IterableIterator<Prefix> {
-    for (const { prefix, paths } of this.#locRib.destinations()) if (paths.length > 0) yield prefix;
+    const { paths } = this.#locRib;
+    for (const id of this.#locRib.ids()) if (paths.first(id) !== NONE) yield this.#locRib.prefixOf(id);
   }
 
   explainExports(prefix: Prefix): readonly ExplainedExport[] {
-    const destination = this.#locRib.find(prefix);
-    return [...this.#peers.all].map((peer) => this.#groups.explain(peer, destination));
+    return [...this.#peers.all].map((peer) => this.#groups.explain(peer, prefix));
   }
 
   *advertised(name: string): ReturnType<Speaker["advertised"]> {
     const peer = this.#peers.named(name);
     if (peer !== undefined) yield* this.#groups.of(peer)?.advertised(peer) ?? [];
+  }
+
+  *received(name: string): ReturnType<Speaker["received"]> {
+    yield* this.#peers.named(name)?.adjRibIn.routes() ?? [];
   }
 
   nextHopsChanged(nextHops?: readonly Address[]): void {
@@ -218,7 +223,7 @@ class BgpSpeaker implements Speaker {
       logger,
       transport,
       locRib: this.#locRib,
-      store: this.#store,
+      clusterIds: () => this.#clusterIds,
       restart: {
         get restarting() {
           return !window.selected;
@@ -251,6 +256,14 @@ class BgpSpeaker implements Speaker {
     if (state === "Active" || state === "Idle") this.#schedule();
   }
 
+  #setClusters(configs: readonly Pick<PeerConfig, "clusterId">[]): void {
+    const before = this.#clusterIds;
+    const ids = new Set(configs.flatMap(({ clusterId }) => clusterId ?? []));
+    this.#clusterIds = [...ids];
+    if (ids.size === before.length && before.every((id) => ids.has(id))) return;
+    for (const peer of this.#peers.all) peer.clustersChanged();
+  }
+
   /** Tells the listener what its peers have to show. What it cannot do is not a reason to have no sessions at all. */
   #protect(): void {
     try {
@@ -279,9 +292,19 @@ class BgpSpeaker implements Speaker {
   }
 
   #settle(): void {
-    const changes = this.#locRib.settle(BATCH);
-    for (const group of this.#groups.all) for (const { destination } of changes) group.consider(destination);
-    this.#report(changes);
+    const { onChange } = this.#options;
+    const groups = [...this.#groups.all];
+    const allPaths = groups.filter((group) => group.tellsAllPaths);
+    const bestOnly = groups.filter((group) => !group.tellsAllPaths);
+    const reported: BestChange[] = [];
+    this.#locRib.settle(BATCH, (prefix, changed, wasLearned) => {
+      for (const group of allPaths) group.consider(prefix);
+      if (!changed) return;
+      for (const group of bestOnly) group.consider(prefix);
+      const change = onChange === undefined ? undefined : bestChange(this.#locRib, prefix, wasLearned);
+      if (change !== undefined) reported.push(change);
+    });
+    if (reported.length > 0) onChange?.(reported);
   }
 
   #flush(): void {
@@ -293,52 +316,11 @@ class BgpSpeaker implements Speaker {
     if (this.#locRib.pending > 0 || groups.some((group) => group.pending)) this.#schedule();
   }
 
-  #report(changes: readonly SelectionChange[]): void {
-    const { onChange } = this.#options;
-    if (onChange === undefined) return;
-    const reported = changes.flatMap(changeOf);
-    if (reported.length > 0) onChange(reported);
-  }
-
   #tellReady(): void {
     if (this.#readyTold || !this.#window.ready || this.#locRib.pending > 0) return;
     this.#readyTold = true;
     this.#options.onReady?.();
   }
-}
-
-/** What the owner hears of a change: nothing, if there was and is no learned route to tell of. */
-function changeOf({ destination, before, after, ...paths }: SelectionChange): BestChange[] {
-  const best = bestRoute(destination, after);
-  const unreachable = unreachableRoute(destination, paths.unreachable);
-  const was = before?.best.source ?? paths.unreachableBefore;
-  if (best === undefined && unreachable === undefined && was === undefined) return [];
-  return [{ prefix: destination.prefix, best, unreachable }];
-}
-
-function bestRoute({ prefix }: Destination, selection: Selection | undefined): BestRoute | undefined {
-  return selection && learnedRoute(prefix, selection.best, nextHopsOf(selection), selection.step);
-}
-
-function unreachableRoute({ prefix }: Destination, unreachable: Path | undefined): BestRoute | undefined {
-  const nextHop = unreachable?.accepted?.attributes.nextHop;
-  return unreachable && learnedRoute(prefix, unreachable, nextHop === undefined ? [] : [nextHop], UNREACHABLE);
-}
-
-function learnedRoute(
-  prefix: Prefix,
-  { source, accepted }: Path,
-  nextHops: readonly Address[],
-  why: string,
-): BestRoute | undefined {
-  if (source === undefined || accepted === undefined) return undefined;
-  const { attributes } = accepted;
-  return { prefix, nextHops, attributes, peer: source.name, peerAddress: source.address, why };
-}
-
-function nextHopsOf({ multipath }: Selection): readonly Address[] {
-  const hops = multipath.flatMap(({ accepted }) => (accepted === undefined ? [] : [accepted.attributes.nextHop]));
-  return [...new Set(hops)].sort(compareAddresses);
 }
 
 function badSpeaker(what: string, fix: string): OcicatError {

@@ -1,9 +1,11 @@
 import type { Clock, Logger, Random } from "@ocicat/kit";
 import type { Address, Family, Ipv4, Prefix } from "@ocicat/net";
 import type { Policy } from "../filter/policy.ts";
-import type { NextHopResolver } from "../rib/decision.ts";
+import type { ReceivedRoute } from "../rib/adj-rib-in.ts";
+import type { DecisionOptions, NextHopResolver } from "../rib/decision.ts";
 import type { ExplainedExport, Explanation } from "../rib/explain.ts";
 import type { OriginatedRoute } from "../rib/own-routes.ts";
+import type { AdvertisedRoute } from "../rib/update-group.ts";
 import type { GracefulRestartMode, SessionTimers } from "../session/config.ts";
 import type { StateName } from "../session/state.ts";
 import type { Trouble } from "../session/trouble.ts";
@@ -30,6 +32,13 @@ export interface PeerConfig {
   readonly clusterId?: Ipv4 | undefined;
   /** RFC 4456: the peer is a client of the cluster; false. */
   readonly reflectorClient?: boolean | undefined;
+  /**
+   * RFC 4271 §5.1.3: networks that this speaker, an external peer and others are on together. A next hop in one of them is told
+   * to the peer as it is, so that packets do not make a detour; none.
+   */
+  readonly sharedNetworks?: readonly Prefix[] | undefined;
+  /** Most paths to a prefix that the peer is told where RFC 7911 was agreed on, the best ones; all. */
+  readonly mostPaths?: number | undefined;
   /** How often our own AS number may be in the AS_PATH of what this peer tells; 0, for it may be a loop. */
   readonly allowedOwnAs?: number | undefined;
   /** Wait for the peer to dial; false. See `isPassive` for Calico's rule. */
@@ -141,6 +150,8 @@ export interface SpeakerOptions {
   readonly selectionDeferralS?: number | undefined;
   /** Report equally good paths as several next hops; true, as Calico's `merge paths on`. */
   readonly multipath?: boolean | undefined;
+  /** What RFC 4271 leaves to the operator in the decision process. */
+  readonly decision?: DecisionOptions | undefined;
   /** Reachability and metric of next hops; every next hop at metric 0 unless told. */
   readonly resolveNextHop?: NextHopResolver | undefined;
   /** Batches of changes of learned best routes, one call a turn. Must not throw. */
@@ -227,8 +238,10 @@ export interface Speaker {
   prefixes(): IterableIterator<Prefix>;
   /** What each peer is told of a prefix, or why it is not told. */
   explainExports(prefix: Prefix): readonly ExplainedExport[];
-  /** What was announced to a peer, by prefix. */
-  advertised(peer: string): IterableIterator<{ readonly prefix: Prefix; readonly attributes: PathAttributes }>;
+  /** What was announced to a peer. */
+  advertised(peer: string): IterableIterator<AdvertisedRoute>;
+  /** What a peer has announced, also what was refused, and what became of it. */
+  received(peer: string): IterableIterator<ReceivedRoute>;
   /**
    * The resolver's answers have changed: selects again among paths through these next hops (all unless told), and reports
    * before it returns, so that its owner acts on what can be reached now.

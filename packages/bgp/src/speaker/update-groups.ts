@@ -1,17 +1,15 @@
-import type { Family } from "@ocicat/net";
+import type { Family, Prefix } from "@ocicat/net";
 import { acceptAll, type Policy } from "../filter/policy.ts";
-import type { AttributeStore } from "../rib/attribute-store.ts";
 import type { ExplainedExport } from "../rib/explain.ts";
 import { type ExportView, exportPath } from "../rib/export.ts";
 import type { LocRib } from "../rib/loc-rib.ts";
-import type { Destination } from "../rib/path.ts";
+import { OWN } from "../rib/sources.ts";
 import { UpdateGroup } from "../rib/update-group.ts";
 import type { Negotiated } from "../session/negotiate.ts";
 import type { Peer } from "./peer.ts";
 
 export interface UpdateGroupsOptions {
   readonly locRib: LocRib;
-  readonly store: AttributeStore;
   readonly deferred: () => boolean;
   readonly complete: () => boolean;
 }
@@ -23,7 +21,8 @@ export class UpdateGroups {
   readonly #options: UpdateGroupsOptions;
   readonly #groups = new Map<string, UpdateGroup>();
   readonly #ofPeer = new Map<Peer, { readonly key: string; readonly group: UpdateGroup }>();
-  readonly #policyNumbers = new Map<Policy, number>();
+  readonly #policyNumbers = new WeakMap<Policy, number>();
+  #policies = 0;
 
   constructor(options: UpdateGroupsOptions) {
     this.#options = options;
@@ -56,39 +55,44 @@ export class UpdateGroups {
   move(peer: Peer): void {
     const place = this.#ofPeer.get(peer);
     const { negotiated } = peer;
-    if (place === undefined || negotiated === undefined || place.key === this.#key(viewOf(peer), negotiated)) return;
+    if (place === undefined || negotiated === undefined || place.key === this.#key(peer, negotiated)) return;
     const next = this.#enter(peer, negotiated);
     next.take(peer, place.group);
     this.#dropIfEmpty(place);
   }
 
-  /** What the peer is told of a destination. */
-  explain(peer: Peer, destination: Destination | undefined): ExplainedExport {
+  /** What the peer is told of a prefix. */
+  explain(peer: Peer, prefix: Prefix): ExplainedExport {
+    const { locRib, deferred } = this.#options;
     const { name } = peer.peer;
     const untold = (why: string) => ({ peer: name, attributes: undefined, why });
-    const path = destination?.selected?.best;
-    if (destination === undefined || path === undefined) return untold("there is no path that can be used");
-    const { prefix } = destination;
-    if (peer.negotiated === undefined) return untold("the session is not up");
-    if (!peer.negotiated.families.includes(prefix.family)) return untold(`the session carries no IPv${prefix.family}`);
-    if (path.source === peer.peer) return untold("learned from this peer");
-    if (path.source !== undefined && this.#options.deferred()) return untold("learned while this speaker restarts");
-    const verdict = exportPath(prefix, path, viewOf(peer));
+    const id = locRib.prefixes.find(prefix);
+    const best = id === undefined ? undefined : locRib.told(id);
+    if (id === undefined || best === undefined) return untold("there is no path that can be used");
+    const { negotiated } = peer;
+    if (negotiated === undefined) return untold("the session is not up");
+    if (!negotiated.families.includes(prefix.family)) return untold(`the session carries no IPv${prefix.family}`);
+    if (best.source === peer.source) return untold("learned from this peer");
+    if (best.source !== OWN && deferred()) return untold("learned while this speaker restarts");
+    const attributes = locRib.store.attributes(best.set);
+    const path = { attributes, source: locRib.sources.peer(best.source), origin: locRib.originOf(id) };
+    const verdict = exportPath(prefix, path, viewOf(peer, negotiated));
     if ("refusal" in verdict) return untold(verdict.refusal);
     return { peer: name, attributes: verdict.attributes, why: verdict.by ?? NO_RULE };
   }
 
   #enter(peer: Peer, negotiated: Negotiated): UpdateGroup {
-    const view = viewOf(peer);
-    const key = this.#key(view, negotiated);
-    const group = this.#groups.get(key) ?? this.#create(view, negotiated);
+    const key = this.#key(peer, negotiated);
+    const group = this.#groups.get(key) ?? this.#create(peer, negotiated);
     this.#groups.set(key, group);
     this.#ofPeer.set(peer, { key, group });
     return group;
   }
 
-  #create(view: ExportView, { families, codec }: Negotiated): UpdateGroup {
-    return new UpdateGroup({ ...this.#options, view, families, codec });
+  #create(peer: Peer, negotiated: Negotiated): UpdateGroup {
+    const { families, codec } = negotiated;
+    const { mostPaths } = peer.config;
+    return new UpdateGroup({ ...this.#options, view: viewOf(peer, negotiated), families, codec, mostPaths });
   }
 
   #dropIfEmpty({ key, group }: { readonly key: string; readonly group: UpdateGroup }): void {
@@ -97,22 +101,33 @@ export class UpdateGroups {
     this.#groups.delete(key);
   }
 
-  #key({ peer, nextHopMode, self, policy }: ExportView, { families, codec }: Negotiated): string {
-    const { as4, maxMessage } = codec;
+  /** Equal for peers that are told the same in the same form. */
+  #key(peer: Peer, negotiated: Negotiated): string {
+    const { policy, self, sharedNetworks = [], peer: other, ...view } = viewOf(peer, negotiated);
+    const { families, codec } = negotiated;
     const own = families.map((family) => [family, self[family]?.toString() ?? null]);
     // Only a policy can tell apart external peers of different ASs.
-    const remoteAs = policy === acceptAll ? 0 : peer.remoteAs;
-    return JSON.stringify([{ ...peer, remoteAs }, nextHopMode, own, this.#policyNumber(policy), as4, maxMessage]);
+    const remoteAs = policy === acceptAll ? 0 : other.remoteAs;
+    const shared = sharedNetworks.map(String);
+    return JSON.stringify([
+      view,
+      { ...other, remoteAs },
+      own,
+      shared,
+      this.#policyNumber(policy),
+      codec,
+      peer.config.mostPaths,
+    ]);
   }
 
   #policyNumber(policy: Policy): number {
-    const number = this.#policyNumbers.get(policy) ?? this.#policyNumbers.size;
+    const number = this.#policyNumbers.get(policy) ?? this.#policies++;
     this.#policyNumbers.set(policy, number);
     return number;
   }
 }
 
-function viewOf({ config, localAddress, peer }: Peer): ExportView {
+function viewOf({ config, localAddress, peer }: Peer, { role, llgr, extendedNextHop }: Negotiated): ExportView {
   const self: Partial<Record<Family, NonNullable<typeof localAddress>>> = {};
   if (localAddress !== undefined) self[typeof localAddress === "number" ? 4 : 6] = localAddress;
   return {
@@ -120,5 +135,11 @@ function viewOf({ config, localAddress, peer }: Peer): ExportView {
     nextHopMode: config.nextHopMode,
     self: { ...self, ...config.ownNextHop },
     policy: config.exportPolicy,
+    clusterId: config.clusterId,
+    reflectorClient: config.reflectorClient,
+    role,
+    longLived: llgr.length > 0,
+    extendedNextHop,
+    sharedNetworks: config.sharedNetworks,
   };
 }

@@ -1,8 +1,7 @@
 import { type Prefix, parsePrefix } from "@ocicat/net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { explainDestination } from "../../src/rib/explain.ts";
-import type { RibPeer } from "../../src/rib/path.ts";
+import type { RibPeer } from "../../src/rib/sources.ts";
 import type { AsPath, PathAttributes } from "../../src/wire/attributes/types.ts";
 import { address4 } from "../support/lab.ts";
 import { path, RibLab, ribPeer } from "../support/rib.ts";
@@ -19,7 +18,7 @@ const through = (...asns: number[]): AsPath => [{ type: "sequence", asns }];
 
 function decide(entries: readonly Entry[], resolve?: ConstructorParameters<typeof RibLab>[0]): string {
   const lab = new RibLab(resolve);
-  for (const [peer, attributes] of entries) lab.adjRibIn(peer).announce([PREFIX], attributes);
+  for (const [peer, attributes] of entries) lab.adjRibIn(peer).announce({ prefixes: [PREFIX] }, attributes);
   return lab.best(PREFIX);
 }
 
@@ -149,7 +148,7 @@ describe("RFC 4271 §9.1.2.2, step by step: all before being equal", () => {
 
   it("a route of our own over all that is learned", () => {
     const lab = new RibLab();
-    lab.adjRibIn(ribPeer(A)).announce([PREFIX], path({ localPref: 4_000_000_000 }));
+    lab.adjRibIn(ribPeer(A)).announce({ prefixes: [PREFIX] }, path({ localPref: 4_000_000_000 }));
     lab.own.announce({ prefix: PREFIX, origin: "block of this node" });
     expect(lab.best(PREFIX)).toBe("own: own route");
     lab.own.withdraw(PREFIX);
@@ -161,7 +160,7 @@ describe("RFC 4271 §9.1.2: paths that cannot be used", () => {
   it("an unreachable next hop rules a path out, until it is reachable again", () => {
     const down = new Set<unknown>([address4(A)]);
     const lab = new RibLab((hop) => ({ reachable: !down.has(hop), metric: 0 }));
-    lab.adjRibIn(ribPeer(A)).announce([PREFIX], path({ nextHop: address4(A) }));
+    lab.adjRibIn(ribPeer(A)).announce({ prefixes: [PREFIX] }, path({ nextHop: address4(A) }));
     expect(lab.best(PREFIX)).toBe("none");
     down.clear();
     lab.locRib.nextHopsChanged([address4(B)]);
@@ -186,16 +185,16 @@ describe("RFC 4271 §9.1.2: paths that cannot be used", () => {
   it("reachable may be a next hop for one prefix and not for another", () => {
     const tunnelled = parsePrefix("10.2.0.0/16");
     const lab = new RibLab((_hop, prefix) => ({ reachable: prefix.equals(tunnelled), metric: 0 }));
-    lab.adjRibIn(ribPeer(A)).announce([PREFIX, tunnelled], path());
+    lab.adjRibIn(ribPeer(A)).announce({ prefixes: [PREFIX, tunnelled] }, path());
     expect([lab.best(PREFIX), lab.best(tunnelled)]).toEqual(["none", "peer 10.0.0.1: only path"]);
   });
 
   it("the best of those that cannot be used is remembered, to be told of", () => {
     let reachable = false;
     const lab = new RibLab(() => ({ reachable, metric: 0 }));
-    lab.adjRibIn(ribPeer(A)).announce([PREFIX], path({ localPref: 1 }));
-    lab.adjRibIn(ribPeer(B)).announce([PREFIX], path());
-    const told = () => lab.locRib.settle(10).map(({ unreachable }) => unreachable?.source?.name);
+    lab.adjRibIn(ribPeer(A)).announce({ prefixes: [PREFIX] }, path({ localPref: 1 }));
+    lab.adjRibIn(ribPeer(B)).announce({ prefixes: [PREFIX] }, path());
+    const told = () => lab.settle().map(({ unreachable }) => unreachable);
     expect(told()).toEqual(["peer 10.0.0.2"]);
     expect(lab.best(PREFIX)).toBe("none");
     reachable = true;
@@ -250,10 +249,10 @@ describe("RFC 4271 §9.1.2: paths that cannot be used", () => {
   ])("%s: refused, and the reason kept", (_what, peer, attributes, reason) => {
     const lab = new RibLab();
     const adjRibIn = lab.adjRibIn(peer);
-    adjRibIn.announce([PREFIX], attributes);
+    adjRibIn.announce({ prefixes: [PREFIX] }, attributes);
     expect(lab.best(PREFIX)).toBe("none");
     expect(adjRibIn).toMatchObject({ size: 1, accepted: 0 });
-    const { paths } = explainDestination(PREFIX, lab.locRib.find(PREFIX), () => ({ reachable: true, metric: 0 }));
+    const { paths } = lab.explain(PREFIX);
     expect(paths).toMatchObject([{ verdict: "refused", why: reason }]);
   });
 
@@ -268,13 +267,13 @@ describe("RFC 4271 §9.1.2: paths that cannot be used", () => {
     "::1/128",
   ])("%s is never routed", (text) => {
     const lab = new RibLab();
-    lab.adjRibIn(ribPeer(A)).announce([parsePrefix(text)], path());
+    lab.adjRibIn(ribPeer(A)).announce({ prefixes: [parsePrefix(text)] }, path());
     expect(lab.best(text)).toBe("none");
   });
 
   it("the default route is", () => {
     const lab = new RibLab();
-    lab.adjRibIn(ribPeer(A)).announce([parsePrefix("0.0.0.0/0")], path());
+    lab.adjRibIn(ribPeer(A)).announce({ prefixes: [parsePrefix("0.0.0.0/0")] }, path());
     expect(lab.best("0.0.0.0/0")).toBe("peer 10.0.0.1: only path");
   });
 });
@@ -318,28 +317,28 @@ describe("the selection", () => {
   function detour(entries: readonly Entry[]): string {
     const lab = new RibLab();
     const ribs = entries.map(([peer]) => lab.adjRibIn(peer));
-    for (const rib of ribs) rib.announce([PREFIX], path({ localPref: 300, asPath: through(1) }));
-    lab.locRib.settle(10);
-    ribs[0]?.withdraw([PREFIX]);
-    lab.locRib.settle(10);
-    for (const [index, [, attributes]] of entries.entries()) ribs[index]?.announce([PREFIX], attributes);
+    for (const rib of ribs) rib.announce({ prefixes: [PREFIX] }, path({ localPref: 300, asPath: through(1) }));
+    lab.settle();
+    ribs[0]?.withdraw({ prefixes: [PREFIX] });
+    lab.settle();
+    for (const [index, [, attributes]] of entries.entries()) ribs[index]?.announce({ prefixes: [PREFIX] }, attributes);
     return lab.best(PREFIX);
   }
 
   it("counts as changed only when somebody can tell", () => {
     const lab = new RibLab();
     const first = lab.adjRibIn(ribPeer(A));
-    const changes = () => lab.locRib.settle(10).map(({ destination }) => destination.prefix.toString());
-    first.announce([PREFIX], path());
+    const changes = () => lab.changes();
+    first.announce({ prefixes: [PREFIX] }, path());
     expect(changes()).toEqual(["10.1.0.0/16"]);
-    first.announce([PREFIX], path());
+    first.announce({ prefixes: [PREFIX] }, path());
     expect(changes()).toEqual([]);
-    first.withdraw([PREFIX]);
-    first.announce([PREFIX], path());
+    first.withdraw({ prefixes: [PREFIX] });
+    first.announce({ prefixes: [PREFIX] }, path());
     expect(changes()).toEqual([]);
-    lab.adjRibIn(ribPeer(B)).announce([PREFIX], path({ localPref: 50 }));
+    lab.adjRibIn(ribPeer(B)).announce({ prefixes: [PREFIX] }, path({ localPref: 50 }));
     expect(changes()).toEqual([]);
-    first.announce([PREFIX], path({ med: 1 }));
+    first.announce({ prefixes: [PREFIX] }, path({ med: 1 }));
     expect(changes()).toEqual(["10.1.0.0/16"]);
   });
 
@@ -347,24 +346,20 @@ describe("the selection", () => {
     const lab = new RibLab();
     const rib = lab.adjRibIn(ribPeer(A), ({ attributes }) => ({ accept: true, attributes: { ...attributes, med: 3 } }));
     const prefixes: Prefix[] = Array.from({ length: 100 }, (_, index) => parsePrefix(`10.2.${index}.0/24`));
-    rib.announce(prefixes, path());
-    lab.locRib.settle(1000);
-    expect([lab.locRib.size, lab.store.size]).toEqual([100, 2]);
-    rib.withdraw(prefixes);
-    lab.locRib.settle(1000);
-    expect([lab.locRib.size, lab.store.size, rib.size, rib.accepted]).toEqual([0, 0, 0, 0]);
+    rib.announce({ prefixes }, path());
+    lab.settle();
+    expect([lab.locRib.size, lab.locRib.store.size]).toEqual([100, 2]);
+    rib.withdraw({ prefixes });
+    lab.settle();
+    expect([lab.locRib.size, lab.locRib.store.size, rib.size, rib.accepted]).toEqual([0, 0, 0, 0]);
   });
 
   it("finds equally good next hops together (multipath), and says which path decides", () => {
     const lab = new RibLab();
-    for (const ip of [B, A]) lab.adjRibIn(ribPeer(ip)).announce([PREFIX], path({ nextHop: address4(ip) }));
+    for (const ip of [B, A])
+      lab.adjRibIn(ribPeer(ip)).announce({ prefixes: [PREFIX] }, path({ nextHop: address4(ip) }));
     expect(lab.best(PREFIX)).toBe("peer 10.0.0.1: lowest BGP identifier");
-    const destination = lab.locRib.find(PREFIX);
-    expect(destination?.selected?.multipath.map(({ source }) => source?.name)).toEqual([
-      "peer 10.0.0.1",
-      "peer 10.0.0.2",
-    ]);
-    const { paths } = explainDestination(PREFIX, destination, () => ({ reachable: true, metric: 0 }));
+    const { paths } = lab.explain(PREFIX);
     expect(paths).toMatchObject([
       { peer: "peer 10.0.0.1", verdict: "best", why: "lowest BGP identifier" },
       { peer: "peer 10.0.0.2", verdict: "multipath", why: 'as good as the best up to "lowest BGP identifier"' },
@@ -375,16 +370,15 @@ describe("the selection", () => {
 describe("explain", () => {
   it("says of each path at which step it lost", () => {
     const lab = new RibLab((hop) => ({ reachable: hop !== address4("10.9.9.9"), metric: 0 }));
-    lab.adjRibIn(ribPeer(A)).announce([PREFIX], path());
-    lab.adjRibIn(ribPeer(B)).announce([PREFIX], path({ localPref: 50 }));
-    lab.adjRibIn(ribPeer("10.0.0.3")).announce([PREFIX], path({ origin: 2 }));
-    lab.adjRibIn(ribPeer("10.0.0.4")).announce([PREFIX], path({ nextHop: address4("10.9.9.9") }));
-    lab.adjRibIn(ribPeer("10.0.0.5"), () => ({ accept: false, reason: "filter bgp_test" })).announce([PREFIX], path());
-    lab.locRib.settle(10);
-    const explained = explainDestination(PREFIX, lab.locRib.find(PREFIX), (hop) => ({
-      reachable: hop !== address4("10.9.9.9"),
-      metric: 0,
-    }));
+    lab.adjRibIn(ribPeer(A)).announce({ prefixes: [PREFIX] }, path());
+    lab.adjRibIn(ribPeer(B)).announce({ prefixes: [PREFIX] }, path({ localPref: 50 }));
+    lab.adjRibIn(ribPeer("10.0.0.3")).announce({ prefixes: [PREFIX] }, path({ origin: 2 }));
+    lab.adjRibIn(ribPeer("10.0.0.4")).announce({ prefixes: [PREFIX] }, path({ nextHop: address4("10.9.9.9") }));
+    lab
+      .adjRibIn(ribPeer("10.0.0.5"), () => ({ accept: false, reason: "filter bgp_test" }))
+      .announce({ prefixes: [PREFIX] }, path());
+    lab.settle();
+    const explained = lab.explain(PREFIX);
     expect(explained.paths.map(({ peer, verdict, why }) => `${peer} ${verdict}: ${why}`)).toEqual([
       "peer 10.0.0.1 best: lowest ORIGIN",
       "peer 10.0.0.2 lost: highest LOCAL_PREF",
@@ -395,7 +389,7 @@ describe("explain", () => {
   });
 
   it("of an unknown prefix there is nothing to say", () => {
-    expect(explainDestination(PREFIX, undefined, () => ({ reachable: true, metric: 0 }))).toEqual({
+    expect(new RibLab().explain(PREFIX)).toEqual({
       prefix: PREFIX,
       paths: [],
     });

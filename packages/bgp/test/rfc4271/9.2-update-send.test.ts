@@ -1,9 +1,8 @@
 import { parseAddress, parsePrefix } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
 import { acceptAll, type Policy } from "../../src/filter/policy.ts";
-import { AttributeStore } from "../../src/rib/attribute-store.ts";
-import { type ExportView, exportPath } from "../../src/rib/export.ts";
-import type { Path, RibPeer } from "../../src/rib/path.ts";
+import { type ExportedPath, type ExportView, exportPath } from "../../src/rib/export.ts";
+import type { RibPeer } from "../../src/rib/sources.ts";
 import { COMMUNITY } from "../../src/wire/attributes/communities.ts";
 import type { PathAttributes } from "../../src/wire/attributes/types.ts";
 import { address4 } from "../support/lab.ts";
@@ -23,16 +22,8 @@ const towards = (internal: boolean, extra: Partial<ExportView> = {}): ExportView
   ...extra,
 });
 
-function pathOf(source: RibPeer | undefined, attributes: PathAttributes): Path {
-  const set = new AttributeStore().acquire(attributes);
-  return {
-    source,
-    origin: source === undefined ? "test" : undefined,
-    received: set,
-    accepted: set,
-    refusal: undefined,
-    stale: false,
-  };
+function pathOf(source: RibPeer | undefined, attributes: PathAttributes): ExportedPath {
+  return { source, origin: source === undefined ? "test" : undefined, attributes };
 }
 
 function sent(source: RibPeer | undefined, attributes: PathAttributes, view: ExportView) {
@@ -101,11 +92,6 @@ describe("RFC 4271 §9.2: what is announced to whom", () => {
       towards(true),
     );
     expect(verdict).toEqual({ refusal: "no IPv6 address of this speaker to name as next hop" });
-  });
-
-  it("nothing that the import refused", () => {
-    const refused: Path = { ...pathOf(EBGP_PEER, path()), accepted: undefined, refusal: "no" };
-    expect(exportPath(PREFIX, refused, towards(true))).toEqual({ refusal: "refused on import" });
   });
 });
 

@@ -4,12 +4,13 @@ import { describe, expect, it } from "vitest";
 import { acceptAll, type Policy, reject } from "../../src/filter/policy.ts";
 import type { AdjRibIn } from "../../src/rib/adj-rib-in.ts";
 import { type ExportView, exportPath } from "../../src/rib/export.ts";
-import type { RibPeer } from "../../src/rib/path.ts";
-import { type Member, UpdateGroup } from "../../src/rib/update-group.ts";
+import type { Member } from "../../src/rib/seat.ts";
+import type { RibPeer, SourceId } from "../../src/rib/sources.ts";
+import { UpdateGroup } from "../../src/rib/update-group.ts";
 import { canonicalBytes } from "../../src/wire/attributes/encode.ts";
 import type { PathAttributes } from "../../src/wire/attributes/types.ts";
 import { DEFAULT_CONTEXT } from "../../src/wire/context.ts";
-import { decodeUpdateBytes } from "../support/bytes.ts";
+import { decodeUpdates } from "../support/bytes.ts";
 import { address4 } from "../support/lab.ts";
 import { path, RibLab, ribPeer } from "../support/rib.ts";
 
@@ -19,6 +20,7 @@ const PREFIXES = Array.from({ length: 8 }, (_, index) => parsePrefix(`10.${index
 /** A peer on the receiving end: keeps the table that the messages build. */
 class Receiver implements Member {
   readonly peer: RibPeer;
+  readonly source: SourceId;
   readonly table = new Map<string, string>();
   updates = 0;
   endsOfRib = 0;
@@ -26,20 +28,21 @@ class Receiver implements Member {
   /** Announcements that changed nothing, and withdrawals of what was not there. */
   idle = 0;
 
-  constructor(peer: RibPeer) {
+  constructor(peer: RibPeer, source: SourceId) {
     this.peer = peer;
+    this.source = source;
   }
 
-  send(bytes: Uint8Array): boolean {
-    const { withdrawn, announced, endOfRib } = decodeUpdateBytes(bytes, {
-      ...DEFAULT_CONTEXT,
-      internal: this.peer.internal,
-    });
-    if (endOfRib === undefined) this.updates += 1;
-    else this.endsOfRib += 1;
-    for (const prefix of withdrawn.prefixes) if (!this.table.delete(prefix.toString())) this.idle += 1;
-    for (const { attributes, prefixes } of announced)
-      for (const prefix of prefixes) this.#learn(prefix.toString(), attributes);
+  send(bytes: Uint8Array, updates: number): boolean {
+    const messages = decodeUpdates(bytes, { ...DEFAULT_CONTEXT, internal: this.peer.internal });
+    expect(messages).toHaveLength(updates);
+    for (const { withdrawn, announced, endOfRib } of messages) {
+      if (endOfRib === undefined) this.updates += 1;
+      else this.endsOfRib += 1;
+      for (const prefix of withdrawn.prefixes) if (!this.table.delete(prefix.toString())) this.idle += 1;
+      for (const { attributes, prefixes } of announced)
+        for (const prefix of prefixes) this.#learn(prefix.toString(), attributes);
+    }
     return !this.full;
   }
 
@@ -70,7 +73,7 @@ class World extends RibLab {
     ribPeer("10.0.0.4", { as: EXTERNAL_AS, internal: false }),
   ];
   readonly ribs: readonly AdjRibIn[] = this.peers.map((peer) => this.adjRibIn(peer));
-  readonly receivers = this.peers.map((peer) => new Receiver(peer));
+  readonly receivers = this.peers.map((peer, index) => new Receiver(peer, this.ribs[index]?.source ?? 0));
   readonly groups = [true, false].flatMap((internal) =>
     [acceptAll, oddOnly].map((policy) => this.group(internal, policy)),
   );
@@ -82,7 +85,6 @@ class World extends RibLab {
       families: [4],
       codec: { ...DEFAULT_CONTEXT, internal },
       locRib: this.locRib,
-      store: this.store,
       deferred: () => false,
       complete: () => this.locRib.pending === 0,
     });
@@ -125,8 +127,9 @@ class World extends RibLab {
   }
 
   flush(limit: number): void {
-    for (const { destination } of this.locRib.settle(limit))
-      for (const group of this.groups) group.consider(destination);
+    this.locRib.settle(limit, (prefix, changed) => {
+      if (changed) for (const group of this.groups) group.consider(prefix);
+    });
     for (const group of this.groups) group.flush(limit);
   }
 
@@ -141,11 +144,15 @@ class World extends RibLab {
     const table = new Map<string, string>();
     const receiver = this.receivers[index];
     const odd = this.seatedIn[index] === this.groupOf(index, true);
-    for (const { prefix, selected } of this.locRib.destinations()) {
-      const best = selected?.best;
-      if (best === undefined || best.source === receiver?.peer) continue;
-      const verdict = exportPath(prefix, best, viewFor(receiver?.peer.internal === true, odd ? oddOnly : acceptAll));
-      if ("attributes" in verdict) table.set(prefix.toString(), canonicalBytes(verdict.attributes).join());
+    const { locRib } = this;
+    for (const id of locRib.ids()) {
+      const best = locRib.told(id);
+      if (best === undefined || best.source === receiver?.source) continue;
+      const attributes = locRib.store.attributes(best.set);
+      const path = { attributes, source: locRib.sources.peer(best.source), origin: locRib.originOf(id) };
+      const view = viewFor(receiver?.peer.internal === true, odd ? oddOnly : acceptAll);
+      const verdict = exportPath(locRib.prefixOf(id), path, view);
+      if ("attributes" in verdict) table.set(locRib.prefixOf(id).toString(), canonicalBytes(verdict.attributes).join());
     }
     return new Map([...table].sort());
   }
@@ -179,11 +186,11 @@ function apply(world: World, step: Action): void {
     case "announce": {
       const peer = world.peers[step.who];
       const asPath = peer?.internal === true ? [] : [{ type: "sequence" as const, asns: [EXTERNAL_AS] }];
-      world.ribs[step.who]?.announce(step.what, path({ med: step.med, asPath }));
+      world.ribs[step.who]?.announce({ prefixes: step.what }, path({ med: step.med, asPath }));
       break;
     }
     case "withdraw":
-      world.ribs[step.who]?.withdraw(step.what);
+      world.ribs[step.who]?.withdraw({ prefixes: step.what });
       break;
     case "own":
       for (const prefix of step.what) world.own.announce({ prefix, origin: "test", attributes: { med: step.med } });
@@ -232,7 +239,7 @@ describe("an update group", () => {
         world.own.declare([]);
         world.finish();
         for (const group of world.groups) group.dissolve();
-        expect([world.locRib.size, world.store.size]).toEqual([0, 0]);
+        expect([world.locRib.size, world.locRib.store.size]).toEqual([0, 0]);
       }),
       { seed: 21, numRuns: 1500 },
     );
@@ -266,16 +273,16 @@ describe("an update group", () => {
     for (const receiver of world.receivers.slice(0, 2)) {
       receiver.updates = 0;
       const send = receiver.send.bind(receiver);
-      receiver.send = (bytes) => {
+      receiver.send = (bytes, updates) => {
         sent.push(bytes);
-        return send(bytes);
+        return send(bytes, updates);
       };
     }
     world.own.announce({ prefix: parsePrefix("172.31.0.0/24"), origin: "one more" });
     world.finish();
     expect(world.receivers.slice(0, 2).map(({ updates }) => updates)).toEqual([1, 1]);
     expect(sent).toHaveLength(2);
-    expect(sent[0]).toBe(sent[1]);
+    expect(sent[0]?.buffer).toBe(sent[1]?.buffer);
   });
 
   it("tells a member that moves to a new group nothing that it knows, however slowly that group gets ready", () => {
@@ -287,7 +294,10 @@ describe("an update group", () => {
     const [from] = world.seatedIn;
     // The old group's order of announcement is not the order in which the new one gets to them: a refused path keeps the
     // first prefix at its place in the Loc-RIB while its announcement goes and comes back.
-    world.ribs[0]?.announce(PREFIXES.slice(0, 1), path({ asPath: [{ type: "sequence", asns: [64512] }] }));
+    world.ribs[0]?.announce(
+      { prefixes: PREFIXES.slice(0, 1) },
+      path({ asPath: [{ type: "sequence", asns: [64512] }] }),
+    );
     world.own.withdraw(PREFIXES[0] ?? never());
     world.finish();
     world.own.announce({ prefix: PREFIXES[0] ?? never(), origin: "test" });

@@ -42,6 +42,20 @@ export function decodeUpdateBytes(bytes: Uint8Array, context: CodecContext = DEF
   return decoded;
 }
 
+/** The UPDATEs in these bytes. */
+export function decodeUpdates(bytes: Uint8Array, context: CodecContext = DEFAULT_CONTEXT): UpdateMessage[] {
+  const framer = new Framer();
+  framer.maxMessage = context.maxMessage;
+  framer.push(bytes);
+  const updates: UpdateMessage[] = [];
+  for (let frame = framer.next(); frame !== undefined; frame = framer.next()) {
+    const decoded = decodeMessage(frame, context);
+    if (decoded.type !== "update") throw new Error(`${decoded.type} is not an update`);
+    updates.push(decoded);
+  }
+  return updates;
+}
+
 /** The body of an UPDATE from its three fields in hex. */
 export function updateBody(withdrawn: string, attributes: string, nlri: string): Uint8Array {
   const [first, second, third] = [hex(withdrawn), hex(attributes), hex(nlri)];

@@ -1,0 +1,66 @@
+/**
+ * Tables here are columns: one typed array for each property, indexed by a row's number. Row 0 is never used, so that 0 can
+ * say "none". A column costs its bytes and nothing more: no object a row, nothing for the garbage collector to look at.
+ */
+export const NONE = 0;
+
+/** Rows that a new table has room for. A speaker of a few routes must stay small. */
+export const FIRST_ROWS = 64;
+
+/** The column with room for `rows`, what it holds kept, the rest 0. */
+export function grown32(column: Int32Array<ArrayBuffer>, rows: number): Int32Array<ArrayBuffer> {
+  const longer = new Int32Array(rows);
+  longer.set(column);
+  return longer;
+}
+
+/** The same for unsigned words: addresses, identifiers, metrics. */
+export function grownU32(column: Uint32Array<ArrayBuffer>, rows: number): Uint32Array<ArrayBuffer> {
+  const longer = new Uint32Array(rows);
+  longer.set(column);
+  return longer;
+}
+
+/** The same for half words: numbers of peers. */
+export function grownU16(column: Uint16Array<ArrayBuffer>, rows: number): Uint16Array<ArrayBuffer> {
+  const longer = new Uint16Array(rows);
+  longer.set(column);
+  return longer;
+}
+
+/** The same for bytes: lengths, flags. */
+export function grownU8(column: Uint8Array<ArrayBuffer>, rows: number): Uint8Array<ArrayBuffer> {
+  const longer = new Uint8Array(rows);
+  longer.set(column);
+  return longer;
+}
+
+/** How long a column becomes that must hold `row`: half as long again, so that growing costs little in all and wastes little. */
+export function roomFor(row: number, length: number): number {
+  return Math.max(row + 1, length + (length >>> 1));
+}
+
+/** Hands out the rows of a table, the lowest that was never used or the one that was given back last. */
+export class Rows {
+  /** Rows that were given back. */
+  readonly #free: number[] = [];
+  #next = 1;
+
+  /** Rows in use. */
+  get size(): number {
+    return this.#next - 1 - this.#free.length;
+  }
+
+  /** All rows in use are below. */
+  get end(): number {
+    return this.#next;
+  }
+
+  take(): number {
+    return this.#free.pop() ?? this.#next++;
+  }
+
+  give(row: number): void {
+    this.#free.push(row);
+  }
+}
