@@ -86,7 +86,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   limitTraffic({ ...foundation, felix, logger: logger.child("qos") });
   await serveCni({ ...foundation, engine, routes, rules, policy: policy.engine, ipam, felix });
   health.ready(foundation.reaches);
-  lock.whenOpen(() => void mendIpam(ipam, logger.child("ipam")));
+  lock.whenOpen(() => void mendIpam(ipam, logger.child("ipam"), foundation.kubernetes === undefined));
   leavePools({ ipam, tables, lock, defer: setImmediate, logger: logger.child("ipam") });
   // What was to be written meanwhile need not wait for its next try.
   lock.subscribe((locked) => {

@@ -1,6 +1,6 @@
 import type { QosControls } from "@ocicat/api";
 import { type JsonValue, parseJson } from "@ocicat/kit";
-import type { Address, Prefix } from "@ocicat/net";
+import { type Address, type Family, type Mac, type Prefix, parseMac } from "@ocicat/net";
 import { invalidConfig, unsupportedField } from "./errors.ts";
 import type { JsonReader } from "./json-reader.ts";
 import { type PoolSelector, parseHost, parseNetwork, parsePoolSelector } from "./pool-selector.ts";
@@ -14,6 +14,9 @@ export interface PodWishes {
   readonly ipv4Pools: readonly PoolSelector[] | undefined;
   readonly ipv6Pools: readonly PoolSelector[] | undefined;
   readonly addresses: readonly Address[];
+  readonly families: readonly Family[] | undefined;
+  /** Its interface's address on the link. */
+  readonly mac: Mac | undefined;
   /** Addresses that shall lead to the pod besides its own. */
   readonly floating: readonly Address[];
   /** What it wants to send from besides its own addresses. Whether it may, the agent's settings say. */
@@ -49,12 +52,34 @@ export function parseAnnotations(annotations: JsonReader | undefined, allowsFloa
     ipv4Pools: pools("ipv4pools"),
     ipv6Pools: pools("ipv6pools"),
     addresses: addresses("ipAddrs"),
+    families: list("ipFamilies")?.map((text) => familyNamed(text, at("ipFamilies", 0))),
+    mac: annotations && hardwareAddress(annotations),
     floating,
     allowedSources: (list("allowedSourcePrefixes") ?? []).map((text, index) =>
       parseNetwork(text, at("allowedSourcePrefixes", index)),
     ),
     qos: parseQosAnnotations(annotations),
   };
+}
+
+const FAMILIES: Readonly<Record<string, Family>> = { IPv4: 4, IPv6: 6 };
+
+function familyNamed(text: string, where: string): Family {
+  const family = FAMILIES[text];
+  if (family !== undefined) return family;
+  throw invalidConfig(where, `"${text}" is no family of addresses`, 'write it like ["IPv4", "IPv6"]');
+}
+
+function hardwareAddress(annotations: JsonReader): Mac | undefined {
+  const name = `${PREFIX}hwAddr`;
+  const text = annotations.string(name);
+  if (text === undefined || text === "") return undefined;
+  try {
+    return parseMac(text);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw invalidConfig(annotations.at(name), `"${text}" is not a MAC address`, "write it like 02:00:00:00:00:01");
+  }
 }
 
 function texts(annotations: JsonReader, name: string): readonly string[] | undefined {

@@ -12,7 +12,7 @@ export { CniCode, CniError, type CniErrorJson } from "./errors.ts";
 export { type EndpointIdentity, identify } from "./identity.ts";
 export { type InstallOptions, type InstallReport, installPlugin } from "./install/index.ts";
 export type { JsonObject } from "./json-reader.ts";
-export { type AddOptions, type Network, parseAddOptions, parseNetwork } from "./netconf.ts";
+export { type AddOptions, type Network, parseAddOptions, parseNetwork, withAnnotations } from "./netconf.ts";
 export type { KeyWithoutEffect } from "./netconf-keys.ts";
 export type { PoolSelector } from "./pool-selector.ts";
 export {

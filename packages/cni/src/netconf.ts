@@ -1,7 +1,7 @@
 import { checkLabelKey, checkLabelValue, type QosControls } from "@ocicat/api";
 import { type JsonValue, parseJson } from "@ocicat/kit";
-import { type Address, type Family, familyOf, formatAddress, type Prefix } from "@ocicat/net";
-import { POD_ANNOTATIONS, parseAnnotations } from "./annotations.ts";
+import { type Address, type Family, familyOf, formatAddress, type Mac, type Prefix } from "@ocicat/net";
+import { POD_ANNOTATIONS, type PodWishes, parseAnnotations } from "./annotations.ts";
 import { CniCode, CniError, invalidConfig, unsupportedField } from "./errors.ts";
 import { isJsonObject, type JsonObject, JsonReader } from "./json-reader.ts";
 import { explainKeys, type KeyWithoutEffect } from "./netconf-keys.ts";
@@ -30,6 +30,8 @@ export interface AddOptions {
   readonly pools: { readonly ipv4: readonly PoolSelector[]; readonly ipv6: readonly PoolSelector[] };
   /** If not empty, exactly these are wanted, and nothing is assigned automatically. At most one a family. */
   readonly addresses: readonly Address[];
+  /** The pod's interface's address on the link; undefined: any. */
+  readonly mac: Mac | undefined;
   /** Addresses that shall lead to the pod besides its own; stored with its endpoint. */
   readonly floating: readonly Address[];
   /** What the pod wants to send from besides its own addresses; stored with its endpoint. */
@@ -43,6 +45,8 @@ export interface AddOptions {
    * `k8s` names nobody here: this agent asks no Kubernetes for profiles of namespaces.
    */
   readonly makesProfile: boolean;
+  /** `feature_control.floating_ips`. */
+  readonly allowsFloating: boolean;
   /** `container_settings.allow_ip_forwarding`: whether the container may forward. */
   readonly allowIpForwarding: boolean;
   /** `dns`, handed through to the result. */
@@ -99,13 +103,12 @@ export function parseAddOptions(network: Network, requested?: Address): AddOptio
   const cniArgs = args?.object("cni");
   const runtimeConfig = reader.object("runtimeConfig");
   const features = reader.object("feature_control");
-  const wishes = parseAnnotations(runtimeConfig?.object(POD_ANNOTATIONS), features?.boolean("floating_ips") ?? false);
-  const pools = { ipv4: wishes.ipv4Pools ?? network4, ipv6: wishes.ipv6Pools ?? network6 };
+  const allowsFloating = features?.boolean("floating_ips") ?? false;
+  const wishes = parseAnnotations(runtimeConfig?.object(POD_ANNOTATIONS), allowsFloating);
   const addresses = oneOfAFamily([
     ...(requested === undefined ? [] : [requested]),
     ...parseAddresses(runtimeConfig),
     ...parseAddresses(cniArgs),
-    ...wishes.addresses,
   ]);
   const container = reader.object("container_settings");
   const policy = reader.object("policy");
@@ -116,20 +119,58 @@ export function parseAddOptions(network: Network, requested?: Address): AddOptio
   const withoutEffect = explainKeys(
     [reader, ipam, args, cniArgs, runtimeConfig, features, policy, container].flatMap(leftOver),
   );
-  const { floating, allowedSources, qos } = wishes;
-  return {
+  const asked = {
     mtu,
     families,
-    pools,
+    pools: { ipv4: network4, ipv6: network6 },
     addresses,
-    floating,
-    allowedSources,
-    qos,
+    mac: undefined,
+    floating: [],
+    allowedSources: [],
+    qos: undefined,
     labels,
     makesProfile,
+    allowsFloating,
     allowIpForwarding,
     dns,
     withoutEffect,
+  };
+  return withWishes(asked, wishes);
+}
+
+/**
+ * The same with what a pod's annotations say, and its namespace's of pools, each over the network's: for who reads them where
+ * the runtime does not hand them over. Throws CniError code 2 or 7.
+ */
+export function withAnnotations(
+  options: AddOptions,
+  pod: Readonly<Record<string, string>>,
+  namespace: Readonly<Record<string, string>>,
+): AddOptions {
+  const read = (annotations: Readonly<Record<string, string>>, what: string) =>
+    parseAnnotations(new JsonReader(annotations, "metadata.annotations", what), options.allowsFloating);
+  const ofPools = Object.entries(namespace).filter(([name]) => NAMESPACE_ANNOTATIONS.has(name));
+  const { ipv4Pools, ipv6Pools } = read(Object.fromEntries(ofPools), "namespace");
+  const { ipv4, ipv6 } = options.pools;
+  const ofNamespace = { ...options, pools: { ipv4: ipv4Pools ?? ipv4, ipv6: ipv6Pools ?? ipv6 } };
+  return withWishes(ofNamespace, read(pod, "pod"));
+}
+
+/** All that a namespace says for its pods. */
+const NAMESPACE_ANNOTATIONS: ReadonlySet<string> = new Set(
+  ["ipv4pools", "ipv6pools"].map((name) => `cni.projectcalico.org/${name}`),
+);
+
+function withWishes(options: AddOptions, wishes: PodWishes): AddOptions {
+  return {
+    ...options,
+    families: wishes.families ?? options.families,
+    pools: { ipv4: wishes.ipv4Pools ?? options.pools.ipv4, ipv6: wishes.ipv6Pools ?? options.pools.ipv6 },
+    addresses: oneOfAFamily([...options.addresses, ...wishes.addresses]),
+    mac: wishes.mac ?? options.mac,
+    floating: wishes.floating.length > 0 ? wishes.floating : options.floating,
+    allowedSources: wishes.allowedSources.length > 0 ? wishes.allowedSources : options.allowedSources,
+    qos: wishes.qos ?? options.qos,
   };
 }
 

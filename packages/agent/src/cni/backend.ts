@@ -49,7 +49,8 @@ export interface BackendContext {
 /**
  * ADD in its order, and why:
  *
- *   1. ipam: one transaction claims the address, writes the handle and the endpoint     (a crash here leaves a record)
+ *   1. ipam: one transaction claims the address, writes the handle and the endpoint     (a crash here leaves a record);
+ *      in Kubernetes, the handle, the block, and then the pod
  *   2. the cable is laid meanwhile; its host end is unknown to the guard: no traffic     (fail closed)
  *   3. the pod's end gets its address and routes
  *   4. guard and route are programmed                                                     (from here packets pass)
@@ -91,13 +92,14 @@ class Busy {
   }
 }
 
-async function add(context: BackendContext, request: AddRequest): Promise<AddResult> {
+async function add(context: BackendContext, asked: AddRequest): Promise<AddResult> {
   refuseUnready(context);
+  const request = await context.endpoints.prepare(asked);
   const { endpoint, ifname } = request;
   const mtu = request.options.mtu ?? context.defaultMtu();
   using pod = openPodNamespace(request.netns);
   const present = context.endpoints.find(endpoint, request.containerId);
-  const podMac = present?.mac === undefined ? randomMac() : parseMac(present.mac);
+  const podMac = present?.mac === undefined ? (request.options.mac ?? randomMac()) : parseMac(present.mac);
   const ipv6 = wantsIpv6(request);
   if (ipv6 && mtu < MIN_IPV6_MTU) throw tooSmall(mtu);
   const cable = { hostInterface: endpoint.hostInterface, podInterface: ifname, podMac, mtu, ipv6 };

@@ -1,19 +1,10 @@
-import {
-  API_VERSION,
-  affinityKey,
-  asCreated,
-  encodeStored,
-  hostOwner,
-  randomUid,
-  resourceKey,
-  type WorkloadEndpoint,
-} from "@ocicat/api";
+import { affinityKey, hostOwner, resourceKey } from "@ocicat/api";
 import type { AddRequest, EndpointIdentity, IpamAddRequest, IpamAddress } from "@ocicat/cni";
 import { ENDPOINT_ATTRIBUTE, NO_ENDPOINT } from "@ocicat/controllers/collect";
 import type { Datastore } from "@ocicat/datastore";
 import type { AssignedAddress, Extra, Ipam } from "@ocicat/ipam";
-import { type Clock, isOcicatError, OcicatError, type Random } from "@ocicat/kit";
-import { type Address, familyOf, formatAddress, type Mac, Prefix } from "@ocicat/net";
+import { OcicatError } from "@ocicat/kit";
+import { type Address, formatAddress, type Mac } from "@ocicat/net";
 import type { AffinityRow } from "@ocicat/routing";
 import type { AgentEndpointRow, AgentPoolRow } from "../tables/rows.ts";
 import type { Table } from "../tables/table.ts";
@@ -29,20 +20,30 @@ export interface EndpointsOptions {
   readonly table: Table<AgentEndpointRow>;
   /** Fills the table, and others. */
   readonly sink: EndpointSink;
+  /** Keeps the endpoints' rows. */
+  readonly recorder: EndpointRecorder;
   /** Makes the network's profile where there is none. */
   readonly ensureProfile: (request: AddRequest) => Promise<void>;
   readonly affinities: Table<AffinityRow>;
   readonly pools: Table<AgentPoolRow>;
-  readonly clock: Clock;
-  readonly random: Random;
   /** What of an endpoint is not in the kernel as it should be, in words. */
   readonly unprogrammed: (endpoint: AgentEndpointRow) => readonly string[];
 }
 
-/**
- * This node's endpoints with their addresses: what the plugin's verbs do to the datastore. An endpoint and its addresses
- * are claimed in one transaction and released in one, so that no crash leaves one without the other.
- */
+/** What an ADD assigns, with the endpoint's row in the same transaction where there is one. */
+export type Assign = (extra?: (addresses: readonly AssignedAddress[]) => Extra) => Promise<readonly AssignedAddress[]>;
+
+/** How a datastore keeps the row of an endpoint beside its addresses, so that no crash leaves one without the other for long. */
+export interface EndpointRecorder {
+  /** The request with what the datastore says of the pod. Throws CniError. */
+  prepare(request: AddRequest): Promise<AddRequest>;
+  /** Addresses and row. A repeated claim gets the same addresses. */
+  claim(request: AddRequest, key: string, mac: Mac, assign: Assign): Promise<readonly AssignedAddress[]>;
+  /** Row and addresses, where the row is the container's; otherwise its addresses alone. */
+  release(identity: EndpointIdentity, key: string, containerId: string): Promise<void>;
+}
+
+/** This node's endpoints with their addresses: what the plugin's verbs do to the datastore. */
 export class Endpoints {
   readonly #options: EndpointsOptions;
 
@@ -53,7 +54,13 @@ export class Endpoints {
   /** The endpoint, if it is this container's. */
   find(identity: EndpointIdentity, containerId: string): AgentEndpointRow | undefined {
     const row = this.#options.table.get(keyOf(identity));
-    return row?.containerId === containerId ? row : undefined;
+    // Without an address it is one that was released.
+    return row?.containerId === containerId && row.addresses.length > 0 ? row : undefined;
+  }
+
+  /** What is wanted, by the plugin's configuration and by the pod. */
+  prepare(request: AddRequest): Promise<AddRequest> {
+    return this.#options.recorder.prepare(request);
   }
 
   /** The container that has the endpoint now. */
@@ -61,24 +68,14 @@ export class Endpoints {
     return this.#options.table.get(keyOf(identity))?.containerId;
   }
 
-  /** Addresses and endpoint in one transaction. A repeated claim gets the same addresses. */
+  /** Addresses and endpoint. A repeated claim gets the same addresses. */
   async claim(request: AddRequest, mac: Mac): Promise<AgentEndpointRow> {
-    const { table, sink, ensureProfile } = this.#options;
-    const { endpoint } = request;
-    const key = keyOf(endpoint);
-    const extra = (addresses: readonly AssignedAddress[]): Extra => {
-      const written = table.revisionOf(key);
-      const resource = this.#resource(request, mac, addresses);
-      return {
-        compares: [written === undefined ? { key, exists: false } : { key, modRevision: written }],
-        operations: [{ put: key, value: encodeStored(resource) }],
-        committed: (revision) => sink.wrote(key, resource, revision),
-      };
-    };
+    const { recorder, ensureProfile } = this.#options;
+    const key = keyOf(request.endpoint);
     // Beside the claim, whose outcome is waited for first: a claim that nobody waits for is one that nobody undoes.
     const profile = ensureProfile(request);
     profile.catch(() => undefined);
-    const assigned = await this.#onFreshRow(key, () => this.#assign(request, extra));
+    const assigned = await recorder.claim(request, key, mac, (extra) => this.#assign(request, extra));
     await profile;
     const [row] = await Promise.all([
       this.#confirmed(key, request.containerId),
@@ -89,19 +86,7 @@ export class Endpoints {
 
   /** Gives back what the container has. What is gone already is done already; another container's endpoint stays. */
   async release(identity: EndpointIdentity, containerId: string): Promise<void> {
-    const { ipam, table, sink } = this.#options;
-    const key = keyOf(identity);
-    await this.#onFreshRow(key, () => {
-      const revision = table.revisionOf(key);
-      const own = table.get(key)?.containerId === containerId && revision !== undefined;
-      if (!own) return ipam.release({ handleId: identity.handleId });
-      const extra: Extra = {
-        compares: [{ key, modRevision: revision }],
-        operations: [{ delete: key }],
-        committed: (deleted) => sink.wrote(key, undefined, deleted),
-      };
-      return ipam.release({ handleId: identity.handleId, extra });
-    });
+    await this.#options.recorder.release(identity, keyOf(identity), containerId);
   }
 
   /** For another plugin's interface, which has no endpoint: garbage collection must not look for one. */
@@ -128,20 +113,6 @@ export class Endpoints {
 
   unprogrammed(endpoint: AgentEndpointRow): readonly string[] {
     return this.#options.unprogrammed(endpoint);
-  }
-
-  /** Somebody may have changed the endpoint since the watch told of it: then it is read again, and the work repeated once. */
-  async #onFreshRow<T>(key: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(isOcicatError(error) && error.code === "IPAM_EXTRA_CONFLICT")) throw error;
-      const { store, table, sink } = this.#options;
-      const item = await store.get(key);
-      if (item === undefined) sink.remove(key, table.revisionOf(key) ?? 0n);
-      else sink.put(item);
-      return await work();
-    }
   }
 
   /** The addresses asked for by value, or any; all of them or none. */
@@ -189,56 +160,6 @@ export class Endpoints {
       retryable: true,
     });
   }
-
-  #resource(request: AddRequest, mac: Mac, addresses: readonly AssignedAddress[]): WorkloadEndpoint {
-    const { nodeName, clock, random } = this.#options;
-    const { endpoint } = request;
-    const resource: WorkloadEndpoint = {
-      kind: "WorkloadEndpoint",
-      apiVersion: API_VERSION,
-      metadata: {
-        name: endpoint.name,
-        namespace: endpoint.namespace,
-        labels: {
-          ...request.options.labels,
-          "projectcalico.org/namespace": endpoint.namespace,
-          "projectcalico.org/orchestrator": endpoint.orchestrator,
-        },
-      },
-      spec: {
-        orchestrator: endpoint.orchestrator,
-        node: nodeName,
-        containerID: request.containerId,
-        ...(endpoint.orchestrator === "k8s" ? { pod: endpoint.workload } : {}),
-        endpoint: endpoint.endpoint,
-        ipNetworks: addresses.map((entry) => Prefix.host(entry.address).toString()),
-        ...floatingAddresses(request.options.floating, addresses),
-        ...wishesOf(request.options),
-        profiles: [request.network],
-        interfaceName: endpoint.hostInterface,
-        mac,
-      },
-    };
-    return asCreated(resource, { uid: randomUid(random), now: clock.now() });
-  }
-}
-
-/** Each leads to the endpoint's own address of its family; one without such leads nowhere, and is left out. */
-function floatingAddresses(floating: readonly Address[], addresses: readonly AssignedAddress[]) {
-  const ipNATs = floating.flatMap((external) => {
-    const own = addresses.find(({ family }) => family === familyOf(external));
-    if (own === undefined) return [];
-    return [{ internalIP: formatAddress(own.address), externalIP: formatAddress(external) }];
-  });
-  return ipNATs.length === 0 ? {} : { ipNATs };
-}
-
-/** What is not wished for is not stored. */
-function wishesOf({ allowedSources, qos }: AddRequest["options"]) {
-  return {
-    ...(allowedSources.length === 0 ? {} : { allowSpoofedSourcePrefixes: allowedSources.map(String) }),
-    ...(qos === undefined ? {} : { qosControls: qos }),
-  };
 }
 
 function keyOf(identity: EndpointIdentity): string {

@@ -4,6 +4,7 @@ import { createCniServer } from "@ocicat/cni";
 import type { Datastore } from "@ocicat/datastore";
 import type { Ipam } from "@ocicat/ipam";
 import { type Clock, type Logger, OcicatError, type Random, type Scope } from "@ocicat/kit";
+import type { KubernetesDatastore } from "@ocicat/kubernetes";
 import type { Kernel } from "@ocicat/linux";
 import { wantedTunnels } from "@ocicat/routing";
 import type { DatastoreLock } from "../lock/index.ts";
@@ -21,12 +22,15 @@ import { endpointSink, type Tables } from "../tables/tables.ts";
 import { createCniBackend } from "./backend.ts";
 import { collectInvalid } from "./collect.ts";
 import { Endpoints } from "./endpoints.ts";
+import { PodRecorder } from "./pod-recorder.ts";
 import { statusFor } from "./status.ts";
+import { TransactionRecorder } from "./transaction-recorder.ts";
 
 export interface CniParts {
   readonly options: AgentOptions;
   readonly kernel: Kernel;
   readonly store: Datastore;
+  readonly kubernetes: KubernetesDatastore | undefined;
   readonly client: ResourceClient;
   readonly tables: Tables;
   readonly engine: Engine;
@@ -48,6 +52,7 @@ export async function serveCni(parts: CniParts): Promise<void> {
     options,
     kernel,
     store,
+    kubernetes,
     client,
     tables,
     engine,
@@ -67,21 +72,24 @@ export async function serveCni(parts: CniParts): Promise<void> {
     ...(policy.knows(`workload ${endpoint.id}`) ? [] : [`${endpoint.interfaceName} has no policy rules`]),
     ...routes.missing(endpoint.addresses),
   ];
+  const sink = endpointSink(tables, options.nodeName);
+  const recording = { nodeName: options.nodeName, store, ipam, table: tables.endpoints, sink, clock, random };
   const endpoints = new Endpoints({
     nodeName: options.nodeName,
     store,
     ipam,
     table: tables.endpoints,
-    sink: endpointSink(tables, options.nodeName),
+    sink,
+    recorder:
+      kubernetes === undefined ? new TransactionRecorder(recording) : new PodRecorder({ ...recording, kubernetes }),
     ensureProfile: async ({ network, endpoint, options: { makesProfile } }) => {
-      if (!makesProfile) return;
+      // Kubernetes' profiles are its namespaces and service accounts.
+      if (!makesProfile || kubernetes !== undefined) return;
       const table = tables.policy.profiles;
       await ensureProfile({ store, client, table }, networkProfile(network, endpoint.orchestrator));
     },
     affinities: tables.affinities,
     pools: tables.pools,
-    clock,
-    random,
     unprogrammed,
   });
   const collecting = {

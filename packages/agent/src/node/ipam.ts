@@ -53,10 +53,14 @@ export function leavePools({ ipam, tables, lock, defer, logger }: LeaveParts): v
   lock.subscribe(plan);
 }
 
-/** What a crash of an earlier run left half done. Safe beside requests, so nobody waits for it. */
-export async function mendIpam(ipam: Ipam, logger: Logger): Promise<void> {
+/**
+ * What a crash of an earlier run left half done. Safe beside requests, so nobody waits for it. `looksAtHandles`: where a crash
+ * can leave some that nobody knows of, and reading all of the cluster's is not too much for each of its agents; otherwise they
+ * are left to the sandbox's DEL, and to garbage collection.
+ */
+export async function mendIpam(ipam: Ipam, logger: Logger, looksAtHandles: boolean): Promise<void> {
   try {
-    const { mended, released, unreadable } = await ipam.recover();
+    const { mended, released, unreadable } = await ipam.recover(looksAtHandles ? {} : { scanHandles: false });
     if (mended.length + released.length > 0)
       logger.info("mended what a crash left half done", { mended, released: released.map(formatAddress) });
     for (const error of unreadable) logger.error("an IPAM value cannot be read", { error: error.message });

@@ -163,8 +163,13 @@ export class ApiClient {
   }
 
   /** Returns once it is gone, or marked to go when those who hold it let it. */
-  async delete(resource: ApiResource, place: Place, preconditions: Preconditions = {}): Promise<void> {
-    const body = { kind: "DeleteOptions", apiVersion: "v1", preconditions };
+  async delete(
+    resource: ApiResource,
+    place: Place,
+    preconditions: Preconditions = {},
+    gracePeriodSeconds?: number,
+  ): Promise<void> {
+    const body = { kind: "DeleteOptions", apiVersion: "v1", preconditions, gracePeriodSeconds };
     await this.#one("delete", "DELETE", resource, place, { body, contentType: JSON_TYPE }, plainly);
   }
 

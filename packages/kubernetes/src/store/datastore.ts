@@ -23,7 +23,7 @@ import {
 import { silentLogger } from "@ocicat/kit";
 import { ApiClient, type ApiObject, type ApiOptions } from "../api/index.ts";
 import type { ApiGroup } from "../config/index.ts";
-import type { CoreOptions } from "./core.ts";
+import { type CoreOptions, NAMESPACES } from "./core.ts";
 import { makeFamilies } from "./families.ts";
 import { Lists } from "./lists.ts";
 import { RowReader } from "./rows.ts";
@@ -78,6 +78,12 @@ export class KubernetesDatastore implements Datastore {
     checkKey(key);
     const found = await this.#writes.find(key);
     return found?.item === undefined || found.isGone ? undefined : { object: found.object, item: found.item };
+  }
+
+  /** A namespace as it is, with what its profile does not have; undefined: there is none. */
+  async namespace(name: string): Promise<ApiObject | undefined> {
+    this.#checkOpen();
+    return await this.#writes.object(NAMESPACES, { namespace: undefined, name });
   }
 
   async get(key: string, revision?: Revision): Promise<KeyValue | undefined> {

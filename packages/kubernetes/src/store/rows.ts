@@ -1,7 +1,7 @@
 import type { KeyValue } from "@ocicat/datastore";
-import type { Logger } from "@ocicat/kit";
+import { type Logger, toError } from "@ocicat/kit";
 import type { ApiObject } from "../api/index.ts";
-import type { Collection } from "./collection.ts";
+import type { Collection, ObjectRow } from "./collection.ts";
 
 /** A row that an object stands for; `isGone`: it is only marked as deleted. */
 export interface Read {
@@ -20,10 +20,22 @@ export class RowReader {
   }
 
   read(collection: Collection, object: ApiObject): Read | undefined {
-    const row = collection.rowOf(object);
+    const row = this.#rowOf(collection, object);
     if (row === undefined) return undefined;
     if (row.problems.length > 0 || this.#told.size > 0) this.#tell(row.key, row.problems);
     return { item: itemOf(row.key, row.value, object), isGone: row.isMarked === true };
+  }
+
+  /** What cannot be read at all is no row, and no end of a watch. */
+  #rowOf(collection: Collection, object: ApiObject): ObjectRow | undefined {
+    try {
+      return collection.rowOf(object);
+    } catch (error) {
+      const { namespace, name } = object.metadata;
+      const where = `${collection.resource.plural} ${namespace ?? ""}/${name}`;
+      this.#logger.error("an object cannot be read", { object: where, error: toError(error).message });
+      return undefined;
+    }
   }
 
   #tell(key: string, problems: readonly string[]): void {

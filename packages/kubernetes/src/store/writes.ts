@@ -1,7 +1,7 @@
 import { DatastoreError, type KeyValue } from "@ocicat/datastore";
 import { alreadyExists, conflict, notFound } from "@ocicat/datastore/shared";
 import { isOcicatError, type Random } from "@ocicat/kit";
-import { type ApiClient, ApiError, type ApiObject, type Place } from "../api/index.ts";
+import { type ApiClient, ApiError, type ApiObject, type ApiResource, type Place } from "../api/index.ts";
 import { type Collection, type Family, locate } from "./collection.ts";
 import { toDatastoreError } from "./failures.ts";
 import { withNonce } from "./nonce.ts";
@@ -39,6 +39,11 @@ export class Writes {
     return found === undefined
       ? undefined
       : await this.#told(key, () => this.#find(key, found.collection, found.place));
+  }
+
+  /** Any object, as it is. */
+  async object(resource: ApiResource, place: Place): Promise<ApiObject | undefined> {
+    return await this.#told(place.name, () => this.#options.client.get(resource, place));
   }
 
   async get(key: string): Promise<KeyValue | undefined> {
@@ -111,10 +116,10 @@ export class Writes {
   async #createPart(key: string, _value: string): Promise<KeyValue> {
     const current = await this.get(key);
     if (current !== undefined) throw alreadyExists(key, current);
-    throw new DatastoreError("NOT_FOUND", "cannot be created here", {
+    throw new DatastoreError("UNAVAILABLE", "cannot be created here", {
       key,
       why: "it follows from an object of Kubernetes, which is not there",
-      fix: "create the Pod or the Node",
+      fix: "wait for kubelet to make the Node, or create the Pod; a node is to have the same name in both",
     });
   }
 

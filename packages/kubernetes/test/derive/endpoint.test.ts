@@ -147,10 +147,14 @@ describe("a pod's addresses", () => {
   });
 
   it.each([
-    ["status.podIPs", all, ["10.0.0.1/32", "fd00::1/128"]],
-    ["status.podIP", without("podIPs"), ["10.0.0.2/32"]],
-    ["the annotation podIPs", without("podIPs", "podIP"), ["10.0.0.3/32", "fd00::3/128"]],
-    ["the annotation podIP", without("podIPs", "podIP", "cni.projectcalico.org/podIPs"), ["10.0.0.4/32"]],
+    ["the annotation podIPs", all, ["10.0.0.3/32", "fd00::3/128"]],
+    ["the annotation podIP", without("cni.projectcalico.org/podIPs"), ["10.0.0.4/32"]],
+    [
+      "status.podIPs",
+      without("cni.projectcalico.org/podIPs", "cni.projectcalico.org/podIP"),
+      ["10.0.0.1/32", "fd00::1/128"],
+    ],
+    ["status.podIP", without("cni.projectcalico.org/podIPs", "cni.projectcalico.org/podIP", "podIPs"), ["10.0.0.2/32"]],
     [
       "Amazon's annotation",
       without("podIPs", "podIP", "cni.projectcalico.org/podIPs", "cni.projectcalico.org/podIP"),
@@ -173,9 +177,9 @@ describe("a pod's addresses", () => {
       false,
     ],
     [
-      "that stays, although a plugin took them back: its sandbox is made anew",
+      "that stays, once its plugin has taken them back, whatever kubelet still says: its sandbox is made anew",
       { status, annotations: takenBack },
-      true,
+      false,
     ],
     ["that failed", { status: { ...status, phase: "Failed" } }, false],
     ["that succeeded", { status: { ...status, phase: "Succeeded" } }, false],

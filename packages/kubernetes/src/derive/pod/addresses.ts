@@ -4,33 +4,33 @@ import type { ObjectHead } from "../metadata.ts";
 import { AWS_POD_IPS, POD_IP, POD_IPS } from "./annotations.ts";
 
 /**
- * The addresses that a pod has, each as its host prefix: of the first that says any. Kubelet's word comes late, the
- * annotations with the ADD.
+ * The addresses that a pod has, each as its host prefix: of the first that says any. The plugin's word comes with the ADD and
+ * goes with the DEL; kubelet's comes later, and stays what it was while a pod's sandbox is made anew.
  *
- *     status.podIPs → status.podIP → …/podIPs → …/podIP → vpc.amazonaws.com/pod-ips
+ *     …/podIPs → …/podIP → status.podIPs → status.podIP → vpc.amazonaws.com/pod-ips
  *
  * None while it has none yet, and when it has none any more. Throws RangeError on what is no address.
  */
 export function podAddresses({ annotations, isDeleting }: ObjectHead, status: JsonObject): readonly Prefix[] {
   if (isFinished(annotations, isDeleting, status)) return [];
   const sources: readonly (readonly string[])[] = [
-    listIn(status.podIPs).flatMap((each) => textIn(objectIn(each).ip) ?? []),
-    present(status.podIP),
     split(annotations[POD_IPS]),
     present(annotations[POD_IP]),
+    listIn(status.podIPs).flatMap((each) => textIn(objectIn(each).ip) ?? []),
+    present(status.podIP),
     split(annotations[AWS_POD_IPS]),
   ];
   return (sources.find((source) => source.length > 0) ?? []).map(hostPrefix);
 }
 
-/** Its containers have ended and will not start again, or it is going and its plugin has taken its addresses back. */
+/** Its containers have ended and will not start again, or its plugin has taken its addresses back. */
 function isFinished(
   annotations: Readonly<Record<string, string>>,
   isDeleting: boolean,
   { phase }: JsonObject,
 ): boolean {
-  const takenBack = annotations[POD_IP] === "" || annotations[AWS_POD_IPS] === "";
-  return (isDeleting && takenBack) || phase === "Failed" || phase === "Succeeded" || phase === "Completed";
+  const takenBack = annotations[POD_IP] === "" || (isDeleting && annotations[AWS_POD_IPS] === "");
+  return takenBack || phase === "Failed" || phase === "Succeeded" || phase === "Completed";
 }
 
 function present(value: unknown): readonly string[] {
