@@ -22,7 +22,7 @@ export async function showPolicyDiff(surroundings: Surroundings, options: Policy
     if (options.filename === undefined) throw missingFile("compare");
     const manifests = await readPolicyFile(surroundings, opened, options);
     const after = withManifests(before, manifests, options.delete === true ? "deleted" : "applied");
-    if (manifests.some(({ resource }) => resource.kind.startsWith("Staged"))) {
+    if (manifests.some((manifest) => "resource" in manifest && manifest.resource.kind.startsWith("Staged"))) {
       surroundings.tell(
         "staged policies change nothing; ocicat policy impact --staged tells what enforcing them would",
       );

@@ -35,10 +35,19 @@ export async function readManifests(
   surroundings: Surroundings,
   options: ManifestOptions,
 ): Promise<readonly Manifest[]> {
+  const sources = await readSources(surroundings, options);
+  return sources.map((source) => manifestOf(source, options.namespace));
+}
+
+/** Every document of the files, whatever it is. Throws OcicatError MANIFEST_…. */
+export async function readSources(
+  surroundings: Surroundings,
+  options: ManifestOptions,
+): Promise<readonly SourceDocument[]> {
   const files = filesOf(surroundings, options);
   const sources = (await Promise.all(files.map(({ name, text }) => readDocuments(text(), name)))).flat();
   if (sources.length === 0 && options.skipEmpty !== true) throw nothingIn(options);
-  return sources.map((source) => manifestOf(source, options.namespace));
+  return sources;
 }
 
 /**
@@ -117,7 +126,8 @@ function filesOf(
   return files.map((name) => ({ name, text: () => readText(name, code) }));
 }
 
-function manifestOf({ value, position, placeOf }: SourceDocument, namespace: string): Manifest {
+/** Throws ValidationError. */
+export function manifestOf({ value, position, placeOf }: SourceDocument, namespace: string): Manifest {
   const locate = (error: OcicatError) => {
     if (!(error instanceof ValidationError)) return placed(error, position);
     return error.at(position, placeOf);
@@ -129,7 +139,8 @@ function manifestOf({ value, position, placeOf }: SourceDocument, namespace: str
   }
 }
 
-function placed(error: OcicatError, { file, document, line }: SourceDocument["position"]): OcicatError {
+/** The same error, told with the place that it is about. */
+export function placed(error: OcicatError, { file, document, line }: SourceDocument["position"]): OcicatError {
   const where = `${file}, document ${document}, line ${line}`;
   return new OcicatError({ code: error.code, where, what: error.message, cause: error });
 }

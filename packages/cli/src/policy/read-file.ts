@@ -1,26 +1,31 @@
-import { type AnyResource, checkResource, tier as tierKind, ValidationError } from "@ocicat/api";
+import { checkResource, tier as tierKind, ValidationError } from "@ocicat/api";
 import type { Opened } from "../connect/datastore.ts";
-import { type Manifest, readManifests } from "../input/manifests.ts";
+import type { SourceDocument } from "../input/documents.ts";
+import { type Manifest, manifestOf, readSources } from "../input/manifests.ts";
 import { DEFAULT_NAMESPACE, type FileOptions, type NamespaceOptions } from "../options/shared.ts";
 import type { Surroundings } from "../surroundings.ts";
+import { type KubernetesManifest, readKubernetesManifest } from "./kubernetes-manifest.ts";
+
+/** What policy follows from, as a file has it. */
+export type PolicyManifest = Manifest | KubernetesManifest;
 
 /**
  * What is to be looked at as if it were applied: refused for what apply would refuse it for, a tier that does not exist among
- * it. Throws OcicatError MANIFEST_…, ValidationError.
+ * it. Policies of Kubernetes, which apply leaves to kubectl, may be among them. Throws OcicatError MANIFEST_…, POLICY_UNREADABLE,
+ * ValidationError.
  */
 export async function readPolicyFile(
   surroundings: Surroundings,
   { client }: Pick<Opened, "client">,
   { filename, recursive = false, namespace = DEFAULT_NAMESPACE }: FileOptions & NamespaceOptions,
-): Promise<readonly Manifest[]> {
+): Promise<readonly PolicyManifest[]> {
   if (filename === undefined) return [];
-  const manifests = await readManifests(surroundings, { filename, recursive, namespace });
+  const sources = await readSources(surroundings, { filename, recursive, namespace });
+  const manifests = sources.map((source) => policyManifestOf(source, namespace));
+  const resources = manifests.flatMap((manifest) => ("resource" in manifest ? [manifest] : []));
   const stored = (await client.list(tierKind)).items;
-  const tiers: readonly AnyResource[] = [
-    ...stored,
-    ...manifests.map(({ resource }) => resource).filter((resource) => tierKind.is(resource)),
-  ];
-  for (const { resource, locate } of manifests) {
+  const tiers = [...stored, ...resources.flatMap(({ resource }) => (tierKind.is(resource) ? [resource] : []))];
+  for (const { resource, locate } of resources) {
     try {
       checkResource(resource, { related: new Map([["Tier", tiers]]) });
     } catch (error) {
@@ -28,4 +33,8 @@ export async function readPolicyFile(
     }
   }
   return manifests;
+}
+
+function policyManifestOf(source: SourceDocument, namespace: string): PolicyManifest {
+  return readKubernetesManifest(source, namespace) ?? manifestOf(source, namespace);
 }

@@ -25,24 +25,30 @@ import {
   readWorkload,
 } from "@ocicat/policy";
 import type { Manifest } from "../input/manifests.ts";
+import type { PolicyManifest } from "./read-file.ts";
 
 /** What becomes of a model when what files hold is applied, or deleted. */
 export type What = "applied" | "deleted";
 
 /** The model as it would be. Throws OcicatError POLICY_KIND on what policy does not follow from. */
-export function withManifests(model: PolicyModel, manifests: readonly Manifest[], what: What): PolicyModel {
+export function withManifests(model: PolicyModel, manifests: readonly PolicyManifest[], what: What): PolicyModel {
   return manifests.reduce((changed, manifest) => {
-    const change = CHANGES.flatMap((candidate) => candidate(changed, manifest.resource, what) ?? []).at(0);
-    if (change !== undefined) return change;
-    throw manifest.locate(
-      new OcicatError({
-        code: "POLICY_KIND",
-        where: manifest.resource.kind,
-        what: "policy does not follow from this kind",
-        fix: "leave it out of the file",
-      }),
-    );
+    if ("policy" in manifest) return put(changed, "policies", manifest.policy, what);
+    return withResource(changed, manifest, what);
   }, model);
+}
+
+function withResource(model: PolicyModel, manifest: Manifest, what: What): PolicyModel {
+  const change = CHANGES.flatMap((candidate) => candidate(model, manifest.resource, what) ?? []).at(0);
+  if (change !== undefined) return change;
+  throw manifest.locate(
+    new OcicatError({
+      code: "POLICY_KIND",
+      where: manifest.resource.kind,
+      what: "policy does not follow from this kind",
+      fix: "leave it out of the file",
+    }),
+  );
 }
 
 type Change = (model: PolicyModel, resource: AnyResource, what: What) => PolicyModel | undefined;
@@ -89,11 +95,14 @@ function keyOf(item: PolicyModel[Part][number]): string {
 /** Where each policy of the files stands, by its id: a field's line and column. */
 export type PolicyPlaces = ReadonlyMap<PolicyId, { readonly file: string; readonly placeOf: PlaceOf }>;
 
-export function placesOf(manifests: readonly Manifest[]): PolicyPlaces {
+export function placesOf(manifests: readonly PolicyManifest[]): PolicyPlaces {
   return new Map(
-    manifests.map(({ resource: { kind, metadata }, position, placeOf }) => [
-      policyId(kind, metadata.namespace, metadata.name),
-      { file: position.file ?? "", placeOf },
-    ]),
+    manifests.map((manifest) => [idOf(manifest), { file: manifest.position.file ?? "", placeOf: manifest.placeOf }]),
   );
+}
+
+function idOf(manifest: PolicyManifest): PolicyId {
+  if ("policy" in manifest) return manifest.policy.id;
+  const { kind, metadata } = manifest.resource;
+  return policyId(kind, metadata.namespace, metadata.name);
 }

@@ -55,6 +55,28 @@ Newly allowed:
     );
   });
 
+  it("knows policies of Kubernetes as kubectl would apply them, and refuses one that would close what it is about", async () => {
+    const policy = (spec: string) =>
+      `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: { name: web }\nspec: ${spec}\n`;
+    const web = "podSelector: { matchLabels: { app: web } }";
+    const { code, stdout, stderr } = await diff(policy(`{ ${web}, policyTypes: [Egress] }`));
+    expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
+    expect(stdout).toMatch(/^KubernetesNetworkPolicy default\/web: added, applies to 2 endpoints\n\nNewly denied:\n/);
+    const { code: same } = await diff(policy(`{ ${web}, policyTypes: [Egress], egress: [{}] }`));
+    expect(same).toBe(0);
+    const cluster = `apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: { name: first }
+spec: { tier: Admin, priority: 1, subject: { namespaces: {} }, egress: [{ action: Deny, to: [{ networks: ["198.51.100.0/24"] }] }] }
+`;
+    expect((await diff(cluster)).stdout).toMatch(/^KubernetesClusterNetworkPolicy first: added, applies to/);
+    const bad = await diff(policy(`{ ${web}, ingress: [{ from: [{ ipBlock: { cidr: here } }] }] }`));
+    expect(bad).toMatchObject({ code: 2, stdout: "" });
+    expect(bad.stderr).toMatch(
+      /^ocicat: standard input, document 1, line 1: KubernetesNetworkPolicy default\/web: spec\.ingress\[0\]/,
+    );
+  });
+
   it("knows what network sets, profiles and endpoints decide, too", async () => {
     const set =
       "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkSet\nmetadata: { name: bad, labels: { role: bad } }\nspec: { nets: [203.0.113.0/25] }\n";
