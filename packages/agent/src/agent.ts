@@ -2,6 +2,7 @@ import { type Clock, type Logger, MetricsRegistry, type Random, Scope } from "@o
 import { openKernel } from "@ocicat/linux";
 import { processMetrics } from "@ocicat/service";
 import { serveBirdControl } from "./bgp/bird-ctl/index.ts";
+import { reportNodeState } from "./bgp/report-state.ts";
 import { serveCni } from "./cni/serve.ts";
 import { collectFlows } from "./flows/index.ts";
 import { collectGarbage } from "./node/collect-garbage.ts";
@@ -83,6 +84,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   await startDataplane(foundation, dataplane);
 
   if (options.backend === "bird") await serveBirdControl(foundation, dataplane);
+  reportNodeState(foundation, dataplane);
   limitTraffic({ ...foundation, felix, logger: logger.child("qos") });
   await serveCni({ ...foundation, engine, routes, rules, policy: policy.engine, ipam, felix });
   health.ready(foundation.reaches);

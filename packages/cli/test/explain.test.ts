@@ -62,7 +62,6 @@ describe("explain", () => {
   });
 
   it("says what has no effect yet", async () => {
-    expect(await printed("nodestatus")).toMatch(/\n {4}Stored; without effect in this version \(reports of nodes;/);
     expect(await printed("felixconfig.bpfEnabled")).toContain(
       "    Default: false\n    Stored; without effect in this version (Dataplane: eBPF).\n",
     );

@@ -2,7 +2,9 @@ import {
   bgpConfiguration,
   bgpFilter,
   bgpPeer,
+  type CalicoNodeStatus,
   type ClusterInformation,
+  calicoNodeStatus,
   clusterInformation,
   decodeAffinity,
   decodeIpamConfig,
@@ -58,6 +60,8 @@ export interface Tables {
   readonly bgp: Table<BgpConfigurationRow>;
   readonly peers: Table<PeerRow>;
   readonly filters: Table<BgpFilterRow>;
+  /** Who wants to know this or another node's state. */
+  readonly statusRequests: Table<CalicoNodeStatus>;
   readonly felix: Table<FelixConfiguration>;
   readonly cluster: Table<ClusterInformation>;
   /** Networks whose addresses are not given away. */
@@ -83,6 +87,7 @@ export function makeTables(self: string, logger: Logger): Tables {
     bgp: new Table("bgp configurations", (item) => bgpConfigurationRow(decodeStored(bgpConfiguration, item)), logger),
     filters: new Table("BGP filters", (item) => bgpFilterRow(decodeStored(bgpFilter, item)), logger),
     peers: new Table("BGP peers", (item) => peerRow(decodeStored(bgpPeer, item)), logger),
+    statusRequests: new Table("node status", (item) => decodeStored(calicoNodeStatus, item), logger),
     felix: new Table("felix configurations", (item) => decodeStored(felixConfiguration, item), logger),
     cluster: new Table("cluster information", (item) => decodeStored(clusterInformation, item), logger),
     reservations: new Table("reservations", (item) => reservedNetworks(decodeStored(ipReservation, item)), logger),
@@ -129,6 +134,7 @@ export async function watchTables(tables: Tables, self: string, options: WatchOp
     [bgpConfiguration.storage.prefix(), both(tables.bgp, tables.serviceRanges)],
     [bgpPeer.storage.prefix(), tables.peers],
     [bgpFilter.storage.prefix(), tables.filters],
+    [calicoNodeStatus.storage.prefix(), tables.statusRequests],
     [felixConfiguration.storage.prefix(), tables.felix],
     [ipReservation.storage.prefix(), tables.reservations],
     [IPAM_CONFIG_KEY, tables.ipam],

@@ -156,7 +156,6 @@ export const calicoNodeStatus = defineKind<CalicoNodeStatus>({
   status,
   storesEmptyStatus: true,
   rules: { "classes is not empty.": checkClasses },
-  inert: "reports of nodes; ask with node status, routes why and doctor",
   example: { name: "node1", spec: { node: "node1", classes: ["Agent", "BGP", "Routes"], updatePeriodSeconds: 10 } },
   columns: [
     { heading: "NAME", cell: ({ metadata }) => metadata.name },

@@ -1,17 +1,11 @@
 import { hostname } from "node:os";
-import type { Kernel } from "@ocicat/linux";
 import { type Family, formatAddress, parseAddress } from "@ocicat/net";
-import { RouteProtocol } from "@ocicat/routing";
 import type { RouteReconciler } from "../../program/route-reconciler.ts";
 import type { Foundation } from "../../start/foundation.ts";
+import { kernelRows } from "../kernel-rows.ts";
 import type { MeshRunner } from "../mesh-runner.ts";
 import { serveBirdSockets } from "./serve.ts";
-import type { BirdSource, KernelRow } from "./source.ts";
-
-const MAIN_TABLE = 254;
-/** RTPROT_KERNEL with the scope of a link: the subnet of one of the node's own addresses. */
-const FROM_KERNEL = 2;
-const OURS: readonly number[] = [RouteProtocol.bird, RouteProtocol.felix];
+import type { BirdSource } from "./source.ts";
 
 /** The control sockets of an agent whose BGP is its own. */
 export async function serveBirdControl(
@@ -33,17 +27,4 @@ export async function serveBirdControl(
     interfaceTowards: (hop) => routes.interfaceTowards(parseAddress(hop)),
   });
   await serveBirdSockets(options.paths.birdSockets, source, logger.child("bird"), scope);
-}
-
-function* kernelRows(kernel: Kernel, family: Family, routes: RouteReconciler): Iterable<KernelRow> {
-  for (const { kind, table, protocol, destination, nextHops } of kernel.routes(family, MAIN_TABLE)) {
-    if (kind !== "unicast" || table !== MAIN_TABLE || OURS.includes(protocol)) continue;
-    const [hop] = nextHops;
-    yield {
-      prefix: destination,
-      via: hop?.via === undefined ? undefined : formatAddress(hop.via),
-      device: hop === undefined ? undefined : routes.linkName(hop.linkIndex),
-      direct: protocol === FROM_KERNEL,
-    };
-  }
 }
