@@ -123,7 +123,7 @@ describe("the reporter", () => {
       apiVersion: API_VERSION,
       metadata: { name },
       spec: { node, classes: ["BGP"], updatePeriodSeconds },
-    } as CalicoNodeStatus);
+    });
     await seen();
   }
 
