@@ -24,6 +24,12 @@ export interface Capture {
   readonly forget: () => void;
 }
 
+/** This project's command; OCICAT_E2E_BGP_DAEMON=bird lets BIRD do BGP in every lab, so that a suite runs over both. */
+export function program(daemon = process.env["OCICAT_E2E_BGP_DAEMON"]): readonly [string, ...string[]] {
+  const command = [process.execPath, OCICAT] as const;
+  return daemon === undefined ? command : ["env", `OCICAT_BGP_DAEMON=${daemon}`, ...command];
+}
+
 /** A lab of a test's own: a name no other run has, so that two runs do not meet, also not with a lab that somebody uses. */
 export class TestLab {
   readonly name = `oct${randomBytes(3).toString("hex")}`;
@@ -32,10 +38,7 @@ export class TestLab {
   readonly topology: Topology;
   #store: Datastore | undefined;
 
-  constructor(
-    yaml: string = readFileSync(FIRST_LIGHT, "utf8"),
-    command: readonly [string, ...string[]] = [process.execPath, OCICAT],
-  ) {
+  constructor(yaml: string = readFileSync(FIRST_LIGHT, "utf8"), command: readonly [string, ...string[]] = program()) {
     this.topology = { ...parseTopology(yaml, "test topology"), name: this.name };
     this.lab = this.withCommand(command);
   }

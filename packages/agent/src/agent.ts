@@ -83,7 +83,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   agentMetrics(metrics, { routes, rules, mesh, tables, lock });
   await startDataplane(foundation, dataplane);
 
-  if (options.backend === "bird") await serveBirdControl(foundation, dataplane);
+  if (options.backend === "bird" && options.bgpDaemon === "ocicat") await serveBirdControl(foundation, dataplane);
   reportNodeState(foundation, dataplane);
   limitTraffic({ ...foundation, felix, logger: logger.child("qos") });
   await serveCni({ ...foundation, engine, routes, rules, policy: policy.engine, ipam, felix });

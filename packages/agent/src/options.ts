@@ -15,6 +15,8 @@ export interface AgentPaths {
   readonly apiSocket: string;
   /** Where BIRD's control sockets are, for birdcl. */
   readonly birdSockets: string;
+  /** Where a BIRD's configuration is that the agent looks after. */
+  readonly birdConfiguration: string;
   /** Passwords of BGP sessions, as `<secret>/<key>`. */
   readonly secrets: string;
   /** Tells the plugin and other tools the node's name, as Calico's does. */
@@ -38,6 +40,8 @@ export interface AgentOptions {
   readonly addressRefreshMs: number;
   /** What carries packets between nodes. */
   readonly backend: Backend;
+  /** Who does BGP: the agent itself, or a BIRD that it looks after. */
+  readonly bgpDaemon: BgpDaemon;
   /** Instead of what BGPConfiguration says; undefined: that. */
   readonly bgpPort: number | undefined;
   /** What goes before the datastore's FelixConfigurations. */
@@ -51,10 +55,14 @@ export interface AgentOptions {
   readonly lagResolutionMs: number;
 }
 
+export const BGP_DAEMONS = ["ocicat", "bird"] as const;
+export type BgpDaemon = (typeof BGP_DAEMONS)[number];
+
 export const DEFAULT_PATHS: AgentPaths = {
   cniSocket: "/run/ocicat/cni.sock",
   apiSocket: "/run/ocicat/agent.sock",
   birdSockets: "/var/run/calico",
+  birdConfiguration: "/etc/calico/confd/config",
   secrets: "/etc/ocicat/secrets",
   nodenameFile: "/var/lib/calico/nodename",
 };
@@ -87,6 +95,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
     clusterType: (env.CLUSTER_TYPE ?? "").split(",").flatMap((word) => word.trim() || []),
     addressRefreshMs: durationFrom(env, "AUTODETECT_POLL_INTERVAL", "60s"),
     backend: backendFrom(env),
+    bgpDaemon: daemonFrom(env),
     bgpPort: env.OCICAT_BGP_PORT ? numberFrom(env, "OCICAT_BGP_PORT", 179, 0, 65535) : undefined,
     felix: felixFromEnvironment(env),
     policyVerifyMs: durationFrom(env, "OCICAT_POLICY_VERIFY_INTERVAL", "10m"),
@@ -96,6 +105,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
       cniSocket: env.OCICAT_CNI_SOCKET ?? DEFAULT_PATHS.cniSocket,
       apiSocket: env.OCICAT_AGENT_SOCKET ?? DEFAULT_PATHS.apiSocket,
       birdSockets: env.OCICAT_BIRD_SOCKETS ?? DEFAULT_PATHS.birdSockets,
+      birdConfiguration: env.OCICAT_BIRD_CONFIG_DIR ?? DEFAULT_PATHS.birdConfiguration,
       secrets: env.OCICAT_SECRETS_DIR ?? DEFAULT_PATHS.secrets,
       nodenameFile: env.OCICAT_NODENAME_FILE ?? DEFAULT_PATHS.nodenameFile,
     },
@@ -136,6 +146,13 @@ function backendFrom(env: Environment): Backend {
   const backend = text === "" ? "bird" : BACKENDS.find((each) => each === text);
   if (backend !== undefined) return backend;
   throw bad("CALICO_NETWORKING_BACKEND", text, "not a networking backend", `use one of ${BACKENDS.join(", ")}`);
+}
+
+function daemonFrom(env: Environment): BgpDaemon {
+  const text = env.OCICAT_BGP_DAEMON ?? "";
+  const daemon = text === "" ? "ocicat" : BGP_DAEMONS.find((each) => each === text);
+  if (daemon !== undefined) return daemon;
+  throw bad("OCICAT_BGP_DAEMON", text, "not a BGP daemon", `use one of ${BGP_DAEMONS.join(", ")}`);
 }
 
 function numberFrom(env: Environment, name: string, fallback: number, min: number, max: number): number {

@@ -14,6 +14,8 @@ export interface RemoteIndexes {
   readonly nodesByAddress: ReadonlyMap<string, NodeRow>;
   /** The node that IPAM places a prefix on, for prefixes on other nodes. */
   readonly placed: ReadonlyMap<string, string>;
+  /** IPIP pools go by IPAM's blocks, as VXLAN pools do. */
+  readonly ipipByBlocks: boolean;
   readonly learned: ReadonlyMap<string, LearnedRow>;
   /** Tunnels whose device works here, after every node could know that we send by them. */
   readonly usable: ReadonlySet<TunnelKind>;
@@ -58,17 +60,18 @@ export function poolOf(prefix: Prefix, pools: PrefixTrie<PoolRow>): PoolRow | un
   return pools.matches(prefix).next().value?.value;
 }
 
-/** VXLAN pools go by IPAM, with BGP for what IPAM does not place (yet); all others by BGP alone. */
+/** VXLAN pools go by IPAM, with BGP for what IPAM does not place (yet); IPIP pools where it is so wanted; all others by BGP alone. */
 function placeOf(
   key: string,
   path: PoolPath,
   learned: LearnedRow | undefined,
-  { nodes, nodesByAddress, placed }: RemoteIndexes,
+  { nodes, nodesByAddress, placed, ipipByBlocks }: RemoteIndexes,
 ): Place | undefined {
-  const name = path.tunnel === "vxlan" || path.tunnel === "vxlan6" ? placed.get(key) : undefined;
+  const byBlocks = path.tunnel === "ipip" ? ipipByBlocks : path.tunnel !== undefined;
+  const name = byBlocks ? placed.get(key) : undefined;
   if (name !== undefined) {
     const node = nodes.get(name);
-    const own = path.tunnel === "vxlan" ? node?.ipv4 : node?.ipv6;
+    const own = path.tunnel === "vxlan6" ? node?.ipv6 : node?.ipv4;
     if (own !== undefined)
       return { nextHop: own.address, node, told: `on ${name} by IPAM`, byIpam: true, peering: undefined };
   }

@@ -30,6 +30,7 @@ export interface WhyRoute {
 export class RoutingResolver {
   readonly #self: string;
   readonly #backend: Backend;
+  readonly #ipipByBlocks: boolean;
   readonly #pools = new PrefixTrie<PoolRow>();
   readonly #poolPrefix = new Map<string, Prefix>();
   readonly #ownBlocks = new PrefixTrie<AffinityRow>();
@@ -60,9 +61,11 @@ export class RoutingResolver {
   readonly #announcements = new Map<string, Announcement>();
   readonly #vteps = new Map<string, Vtep>();
 
-  constructor(self: string, backend: Backend = "bird") {
+  /** `ipipByBlocks`: IPIP pools are routed by IPAM's blocks too, where BGP is another's who knows no tunnels. */
+  constructor(self: string, backend: Backend = "bird", ipipByBlocks = false) {
     this.#self = self;
     this.#backend = backend;
+    this.#ipipByBlocks = ipipByBlocks;
   }
 
   setPool(name: string, pool: PoolRow | undefined): void {
@@ -306,6 +309,7 @@ export class RoutingResolver {
     return {
       self: this.#self,
       backend: this.#backend,
+      ipipByBlocks: this.#ipipByBlocks,
       pools: this.#pools,
       nodes: this.#nodes,
       nodesByAddress: this.#nodesByAddress,

@@ -258,3 +258,25 @@ describe("until a VXLAN is ready at both ends", () => {
     expect(shown(resolver.routes.get(block.toString()))).toBe(VXLAN);
   });
 });
+
+describe("where another daemon does BGP, which knows no tunnels", () => {
+  function told(modes: World["modes"]): string[] {
+    const resolver = new RoutingResolver("controlplane", "bird", true);
+    resolver.setPool("p", pool(modes));
+    resolver.setNode("controlplane", node("controlplane", "172.17.0.32", []));
+    resolver.setNode("node01", node("node01", "172.18.0.40", ["ipip"]));
+    resolver.setUsable("ipip", true);
+    resolver.setBlock("a", { prefix: block, node: "node01", borrowed: [] });
+    return [...resolver.flush().routes.values()].map(({ route }) =>
+      route?.kind === "via" ? String(route.device) : "none",
+    );
+  }
+
+  it("IPIP pools go by IPAM's blocks", () => {
+    expect(told({ ipipMode: "Always" })).toEqual(["tunl0"]);
+  });
+
+  it("pools without a tunnel are left to it", () => {
+    expect(told({})).toEqual([]);
+  });
+});

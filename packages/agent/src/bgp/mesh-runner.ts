@@ -9,31 +9,14 @@ import {
 } from "@ocicat/bgp";
 import { type Clock, type Logger, OcicatError, type Random, toError } from "@ocicat/kit";
 import { compareAddresses, formatAddress, type Ipv4, type Prefix } from "@ocicat/net";
-import {
-  type Announcement,
-  type LearnedRow,
-  meshPeers,
-  type PeerNode,
-  type PeerRow,
-  type PeerWorkload,
-  peerSessions,
-  type RoutingChanges,
-  type SecretRef,
-} from "@ocicat/routing";
-import type { BgpSettingsRow } from "../tables/bgp-rows.ts";
+import type { Announcement, LearnedRow, RoutingChanges } from "@ocicat/routing";
 import { announce, originated } from "./mesh.ts";
+import { type BgpPicture, sessionsOfPicture } from "./picture.ts";
 import { routerIdOf } from "./router-id.ts";
+import type { BgpIdentity, BgpRunner } from "./runner.ts";
 import type { Secrets } from "./secrets.ts";
 import { SessionLog } from "./session-log.ts";
-import {
-  describeSession,
-  peeringOf,
-  refusedReport,
-  type Session,
-  type SessionSettings,
-  sessionReport,
-  sessionsOf,
-} from "./sessions.ts";
+import { describeSession, peeringOf, refusedReport, type Session, sessionReport } from "./sessions.ts";
 
 export interface MeshRunnerOptions {
   readonly clock: Clock;
@@ -54,27 +37,12 @@ export interface MeshRunnerOptions {
   readonly onFatal: (error: Error) => void;
 }
 
-/** What decides about a node's sessions. */
-export interface BgpPicture {
-  /** Undefined: the node's resource is not there. */
-  readonly self: PeerNode | undefined;
-  readonly nodes: Iterable<PeerNode>;
-  readonly peers: Iterable<PeerRow>;
-  readonly settings: BgpSettingsRow;
-  /** Where a node listens by its configuration. */
-  readonly portOf: (node: string) => number;
-  /** This node's workloads, of which some may be peers. */
-  readonly workloads: Iterable<PeerWorkload>;
-  /** What is taken of peers and told to them; other functions only where they decide otherwise. */
-  readonly policies: SessionSettings["policies"];
-}
-
 /** Keeps one speaker running for the mesh and the BGPPeers, made anew when what it is (AS number, addresses, port) changes. */
-export class MeshRunner {
+export class MeshRunner implements BgpRunner {
   readonly #options: MeshRunnerOptions;
   readonly log: SessionLog;
   /** What the speaker is, and when its configuration last changed; undefined while there is none. */
-  identity: { readonly localAs: number; readonly routerId: Ipv4; readonly configuredAt: number } | undefined;
+  identity: BgpIdentity | undefined;
   #configured = "";
   #speaker: Speaker | undefined;
   #identity = "";
@@ -108,7 +76,7 @@ export class MeshRunner {
     const listen = { port, address: settings.bindToNode ? (self.ipv4 ?? self.ipv6)?.address : undefined };
     const identity = `${localAs} ${routerId} ${self.ipv6?.address} ${port} ${settings.bindToNode}`;
     if (identity !== this.#identity) this.#replace(identity, localAs, routerId, listen);
-    const sessions = this.#sessionsOf(self, picture);
+    const sessions = sessionsOfPicture(self, picture, this.#options);
     this.#declareSessions(sessions);
     const configured = sessions.map(({ name, remoteAs, refused }) => `${name} ${remoteAs} ${refused}`).join();
     if (this.identity !== undefined && configured === this.#configured && identity === this.#identity) return;
@@ -168,17 +136,6 @@ export class MeshRunner {
   async stop(graceful: boolean): Promise<void> {
     await this.#stopping;
     await this.#speaker?.stop({ graceful });
-  }
-
-  #sessionsOf(self: PeerNode, { nodes, peers, settings, portOf, workloads, policies }: BgpPicture): Session[] {
-    const all = [...nodes];
-    const { asNumber, meshEnabled: enabled, meshPassword, meshRestartTimeS } = settings;
-    // In a lab of one's own every node listens where this one was told to.
-    const port = (node: string) => this.#options.port ?? portOf(node);
-    const mesh = meshPeers(self, all, { enabled, asNumber });
-    const asked = peerSessions(self, all, peers, { asNumber, portOf: port, workloads });
-    const secret = (ref: SecretRef) => this.#options.secrets.read(ref);
-    return sessionsOf(mesh, asked, { portOf: port, meshPassword, meshRestartTimeS, secret, policies });
   }
 
   #declareSessions(sessions: readonly Session[]): void {

@@ -1,7 +1,7 @@
 import type { MetricsRegistry } from "@ocicat/kit";
-import type { MeshRunner } from "./mesh-runner.ts";
+import type { BgpRunner } from "./runner.ts";
 
-type Report = ReturnType<MeshRunner["report"]>[number];
+type Report = ReturnType<BgpRunner["report"]>[number];
 
 const NUMBERS: Readonly<Record<string, readonly [help: string, read: (session: Report) => number]>> = {
   ocicat_bgp_session_up: ["1 while the session is established.", ({ state }) => (state === "Established" ? 1 : 0)],
@@ -12,7 +12,7 @@ const NUMBERS: Readonly<Record<string, readonly [help: string, read: (session: R
 };
 
 /** Each session of the node, and why those that are not up are not. */
-export function bgpMetrics(metrics: MetricsRegistry, mesh: Pick<MeshRunner, "report">): void {
+export function bgpMetrics(metrics: MetricsRegistry, mesh: Pick<BgpRunner, "report">): void {
   for (const [name, [help, read]] of Object.entries(NUMBERS))
     metrics.gauge(name, help, () => mesh.report().map((session) => [labelsOf(session), read(session)] as const));
   metrics.gauge("ocicat_bgp_session_trouble", "1 for each session that is not established, with the reason.", () =>

@@ -1,8 +1,8 @@
 import type { CalicoNodeStatus, CalicoNodeStatusStatus } from "@ocicat/api";
-import type { MeshRunner } from "./mesh-runner.ts";
+import type { BgpRunner } from "./runner.ts";
 
 type Class = CalicoNodeStatus["spec"]["classes"][number];
-type Session = ReturnType<MeshRunner["report"]>[number];
+type Session = ReturnType<BgpRunner["report"]>[number];
 type Route = NonNullable<CalicoNodeStatusStatus["routes"]["routesV4"]>[number];
 
 /** What a node reports of itself where a CalicoNodeStatus asks. */

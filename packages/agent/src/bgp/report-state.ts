@@ -2,11 +2,11 @@ import { formatAddress, parseAddress } from "@ocicat/net";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { Foundation } from "../start/foundation.ts";
 import { kernelRows } from "./kernel-rows.ts";
-import type { MeshRunner } from "./mesh-runner.ts";
 import type { NodeRoute } from "./node-status.ts";
+import type { BgpRunner } from "./runner.ts";
 import { StatusReporter } from "./status-reporter.ts";
 
-type Parts = { readonly mesh: MeshRunner; readonly routes: RouteReconciler };
+type Parts = { readonly mesh: BgpRunner; readonly routes: RouteReconciler };
 
 /** What Calico's tools are told this is. */
 const VERSION = "v0.3.3+ocicat";

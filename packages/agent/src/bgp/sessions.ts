@@ -17,6 +17,8 @@ export interface Session {
   readonly config: PeerConfig;
   /** The gateway that the peer lies behind, where it was named. */
   readonly reachableBy: Address | undefined;
+  /** BGPFilters, by name. */
+  readonly filters: readonly string[];
   /** Why it is not held; undefined: it is. */
   readonly refused: string | undefined;
   readonly origin: Origin;
@@ -68,7 +70,7 @@ function meshSession(peer: MeshPeer, settings: SessionSettings): Session {
   };
   const type = "node-to-node mesh";
   const { refused } = protection;
-  return { name, type, node, remoteAddress, remoteAs, config, reachableBy: undefined, refused, origin };
+  return { name, type, node, remoteAddress, remoteAs, config, reachableBy: undefined, filters: [], refused, origin };
 }
 
 function peerSession(peer: PeerSession, settings: SessionSettings): Session {
@@ -92,8 +94,8 @@ function peerSession(peer: PeerSession, settings: SessionSettings): Session {
     ...ofFamily(familyOf(remoteAddress), peer.filters, settings),
   };
   const refused = peer.refused ?? protection.refused;
-  const { reachableBy } = peer;
-  return { name, type: scope, node, remoteAddress, remoteAs, config, reachableBy, refused, origin };
+  const { reachableBy, filters } = peer;
+  return { name, type: scope, node, remoteAddress, remoteAs, config, reachableBy, filters, refused, origin };
 }
 
 /** As with Calico's two daemons, a session carries the routes of the family that it runs over. */
@@ -161,12 +163,25 @@ export function sessionReport({ type, node, origin }: Session, status: PeerStatu
     stale: status.stale,
     updatesIn: status.updatesIn,
     updatesOut: status.updatesOut,
-    negotiated: status.negotiated && { ...status.negotiated, routerId: formatAddress(status.negotiated.routerId) },
+    negotiated: termsOf(status),
   };
 }
 
+type Negotiated = NonNullable<PeerStatus["negotiated"]>;
+type Basic = "holdTimeS" | "keepaliveS" | "families" | "fourOctetAs" | "routeRefresh" | "gracefulRestart";
+
+/** What both sides have agreed on; of another daemon's sessions not all is known. */
+export type Terms = Pick<Negotiated, Basic> &
+  Partial<Omit<Negotiated, Basic | "routerId">> & { readonly routerId: string };
+
+function termsOf({ negotiated }: PeerStatus): Terms | undefined {
+  return negotiated && { ...negotiated, routerId: formatAddress(negotiated.routerId) };
+}
+
+export type SessionReport = ReturnType<typeof sessionReport>;
+
 /** The same of a session that is not held. `since`: milliseconds since 1970. */
-export function refusedReport(session: Session, since: number): ReturnType<typeof sessionReport> {
+export function refusedReport(session: Session, since: number): SessionReport {
   const { name, remoteAddress, remoteAs, refused = "" } = session;
   const status = {
     name,

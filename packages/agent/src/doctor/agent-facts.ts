@@ -1,5 +1,5 @@
 import type { AgentFacts } from "@ocicat/doctor";
-import type { MeshRunner } from "../bgp/mesh-runner.ts";
+import type { BgpRunner } from "../bgp/runner.ts";
 import { formatCandidate } from "../node/detection.ts";
 import type { OwnAddresses } from "../node/own-addresses.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
@@ -9,7 +9,7 @@ import type { RuleReconciler } from "../program/rule-reconciler.ts";
 export interface KnowingParts {
   readonly routes: RouteReconciler;
   readonly rules: RuleReconciler;
-  readonly mesh: MeshRunner;
+  readonly mesh: BgpRunner;
 }
 
 /** What only the running agent knows. `parts` is undefined while it waits. */

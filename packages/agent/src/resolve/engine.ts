@@ -2,8 +2,8 @@ import type { BestChange, PolicyRoute } from "@ocicat/bgp";
 import { type Address, Prefix } from "@ocicat/net";
 import type { NodeRow, PeerGateway, PeerWorkload, RoutingResolver } from "@ocicat/routing";
 import { learnedRow } from "../bgp/mesh.ts";
-import type { MeshRunner } from "../bgp/mesh-runner.ts";
 import { PolicyBook } from "../bgp/policy-book.ts";
+import type { BgpRunner } from "../bgp/runner.ts";
 import type { Session } from "../bgp/sessions.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
@@ -21,7 +21,7 @@ export interface EngineParts {
   readonly rules: RuleReconciler;
   readonly vteps: VtepReconciler;
   /** Undefined where BGP has no part. */
-  readonly mesh: MeshRunner | undefined;
+  readonly mesh: BgpRunner | undefined;
   /** Runs work in a later turn of the event loop. */
   readonly defer: (work: () => void) => void;
 }
@@ -117,17 +117,15 @@ export class Engine {
     rules.schedule();
   }
 
-  #updateMesh(mesh: MeshRunner): void {
+  #updateMesh(mesh: BgpRunner): void {
     const { tables, self } = this.#parts;
     const all = tables.bgp.named("default");
     const settingsOf = (node: string) => bgpSettings(all, tables.bgp.named(`node.${node}`));
     const settings = settingsOf(self);
     const own = tables.ownNode();
-    this.#policies.update(tables.filters.rows(), {
-      pools: [...tables.pools.rows()],
-      advertisements: settings.advertisements,
-      reflected: own?.routeReflectorClusterId === undefined ? [] : settings.serviceRanges,
-    });
+    const [pools, filters] = [[...tables.pools.rows()], [...tables.filters.rows()]];
+    const reflected = own?.routeReflectorClusterId === undefined ? [] : settings.serviceRanges;
+    this.#policies.update(filters, { pools, advertisements: settings.advertisements, reflected });
     mesh.update({
       self: own,
       nodes: tables.nodes.rows(),
@@ -136,6 +134,9 @@ export class Engine {
       portOf: (node) => settingsOf(node).listenPort,
       workloads: this.#peersWithWorkloads() ? this.#workloads() : [],
       policies: this.#policies,
+      filters,
+      pools,
+      reflected,
     });
     this.#parts.resolver.setGateways(gatewaysOf(mesh.sessions));
     mesh.nextHopsChanged();

@@ -2,14 +2,14 @@ import { type ExplainedPath, formatAttributes, type Speaker } from "@ocicat/bgp"
 import { OcicatError } from "@ocicat/kit";
 import { formatAddress, type Prefix, parsePrefix } from "@ocicat/net";
 import { json, type Routes, type Stream } from "@ocicat/service";
-import type { MeshRunner } from "../bgp/mesh-runner.ts";
+import type { BgpRunner } from "../bgp/runner.ts";
 import type { SessionEvent, SessionLog } from "../bgp/session-log.ts";
 
 /** What the BGP commands ask of an agent, or of a speaker that runs by itself. */
 export interface BgpSource {
   /** Undefined while there is none. */
   readonly speaker: Speaker | undefined;
-  readonly report: MeshRunner["report"];
+  readonly report: BgpRunner["report"];
   readonly log: SessionLog;
 }
 
@@ -60,8 +60,9 @@ export function bgpRoutes(source: () => BgpSource): Routes {
 
 function running({ speaker }: BgpSource): Speaker {
   if (speaker !== undefined) return speaker;
-  const why = "the node has no address yet, or its networking backend has no BGP";
-  throw new OcicatError({ code: "BGP_NOT_RUNNING", what: "BGP does not run here", why });
+  const why = "the node has no address yet, its networking backend has no BGP, or BIRD does it";
+  const fix = "where BIRD does it, ask it: birdc show route";
+  throw new OcicatError({ code: "BGP_NOT_RUNNING", what: "the agent itself does no BGP here", why, fix });
 }
 
 /** A session by its name, the peer's address, or the name of the node at its other end. Throws OcicatError BGP_NO_PEER. */

@@ -1,6 +1,6 @@
 import type { MetricsRegistry } from "@ocicat/kit";
-import type { MeshRunner } from "../bgp/mesh-runner.ts";
 import { bgpMetrics } from "../bgp/metrics.ts";
+import type { BgpRunner } from "../bgp/runner.ts";
 import type { DatastoreLock } from "../lock/index.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { RuleReconciler } from "../program/rule-reconciler.ts";
@@ -9,7 +9,7 @@ import { allTables, type Tables } from "../tables/tables.ts";
 interface Sources {
   readonly routes: RouteReconciler;
   readonly rules: RuleReconciler;
-  readonly mesh: MeshRunner;
+  readonly mesh: BgpRunner;
   readonly tables: Tables;
   readonly lock: DatastoreLock;
 }

@@ -2,7 +2,7 @@ import { OcicatError } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
 import type { RoutingResolver } from "@ocicat/routing";
 import { type Answer, json, type Routes } from "@ocicat/service";
-import type { MeshRunner } from "../bgp/mesh-runner.ts";
+import type { BgpRunner } from "../bgp/runner.ts";
 import { type OwnAddresses, reportOwn } from "../node/own-addresses.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
@@ -16,7 +16,7 @@ export interface Running {
   readonly routes: RouteReconciler;
   readonly rules: RuleReconciler;
   readonly policy: Policy;
-  readonly mesh: MeshRunner;
+  readonly mesh: BgpRunner;
   readonly tunnels: TunnelRunner;
 }
 

@@ -1,10 +1,13 @@
+import { join } from "node:path";
 import { durationMs, type FelixSettings } from "@ocicat/api";
 import { createIpam, type Ipam } from "@ocicat/ipam";
 import type { Kernel } from "@ocicat/linux";
 import type { Address } from "@ocicat/net";
 import { NftReconciler } from "@ocicat/nftables";
 import { RouteProtocol } from "@ocicat/routing";
+import { BirdRunner } from "../bgp/bird/bird-runner.ts";
 import { MeshRunner } from "../bgp/mesh-runner.ts";
+import type { BgpRunner } from "../bgp/runner.ts";
 import { fileSecrets } from "../bgp/secrets.ts";
 import { tcpTransport } from "../bgp/tcp-transport.ts";
 import { ipamSettings } from "../node/ipam.ts";
@@ -88,27 +91,33 @@ export function makeDataplane(foundation: Foundation, felix: FelixSettings): Dat
     defer,
   });
   const byBgp = options.backend === "bird";
-  const restarting = byBgp && hasLearnedRoutes(kernel);
+  const byBird = options.bgpDaemon === "bird";
+  // A BIRD keeps its routes itself, apart from ours.
+  const restarting = byBgp && !byBird && hasLearnedRoutes(kernel);
   const secrets = fileSecrets({ directory: options.paths.secrets, clock, scope });
-  const mesh = new MeshRunner({
-    secrets,
-    clock,
-    random,
-    logger: logger.child("bgp"),
-    transport: tcpTransport(),
-    port: options.bgpPort,
-    restarting,
-    resolveNextHop: (nextHop, prefix) => ({
-      reachable: routes.reaches(nextHop) || resolver.tunnelReaches(nextHop, prefix),
-      metric: 0,
-    }),
-    onChange: (changes) => engine.learn(changes),
-    onReady: () => {
-      engine.flush();
-      routes.releaseLearned();
-    },
-    onFatal,
-  });
+  const common = { secrets, clock, logger: logger.child("bgp"), port: options.bgpPort };
+  const mesh: BgpRunner = byBird
+    ? new BirdRunner({
+        ...common,
+        configuration: options.paths.birdConfiguration,
+        socket: join(options.paths.birdSockets, "bird.ctl"),
+      })
+    : new MeshRunner({
+        ...common,
+        random,
+        transport: tcpTransport(),
+        restarting,
+        resolveNextHop: (nextHop, prefix) => ({
+          reachable: routes.reaches(nextHop) || resolver.tunnelReaches(nextHop, prefix),
+          metric: 0,
+        }),
+        onChange: (changes) => engine.learn(changes),
+        onReady: () => {
+          engine.flush();
+          routes.releaseLearned();
+        },
+        onFatal,
+      });
   const engine = new Engine({
     self: options.nodeName,
     tables,

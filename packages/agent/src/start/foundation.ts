@@ -60,7 +60,7 @@ export async function layFoundation(ground: Ground): Promise<Foundation> {
     defer: setImmediate,
     onGone: (address) => datastore.localAddressGone(formatAddress(address)),
   });
-  const resolver = new RoutingResolver(options.nodeName, options.backend);
+  const resolver = new RoutingResolver(options.nodeName, options.backend, options.bgpDaemon === "bird");
   return {
     ...ground,
     store,

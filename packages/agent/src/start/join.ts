@@ -1,5 +1,6 @@
 import { clusterInformation, randomUid } from "@ocicat/api";
 import { createBackoff, isOcicatError, toError } from "@ocicat/kit";
+import { type PoolRow, poolPath } from "@ocicat/routing";
 import { WHY_LOCKED } from "../lock/index.ts";
 import { makeFirstPools } from "../node/first-pools.ts";
 import { registerCluster } from "../node/register.ts";
@@ -28,7 +29,9 @@ export async function joinCluster(foundation: Foundation): Promise<void> {
   else await register();
   await untilItAnswers(foundation, () => own.establish());
   await watchTables(tables, options.nodeName, watching);
-  await watchWhatIsNeeded(tables, watching);
+  // A BIRD beside the agent routes no tunnels.
+  const byBlocks = options.bgpDaemon === "bird" ? (pool: PoolRow) => poolPath(pool).tunnel !== undefined : undefined;
+  await watchWhatIsNeeded(tables, watching, byBlocks);
 }
 
 /** Repeats `work` while the datastore does not answer. */

@@ -1,5 +1,6 @@
 import { blocksPrefix, KUBERNETES_OBJECTS } from "@ocicat/api";
 import type { Policy } from "@ocicat/policy";
+import type { PoolRow } from "@ocicat/routing";
 import { HeldSink } from "../lock/index.ts";
 import { policyTables } from "../policy/tables.ts";
 import { allRanges } from "../services/ranges.ts";
@@ -15,13 +16,16 @@ interface NeededTable {
   readonly needs: readonly ((need: () => void) => void)[];
 }
 
-function neededTables({ pools, blocks, services, serviceRanges, policy }: Tables): readonly NeededTable[] {
+function neededTables(
+  { pools, blocks, services, serviceRanges, policy }: Tables,
+  routedByBlocks: (pool: PoolRow) => boolean,
+): readonly NeededTable[] {
   const announcing = rowsThat(serviceRanges, (ranges) => allRanges(ranges).length > 0);
   return [
     {
       prefix: blocksPrefix(),
       sink: blocks,
-      needs: [rowsThat(pools, ({ vxlanMode }) => vxlanMode !== "Never")],
+      needs: [rowsThat(pools, routedByBlocks)],
     },
     {
       prefix: KUBERNETES_OBJECTS.service.storage.prefix(),
@@ -53,8 +57,12 @@ function namesService({ ingress, egress }: Policy): boolean {
  * Watches the blocks from the first VXLAN pool on, and services with their endpoints from the first policy that names one, or
  * the first range of them that is announced. Resolves when all that is needed now has been read once.
  */
-export async function watchWhatIsNeeded(tables: Tables, options: WatchOptions): Promise<void> {
-  await Promise.all(neededTables(tables).map((each) => watchFromFirstNeed(each, options)));
+export async function watchWhatIsNeeded(
+  tables: Tables,
+  options: WatchOptions,
+  routedByBlocks: (pool: PoolRow) => boolean = ({ vxlanMode }) => vxlanMode !== "Never",
+): Promise<void> {
+  await Promise.all(neededTables(tables, routedByBlocks).map((each) => watchFromFirstNeed(each, options)));
 }
 
 async function watchFromFirstNeed({ prefix, sink, needs }: NeededTable, options: WatchOptions): Promise<void> {

@@ -3,14 +3,14 @@ import { type Family, formatAddress, parseAddress } from "@ocicat/net";
 import type { RouteReconciler } from "../../program/route-reconciler.ts";
 import type { Foundation } from "../../start/foundation.ts";
 import { kernelRows } from "../kernel-rows.ts";
-import type { MeshRunner } from "../mesh-runner.ts";
+import type { BgpRunner } from "../runner.ts";
 import { serveBirdSockets } from "./serve.ts";
 import type { BirdSource } from "./source.ts";
 
 /** The control sockets of an agent whose BGP is its own. */
 export async function serveBirdControl(
   { options, kernel, clock, logger, scope }: Foundation,
-  { mesh, routes }: { readonly mesh: MeshRunner; readonly routes: RouteReconciler },
+  { mesh, routes }: { readonly mesh: BgpRunner; readonly routes: RouteReconciler },
 ): Promise<void> {
   const bootedAt = clock.now();
   const source = (family: Family): BirdSource => ({

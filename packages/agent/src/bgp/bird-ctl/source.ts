@@ -1,6 +1,6 @@
 import type { Speaker } from "@ocicat/bgp";
 import type { Family, Prefix } from "@ocicat/net";
-import type { MeshRunner } from "../mesh-runner.ts";
+import type { BgpRunner } from "../runner.ts";
 
 /** A route of the kernel's that BGP has no part in, as BIRD learns it: a pod's, a subnet's, somebody else's. */
 export interface KernelRow {
@@ -15,7 +15,7 @@ export interface KernelRow {
 export interface BirdSource {
   readonly family: Family;
   readonly speaker: Speaker | undefined;
-  readonly sessions: MeshRunner["report"];
+  readonly sessions: BgpRunner["report"];
   readonly routerId: string;
   readonly hostName: string;
   readonly localAs: number;
