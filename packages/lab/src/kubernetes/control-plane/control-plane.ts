@@ -5,6 +5,7 @@ import { OcicatError } from "@ocicat/kit";
 import { endProcesses, killProcesses, pause } from "../../process/end.ts";
 import { isAlive, type LabProcess } from "../../process/identity.ts";
 import type { KubernetesProgram } from "../programs.ts";
+import { type AuditedRequest, readAudit, writeAuditPolicy } from "./audit.ts";
 import { type ControlPlaneProgram, type ControlPlaneSettings, controlPlaneFlags } from "./flags.ts";
 
 /** Starts a program where the control plane is to be, with its output in a log. */
@@ -39,6 +40,7 @@ export class ControlPlane {
   /** Starts all parts and waits until the API server is ready. On failure nothing of it runs. */
   static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
     const plane = new ControlPlane(options);
+    writeAuditPolicy(options.directory);
     try {
       const [stores, actors] = partition(options.parts, (part) => part === "etcd" || part === "kube-apiserver");
       for (const part of stores) await plane.restart(part);
@@ -75,6 +77,11 @@ export class ControlPlane {
 
   get #insideServer(): string {
     return `https://${this.#options.address}:${this.#options.port}`;
+  }
+
+  /** What the network's own pods have asked of the API server. */
+  audited(): readonly AuditedRequest[] {
+    return readAudit(this.#options.directory);
   }
 
   process(part: ControlPlaneProgram): LabProcess | undefined {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { KubernetesProgram } from "../programs.ts";
+import { auditFlags } from "./audit.ts";
 import type { Credentials } from "./credentials.ts";
 
 export interface ControlPlaneSettings {
@@ -54,7 +55,7 @@ function etcd(settings: ControlPlaneSettings): string[] {
 }
 
 function apiServer(settings: ControlPlaneSettings): string[] {
-  const { credentials, address } = settings;
+  const { credentials, address, directory } = settings;
   const loopback = address.startsWith("127.");
   return [
     `--etcd-servers=${etcdEndpoint(settings)}`,
@@ -75,6 +76,7 @@ function apiServer(settings: ControlPlaneSettings): string[] {
     `--kubelet-client-certificate=${credentials.adminCertificate.certificate}`,
     `--kubelet-client-key=${credentials.adminCertificate.key}`,
     "--profiling=false",
+    ...auditFlags(directory),
     // An address of the loopback cannot be the endpoint of a service: then there is none, and nobody in a pod to ask for it.
     ...(loopback ? ["--endpoint-reconciler-type=none"] : [`--advertise-address=${address}`]),
   ];
