@@ -17,6 +17,7 @@ import { answerWhenAsked, serveHealth } from "./start/answers.ts";
 import { makeDataplane, startDataplane } from "./start/dataplane.ts";
 import { layFoundation } from "./start/foundation.ts";
 import { joinCluster } from "./start/join.ts";
+import { checkFelixRules, removeFelixRules } from "./takeover/index.ts";
 
 /** By then what a start leaves behind is garbage, and pods that waited for it have been added. */
 const AFTER_START_MS = 2_000;
@@ -64,6 +65,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   processMetrics(metrics, options.lagResolutionMs, scope);
   const kernel = openKernel();
   scope.add("kernel", () => kernel.close());
+  if (options.takesOver) checkFelixRules(kernel);
   forwardIpv4(kernel);
   const health = await serveHealth({ options, kernel, metrics, logger, scope });
 
@@ -82,6 +84,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   answers.attach(dataplane);
   agentMetrics(metrics, { routes, rules, mesh, tables, lock });
   await startDataplane(foundation, dataplane);
+  if (options.takesOver) removeFelixRules(kernel, logger.child("take over"));
 
   if (options.backend === "bird" && options.bgpDaemon === "ocicat") await serveBirdControl(foundation, dataplane);
   reportNodeState(foundation, dataplane);

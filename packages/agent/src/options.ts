@@ -38,6 +38,8 @@ export interface AgentOptions {
   readonly clusterType: readonly string[];
   /** How often the addresses are looked for again, milliseconds; 0: only when the host's links or addresses change. */
   readonly addressRefreshMs: number;
+  /** The node is Calico's so far: what Calico left in its kernel is taken away when ours stands. */
+  readonly takesOver: boolean;
   /** What carries packets between nodes. */
   readonly backend: Backend;
   /** Who does BGP: the agent itself, or a BIRD that it looks after. */
@@ -94,6 +96,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
     firstPools: firstPoolsFrom(env, families),
     clusterType: (env.CLUSTER_TYPE ?? "").split(",").flatMap((word) => word.trim() || []),
     addressRefreshMs: durationFrom(env, "AUTODETECT_POLL_INTERVAL", "60s"),
+    takesOver: takesOverFrom(env),
     backend: backendFrom(env),
     bgpDaemon: daemonFrom(env),
     bgpPort: env.OCICAT_BGP_PORT ? numberFrom(env, "OCICAT_BGP_PORT", 179, 0, 65535) : undefined,
@@ -139,6 +142,12 @@ function durationFrom(env: Environment, name: string, fallback: string): number 
   if (nanoseconds === undefined || nanoseconds < 0n)
     throw bad(name, text, "not a duration", "write it like 60s or 1m30s; 0s switches it off");
   return durationMs(text);
+}
+
+function takesOverFrom(env: Environment): boolean {
+  const text = env.OCICAT_TAKE_OVER || "none";
+  if (text === "none" || text === "calico") return text === "calico";
+  throw bad("OCICAT_TAKE_OVER", text, "nothing that can be taken over", "use calico or none");
 }
 
 function backendFrom(env: Environment): Backend {

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { installCompanions, installNetwork, installPlugin } from "@ocicat/cni/install";
@@ -30,6 +32,15 @@ export async function install(surroundings: Surroundings, options: InstallComman
     words: { nodeName: env.KUBERNETES_NODE_NAME || env.NODENAME || hostname().toLowerCase(), mtu: mtuFrom(env) },
   });
   print(`${network.path}: ${network.change}\n`);
+  if (takesOver) await removeCredentials(surroundings, join(options.root, options.netDir));
+}
+
+/** Calico's plugin read the API itself, as an account of its own; ours does not. */
+async function removeCredentials({ print }: Surroundings, netDir: string): Promise<void> {
+  const path = join(netDir, "calico-kubeconfig");
+  if (!existsSync(path)) return;
+  await rm(path);
+  print(`${path}: removed, nobody uses it any more\n`);
 }
 
 type Environment = Surroundings["env"];
