@@ -18,6 +18,7 @@ import { addPatch } from "./commands/patch.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addPool } from "./commands/pool.ts";
 import { addRoutes } from "./commands/routes.ts";
+import { addUninstall } from "./commands/uninstall.ts";
 import { addValidate } from "./commands/validate.ts";
 import { addVersion } from "./commands/version.ts";
 import { addWalk } from "./commands/walk.ts";
@@ -59,6 +60,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addAgent(program, surroundings);
   addControllers(program, surroundings);
   addInstall(program, surroundings);
+  addUninstall(program, surroundings);
   addDatastore(program, surroundings);
   addCompletion(program, surroundings);
   addVersion(program, surroundings);

@@ -19,6 +19,7 @@ export {
   type NetworkWords,
   renderNetwork,
 } from "./network.ts";
+export { removePlugin } from "./remove.ts";
 
 const run = promisify(execFile);
 
