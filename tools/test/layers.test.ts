@@ -104,6 +104,17 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         service: "health, metrics, the local socket",
       },
     },
+    fanout: {
+      pure: false,
+      imports: {
+        kit: "clock, errors, metrics",
+        api: "the kinds, each of which is one order of changes",
+        datastore: "what is watched, and etcd's API to serve it by",
+        kubernetes: "opening the datastore, whichever it is",
+        service: "health, metrics",
+        "@bufbuild/protobuf": "etcd's messages",
+      },
+    },
     cni: {
       pure: false,
       imports: { net: "addresses", kit: "errors, logger", api: "names of endpoints and interfaces" },
@@ -128,6 +139,7 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         cni: "the plugin's server side",
         doctor: "what the facts it gathers mean",
         service: "health, metrics, the local socket",
+        fanout: "what tables watch, where there is one",
         controllers: "what CNI GC collects",
       },
     },
@@ -158,6 +170,7 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         agent: "the agent command and its socket",
         cni: "installing the plugin",
         service: "the log of programs that stay",
+        fanout: "the fan-out command",
         controllers: "the controllers command and its socket",
         doctor: "findings, and the list of checks",
         lab: "the lab commands",

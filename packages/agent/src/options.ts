@@ -27,6 +27,8 @@ export interface AgentOptions {
   readonly nodeName: string;
   /** Which datastore, and how it is reached. */
   readonly datastore: Settings;
+  /** Who watches the datastore for many agents; undefined: each for itself. */
+  readonly fanout?: FanoutSettings | undefined;
   /** Where the node's own addresses come from. */
   readonly ip: AddressSource;
   readonly ip6: AddressSource;
@@ -60,6 +62,17 @@ export interface AgentOptions {
 export const BGP_DAEMONS = ["ocicat", "bird"] as const;
 export type BgpDaemon = (typeof BGP_DAEMONS)[number];
 
+/** Where fan-outs are, and as whom this agent comes to them. */
+export interface FanoutSettings {
+  readonly endpoints: readonly string[];
+  readonly tls: {
+    readonly caFile?: string;
+    readonly certFile?: string;
+    readonly keyFile?: string;
+    readonly serverName?: string;
+  };
+}
+
 export const DEFAULT_PATHS: AgentPaths = {
   cniSocket: "/run/ocicat/cni.sock",
   apiSocket: "/run/ocicat/agent.sock",
@@ -90,6 +103,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
   return {
     nodeName,
     datastore: settingsFromEnv(env),
+    fanout: fanoutFrom(env),
     ip,
     ip6,
     extras: nodeExtrasFrom(env),
@@ -117,6 +131,19 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Any of those named will do: all tell the same. */
+function fanoutFrom(env: Environment): FanoutSettings | undefined {
+  const endpoints = (env.OCICAT_FANOUT_ENDPOINTS ?? "").split(",").flatMap((endpoint) => endpoint.trim() || []);
+  if (endpoints.length === 0) return undefined;
+  const files = {
+    caFile: env.OCICAT_FANOUT_CA_FILE,
+    certFile: env.OCICAT_FANOUT_CERT_FILE,
+    keyFile: env.OCICAT_FANOUT_KEY_FILE,
+    serverName: env.OCICAT_FANOUT_SERVER_NAME,
+  };
+  return { endpoints, tls: Object.fromEntries(Object.entries(files).filter(([, value]) => value)) };
+}
 
 function addressSourceFrom(env: Environment, name: "IP" | "IP6", family: Family, fallback: string): AddressSource {
   const methodName = `${name}_AUTODETECTION_METHOD`;

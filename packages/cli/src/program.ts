@@ -7,6 +7,7 @@ import { addDatastore } from "./commands/datastore.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExplain } from "./commands/explain.ts";
+import { addFanout } from "./commands/fanout.ts";
 import { addFlows } from "./commands/flows.ts";
 import { addGet } from "./commands/get.ts";
 import { addInstall } from "./commands/install.ts";
@@ -59,6 +60,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addLab(program, surroundings);
   addAgent(program, surroundings);
   addControllers(program, surroundings);
+  addFanout(program, surroundings);
   addInstall(program, surroundings);
   addUninstall(program, surroundings);
   addDatastore(program, surroundings);

@@ -2,9 +2,10 @@ import { hostname } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { systemClock, systemRandom } from "@ocicat/datastore/etcd";
 import { createLogger, Scope } from "@ocicat/kit";
-import { type DatastoreConnection, openDatastore } from "@ocicat/kubernetes/open";
+import { asKubernetes, type DatastoreConnection, openDatastore } from "@ocicat/kubernetes/open";
 import { logToStdout, untilSignalled } from "@ocicat/service";
 import { startControllers } from "./controllers.ts";
+import { kubernetesBeside, kubernetesSide } from "./kubernetes-side.ts";
 import { controllersOptionsFrom } from "./options.ts";
 
 /**
@@ -27,7 +28,10 @@ export async function runControllers(
   const driver = { ...surroundings, logger: logger.child("datastore"), userAgent: "ocicat-controllers" };
   const store = await openDatastore(connection, driver);
   scope.add("datastore", () => store.close());
-  const { port } = await startControllers(options, { ...surroundings, store }, scope);
+  const kubernetes = asKubernetes(store) ?? (await kubernetesBeside(env, driver));
+  if (kubernetes !== undefined && kubernetes !== store) scope.add("kubernetes", () => kubernetes.close());
+  const side = kubernetes && kubernetesSide(kubernetes, env);
+  const { port } = await startControllers(options, { ...surroundings, store, kubernetes: side }, scope);
   logger.info("serving", { identity: options.identity, port, socket: options.socket });
   await ended;
   await scope.close();

@@ -1,5 +1,6 @@
 import { ResourceClient } from "@ocicat/client";
 import type { Datastore } from "@ocicat/datastore";
+import { openFanout } from "@ocicat/fanout/client";
 import type { MetricsRegistry, Scope } from "@ocicat/kit";
 import type { KubernetesDatastore } from "@ocicat/kubernetes";
 import { asKubernetes, connectionOf, openDatastore } from "@ocicat/kubernetes/open";
@@ -24,6 +25,8 @@ export interface Ground extends Surroundings {
 export interface Foundation extends Ground {
   /** Writes are refused while the datastore is locked. */
   readonly store: Datastore;
+  /** Where tables are filled from: the datastore, or who watches it for many. */
+  readonly reads: Pick<Datastore, "list" | "watch">;
   /** The same, where it is a cluster's API; what is written to it directly is not refused. */
   readonly kubernetes: KubernetesDatastore | undefined;
   /** Whether there is a connection to the datastore at the moment. */
@@ -48,6 +51,8 @@ export async function layFoundation(ground: Ground): Promise<Foundation> {
   lock.subscribe((locked) => logger.warning(locked ? `${WHY_LOCKED}: changes wait` : "the datastore is unlocked"));
   const store = guardedStore(datastore, lock);
   const client = new ResourceClient({ store, clock, random });
+  const fanout = options.fanout && openFanout({ ...options.fanout, clock, random, logger: logger.child("fan-out") });
+  if (fanout !== undefined) scope.add("fan-out", () => fanout.close());
   const own = new OwnAddresses({
     ...options,
     kernel,
@@ -64,7 +69,8 @@ export async function layFoundation(ground: Ground): Promise<Foundation> {
   return {
     ...ground,
     store,
-    reaches: () => datastore.connected,
+    reads: fanout ?? store,
+    reaches: () => datastore.connected && fanout?.connected !== false,
     kubernetes: asKubernetes(datastore),
     client,
     tables,

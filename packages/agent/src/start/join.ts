@@ -13,8 +13,8 @@ import type { Foundation } from "./foundation.ts";
  * before its datastore waits for it, and says so.
  */
 export async function joinCluster(foundation: Foundation): Promise<void> {
-  const { options, clock, random, logger, scope, onFatal, store, client, tables, lock, own } = foundation;
-  const watching = { store, clock, random, logger: logger.child("watch"), scope, lock };
+  const { options, clock, random, logger, scope, onFatal, store, reads, client, tables, lock, own } = foundation;
+  const watching = { store: reads, clock, random, logger: logger.child("watch"), scope, lock };
   // First a question that has an end: who waits for the datastore says so, and stops waiting when it is told to end.
   await untilItAnswers(foundation, async () => void (await store.list(clusterInformation.storage.prefix())));
   await watchCluster(tables, watching);

@@ -110,7 +110,7 @@ export function allTables(tables: Tables): readonly Table<unknown>[] {
 }
 
 export interface WatchOptions {
-  readonly store: Datastore;
+  readonly store: Pick<Datastore, "list" | "watch">;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -19,7 +19,7 @@ const PAGE = 500;
  * cut watch by itself; if the history is gone (compaction) the prefix is listed again and the sink sees only what differs.
  */
 export class Reflector {
-  readonly #store: Datastore;
+  readonly #store: Pick<Datastore, "list" | "watch">;
   readonly #prefix: string;
   readonly #sink: ReflectorSink;
   readonly #clock: Clock;
@@ -32,7 +32,7 @@ export class Reflector {
   readonly inSync: Promise<void>;
 
   constructor(options: {
-    store: Datastore;
+    store: Pick<Datastore, "list" | "watch">;
     prefix: string;
     sink: ReflectorSink;
     clock: Clock;

@@ -6,7 +6,7 @@ import {
   fromBinary,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import type { HeaderList, Headers, Stream, StreamListener } from "../http2/index.ts";
+import { ErrorCode, type HeaderList, type Headers, type Stream, type StreamListener } from "../http2/index.ts";
 import { encodeFrame, FrameDecoder } from "./framing.ts";
 import { CONTENT_TYPE, methodPath } from "./headers.ts";
 import { encodeGrpcMessage, GrpcCode, GrpcError } from "./status.ts";
@@ -23,8 +23,12 @@ export interface ServerCall<O extends DescMessage> {
   readonly headers: Headers;
   /** False: the peer reads more slowly than this writes; stop until `drained` of the receiver is called. */
   send(message: MessageShape<O>): boolean;
+  /** The same of a message that `encodeFrame` has made: what many callers get is encoded once. */
+  sendFrame(frame: Buffer): boolean;
   /** Ends the call: OK without an error. Nothing is sent or received after it; a second call does nothing. */
   end(error?: GrpcError): void;
+  /** Gives the call up at once, with what the caller has not read yet. */
+  abort(why: string): void;
 }
 
 /** The handler's ears on a call that streams. */
@@ -202,7 +206,9 @@ class StreamingCall<I extends DescMessage, O extends DescMessage> implements Str
     this.#receiver = handler({
       headers,
       send: (message) => stream.isEnded || stream.write(encodeFrame(method.output, message)),
+      sendFrame: (frame) => stream.isEnded || stream.write(frame),
       end: (error) => stream.finish(trailers(error)),
+      abort: (why) => stream.reset(ErrorCode.ENHANCE_YOUR_CALM, why),
     });
   }
 

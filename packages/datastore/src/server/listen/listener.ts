@@ -32,6 +32,8 @@ export interface ListenerOptions {
   readonly logger: Logger;
   /** For addresses with `tls`. */
   readonly certificate: ServerCertificate | undefined;
+  /** Of TLS clients whose certificate is good, which are served; all, unless told. */
+  readonly admits?: (socket: TLSSocket) => boolean;
 }
 
 /** Accepts gRPC calls on one address: HTTP/2, over cleartext with prior knowledge, or over TLS. */
@@ -53,7 +55,10 @@ export class Listener {
     this.#sessions = sessions;
   }
 
-  static async open(address: ListenAddress, { router, logger, certificate }: ListenerOptions): Promise<Listener> {
+  static async open(
+    address: ListenAddress,
+    { router, logger, certificate, admits = () => true }: ListenerOptions,
+  ): Promise<Listener> {
     const sockets = new Set<Socket>();
     const sessions = new Set<ServerSession>();
     const serve = (socket: Socket) => {
@@ -66,7 +71,9 @@ export class Listener {
       sessions.add(session);
     };
     const isSecure = "tls" in address && address.tls === true;
-    const server = isSecure ? secureServer(address, certificate, logger, serve) : createServer(serve);
+    const server = isSecure
+      ? secureServer(address, certificate, logger, (socket) => (admits(socket) ? serve(socket) : void socket.destroy()))
+      : createServer(serve);
     // Ahead of what begins to read.
     server.prependListener("connection", (socket: Socket) => {
       sockets.add(socket);
