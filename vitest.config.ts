@@ -8,6 +8,8 @@ export default defineConfig({
   ssr: { resolve: source },
   test: {
     include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
+    // They come with the clusters, when Kubernetes has been built.
+    exclude: ["packages/*/test/**/*.apiserver.test.ts"],
     restoreMocks: true,
     testTimeout: 20_000,
     // Unless told, one of two cores would idle; and many tests wait: for an etcd, for a machine of their own.

@@ -5,7 +5,7 @@ export default defineConfig({
   resolve: { conditions: ["source"] },
   ssr: { resolve: { conditions: ["source"] } },
   test: {
-    include: ["e2e/kubernetes/**/*.test.ts"],
+    include: ["e2e/kubernetes/**/*.test.ts", "packages/*/test/**/*.apiserver.test.ts"],
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 240_000,
