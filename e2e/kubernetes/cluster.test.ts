@@ -2,6 +2,7 @@ import { rebootNode } from "@ocicat/lab/kubernetes";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../support/lab.ts";
 import { agnhost, TestCluster } from "./support/cluster.ts";
+import { installReferenceNetwork } from "./support/reference-network.ts";
 
 /**
  * The cluster that the other tests rest on, by itself: the network is the reference plugins', so that what fails here is not
@@ -26,16 +27,7 @@ describe("a cluster in a lab", () => {
   });
 
   it("runs pods as soon as there is one", async () => {
-    for (const [index, node] of nodes.entries()) {
-      const config = JSON.stringify(conflist(index));
-      await cluster.out(
-        node,
-        "sh",
-        "-c",
-        `mkdir -p /etc/cni/net.d && echo '${config}' >/etc/cni/net.d/10-ptp.conflist`,
-      );
-    }
-    await cluster.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s");
+    await installReferenceNetwork(cluster);
     await cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=20s");
     await cluster.apply(agnhost("here", { node: "controlplane" }), agnhost("there", { node: "node01" }));
     await Promise.all([cluster.ready("here"), cluster.ready("there")]);
@@ -79,18 +71,3 @@ describe("a cluster in a lab", () => {
     expect(machine).toBe("0\n");
   });
 });
-
-function conflist(index: number): object {
-  return {
-    cniVersion: "0.4.0",
-    name: "reference",
-    plugins: [
-      {
-        type: "ptp",
-        ipMasq: true,
-        ipam: { type: "host-local", subnet: `10.99.${index}.0/24`, routes: [{ dst: "0.0.0.0/0" }] },
-      },
-      { type: "portmap", capabilities: { portMappings: true } },
-    ],
-  };
-}

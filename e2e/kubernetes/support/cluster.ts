@@ -39,6 +39,9 @@ export class TestCluster {
     this.lab = new Lab({ places: this.places, command: [process.execPath, OCICAT], progress: () => undefined });
   }
 
+  /** Where this project's command is, also for nodes, which see the checkout. */
+  readonly ocicatScript = OCICAT;
+
   get kubernetes(): KubernetesLab {
     return this.lab.kubernetes();
   }
@@ -145,7 +148,8 @@ export class TestCluster {
 
 /** A pod of one container that serves its name on a TCP port, and can be asked to try others. */
 export function agnhost(name: string, options: PodOptions = {}): object {
-  const { node, namespace = "default", labels = {}, annotations = {}, ports = [], args } = options;
+  const { node, namespace = "default", labels = {}, annotations = {}, ports = [], args, command } = options;
+  const serves = args === undefined && command === undefined;
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -158,11 +162,10 @@ export function agnhost(name: string, options: PodOptions = {}): object {
         {
           name: "agnhost",
           image: "registry.k8s.io/e2e-test-images/agnhost:2.59",
-          args: args ?? ["netexec", "--http-port=80", "--udp-port=81"],
+          ...(command === undefined ? {} : { command }),
+          args: args ?? (serves ? ["netexec", "--http-port=80", "--udp-port=81"] : []),
           ports,
-          ...(args === undefined
-            ? { readinessProbe: { httpGet: { path: "/hostname", port: 80 }, periodSeconds: 1 } }
-            : {}),
+          ...(serves ? { readinessProbe: { httpGet: { path: "/hostname", port: 80 }, periodSeconds: 1 } } : {}),
         },
       ],
     },
@@ -177,6 +180,8 @@ export interface PodOptions {
   readonly ports?: readonly object[];
   /** Of agnhost; without them it serves HTTP on 80 and UDP on 81, and is probed. */
   readonly args?: readonly string[];
+  /** Another program of the image's, instead. */
+  readonly command?: readonly string[];
   readonly spec?: object;
 }
 

@@ -6,6 +6,7 @@ import type { LabNode, Topology } from "../topology/topology.ts";
 import { makeStation, plugIn, plugsOf, unplug } from "../world/links.ts";
 import { makeNodeLayers, makeNodeMounts } from "../world/node-files.ts";
 import type { LabPlaces } from "../world/places.ts";
+import { clusterDns } from "./dns.ts";
 import { commonImages } from "./images/catalogue.ts";
 import { KubernetesLab } from "./kubernetes-lab.ts";
 import { cgroupOf } from "./node/cgroups.ts";
@@ -16,7 +17,7 @@ import { makeBareNetwork, makeKubernetesMounts, writeNodeFiles } from "./node/vi
 /** Makes a cluster between the wires that are laid: images, control plane, nodes, which register themselves. */
 export async function buildKubernetes({ places, progress }: LabOptions, topology: Topology): Promise<KubernetesLab> {
   const lab = new KubernetesLab(places, topology);
-  progress("images of pause, busybox and agnhost, and a registry that has them");
+  progress("images of pause, busybox, agnhost and CoreDNS, and a registry that has them");
   for (const image of commonImages(lab.programs)) lab.images.add(image);
   lab.startRegistry();
 
@@ -28,8 +29,9 @@ export async function buildKubernetes({ places, progress }: LabOptions, topology
     furnish(lab, node);
     await startNode(lab.nodeContext(plane), node);
   }
-  progress("waiting for the nodes to register");
+  progress("waiting for the nodes to register, and their DNS, which waits for a network");
   await waitForNodes(lab);
+  await lab.kubectl(["apply", "-f", "-"], JSON.stringify(clusterDns(lab.clusterDns)));
   return lab;
 }
 

@@ -23,7 +23,8 @@ export function editManifest(text: string, { environment = {}, config = {} }: Ma
     if (Object.keys(edits).length > 0 && !found[what === "config" ? "config" : "environment"])
       throw new OcicatError({ code: "LAB_MANIFEST", what: `the manifest has no ${what} to change` });
   }
-  return documents.map((document) => document.toString()).join("---\n");
+  for (const { directives } of documents) if (directives !== undefined) directives.docStart = true;
+  return documents.map((document) => document.toString()).join("");
 }
 
 function editEnvironment(document: Document, environment: Readonly<Record<string, string>>): boolean {
