@@ -15,7 +15,11 @@ export interface RouterBird {
   readonly stop: () => Promise<void>;
 }
 
-export async function startBird(lab: TestLab, router: string, config: string): Promise<RouterBird> {
+export async function startBird(
+  lab: Pick<TestLab, "name" | "start">,
+  router: string,
+  config: string,
+): Promise<RouterBird> {
   const directory = mkdtempSync(join(tmpdir(), `${lab.name}-bird-`));
   const file = (name: string) => join(directory, name);
   writeFileSync(file("bird.conf"), config);

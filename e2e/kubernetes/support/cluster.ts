@@ -122,6 +122,12 @@ export class TestCluster {
     return stdout;
   }
 
+  /** Starts a command inside a node, router or host that goes on; the caller ends it. */
+  startIn(where: string, ...command: [string, ...string[]]) {
+    const child = this.lab.spawn(where, command, { stdio: ["ignore", "pipe", "pipe"] });
+    return { child, ended: collect(child) };
+  }
+
   /** Starts a command in a pod that goes on; the caller ends it. */
   start(pod: string, command: readonly string[], namespace = "default"): ChildProcess {
     const kubectl = `${this.kubernetes.programs}/kubectl`;
