@@ -27,8 +27,9 @@ export interface WatchRequest {
   readonly parse: (text: string) => unknown;
 }
 
-/** After a good while a lost watch is begun again at once; else the server is given time, and a crowd spread out. */
+/** One that told something is begun again soon; else the server is given time, and a crowd spread out. */
 const BACKOFF = { initialMs: 100, maxMs: 10_000 };
+/** The same of one that was silent for a good while. */
 const PROVEN_MS = 5_000;
 
 /** Statuses that say no for good; others pass. 404: the kind is not there yet, and may come. */
@@ -108,6 +109,7 @@ export class WatchStream {
         head(code, received) {
           status = code;
           retryAfter = secondsIn(received["retry-after"]);
+          connection.answers += 1;
         },
         data(bytes) {
           receivedBytes += bytes.length;
@@ -117,7 +119,6 @@ export class WatchStream {
         ended: () => {
           settle();
           this.#cancel = () => {};
-          if (status >= 200) connection.answers += 1;
           if (status === 200 && clock.monotonic() - since >= PROVEN_MS) this.#backoff.reset();
           if (status === 0 || status === 200) this.#later(undefined);
           else this.#refused(status, Buffer.concat(problem).toString("utf8"), retryAfter, authorization);
@@ -163,6 +164,7 @@ export class WatchStream {
     const changed = object as ApiObject;
     const { resourceVersion } = changed.metadata;
     this.#hasRenewed = false;
+    this.#backoff.reset();
     this.#resourceVersion = resourceVersion;
     if (type === "BOOKMARK") this.#listener.progress(resourceVersion);
     else if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") this.#listener.change(type, changed);
