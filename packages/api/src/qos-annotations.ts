@@ -47,6 +47,8 @@ export const QOS_ANNOTATIONS: readonly string[] = [
   DSCP,
 ];
 
+const NAMES: ReadonlySet<string> = new Set(QOS_ANNOTATIONS);
+
 /**
  * What a pod's annotations limit it to, as its endpoint has it: `qos.projectcalico.org/ingressBandwidth: 10M` and others. A
  * limit beyond what can be is the nearest that can; one that is none, or that needs another that is not there, is left out.
@@ -57,6 +59,8 @@ export function readQosAnnotations(annotations: Readonly<Record<string, string>>
   readonly problems: readonly QosProblem[];
 } {
   const problems: QosProblem[] = [];
+  // Most pods have none of them.
+  if (!Object.keys(annotations).some((name) => NAMES.has(name))) return { controls: undefined, problems };
   const given = DIRECTIONS.map((direction) => readDirection(direction, annotations, problems));
   const dscp = readDscp(annotations, problems);
   const controls = Object.assign({}, ...given, dscp === undefined ? {} : { dscp }) as QosControls;

@@ -81,11 +81,38 @@ describe("the endpoint of a pod", () => {
     });
   });
 
-  it("is stored as the same bytes that Calico's form has", () => {
-    const { key, value } = row({
-      annotations: { "cni.projectcalico.org/podIPs": "10.1.2.3/32,fd00::5/128" },
-      spec: { containers: [{ ports: [{ name: "http", containerPort: 80 }] }] },
-    });
+  const everything = {
+    "cni.projectcalico.org/podIPs": "10.1.2.3/32,fd00::5/128",
+    "cni.projectcalico.org/containerID": "abc",
+    "cni.projectcalico.org/floatingIPs": '["203.0.113.5"]',
+    "cni.projectcalico.org/allowedSourcePrefixes": '["10.9.0.0/16"]',
+    "ocicat.io/mac": "02:00:00:00:00:07",
+  };
+
+  it.each<[string, Parts]>([
+    ["a plain pod", {}],
+    ["one without anything", { labels: {}, spec: { serviceAccountName: undefined } }],
+    [
+      "one that says all there is",
+      {
+        annotations: everything,
+        labels: { zone: "z", app: "web", Upper: "1", "a.b/c": "2" },
+        spec: { containers: [{ ports: [{ name: "http", containerPort: 80, hostPort: 8080, hostIP: "10.0.0.1" }] }] },
+      },
+    ],
+    [
+      "one with limits",
+      {
+        annotations: {
+          ...everything,
+          "qos.projectcalico.org/egressBandwidth": "1M",
+          "qos.projectcalico.org/ingressPacketRate": "9",
+        },
+      },
+    ],
+    ["one with other signs", { annotations: { "k8s.v1.cni.cncf.io/network-status": '[{"name": "<a & b>\u2028"}]' } }],
+  ])("is stored as the same bytes that Calico's form has: %s", (_, parts) => {
+    const { key, value } = row(parts);
     expect(encodeStored(endpointIn({ key, value, problems: [] }))).toBe(value);
   });
 
