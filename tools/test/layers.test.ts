@@ -42,6 +42,7 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
       },
     },
     bgp: { pure: true, imports: { net: "prefixes, bytes", kit: "clock, random, logger" } },
+    bfd: { pure: true, imports: { net: "bytes" } },
     routing: { pure: true, imports: { net: "prefixes, longest match", kit: "delta tracking, origins" } },
     policy: {
       pure: true,
@@ -130,6 +131,7 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         kubernetes: "the datastore that settings name; pods, services and their endpoints",
         client: "its own Node resource",
         ipam: "claims",
+        bfd: "the sessions that a thread of its keeps",
         bgp: "the speaker",
         routing: "the resolver",
         nftables: "guard and NAT tables",

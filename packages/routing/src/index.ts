@@ -20,6 +20,7 @@ export {
 } from "./inputs.ts";
 export { isPassive, type MeshPeer, type MeshSettings, meshPeers } from "./mesh.ts";
 export {
+  type BfdTimers,
   type LabelMatch,
   type PeerNode,
   type PeerRow,

@@ -32,6 +32,15 @@ export interface PeerRow {
   readonly reachableBy: Address | undefined;
   /** BGPFilters, by name, in the order in which they are asked. */
   readonly filters: readonly string[];
+  /** Whether packets reach the peer is watched; undefined: by BGP's hold time alone. */
+  readonly bfd: BfdTimers | undefined;
+}
+
+/** RFC 5880: packets between two nodes, and how many may be lost in a row. */
+export interface BfdTimers {
+  readonly intervalMs: number;
+  /** 1..255 */
+  readonly multiplier: number;
 }
 
 /** Where a password is: a key of a secret. */
@@ -90,6 +99,7 @@ export interface PeerSession {
   readonly mostHops: number | undefined;
   readonly reachableBy: Address | undefined;
   readonly filters: readonly string[];
+  readonly bfd: BfdTimers | undefined;
   /** The cluster that this node reflects for, where the peer is of its AS (RFC 4456). */
   readonly clusterId: string | undefined;
   /** The peer is a client of that cluster: it is no reflector of the same one. */
@@ -238,6 +248,7 @@ function session(far: Far, { self, settings }: Cluster): PeerSession {
     mostHops: row.mostHops,
     reachableBy: row.reachableBy,
     filters: row.filters,
+    bfd: row.bfd,
     clusterId: reflects ? self.routeReflectorClusterId : undefined,
     reflectorClient: reflects && node?.routeReflectorClusterId !== self.routeReflectorClusterId,
     refused: own === undefined ? `${self.name} has no IPv${family} address` : undefined,

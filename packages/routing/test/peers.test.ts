@@ -38,6 +38,7 @@ function row(name: string, extra: Partial<PeerRow>): PeerRow {
     mostHops: undefined,
     reachableBy: undefined,
     filters: [],
+    bfd: undefined,
     ...extra,
   };
 }

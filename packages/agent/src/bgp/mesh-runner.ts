@@ -8,9 +8,10 @@ import {
   type Transport,
 } from "@ocicat/bgp";
 import { type Clock, type Logger, OcicatError, type Random, toError } from "@ocicat/kit";
-import { compareAddresses, formatAddress, type Ipv4, type Prefix } from "@ocicat/net";
+import { type Address, compareAddresses, formatAddress, type Ipv4, type Prefix } from "@ocicat/net";
 import type { Announcement, LearnedRow, RoutingChanges } from "@ocicat/routing";
 import { announce, originated } from "./mesh.ts";
+import { PathWatch } from "./path-watch.ts";
 import { type BgpPicture, sessionsOfPicture } from "./picture.ts";
 import { routerIdOf } from "./router-id.ts";
 import type { BgpIdentity, BgpRunner } from "./runner.ts";
@@ -30,6 +31,8 @@ export interface MeshRunnerOptions {
   readonly secrets: Secrets;
   /** Which next hops can be reached; `nextHopsChanged` says when another is. */
   readonly resolveNextHop: NextHopResolver;
+  /** Whether an address is on a link of this node's. */
+  readonly isOnLink: (address: Address) => boolean;
   readonly onChange: (changes: readonly BestChange[]) => void;
   /** Every peer has sent what it has, or has been waited for long enough. */
   readonly onReady: () => void;
@@ -54,12 +57,21 @@ export class MeshRunner implements BgpRunner {
   #restarting: boolean;
   /** What speakers before this one had learned and this one has not, yet. */
   readonly #left = new Map<string, Prefix>();
+  readonly #paths: PathWatch;
   #stopping: Promise<void> = Promise.resolve();
 
   constructor(options: MeshRunnerOptions) {
     this.#options = options;
     this.#restarting = options.restarting;
     this.log = new SessionLog(options.clock);
+    this.#paths = new PathWatch({
+      logger: options.logger.child("bfd"),
+      isOnLink: options.isOnLink,
+      onDead: (session) => {
+        this.log.note(session, "Idle", "BFD: packets do not reach the peer any more");
+        this.#speaker?.pathDown(session);
+      },
+    });
   }
 
   /** The sessions as the tables say they are now. Without an address of its own the node has none. */
@@ -86,6 +98,7 @@ export class MeshRunner implements BgpRunner {
 
   /** Subnets or tunnels have come or gone: the paths are weighed again. In a mesh alone there is one to each prefix. */
   nextHopsChanged(): void {
+    this.#paths.update([...this.#sessions.values()]);
     const alone = this.#sessions.values().every(({ type }) => type === "node-to-node mesh");
     if (!alone) this.#speaker?.nextHopsChanged();
   }
@@ -114,7 +127,9 @@ export class MeshRunner implements BgpRunner {
     statuses.sort((a, b) => compareAddresses(a.remoteAddress, b.remoteAddress));
     const held = statuses.flatMap((status) => {
       const session = this.#sessions.get(status.name);
-      return session === undefined ? [] : [sessionReport(session, status)];
+      if (session === undefined) return [];
+      const bfd = this.#paths.reportOf(status.name)?.state;
+      return [{ ...sessionReport(session, status), bfd: session.bfd === undefined ? undefined : (bfd ?? "Down") }];
     });
     const refused = [...this.#refused].flatMap(([name, since]) => {
       const session = this.#sessions.get(name);
@@ -135,6 +150,8 @@ export class MeshRunner implements BgpRunner {
   /** Graceful: peers keep our routes while we are away. */
   async stop(graceful: boolean): Promise<void> {
     await this.#stopping;
+    // First: a peer that hears no packets would take the path for dead, and not wait for a restart.
+    await this.#paths.stop();
     await this.#speaker?.stop({ graceful });
   }
 
@@ -150,6 +167,7 @@ export class MeshRunner implements BgpRunner {
       this.#refused.set(name, before.get(name) ?? clock.now());
     }
     this.#speaker?.setPeers(sessions.flatMap(({ refused, config }) => (refused === undefined ? [config] : [])));
+    this.#paths.update(sessions);
   }
 
   #replace(identity: string, localAs: number, routerId: Ipv4, listen: ListenOptions): void {

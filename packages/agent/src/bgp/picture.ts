@@ -43,11 +43,11 @@ export interface PictureOptions {
 export function sessionsOfPicture(self: PeerNode, picture: BgpPicture, { port, secrets }: PictureOptions): Session[] {
   const { nodes, peers, settings, workloads, policies } = picture;
   const all = [...nodes];
-  const { asNumber, meshEnabled: enabled, meshPassword, meshRestartTimeS } = settings;
+  const { asNumber, meshEnabled: enabled, meshPassword, meshRestartTimeS, meshBfd } = settings;
   // In a lab of one's own every node listens where this one was told to.
   const portOf = (node: string) => port ?? picture.portOf(node);
   const mesh = meshPeers(self, all, { enabled, asNumber });
   const asked = peerSessions(self, all, peers, { asNumber, portOf, workloads });
   const secret = (ref: SecretRef) => secrets.read(ref);
-  return sessionsOf(mesh, asked, { portOf, meshPassword, meshRestartTimeS, secret, policies });
+  return sessionsOf(mesh, asked, { portOf, meshPassword, meshRestartTimeS, meshBfd, secret, policies });
 }

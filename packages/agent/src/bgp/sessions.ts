@@ -1,7 +1,7 @@
 import type { ConnectionSecurity, PeerConfig, PeerStatus, Policy } from "@ocicat/bgp";
 import { describeOrigin, type Origin, type ResourceRef } from "@ocicat/kit";
 import { type Address, type Family, familyOf, formatAddress, ipv4, parseAddress } from "@ocicat/net";
-import type { MeshPeer, PeerSession, SecretRef } from "@ocicat/routing";
+import type { BfdTimers, MeshPeer, PeerSession, SecretRef } from "@ocicat/routing";
 import { meshPeerName } from "./mesh.ts";
 import type { SecretAnswer } from "./secrets.ts";
 
@@ -19,6 +19,7 @@ export interface Session {
   readonly reachableBy: Address | undefined;
   /** BGPFilters, by name. */
   readonly filters: readonly string[];
+  readonly bfd: BfdTimers | undefined;
   /** Why it is not held; undefined: it is. */
   readonly refused: string | undefined;
   readonly origin: Origin;
@@ -31,6 +32,7 @@ export interface SessionSettings {
   readonly meshPassword: SecretRef | undefined;
   /** Seconds; undefined: the speaker's. */
   readonly meshRestartTimeS: number | undefined;
+  readonly meshBfd: BfdTimers | undefined;
   readonly secret: (ref: SecretRef) => SecretAnswer;
   readonly policies: {
     importing(filters: readonly string[], family: Family): Policy;
@@ -70,7 +72,8 @@ function meshSession(peer: MeshPeer, settings: SessionSettings): Session {
   };
   const type = "node-to-node mesh";
   const { refused } = protection;
-  return { name, type, node, remoteAddress, remoteAs, config, reachableBy: undefined, filters: [], refused, origin };
+  const rest = { reachableBy: undefined, filters: [], bfd: settings.meshBfd };
+  return { name, type, node, remoteAddress, remoteAs, config, refused, origin, ...rest };
 }
 
 function peerSession(peer: PeerSession, settings: SessionSettings): Session {
@@ -94,8 +97,8 @@ function peerSession(peer: PeerSession, settings: SessionSettings): Session {
     ...ofFamily(familyOf(remoteAddress), peer.filters, settings),
   };
   const refused = peer.refused ?? protection.refused;
-  const { reachableBy, filters } = peer;
-  return { name, type: scope, node, remoteAddress, remoteAs, config, reachableBy, filters, refused, origin };
+  const { reachableBy, filters, bfd } = peer;
+  return { name, type: scope, node, remoteAddress, remoteAs, config, reachableBy, filters, bfd, refused, origin };
 }
 
 /** As with Calico's two daemons, a session carries the routes of the family that it runs over. */
@@ -164,6 +167,8 @@ export function sessionReport({ type, node, origin }: Session, status: PeerStatu
     updatesIn: status.updatesIn,
     updatesOut: status.updatesOut,
     negotiated: termsOf(status),
+    /** The state of BFD, where it is asked for. */
+    bfd: undefined as string | undefined,
   };
 }
 

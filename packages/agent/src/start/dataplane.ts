@@ -111,6 +111,7 @@ export function makeDataplane(foundation: Foundation, felix: FelixSettings): Dat
           reachable: routes.reaches(nextHop) || resolver.tunnelReaches(nextHop, prefix),
           metric: 0,
         }),
+        isOnLink: (address) => routes.interfaceTowards(address) !== undefined,
         onChange: (changes) => engine.learn(changes),
         onReady: () => {
           engine.flush();

@@ -1,7 +1,8 @@
 import { type BGPConfiguration, type BGPPeer, compileSelector, durationMs, parsePeerIP } from "@ocicat/api";
 import { type AnyCommunity, parseCommunity } from "@ocicat/bgp";
+import { OcicatError } from "@ocicat/kit";
 import { type Prefix, parseAddress, parsePrefix } from "@ocicat/net";
-import type { PeerRow, SecretRef } from "@ocicat/routing";
+import type { BfdTimers, PeerRow, SecretRef } from "@ocicat/routing";
 
 /** How BGP runs on a node, with Calico's defaults for what is not set. */
 export interface BgpSettingsRow {
@@ -13,6 +14,8 @@ export interface BgpSettingsRow {
   readonly meshPassword: SecretRef | undefined;
   /** Seconds; undefined: the speaker's. */
   readonly meshRestartTimeS: number | undefined;
+  /** Whether packets reach the nodes of the mesh is watched. */
+  readonly meshBfd: BfdTimers | undefined;
   readonly advertisements: readonly PrefixAdvertisement[];
   /** Ranges of services whose routes reflectors pass on. */
   readonly serviceRanges: readonly Prefix[];
@@ -38,11 +41,12 @@ const DEFAULT_SETTINGS: BgpSettingsRow = {
   bindToNode: false,
   meshPassword: undefined,
   meshRestartTimeS: undefined,
+  meshBfd: undefined,
   advertisements: [],
   serviceRanges: [],
 };
 
-export function bgpConfigurationRow({ spec }: BGPConfiguration): BgpConfigurationRow {
+export function bgpConfigurationRow({ metadata, spec }: BGPConfiguration): BgpConfigurationRow {
   const ranges = [spec.serviceClusterIPs, spec.serviceExternalIPs, spec.serviceLoadBalancerIPs].flatMap((list) =>
     (list ?? []).map(({ cidr }) => network(cidr)),
   );
@@ -54,6 +58,7 @@ export function bgpConfigurationRow({ spec }: BGPConfiguration): BgpConfiguratio
     bindToNode: bindMode === undefined ? undefined : bindMode === "NodeIP",
     meshPassword: spec.nodeMeshPassword?.secretKeyRef && secretRef(spec.nodeMeshPassword.secretKeyRef),
     meshRestartTimeS: seconds(spec.nodeMeshMaxRestartTime, 0, 4095),
+    meshBfd: bfdTimers(metadata.annotations),
     advertisements: prefixAdvertisements?.map(({ cidr, communities }) => ({ network: network(cidr), communities })),
     serviceRanges: ranges.length === 0 ? undefined : ranges,
     communityNames: new Map((spec.communities ?? []).map(({ name, value }) => [name, value])),
@@ -107,6 +112,7 @@ export function peerRow({ metadata, spec }: BGPPeer): PeerRow | undefined {
     mostHops: (spec.ttlSecurity ?? 0) === 0 ? undefined : spec.ttlSecurity,
     reachableBy: spec.reachableBy === undefined ? undefined : parseAddress(spec.reachableBy),
     filters: spec.filters ?? [],
+    bfd: bfdTimers(metadata.annotations),
   };
 }
 
@@ -140,4 +146,27 @@ type SecretKeyRef = NonNullable<NonNullable<BGPPeer["spec"]["password"]>["secret
 
 function secretRef({ name = "", key, optional = false }: SecretKeyRef): SecretRef {
   return { name, key, optional };
+}
+
+/** On a BGPPeer, and on the BGPConfiguration "default" for the mesh: Calico's resources have no field for it. */
+export const BFD = "ocicat.io/bfd";
+const STANDARD: BfdTimers = { intervalMs: 300, multiplier: 3 };
+/** Shorter ones are for hardware: a thread that is held up for some milliseconds must not take a path for dead. */
+const LEAST_MS = 10;
+
+/** "enabled", or "100ms x 3": the interval, and how many packets may be lost. Throws OcicatError BGP_BFD on anything else. */
+function bfdTimers(annotations: Readonly<Record<string, string>> | undefined): BfdTimers | undefined {
+  const text = annotations?.[BFD]?.trim().toLowerCase();
+  if (text === undefined || text === "" || text === "disabled") return undefined;
+  if (text === "enabled") return STANDARD;
+  const [, interval = "", multiplier = ""] = /^(\d{1,5}) ?ms ?x ?(\d{1,3})$/.exec(text) ?? [];
+  const timers = { intervalMs: Number(interval), multiplier: Number(multiplier) };
+  if (timers.intervalMs >= LEAST_MS && timers.multiplier >= 1 && timers.multiplier <= 255) return timers;
+  const fix = `write enabled, disabled, or an interval of at least ${LEAST_MS} ms with a multiplier, as "100ms x 3"`;
+  throw new OcicatError({
+    code: "BGP_BFD",
+    where: `annotation ${BFD}`,
+    what: `"${text}" is no way to watch a peer`,
+    fix,
+  });
 }

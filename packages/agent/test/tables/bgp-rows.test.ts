@@ -26,6 +26,7 @@ describe("settings of BGP", () => {
       bindToNode: false,
       meshPassword: undefined,
       meshRestartTimeS: undefined,
+      meshBfd: undefined,
       advertisements: [],
       serviceRanges: [],
     });
@@ -102,6 +103,7 @@ describe("a BGPPeer's row", () => {
       mostHops: undefined,
       reachableBy: undefined,
       filters: [],
+      bfd: undefined,
     });
   });
 
@@ -143,5 +145,19 @@ describe("a BGPPeer's row", () => {
 
   it("is not there without a peer", () => {
     expect(row({})).toBeUndefined();
+  });
+
+  it("may have BFD, by an annotation, since Calico's resource has no field for it", () => {
+    const of = (text: string) =>
+      peerRow({
+        ...peer({ peerIP: "10.0.0.1" }),
+        metadata: { name: "tor", annotations: { "ocicat.io/bfd": text } },
+      })?.bfd;
+    expect(of("100ms x 3")).toEqual({ intervalMs: 100, multiplier: 3 });
+    expect(of("enabled")).toEqual({ intervalMs: 300, multiplier: 3 });
+    expect(of("disabled")).toBeUndefined();
+    expect(() => of("fast")).toThrow('"fast" is no way to watch a peer');
+    expect(() => of("1ms x 3")).toThrow("is no way");
+    expect(() => of("100ms x 0")).toThrow("is no way");
   });
 });

@@ -170,6 +170,14 @@ export class Peer implements Member {
     this.#feed({ type: "start" });
   }
 
+  /** The path to the peer is dead (RFC 5882 §4.2, RFC 9384): what it told goes at once, and the session begins anew. */
+  pathDown(): void {
+    if (this.#config.shutdown !== undefined) return;
+    this.#feed({ type: "stop", notification: notification("cease/bfd-down") });
+    this.adjRibIn.clear();
+    this.#feed({ type: "start" });
+  }
+
   /** Whether the session, if there is one, may go on under another configuration. */
   survives(config: ResolvedPeer): boolean {
     if (config.sessionKey !== this.#config.sessionKey) return false;

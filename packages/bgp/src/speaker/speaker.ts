@@ -201,6 +201,12 @@ class BgpSpeaker implements Speaker {
     return peer !== undefined;
   }
 
+  pathDown(name: string): boolean {
+    const peer = this.#peers.named(name);
+    peer?.pathDown();
+    return peer !== undefined;
+  }
+
   accept(connection: Connection): void {
     const peer = this.#peers.at(connection.remote.address);
     if (peer !== undefined) {

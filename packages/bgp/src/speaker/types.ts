@@ -251,6 +251,8 @@ export interface Speaker {
   resetPeer(peer: string, communication?: string): boolean;
   /** Asks the peer to send its routes of a family again (RFC 2918). False if it cannot. */
   requestRefresh(peer: string, family: Family): boolean;
+  /** BFD, or somebody else who knows, says that packets do not reach the peer: its routes go at once. False: no such peer. */
+  pathDown(peer: string): boolean;
   /** Adds connections that did not come through `start`. */
   accept(connection: Connection): void;
 }

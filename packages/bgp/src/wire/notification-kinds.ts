@@ -40,6 +40,7 @@ export const NOTIFICATION_KINDS = {
   "cease/collision": [6, 7, "Connection Collision Resolution"],
   "cease/out-of-resources": [6, 8, "Out of Resources"],
   "cease/hard-reset": [6, 9, "Hard Reset"],
+  "cease/bfd-down": [6, 10, "BFD Down"],
   "refresh/invalid-length": [7, 1, "Invalid Message Length"],
   "send-hold-timer-expired": [8, 0, "Send Hold Timer Expired"],
 } as const satisfies Record<string, readonly [code: number, subcode: number, name: string]>;

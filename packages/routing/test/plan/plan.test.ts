@@ -78,6 +78,7 @@ function router(name: string, nodes: PeerRow["nodes"], address: string): PeerRow
     mostHops: undefined,
     reachableBy: undefined,
     filters: [],
+    bfd: undefined,
   };
 }
 

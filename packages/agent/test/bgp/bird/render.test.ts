@@ -29,6 +29,7 @@ function session(address: string, extra: Partial<Session> = {}, config: Partial<
     remoteAs: 64512,
     reachableBy: undefined,
     filters: [],
+    bfd: undefined,
     refused: undefined,
     origin: { reason: "test", resources: [] },
     ...extra,
