@@ -18,6 +18,11 @@ import { endpoint, TcpConnection } from "./tcp-connection.ts";
 
 /** How long a dial may take before it counts as failed; the session's connect-retry timer decides when the next begins. */
 const CONNECT_TIMEOUT_MS = 10_000;
+/**
+ * Bytes that may wait in a connection before it counts as full. UPDATEs are shared by all peers that are level: one that reads a
+ * little later than the others must not fall behind for that, and one that does not read must not cost more.
+ */
+const SEND_MARK = 1024 * 1024;
 
 /** BGP's transport over TCP. Node's sockets carry the bytes; what protects them is set on descriptors of our own. */
 export function tcpTransport(): Transport {
@@ -70,7 +75,8 @@ function openSocket({ remote, security = {} }: ConnectOptions): Socket | Trouble
   let socket: Socket | undefined;
   try {
     const fd = openTcpSocket(family);
-    socket = new Socket({ fd, noDelay: true });
+    const settings = { fd, noDelay: true, highWaterMark: SEND_MARK };
+    socket = new Socket(settings);
     if (security.password !== undefined) setMd5Key(fd, family, remote.address, security.password);
     setTtls(fd, family, security);
     return socket;
@@ -82,7 +88,7 @@ function openSocket({ remote, security = {} }: ConnectOptions): Socket | Trouble
 }
 
 async function listen(options: ListenOptions, onConnection: (connection: Connection) => void): Promise<Listener> {
-  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+  const server = createServer({ noDelay: true, pauseOnConnect: true, highWaterMark: SEND_MARK }, (socket) => {
     const connection = new TcpConnection(socket);
     try {
       protection.apply(socket, connection.remote.address);

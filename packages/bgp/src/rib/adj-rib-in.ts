@@ -5,9 +5,10 @@ import type { PathAttributes } from "../wire/attributes/types.ts";
 import type { Nlri } from "../wire/nlri.ts";
 import { type AttributeId, type AttributeStore, MARK } from "./attribute-store.ts";
 import { NONE } from "./columns.ts";
-import { refuseAttributes, refusePrefix, type Self, taken } from "./import.ts";
+import { mayBeRefused, refuseAttributes, refusePrefix, type Self, taken } from "./import.ts";
 import type { LocRib } from "./loc-rib.ts";
 import { PATH, type PathId, type PathTable } from "./path-table.ts";
+import type { PrefixId } from "./prefix-table.ts";
 import type { RibPeer, SourceId } from "./sources.ts";
 
 export interface AdjRibInOptions {
@@ -73,21 +74,34 @@ export class AdjRibIn {
     this.#self = self;
   }
 
-  announce({ prefixes, pathIds }: Nlri, attributes: PathAttributes): void {
+  announce(nlri: Nlri, attributes: PathAttributes): void {
     const store = this.#store;
     const received = store.acquire(attributes);
     const common = this.#take(attributes, received);
-    for (const [index, prefix] of prefixes.entries()) this.#put(prefix, pathIds?.[index] ?? 0, received, common);
+    const { prefixes } = this.#locRib;
+    const { packed } = nlri;
+    if (packed === undefined) {
+      for (const [index, prefix] of nlri.prefixes.entries())
+        this.#put(prefixes.hold(prefix), nlri.pathIds?.[index] ?? 0, received, common);
+    } else {
+      packed.each((length, a, b, c, d, pathId) =>
+        this.#put(prefixes.holdWords(packed.family, length, a, b, c, d), pathId, received, common),
+      );
+    }
     store.release(received);
     store.release(common);
   }
 
-  withdraw({ prefixes, pathIds }: Nlri): void {
-    const { prefixes: table } = this.#locRib;
-    for (const [index, prefix] of prefixes.entries()) {
-      const id = table.find(prefix);
-      const path = id === undefined ? NONE : this.#paths.find(id, this.source, pathIds?.[index] ?? 0);
-      if (path !== NONE) this.#drop(path);
+  withdraw(nlri: Nlri): void {
+    const { prefixes } = this.#locRib;
+    const { packed } = nlri;
+    if (packed === undefined) {
+      for (const [index, prefix] of nlri.prefixes.entries())
+        this.#withdraw(prefixes.find(prefix), nlri.pathIds?.[index] ?? 0);
+    } else {
+      packed.each((length, a, b, c, d, pathId) =>
+        this.#withdraw(prefixes.findWords(packed.family, length, a, b, c, d), pathId),
+      );
     }
   }
 
@@ -183,36 +197,32 @@ export class AdjRibIn {
     }
   }
 
-  #put(prefix: Prefix, remoteId: number, received: AttributeId, common: AttributeId): void {
-    const { prefixes } = this.#locRib;
+  #withdraw(prefix: PrefixId | undefined, remoteId: number): void {
+    const path = prefix === undefined ? NONE : this.#paths.find(prefix, this.source, remoteId);
+    if (path !== NONE) this.#drop(path);
+  }
+
+  /** The prefix is held for this call. */
+  #put(prefix: PrefixId, remoteId: number, received: AttributeId, common: AttributeId): void {
     const paths = this.#paths;
-    const id = prefixes.hold(prefix);
-    const known = paths.find(id, this.source, remoteId);
+    const known = paths.find(prefix, this.source, remoteId);
     if (known === NONE) {
-      const path = paths.add(id, this.source, remoteId);
+      const path = paths.add(prefix, this.source, remoteId);
       this.#size += 1;
-      this.#set(
-        path,
-        received,
-        this.#accept(() => prefix, common),
-      );
-      this.#locRib.markDirty(id);
+      this.#set(path, received, this.#accept(prefix, common));
+      this.#locRib.markDirty(prefix);
     } else this.#refresh(known, prefix, received, common);
-    prefixes.letGo(id);
+    this.#locRib.prefixes.letGo(prefix);
   }
 
   /** Announced again: if unchanged there is nothing to decide, and it is no longer stale. */
-  #refresh(path: PathId, prefix: Prefix, received: AttributeId, common: AttributeId): void {
+  #refresh(path: PathId, prefix: PrefixId, received: AttributeId, common: AttributeId): void {
     const flags = this.#paths.flags[path] ?? 0;
     if ((flags & PATH.stale) !== 0) this.#stale -= 1;
     this.#paths.flags[path] = 0;
     if (this.#paths.received[path] === received && (flags & PATH.longLived) === 0) return;
-    this.#set(
-      path,
-      received,
-      this.#accept(() => prefix, common),
-    );
-    this.#locRib.markDirty(this.#paths.prefix[path] ?? NONE);
+    this.#set(path, received, this.#accept(prefix, common));
+    this.#locRib.markDirty(prefix);
   }
 
   #judgeAgain(path: PathId): void {
@@ -220,7 +230,7 @@ export class AdjRibIn {
     const set = received[path] ?? NONE;
     const common = this.#take(this.#store.attributes(set), set);
     const id = prefix[path] ?? NONE;
-    const accepted = this.#accept(() => this.#locRib.prefixOf(id), common);
+    const accepted = this.#accept(id, common);
     this.#store.release(common);
     this.#set(path, set, ((flags[path] ?? 0) & PATH.longLived) === 0 ? accepted : this.#longLived(accepted));
     this.#locRib.markDirty(id);
@@ -234,10 +244,12 @@ export class AdjRibIn {
   }
 
   /** What one prefix gets, held; NONE: it is refused. */
-  #accept(prefix: () => Prefix, common: AttributeId): AttributeId {
-    if (common === NONE || refusePrefix(prefix()) !== undefined) return NONE;
+  #accept(id: PrefixId, common: AttributeId): AttributeId {
+    const { prefixes } = this.#locRib;
+    if (common === NONE) return NONE;
+    if (mayBeRefused(prefixes.firstByte(id)) && refusePrefix(prefixes.prefixOf(id)) !== undefined) return NONE;
     if (this.#policy === acceptAll) return this.#store.hold(common);
-    const verdict = this.#ask(prefix(), common);
+    const verdict = this.#ask(prefixes.prefixOf(id), common);
     if (!verdict.accept) return NONE;
     return verdict.attributes === undefined ? this.#store.hold(common) : this.#store.acquire(verdict.attributes);
   }

@@ -8,6 +8,10 @@ import type { LocRib } from "./loc-rib.ts";
 import type { PrefixId } from "./prefix-table.ts";
 import type { SourceId } from "./sources.ts";
 
+/** Bytes of an UPDATE's header and attributes, and of an entry. */
+const TYPICAL_HEAD = 120;
+const TYPICAL_ENTRY = 6;
+
 /** Encoded UPDATEs, for all members of a group but `except`, who told us of these routes; NONE: for all. */
 export interface Run {
   readonly start: number;
@@ -64,9 +68,9 @@ export class Bundle {
   }
 
   pack(): Packed {
-    const writer = new UpdateWriter(this.#context.maxMessage);
-    const runs: Run[] = [];
     const buckets = [...this.#buckets.values()];
+    const writer = new UpdateWriter(this.#context.maxMessage, this.#expected(buckets));
+    const runs: Run[] = [];
     const withdrawals = buckets.filter(({ set }) => set === NONE);
     const announcements = buckets.filter(({ set }) => set !== NONE);
     for (const bucket of [...withdrawals, ...announcements]) {
@@ -75,6 +79,12 @@ export class Bundle {
       runs.push({ start, end: writer.length, updates: writer.count - count, except: bucket.except });
     }
     return { bytes: writer.take(), runs };
+  }
+
+  /** About as many bytes as the buckets become. */
+  #expected(buckets: readonly Bucket[]): number {
+    const entries = buckets.reduce((sum, { prefixes }) => sum + prefixes.length, 0);
+    return buckets.length * TYPICAL_HEAD + entries * TYPICAL_ENTRY;
   }
 
   #write(writer: UpdateWriter, bucket: Bucket): void {

@@ -42,13 +42,14 @@ export function roomFor(row: number, length: number): number {
 
 /** Hands out the rows of a table, the lowest that was never used or the one that was given back last. */
 export class Rows {
-  /** Rows that were given back. */
-  readonly #free: number[] = [];
+  /** Rows that were given back, the last one at the end. */
+  #free = new Int32Array(0);
+  #freed = 0;
   #next = 1;
 
   /** Rows in use. */
   get size(): number {
-    return this.#next - 1 - this.#free.length;
+    return this.#next - 1 - this.#freed;
   }
 
   /** All rows in use are below. */
@@ -57,10 +58,14 @@ export class Rows {
   }
 
   take(): number {
-    return this.#free.pop() ?? this.#next++;
+    if (this.#freed === 0) return this.#next++;
+    this.#freed -= 1;
+    return this.#free[this.#freed] ?? NONE;
   }
 
   give(row: number): void {
-    this.#free.push(row);
+    if (this.#freed === this.#free.length) this.#free = grown32(this.#free, roomFor(this.#freed, this.#free.length));
+    this.#free[this.#freed] = row;
+    this.#freed += 1;
   }
 }

@@ -66,12 +66,13 @@ function refuseNextHop(nextHop: Address, self: Self): string | undefined {
 
 /** RFC 4271 §6.3: prefixes that make no sense to route are logged and ignored. The default route is fine. */
 export function refusePrefix(prefix: Prefix): string | undefined {
-  const { address, length } = prefix;
-  // Nearly all are none of these: one look at the first bits, for a million of them.
-  const first = typeof address === "number" ? address >>> 24 : Number(address >> 120n);
-  if (length < 4 || !FIRST_BYTES.has(first)) return undefined;
   const martian = NEVER_ROUTED.find((block) => block.covers(prefix));
   return martian === undefined ? undefined : `${prefix} is within ${martian}, which is never routed`;
+}
+
+/** Nearly no prefix is one of those: one look at its first byte, for a million of them. */
+export function mayBeRefused(firstByte: number): boolean {
+  return firstByte === 0 || firstByte === 127 || firstByte >= 224;
 }
 
 // RFC 6890: loopback, multicast, reserved, link-local.
@@ -79,4 +80,3 @@ const NO_HOST = ["127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::1/128", "ff00::
 const NEVER_ROUTED = ["127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::1/128", "fe80::/10", "ff00::/8"].map((text) =>
   parsePrefix(text),
 );
-const FIRST_BYTES: ReadonlySet<number> = new Set([0, 127, ...Array.from({ length: 32 }, (_, low) => 224 + low)]);

@@ -118,7 +118,17 @@ export class LocRib {
     return this.#best[prefix] ?? NONE;
   }
 
-  /** The best path as it was told. */
+  /** Where the best path came from, as it was told; OWN also where there is none. */
+  bestSource(prefix: PrefixId): SourceId {
+    return this.#bestSource[prefix] ?? OWN;
+  }
+
+  /** The attributes of the best path, as they were told; NONE: there is none. */
+  bestSet(prefix: PrefixId): AttributeId {
+    return this.#bestSet[prefix] ?? NONE;
+  }
+
+  /** Both of them; undefined: there is none. */
   told(prefix: PrefixId): Told | undefined {
     if (this.best(prefix) === NONE) return undefined;
     return { source: this.#bestSource[prefix] ?? OWN, set: this.#bestSet[prefix] ?? NONE };

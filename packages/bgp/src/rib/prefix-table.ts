@@ -41,23 +41,25 @@ export class PrefixTable {
   /** Undefined if nobody holds it. */
   find(prefix: Prefix): PrefixId | undefined {
     const [a, b, c, d] = wordsOf(prefix);
-    return this.#find(a, b, c, d, lengthOf(prefix));
+    return this.findWords(prefix.family, prefix.length, a, b, c, d);
+  }
+
+  /** The same by the words of the address; IPv4 has one. */
+  findWords(family: Family, length: number, a: number, b: number, c: number, d: number): PrefixId | undefined {
+    const wire = family === 4 ? length : IPV6 + length;
+    const id = this.#index.at(this.#probe(hashOf(a, b, c, d, wire), a, b, c, d, wire));
+    return id === NONE ? undefined : id;
   }
 
   /** Its number, held once more. */
   hold(prefix: Prefix): PrefixId {
     const [a, b, c, d] = wordsOf(prefix);
-    return this.#hold(a, b, c, d, lengthOf(prefix));
+    return this.holdWords(prefix.family, prefix.length, a, b, c, d);
   }
 
-  /** The number of an IPv4 prefix, held once more. Bits of `address` beyond the length must be 0. */
-  hold4(address: number, length: number): PrefixId {
-    return this.#hold(address, 0, 0, 0, length);
-  }
-
-  /** Undefined if nobody holds it. */
-  find4(address: number, length: number): PrefixId | undefined {
-    return this.#find(address, 0, 0, 0, length);
+  /** The same by the words of the address. Bits beyond the length must be 0. */
+  holdWords(family: Family, length: number, a: number, b: number, c: number, d: number): PrefixId {
+    return this.#hold(a, b, c, d, family === 4 ? length : IPV6 + length);
   }
 
   /** Of a number that somebody holds. */
@@ -79,6 +81,11 @@ export class PrefixTable {
   /** False: the number is nobody's now. */
   isHeld(id: PrefixId): boolean {
     return (this.#holders[id] ?? 0) > 0;
+  }
+
+  /** The first byte of the address and the length: enough to know that a prefix is none of the odd ones. */
+  firstByte(id: PrefixId): number {
+    return (this.#word0[id] ?? 0) >>> 24;
   }
 
   familyOf(id: PrefixId): Family {
@@ -114,11 +121,6 @@ export class PrefixTable {
       left = Math.max(0, left - 4);
     }
     return next;
-  }
-
-  #find(a: number, b: number, c: number, d: number, length: number): PrefixId | undefined {
-    const id = this.#index.at(this.#probe(hashOf(a, b, c, d, length), a, b, c, d, length));
-    return id === NONE ? undefined : id;
   }
 
   #hold(a: number, b: number, c: number, d: number, length: number): PrefixId {
@@ -173,10 +175,6 @@ export class PrefixTable {
   }
 }
 
-function lengthOf({ family, length }: Prefix): number {
-  return family === 4 ? length : IPV6 + length;
-}
-
 function wordsOf({ address }: Prefix): readonly [number, number, number, number] {
   if (typeof address === "number") return [address, 0, 0, 0];
   const whole: bigint = address;
@@ -187,11 +185,14 @@ function wordAt(address: bigint, shift: bigint): number {
   return Number((address >> shift) & 0xffff_ffffn);
 }
 
-/** The finaliser of MurmurHash3 over each word: neighbours in address do not become neighbours in the table. */
+/**
+ * Sixteen prefixes of one length that follow each other in address share a line of the processor's cache in the index, for
+ * tables are mostly such; where the sixteen go is the finaliser of MurmurHash3 over the rest.
+ */
 function hashOf(a: number, b: number, c: number, d: number, length: number): number {
-  let mixed = mix(a ^ Math.imul(length, 0x9e37_79b1));
-  if (length >= IPV6) mixed = mix(mix(mix(mixed ^ b) ^ c) ^ d);
-  return mixed;
+  if (length >= IPV6) return mix(mix(mix(mix(a ^ length) ^ b) ^ c) ^ d);
+  const network = length === 0 ? 0 : a >>> (32 - length);
+  return (mix((network >>> 4) ^ Math.imul(length, 0x9e37_79b1)) << 4) | (network & 15);
 }
 
 function mix(word: number): number {

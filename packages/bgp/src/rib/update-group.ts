@@ -159,7 +159,8 @@ export class UpdateGroup {
   #sendChanges(limit: number): void {
     if (this.#dirty.size === 0) return;
     const members = new Set(Array.from(this.#seats.keys(), ({ source }) => source));
-    const changes = new Changes(this.#locRib, this.#options.codec, members);
+    const anyWaits = this.#seats.values().some((seat) => !seat.isLevel);
+    const changes = new Changes(this.#locRib, this.#options.codec, members, anyWaits);
     const taken: PrefixId[] = [];
     while (taken.length < limit) {
       const prefix = this.#dirty.take();
@@ -177,9 +178,9 @@ export class UpdateGroup {
   }
 
   #compareBest(prefix: PrefixId, changes: Changes): void {
-    const best = this.#locRib.told(prefix);
-    const source = best?.source ?? OWN;
-    const set = best === undefined || this.#isDeferred(source) ? NONE : this.#exporter.export(prefix, source, best.set);
+    const source = this.#locRib.bestSource(prefix);
+    const best = this.#locRib.bestSet(prefix);
+    const set = best === NONE || this.#isDeferred(source) ? NONE : this.#exporter.export(prefix, source, best);
     this.#tell(prefix, 0, this.#out.first(prefix), set, source, changes);
   }
 
@@ -214,7 +215,7 @@ export class UpdateGroup {
       this.#locRib.store.release(set);
       return;
     }
-    changes.add(prefix, localId, { set: toldSet, source: toldSource }, { set, source });
+    changes.add(prefix, localId, toldSet, toldSource, set, source);
     if (set === NONE) out.remove(prefix, row);
     else if (row === NONE) out.add(prefix, localId, set, source);
     else out.change(row, set, source);

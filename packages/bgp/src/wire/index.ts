@@ -3,6 +3,7 @@ export { BgpError } from "../error.ts";
 export { formatAsPath } from "./attributes/as-path.ts";
 export { formatAttributes } from "./attributes/encode.ts";
 export type { PathAttributes } from "./attributes/types.ts";
+export { NO_CAPABILITIES } from "./capabilities.ts";
 export { type ControlMessage, decodeMessage, encodeControl } from "./codec.ts";
 export { type CodecContext, DEFAULT_CONTEXT } from "./context.ts";
 export { type Frame, Framer } from "./framer.ts";

@@ -1,12 +1,12 @@
 import {
   type Address,
-  addressFromBytes,
   addressToBytes,
   type ByteReader,
   type ByteWriter,
   bitsOf,
   type Family,
   ipv4,
+  ipv6,
   Prefix,
 } from "@ocicat/net";
 
@@ -17,13 +17,96 @@ export class NlriError extends Error {}
 export interface Nlri {
   readonly prefixes: readonly Prefix[];
   readonly pathIds?: readonly number[] | undefined;
+  /** The same as they came, where they did: to be read without an object for each. */
+  readonly packed?: PackedNlri | undefined;
 }
 
 export const NO_NLRI: Nlri = { prefixes: [] };
 
+/** What is called with each prefix: the words of its address, the most significant first; IPv4 has one. */
+export type NlriVisitor = (
+  length: number,
+  word0: number,
+  word1: number,
+  word2: number,
+  word3: number,
+  pathId: number,
+) => void;
+
+/** Prefixes as they stand in a message, checked. The RIB reads them as numbers; objects are made for who asks for them. */
+export class PackedNlri implements Nlri {
+  readonly family: Family;
+  readonly count: number;
+  readonly bytes: Uint8Array;
+  readonly withIds: boolean;
+
+  /** `bytes` are whole entries, `count` of them. */
+  constructor(bytes: Uint8Array, family: Family, withIds: boolean, count: number) {
+    this.bytes = bytes;
+    this.family = family;
+    this.withIds = withIds;
+    this.count = count;
+  }
+
+  get packed(): PackedNlri {
+    return this;
+  }
+
+  get prefixes(): readonly Prefix[] {
+    const prefixes: Prefix[] = [];
+    this.each((length, ...words) => prefixes.push(Prefix.of(addressOf(this.family, words), length)));
+    return prefixes;
+  }
+
+  get pathIds(): readonly number[] | undefined {
+    if (!this.withIds) return undefined;
+    const ids: number[] = [];
+    this.each((_length, _a, _b, _c, _d, pathId) => ids.push(pathId));
+    return ids;
+  }
+
+  each(visit: NlriVisitor): void {
+    const bytes = this.bytes;
+    const isWide = this.family === 6;
+    for (let at = 0; at < bytes.length; ) {
+      let pathId = 0;
+      if (this.withIds) {
+        pathId = wordAt(bytes, at, 32);
+        at += 4;
+      }
+      const length = bytes[at] ?? 0;
+      at += 1;
+      if (isWide) {
+        const [a, b] = [wordAt(bytes, at, length), wordAt(bytes, at + 4, length - 32)];
+        visit(length, a, b, wordAt(bytes, at + 8, length - 64), wordAt(bytes, at + 12, length - 96), pathId);
+      } else visit(length, wordAt(bytes, at, length), 0, 0, 0, pathId);
+      at += (length + 7) >>> 3;
+    }
+  }
+}
+
+/** The first `length` bits of the four bytes at `at`, and zeros behind them. */
+function wordAt(bytes: Uint8Array, at: number, length: number): number {
+  if (length <= 0) return 0;
+  const count = length >= 32 ? 4 : (length + 7) >>> 3;
+  let word = 0;
+  for (let index = 0; index < count; index++) word |= (bytes[at + index] ?? 0) << (24 - 8 * index);
+  return (length >= 32 ? word : word & (-1 << (32 - length))) >>> 0;
+}
+
+function addressOf(family: Family, [first = 0, ...others]: readonly number[]): Address {
+  if (family === 4) return ipv4(first);
+  return ipv6(others.slice(0, 3).reduce((high, word) => (high << 32n) | BigInt(word), BigInt(first)));
+}
+
+/** Without making the prefixes. */
+export function nlriCount(nlri: Nlri): number {
+  return nlri.packed?.count ?? nlri.prefixes.length;
+}
+
 /** One list of several. Where one of them has path identifiers, those of the others are 0. */
 export function joinNlri(lists: readonly Nlri[]): Nlri {
-  const filled = lists.filter(({ prefixes }) => prefixes.length > 0);
+  const filled = lists.filter((list) => nlriCount(list) > 0);
   const [first = NO_NLRI] = filled;
   if (filled.length < 2) return first;
   const prefixes = filled.flatMap((list) => list.prefixes);
@@ -39,22 +122,20 @@ export function joinNlri(lists: readonly Nlri[]): Nlri {
  *     +----------------------+---------------+--------------------------------+
  *       RFC 7911 §3, `withIds`
  */
-export function decodeNlri(reader: ByteReader, family: Family, withIds: boolean): Nlri {
-  const prefixes: Prefix[] = [];
-  const pathIds: number[] = [];
+export function decodeNlri(reader: ByteReader, family: Family, withIds: boolean): PackedNlri {
+  const bytes = reader.bytes(reader.left);
   const most = bitsOf(family);
-  while (reader.left > 0) {
-    if (withIds) {
-      if (reader.left < 5) throw new NlriError(`a path identifier and a prefix in the last ${reader.left} bytes`);
-      pathIds.push(reader.u32());
-    }
-    const length = reader.u8();
+  let count = 0;
+  for (let at = 0; at < bytes.length; count++) {
+    if (withIds && bytes.length - at < 5)
+      throw new NlriError(`a path identifier and a prefix in the last ${bytes.length - at} bytes`);
+    if (withIds) at += 4;
+    const length = bytes[at] ?? 0;
     if (length > most) throw new NlriError(`prefix length ${length} in IPv${family}`);
-    const count = (length + 7) >>> 3;
-    if (count > reader.left) throw new NlriError(`a prefix of length ${length} in the last ${reader.left} bytes`);
-    prefixes.push(Prefix.of(decodeAddress(reader.bytes(count), family), length));
+    at += 1 + ((length + 7) >>> 3);
+    if (at > bytes.length) throw new NlriError(`a prefix of length ${length} ends ${at - bytes.length} bytes too late`);
   }
-  return withIds ? { prefixes, pathIds } : { prefixes };
+  return new PackedNlri(bytes, family, withIds, count);
 }
 
 export function encodePrefix(writer: ByteWriter, prefix: Prefix): void {
@@ -70,14 +151,4 @@ export function encodePrefix(writer: ByteWriter, prefix: Prefix): void {
 /** 1 to 5 or 17 bytes. */
 export function encodedPrefixLength(prefix: Prefix): number {
   return 1 + ((prefix.length + 7) >>> 3);
-}
-
-function decodeAddress(bytes: Uint8Array, family: Family): Address {
-  if (family === 4) {
-    const [a = 0, b = 0, c = 0, d = 0] = bytes;
-    return ipv4((a << 24) | (b << 16) | (c << 8) | d);
-  }
-  const whole = new Uint8Array(16);
-  whole.set(bytes);
-  return addressFromBytes(whole);
 }

@@ -14,7 +14,11 @@ export interface Entries {
 
 const MP_REACH = 14;
 const MP_UNREACH = 15;
-const FIRST_BYTES = 8192;
+/** The two length fields of an UPDATE. */
+const LENGTHS = 4;
+/** Flags, code, two bytes of length, AFI and SAFI. */
+const MP_HEADER = 7;
+const FIRST_BYTES = 1024;
 
 /**
  * Writes UPDATEs one behind the other into one array, each as full as the limit allows, so that the array can go to many
@@ -26,14 +30,15 @@ const FIRST_BYTES = 8192;
  */
 export class UpdateWriter {
   readonly #limit: number;
-  #bytes = new Uint8Array(FIRST_BYTES);
+  #bytes: Uint8Array<ArrayBuffer>;
   #at = 0;
   #start = 0;
   #count = 0;
 
-  /** `limit`: the longest message, in bytes. */
-  constructor(limit: number) {
+  /** `limit`: the longest message, in bytes. `expected`: how many bytes there will be in all, if that is known. */
+  constructor(limit: number, expected = FIRST_BYTES) {
     this.#limit = limit;
+    this.#bytes = new Uint8Array(expected);
   }
 
   /** Bytes written since the last `take`. */
@@ -49,7 +54,7 @@ export class UpdateWriter {
   /** What was written, which is the caller's from here on. */
   take(): Uint8Array {
     const written = this.#bytes.subarray(0, this.#at);
-    this.#bytes = new Uint8Array(FIRST_BYTES);
+    this.#bytes = new Uint8Array(0);
     this.#at = 0;
     this.#count = 0;
     return written;
@@ -69,7 +74,7 @@ export class UpdateWriter {
 
   withdrawPlain(entries: Entries): void {
     for (let next = 0; next < entries.count; ) {
-      this.#begin();
+      this.#begin(LENGTHS);
       const length = this.#u16(0);
       next = this.#entries(entries, next, 2);
       this.#patch(length);
@@ -84,9 +89,9 @@ export class UpdateWriter {
 
   /** `attributes`: all of them, as they go on the wire. */
   announcePlain(attributes: Uint8Array, entries: Entries): void {
-    if (HEADER_LENGTH + 4 + attributes.length > this.#limit) return;
+    if (HEADER_LENGTH + LENGTHS + attributes.length > this.#limit) return;
     for (let next = 0; next < entries.count; ) {
-      this.#begin();
+      this.#begin(LENGTHS + attributes.length);
       this.#u16(0);
       this.#u16(attributes.length);
       this.#put(attributes);
@@ -102,9 +107,10 @@ export class UpdateWriter {
 
   /** `attributes`: all but MP_REACH_NLRI. */
   announceMp(family: Family, nextHop: Uint8Array, attributes: Uint8Array, entries: Entries): void {
-    if (HEADER_LENGTH + 4 + 9 + nextHop.length + attributes.length > this.#limit) return;
+    const fixed = LENGTHS + MP_HEADER + 2 + nextHop.length + attributes.length;
+    if (HEADER_LENGTH + fixed > this.#limit) return;
     for (let next = 0; next < entries.count; ) {
-      this.#begin();
+      this.#begin(fixed);
       this.#u16(0);
       const all = this.#u16(0);
       // First, so that the routes can be withdrawn even if what follows is malformed (RFC 7606 §5.1).
@@ -128,7 +134,7 @@ export class UpdateWriter {
   /** RFC 4724 §2. */
   endOfRib(family: Family): void {
     if (family === 4) {
-      this.#begin();
+      this.#begin(LENGTHS);
       this.#u16(0);
       this.#u16(0);
       this.#end();
@@ -136,7 +142,7 @@ export class UpdateWriter {
   }
 
   #unreach(family: Family, entries: Entries, from: number): number {
-    this.#begin();
+    this.#begin(LENGTHS + MP_HEADER);
     this.#u16(0);
     const all = this.#u16(0);
     const unreach = this.#mp(MP_UNREACH, family);
@@ -147,12 +153,9 @@ export class UpdateWriter {
     return next;
   }
 
-  #begin(): void {
-    if (this.#at + this.#limit > this.#bytes.length) {
-      const longer = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + this.#limit));
-      longer.set(this.#bytes.subarray(0, this.#at));
-      this.#bytes = longer;
-    }
+  /** Begins a message that has `fixed` bytes besides its header and entries. */
+  #begin(fixed: number): void {
+    this.#reserve(HEADER_LENGTH + fixed);
     this.#start = this.#at;
     this.#bytes.fill(0xff, this.#at, this.#at + MARKER_LENGTH);
     this.#bytes[this.#at + MARKER_LENGTH + 2] = MESSAGE_TYPES.update;
@@ -174,14 +177,21 @@ export class UpdateWriter {
   /** As many as fit with `after` bytes behind them; the index of the next. */
   #entries(entries: Entries, from: number, after: number): number {
     const end = this.#start + this.#limit - after;
-    let at = this.#at;
     let index = from;
-    while (index < entries.count && at + entries.size(index) <= end) {
-      at = entries.write(index, this.#bytes, at);
-      index += 1;
+    for (; index < entries.count; index++) {
+      const size = entries.size(index);
+      if (this.#at + size > end) break;
+      if (this.#at + size + after > this.#bytes.length) this.#reserve(size + after);
+      this.#at = entries.write(index, this.#bytes, this.#at);
     }
-    this.#at = at;
     return index;
+  }
+
+  #reserve(size: number): void {
+    if (this.#at + size <= this.#bytes.length) return;
+    const longer = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + size));
+    longer.set(this.#bytes.subarray(0, this.#at));
+    this.#bytes = longer;
   }
 
   /** The head of an MP attribute; where its length is. */

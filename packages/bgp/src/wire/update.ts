@@ -6,7 +6,7 @@ import type { DecodedAttributes } from "./attributes/descriptor.ts";
 import type { PathAttributes } from "./attributes/types.ts";
 import type { CodecContext } from "./context.ts";
 import type { Announcement, UpdateMessage } from "./message.ts";
-import { decodeNlri, joinNlri, type Nlri, NlriError, NO_NLRI } from "./nlri.ts";
+import { decodeNlri, joinNlri, type Nlri, NlriError, NO_NLRI, nlriCount } from "./nlri.ts";
 
 const MP_UNREACH = 15;
 
@@ -50,8 +50,8 @@ export function decodeUpdate(body: Uint8Array, context: CodecContext): UpdateMes
   const plain = isPlain && speaks(4) ? fields : undefined;
 
   const announced = plain?.announced ?? NO_NLRI;
-  const withdrawn = [plain?.withdrawn ?? NO_NLRI, nlriOf(unreach)];
-  const announcing = [announced, nlriOf(reach)];
+  const withdrawn = [plain?.withdrawn ?? NO_NLRI, unreach?.nlri ?? NO_NLRI];
+  const announcing = [announced, reach?.nlri ?? NO_NLRI];
   if (!announcing.every(isEmpty)) problems.push(...missing(list, !isEmpty(announced)));
   if (problems.some(({ treatment }) => treatment === "withdraw")) {
     requireSomeNlri(fields, list, problems);
@@ -67,15 +67,8 @@ export function decodeUpdate(body: Uint8Array, context: CodecContext): UpdateMes
   };
 }
 
-function isEmpty({ prefixes }: Nlri): boolean {
-  return prefixes.length === 0;
-}
-
-/** The prefixes of an attribute, and nothing else of it. */
-function nlriOf(attribute: Nlri | undefined): Nlri {
-  if (attribute === undefined) return NO_NLRI;
-  const { prefixes, pathIds } = attribute;
-  return pathIds === undefined ? { prefixes } : { prefixes, pathIds };
+function isEmpty(nlri: Nlri): boolean {
+  return nlriCount(nlri) === 0;
 }
 
 function split(body: Uint8Array, context: CodecContext): Fields {
@@ -110,7 +103,9 @@ function isEndOfRib(
 ): boolean {
   if (body.length === 4) return true;
   const alone = Object.keys(known).length === 1 && unknown.length + problems.length === 0;
-  return alone && isEmpty(withdrawn) && isEmpty(announced) && known.mpUnreach?.prefixes.length === 0;
+  return (
+    alone && isEmpty(withdrawn) && isEmpty(announced) && known.mpUnreach !== undefined && isEmpty(known.mpUnreach.nlri)
+  );
 }
 
 function endOfRib(family: Family | undefined): UpdateMessage {
@@ -157,12 +152,35 @@ function announcements(
   if (origin === undefined || asPath === undefined) return [];
   const shared = sharedAttributes(list, { origin, asPath }, context);
   const result: Announcement[] = [];
-  if (!isEmpty(plain) && nextHop !== undefined) result.push({ attributes: { ...shared, nextHop }, ...plain });
-  if (reach !== undefined && !isEmpty(reach)) {
-    const { prefixes: _prefixes, pathIds: _pathIds, family: _family, ...hops } = reach;
-    result.push({ attributes: { ...shared, ...hops }, ...nlriOf(reach) });
+  if (!isEmpty(plain) && nextHop !== undefined) result.push(new Announced({ ...shared, nextHop }, plain));
+  if (reach !== undefined && !isEmpty(reach.nlri)) {
+    const { nlri, family: _family, ...hops } = reach;
+    result.push(new Announced({ ...shared, ...hops }, nlri));
   }
   return result;
+}
+
+/** Leaves the prefixes packed until somebody wants them otherwise. */
+class Announced implements Announcement {
+  readonly attributes: PathAttributes;
+  readonly nlri: Nlri;
+
+  constructor(attributes: PathAttributes, nlri: Nlri) {
+    this.attributes = attributes;
+    this.nlri = nlri;
+  }
+
+  get prefixes() {
+    return this.nlri.prefixes;
+  }
+
+  get pathIds() {
+    return this.nlri.pathIds;
+  }
+
+  get packed() {
+    return this.nlri.packed;
+  }
 }
 
 /** The attributes of the message without what the wire form alone needs. */

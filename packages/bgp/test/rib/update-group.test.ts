@@ -241,7 +241,7 @@ describe("an update group", () => {
         for (const group of world.groups) group.dissolve();
         expect([world.locRib.size, world.locRib.store.size]).toEqual([0, 0]);
       }),
-      { seed: 21, numRuns: 1500 },
+      { seed: 21, numRuns: 500 },
     );
   });
 
@@ -257,7 +257,7 @@ describe("an update group", () => {
         }
         for (const receiver of world.receivers) expect(receiver.idle).toBe(0);
       }),
-      { seed: 22, numRuns: 400 },
+      { seed: 22, numRuns: 150 },
     );
   });
 

@@ -161,15 +161,16 @@ export const ATTRIBUTES: readonly AttributeDescriptor[] = [
         reader.skip(reader.left);
         return undefined;
       }
-      return { family, ...decodeNextHop(nextHop, family, context), ...readNlri(reader, family, context) };
+      return { family, ...decodeNextHop(nextHop, family, context), nlri: readNlri(reader, family, context) };
     },
     encode: (writer, value) => {
       if (value === undefined) return;
       const nextHop = encodeNextHop(value.nextHop, value.linkLocalNextHop);
       writer.u16(AFI[value.family]).u8(SAFI_UNICAST).u8(nextHop.length).bytes(nextHop).u8(0);
-      for (const prefix of value.prefixes) encodePrefix(writer, prefix);
+      for (const prefix of value.nlri.prefixes) encodePrefix(writer, prefix);
     },
-    format: (value) => (value === undefined ? "" : `${value.prefixes.join(" ")} via ${formatAddress(value.nextHop)}`),
+    format: (value) =>
+      value === undefined ? "" : `${value.nlri.prefixes.join(" ")} via ${formatAddress(value.nextHop)}`,
   }),
   attribute({
     /**
@@ -188,14 +189,14 @@ export const ATTRIBUTES: readonly AttributeDescriptor[] = [
         reader.skip(reader.left);
         return undefined;
       }
-      return { family, ...readNlri(reader, family, context) };
+      return { family, nlri: readNlri(reader, family, context) };
     },
     encode: (writer, value) => {
       if (value === undefined) return;
       writer.u16(AFI[value.family]).u8(SAFI_UNICAST);
-      for (const prefix of value.prefixes) encodePrefix(writer, prefix);
+      for (const prefix of value.nlri.prefixes) encodePrefix(writer, prefix);
     },
-    format: (value) => (value === undefined ? "" : value.prefixes.join(" ")),
+    format: (value) => (value === undefined ? "" : value.nlri.prefixes.join(" ")),
   }),
   attribute({
     key: "extCommunities",

@@ -29,7 +29,8 @@ export interface UnknownAttribute {
 }
 
 /** RFC 4760 §3. */
-export interface MpReach extends Nlri {
+export interface MpReach {
+  readonly nlri: Nlri;
   readonly family: Family;
   /** IPv6 for IPv4 prefixes too, where RFC 8950 was agreed on. */
   readonly nextHop: Address;
@@ -37,7 +38,8 @@ export interface MpReach extends Nlri {
 }
 
 /** RFC 4760 §4. */
-export interface MpUnreach extends Nlri {
+export interface MpUnreach {
+  readonly nlri: Nlri;
   readonly family: Family;
 }
 
