@@ -1,10 +1,11 @@
 /**
- * `npm run bench -- cni|datapath|datastore|ipam|policy|policy-calculation|policy-datapath|policy-verify|routes|scale [--json]`: each case
+ * `npm run bench -- bgp|cni|datapath|datastore|ipam|policy|policy-calculation|policy-datapath|policy-verify|routes|scale [--json]`: each case
  * against its peer in the same run, rounds interleaved, medians. Exit code 1 if a goal is missed.
  */
 import { type Case, report } from "./report.ts";
 
 const SUITES: Readonly<Record<string, () => Promise<{ run(): Promise<Case[]> }>>> = {
+  bgp: () => import("./bgp.ts"),
   cni: () => import("./cni.ts"),
   datapath: () => import("./datapath.ts"),
   datastore: () => import("./datastore.ts"),
