@@ -124,7 +124,7 @@ export class Engine {
     const settings = settingsOf(self);
     const own = tables.ownNode();
     const [pools, filters] = [[...tables.pools.rows()], [...tables.filters.rows()]];
-    const reflected = own?.routeReflectorClusterId === undefined ? [] : settings.serviceRanges;
+    const reflected = own?.routeReflectorClusterId === undefined ? [] : allRanges(rangesIn(tables.serviceRanges));
     this.#policies.update(filters, { pools, advertisements: settings.advertisements, reflected });
     mesh.update({
       self: own,

@@ -17,8 +17,6 @@ export interface BgpSettingsRow {
   /** Whether packets reach the nodes of the mesh is watched. */
   readonly meshBfd: BfdTimers | undefined;
   readonly advertisements: readonly PrefixAdvertisement[];
-  /** Ranges of services whose routes reflectors pass on. */
-  readonly serviceRanges: readonly Prefix[];
 }
 
 /** Routes in the network are told with these communities as well. */
@@ -43,13 +41,9 @@ const DEFAULT_SETTINGS: BgpSettingsRow = {
   meshRestartTimeS: undefined,
   meshBfd: undefined,
   advertisements: [],
-  serviceRanges: [],
 };
 
 export function bgpConfigurationRow({ metadata, spec }: BGPConfiguration): BgpConfigurationRow {
-  const ranges = [spec.serviceClusterIPs, spec.serviceExternalIPs, spec.serviceLoadBalancerIPs].flatMap((list) =>
-    (list ?? []).map(({ cidr }) => network(cidr)),
-  );
   const { prefixAdvertisements, bindMode } = spec;
   return without(undefined, {
     meshEnabled: spec.nodeToNodeMeshEnabled,
@@ -60,7 +54,6 @@ export function bgpConfigurationRow({ metadata, spec }: BGPConfiguration): BgpCo
     meshRestartTimeS: seconds(spec.nodeMeshMaxRestartTime, 0, 4095),
     meshBfd: bfdTimers(metadata.annotations),
     advertisements: prefixAdvertisements?.map(({ cidr, communities }) => ({ network: network(cidr), communities })),
-    serviceRanges: ranges.length === 0 ? undefined : ranges,
     communityNames: new Map((spec.communities ?? []).map(({ name, value }) => [name, value])),
   });
 }

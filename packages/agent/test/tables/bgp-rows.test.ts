@@ -28,7 +28,6 @@ describe("settings of BGP", () => {
       meshRestartTimeS: undefined,
       meshBfd: undefined,
       advertisements: [],
-      serviceRanges: [],
     });
   });
 
