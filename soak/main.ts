@@ -14,6 +14,7 @@
  *     npm run soak -- policy-verify [--operations N] [--seed N]   random policies, proved for every packet without sending one
  *     npm run soak -- policy-chaos [--operations N] [--seconds N] streams that must pass and must not, while agent, policies,
  *                                                                 datastore and tables are disturbed, in a lab
+ *     npm run soak -- kubernetes-pods [--pods N] [--operations N] N pods in a row and N at once, on a real kubelet
  *
  * Exit code 1 if a promise was broken; what was broken, and how to see it again, is printed.
  */
@@ -37,6 +38,7 @@ const SOAKS: Readonly<Record<string, () => Promise<{ run(options: SoakOptions, s
   "ipam-model": () => import("./ipam-model.ts"),
   "ipam-simulation": () => import("./ipam-simulation.ts"),
   "ipam-processes": () => import("./ipam-processes.ts"),
+  "kubernetes-pods": () => import("./kubernetes-pods.ts"),
   "policy-index": () => import("./policy-index.ts"),
   "policy-packets": () => import("./policy-packets.ts"),
   "node-churn": () => import("./node-churn.ts"),

@@ -4,8 +4,8 @@ import { eventually } from "../support/lab.ts";
 import { agnhost, expectReach, reaches, TestCluster } from "./support/cluster.ts";
 
 /** What pods of a cluster may expect of their network: each other, services, ports of their node, limits, policies. */
-describe.each(["nftables", "iptables"] as const)("pods, with kube-proxy in its %s mode", (proxyMode) => {
-  const cluster = new TestCluster({ proxyMode });
+describe("pods of a cluster", () => {
+  const cluster = new TestCluster();
 
   beforeAll(async () => {
     await cluster.up();

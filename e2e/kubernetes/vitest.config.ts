@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     include: ["e2e/kubernetes/**/*.test.ts", "packages/*/test/**/*.apiserver.test.ts"],
     fileParallelism: false,
-    testTimeout: 120_000,
-    hookTimeout: 240_000,
+    testTimeout: 240_000,
+    hookTimeout: 360_000,
   },
 });

@@ -97,7 +97,7 @@ export class TestCluster {
     return (await this.kubectl("get", ...what, "-o", `jsonpath=${path}`)).trim();
   }
 
-  async ready(pod: string, namespace = "default", seconds = 60): Promise<void> {
+  async ready(pod: string, namespace = "default", seconds = 120): Promise<void> {
     await this.kubectl("wait", "--for=condition=Ready", `pod/${pod}`, "-n", namespace, `--timeout=${seconds}s`);
   }
 

@@ -16,6 +16,7 @@ import { seedDatastore } from "./seed.ts";
 import { saveTopology, topologyText } from "./topology/saved.ts";
 import type { LabNode, Topology } from "./topology/topology.ts";
 import { writeWhole } from "./world/files.ts";
+import { hasIpip } from "./world/kernel.ts";
 import { makeRouter, makeSegment, makeStation, plugIn, plugsOf } from "./world/links.ts";
 import { shareNamespaceDirectory } from "./world/netns-dir.ts";
 import { makeNodeLayers, makeNodeMounts } from "./world/node-files.ts";
@@ -68,7 +69,8 @@ async function buildCluster(options: LabOptions, topology: Topology): Promise<vo
   options.progress("Ocicat's image, of this checkout");
   publishProjectImage(lab);
   options.progress("kubectl apply -f deploy/ocicat.yaml");
-  await applyManifest(lab, { environment: { CALICO_IPV4POOL_IPIP: "Never" } });
+  // As the manifest has it, where the kernel does.
+  await applyManifest(lab, hasIpip(options.places) ? {} : { environment: { CALICO_IPV4POOL_IPIP: "Never" } });
   options.progress("waiting for the nodes to be ready");
   await waitForReadyNodes(lab);
 }

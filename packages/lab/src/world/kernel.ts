@@ -26,7 +26,7 @@ function wantsIpip(spec: object): boolean {
 }
 
 /** Asks the kernel for a tunnel, in a namespace that is gone again afterwards: it may have it as a module to load. */
-function hasIpip(places: LabPlaces): boolean {
+export function hasIpip(places: LabPlaces): boolean {
   const path = places.netns(TRIAL);
   createNetworkNamespace(path);
   try {
