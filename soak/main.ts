@@ -15,6 +15,9 @@
  *     npm run soak -- policy-chaos [--operations N] [--seconds N] streams that must pass and must not, while agent, policies,
  *                                                                 datastore and tables are disturbed, in a lab
  *     npm run soak -- kubernetes-pods [--pods N] [--operations N] N pods in a row and N at once, on a real kubelet
+ *     npm run soak -- bgp-fuzz [--operations N] [--seed N] [--skip N]
+ *                                                                 N mutations of what BGP daemons say, told to a speaker; from the
+ *                                                                 one after --skip on
  *
  * Exit code 1 if a promise was broken; what was broken, and how to see it again, is printed.
  */
@@ -25,6 +28,8 @@ type Say = (line: string) => void;
 export interface SoakOptions {
   readonly seconds: number | undefined;
   readonly operations: number | undefined;
+  /** Begin after so many. */
+  readonly skip: number | undefined;
   readonly seed: number;
   readonly share: string;
   readonly store: string;
@@ -43,6 +48,7 @@ const SOAKS: Readonly<Record<string, () => Promise<{ run(options: SoakOptions, s
   "policy-packets": () => import("./policy-packets.ts"),
   "node-churn": () => import("./node-churn.ts"),
   "policy-chaos": () => import("./policy-chaos.ts"),
+  "bgp-fuzz": () => import("./bgp-fuzz.ts"),
   "policy-verify": () => import("./policy-verify.ts"),
 };
 
@@ -51,6 +57,7 @@ const { values, positionals } = parseArgs({
   options: {
     seconds: { type: "string" },
     operations: { type: "string" },
+    skip: { type: "string" },
     seed: { type: "string" },
     share: { type: "string" },
     store: { type: "string" },
@@ -69,6 +76,7 @@ const number = (text: string | undefined) => (text === undefined ? undefined : N
 const options: SoakOptions = {
   seconds: number(values.seconds),
   operations: number(values.operations),
+  skip: number(values.skip),
   seed: Number(values.seed ?? Date.now() % 1_000_000),
   share: values.share ?? "1/1",
   store: values.store ?? "etcd",

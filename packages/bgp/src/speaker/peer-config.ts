@@ -108,7 +108,7 @@ function resolve(config: PeerConfig, self: SpeakerSelf): ResolvedPeer {
       notification: restart?.notification ?? false,
       longLivedS: restart?.longLivedS,
     },
-    extendedMessages: config.extendedMessages ?? true,
+    extendedMessages: config.extendedMessages ?? false,
     extendedNextHop: config.extendedNextHop === true && families.includes(4) ? [4] : [],
     addPath: Object.fromEntries(families.map((family) => [family, { ...NO_ADD_PATH, ...config.addPath }])),
     role: config.role,

@@ -70,7 +70,10 @@ export interface PeerConfig {
         readonly longLivedS?: number | undefined;
       }
     | undefined;
-  /** RFC 8654: messages of up to 65,535 bytes where the peer takes them; true. */
+  /**
+   * RFC 8654: messages of up to 65,535 bytes where the peer takes them. False: FRR 8.4 agrees, and resets the session at
+   * the first UPDATE that is long.
+   */
   readonly extendedMessages?: boolean | undefined;
   /** RFC 8950: IPv4 routes may have IPv6 next hops; false. */
   readonly extendedNextHop?: boolean | undefined;

@@ -127,7 +127,7 @@ export class UpdateGroups {
   }
 }
 
-function viewOf({ config, localAddress, peer }: Peer, { role, llgr, extendedNextHop }: Negotiated): ExportView {
+function viewOf({ config, localAddress, peer }: Peer, { role, remote, extendedNextHop }: Negotiated): ExportView {
   const self: Partial<Record<Family, NonNullable<typeof localAddress>>> = {};
   if (localAddress !== undefined) self[typeof localAddress === "number" ? 4 : 6] = localAddress;
   return {
@@ -138,7 +138,8 @@ function viewOf({ config, localAddress, peer }: Peer, { role, llgr, extendedNext
     clusterId: config.clusterId,
     reflectorClient: config.reflectorClient,
     role,
-    longLived: llgr.length > 0,
+    // RFC 9494 §4.3: who knows of stale routes says so, also without one of its own that could become stale.
+    longLived: remote.capabilities.longLived !== undefined,
     extendedNextHop,
     sharedNetworks: config.sharedNetworks,
   };

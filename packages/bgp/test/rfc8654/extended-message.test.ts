@@ -20,7 +20,7 @@ function framed(bytes: Uint8Array, maxMessage: number) {
 }
 
 describe("RFC 8654 §3 capability", () => {
-  it("is said unless it is switched off, and used where both say it", () => {
+  it("is said where it is configured, and used where both say it", () => {
     expect(ownOpen(sessionConfig(), NOT_RESTARTING).capabilities.extendedMessage).toBe(true);
     const off = sessionConfig({ extendedMessages: false });
     expect(ownOpen(off, NOT_RESTARTING).capabilities.extendedMessage).toBe(false);
@@ -59,7 +59,7 @@ describe("RFC 8654 §4 operation", () => {
     const [a, b] = [await lab.node(A), await lab.node(B, { transport: tap.host(B) })];
     b.speaker.setOriginated(Array.from({ length: 6000 }, (_, n) => route(`172.${16 + (n >> 8)}.${n & 255}.0/24`)));
     a.speaker.setPeers([peerTo(A, B, { extendedMessages })]);
-    b.speaker.setPeers([peerTo(B, A)]);
+    b.speaker.setPeers([peerTo(B, A, { extendedMessages: true })]);
     lab.advance(2000);
     expect(a.routes()).toHaveLength(6000);
     // They are 24,000 bytes in one batch: one message, or six of at most 4,096.

@@ -276,7 +276,7 @@ describe("status", () => {
           restartsAfterNotification: false,
           longLived: [],
           addPath: {},
-          maxMessage: 65_535,
+          maxMessage: 4096,
           extendedNextHop: [],
           role: undefined,
         },

@@ -1,0 +1,4 @@
+import { birdDaemon } from "./support/bgp/bird.ts";
+import { interop } from "./support/bgp/matrix.ts";
+
+interop("BIRD", birdDaemon);
