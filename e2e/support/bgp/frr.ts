@@ -120,7 +120,7 @@ function configuration(segment: Segment, session: DaemonSession, extra: readonly
   return [
     "log stdout",
     // Else networks with a route map come five seconds late.
-    "bgp route-map delay-timer 0",
+    "bgp route-map delay-timer 1",
     `router bgp ${as}`,
     " bgp router-id 10.0.0.2",
     " no bgp ebgp-requires-policy",

@@ -8,8 +8,6 @@ import type { CodecContext } from "./context.ts";
 import type { Announcement, UpdateMessage } from "./message.ts";
 import { decodeNlri, joinNlri, type Nlri, NlriError, NO_NLRI, nlriCount } from "./nlri.ts";
 
-const MP_UNREACH = 15;
-
 /**
  * RFC 4271 §4.3
  *
@@ -124,18 +122,10 @@ function missing({ known, problems }: AttributeList, needsNextHop: boolean): Att
     .map(({ code, name }) => ({ code, name, treatment: "withdraw" as const, what: "it is missing" }));
 }
 
-/**
- * RFC 7606 §5.2: with attributes in error and no announced prefix in sight, what to withdraw is not known. An
- * MP_UNREACH_NLRI by itself announces nothing, so that there is nothing more to know.
- */
-function requireSomeNlri(
-  { announced }: Fields,
-  { known, unknown }: AttributeList,
-  problems: readonly AttributeProblem[],
-) {
+/** RFC 7606 §5.2: with attributes in error and no announced prefix in sight, what to withdraw is not known. */
+function requireSomeNlri({ announced }: Fields, { known }: AttributeList, problems: readonly AttributeProblem[]) {
   if (!isEmpty(announced) || "mpReach" in known) return;
   const worst = problems.find(({ treatment }) => treatment === "withdraw");
-  if (worst?.code === MP_UNREACH && Object.keys(known).length + unknown.length === 1) return;
   throw new BgpError(
     "update/malformed-attribute-list",
     `${worst?.name}: ${worst?.what}, and no route to withdraw for it`,

@@ -18,8 +18,6 @@ interface Walk {
   readonly present: Set<number>;
   reachPrefixes: number;
   reachSeen: boolean;
-  others: number;
-  unreachFlags: boolean;
 }
 
 const OPTIONAL = 0x80;
@@ -52,8 +50,6 @@ function judge(body: Uint8Array, context: CodecContext): Fate {
     present: new Set(),
     reachPrefixes: 0,
     reachSeen: false,
-    others: 0,
-    unreachFlags: false,
   };
   walkAttributes(body.subarray(attributesAt, attributesAt + attributesLength), walk);
   const speaks4 = context.families.includes(4);
@@ -65,7 +61,7 @@ function judge(body: Uint8Array, context: CodecContext): Fate {
   if (!walk.withdraw) return "accept";
   // §5.2: attributes in error, and nothing is announced that could be withdrawn.
   if (announced > 0 || walk.reachSeen) return "withdraw";
-  return walk.unreachFlags && walk.others === 0 ? "withdraw" : "reset";
+  return "reset";
 }
 
 function walkAttributes(bytes: Uint8Array, walk: Walk): void {
@@ -102,26 +98,19 @@ function attribute(code: number, flags: number, value: Uint8Array, walk: Walk): 
   if (kind === undefined) {
     // RFC 4271 §6.3: a well-known attribute must be known.
     if ((flags & OPTIONAL) === 0) throw new SessionReset("unrecognized well-known attribute");
-    if ((flags & TRANSITIVE) !== 0) walk.others += 1;
     return;
   }
   // §7.5, §7.9, §7.10: from an external peer these are discarded, whatever they look like.
   if (kind.internalOnly === true && !walk.context.internal) return;
-  if (code !== 15) walk.others += 1;
   if (code === 14) walk.reachSeen = true;
   walk.present.add(code);
   // §3 c.
   if ((flags & (OPTIONAL | TRANSITIVE)) !== kind.flags) {
     walk.withdraw = true;
-    if (code === 15) walk.unreachFlags = true;
-    if (code !== 14 && code !== 15) {
-      walk.others -= 1;
-      return;
-    }
+    if (code !== 14 && code !== 15) return;
   }
   const good = kind.check(value, walk);
   if (good) return;
-  if (code !== 14 && code !== 15) walk.others -= 1;
   if (kind.bad === "withdraw") walk.withdraw = true;
   else if (kind.bad === "reset") throw new SessionReset(`attribute ${code}`);
   else walk.present.delete(code);

@@ -2,14 +2,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { type Random, seededRandom, silentLogger, TestClock } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
 import { type ConnectionHandlers, createSpeaker, type PeerConfig, type Speaker } from "../../src/index.ts";
-import type { CodecContext } from "../../src/wire/context.ts";
 import { NO_CAPABILITIES } from "../../src/wire/capabilities.ts";
 import { encodeControl } from "../../src/wire/codec.ts";
+import type { CodecContext } from "../../src/wire/context.ts";
 import { HEADER_LENGTH, MESSAGE_TYPES } from "../../src/wire/header.ts";
 import { message } from "../support/bytes.ts";
 import { address4 } from "../support/lab.ts";
-import { type Fate, fateOf } from "./oracle.ts";
 import { below, mutate, pick } from "./mutate.ts";
+import { type Fate, fateOf } from "./oracle.ts";
 
 const CORPUS = new URL("../corpus/", import.meta.url);
 
@@ -39,7 +39,12 @@ export class FuzzFailure extends Error {}
  * routes with the RFC's text (oracle.ts). Throws FuzzFailure with the message that broke a promise, and how to see it again.
  * `skip`: begins with that message.
  */
-export function fuzz(options: { readonly seed: number; readonly messages: number; readonly skip?: number; readonly onProgress?: (done: number) => void }): FuzzReport {
+export function fuzz(options: {
+  readonly seed: number;
+  readonly messages: number;
+  readonly skip?: number;
+  readonly onProgress?: (done: number) => void;
+}): FuzzReport {
   const { seed, messages, skip = 0, onProgress } = options;
   const corpus = readCorpus();
   const fates = { reset: 0, withdraw: 0, accept: 0 };
@@ -65,7 +70,9 @@ export function fuzz(options: { readonly seed: number; readonly messages: number
     } catch (error) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       const hex = Buffer.from(bytes).toString("hex");
-      throw new FuzzFailure(`message ${index} of seed ${seed} (--seed ${seed} --skip ${index} --operations 1)\n${victim.name}: ${hex}\n${text}`);
+      throw new FuzzFailure(
+        `message ${index} of seed ${seed} (--seed ${seed} --skip ${index} --operations 1)\n${victim.name}: ${hex}\n${text}`,
+      );
     }
     if (onProgress !== undefined && (index + 1) % 10_000 === 0) onProgress(index + 1 - skip);
   }

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -29,8 +29,12 @@ export async function startBird(config: string): Promise<Bird> {
   let child: ChildProcess | undefined;
   let log = "";
 
-  const ask = (command: string) =>
-    execFileSync(BIRDC, ["-s", socket, ...command.split(" ")], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  const ask = (command: string) => {
+    const { stdout, stderr, status } = spawnSync(BIRDC, ["-s", socket, ...command.split(" ")], { encoding: "utf8" });
+    // "Network not found" is an answer, and an exit status.
+    if (status !== 0 && !stdout.includes("BIRD")) throw new Error(`birdc: ${stderr}`);
+    return stdout;
+  };
   const isUp = () => {
     try {
       return ask("show status");
