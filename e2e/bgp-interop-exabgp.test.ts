@@ -5,7 +5,8 @@ interop(
   "ExaBGP",
   exabgpDaemon,
   new Set([
-    "dialling", "answering a refresh",
+    "dialling",
+    "answering a refresh",
     "a table",
     "reflector",
     "roles",

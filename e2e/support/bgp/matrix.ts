@@ -40,11 +40,7 @@ export type Lack =
   | "extended messages";
 
 /** What every daemon must get through with us. */
-export function interop(
-  name: string,
-  make: (segment: Segment) => Daemon,
-  lacks: ReadonlySet<Lack> = new Set(),
-): void {
+export function interop(name: string, make: (segment: Segment) => Daemon, lacks: ReadonlySet<Lack> = new Set()): void {
   describe(`with ${name}`, () => {
     const segment = new Segment();
     const speakers: Ours[] = [];

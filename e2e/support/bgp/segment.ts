@@ -21,7 +21,9 @@ export class Segment {
   /** This process's address, the `n`th of it from 1; the daemon's is 250. */
   ours(family: 4 | 6, n = 1): string {
     const [a, b] = this.#octets;
-    return family === 4 ? `198.${18 + (a >> 7)}.${b}.${n}` : `fd00:${(256 + a).toString(16)}:${(256 + b).toString(16)}::${n}`;
+    return family === 4
+      ? `198.${18 + (a >> 7)}.${b}.${n}`
+      : `fd00:${(256 + a).toString(16)}:${(256 + b).toString(16)}::${n}`;
   }
 
   theirs(family: 4 | 6): string {
