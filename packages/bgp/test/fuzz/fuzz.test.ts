@@ -8,10 +8,10 @@ describe("mutations of what BIRD, FRR, GoBGP and ExaBGP say", () => {
   });
 
   it("end in no crash, and the session ends exactly where RFC 4271 and RFC 7606 say so", () => {
-    const { fates } = fuzz({ seed: 7, messages: 5_000 });
+    const { fates } = fuzz({ seed: 7, messages: 3_000 });
     // Each end is reached, or the test tests nothing.
-    expect(fates.accept).toBeGreaterThan(200);
-    expect(fates.withdraw).toBeGreaterThan(200);
-    expect(fates.reset).toBeGreaterThan(200);
+    expect(fates.accept).toBeGreaterThan(150);
+    expect(fates.withdraw).toBeGreaterThan(150);
+    expect(fates.reset).toBeGreaterThan(150);
   });
 });
