@@ -11,6 +11,7 @@ import type { Surroundings } from "../agent.ts";
 import { DatastoreLock, guardedStore, WHY_LOCKED } from "../lock/index.ts";
 import { OwnAddresses } from "../node/own-addresses.ts";
 import type { AgentOptions } from "../options.ts";
+import { apiMetrics } from "../serve/api-metrics.ts";
 import { makeTables, type Tables } from "../tables/tables.ts";
 
 /** What an agent is made on: itself, and the world as it was handed in. */
@@ -41,10 +42,11 @@ export interface Foundation extends Ground {
 }
 
 export async function layFoundation(ground: Ground): Promise<Foundation> {
-  const { options, kernel, clock, random, logger, scope } = ground;
+  const { options, kernel, metrics, clock, random, logger, scope } = ground;
   const connection = await connectionOf(options.datastore, process.env, "the environment");
   const driver = { logger: logger.child("datastore"), clock, random, userAgent: "ocicat-agent" };
-  const datastore = await openDatastore(connection, driver);
+  const onAnswer = connection.type === "kubernetes" ? { onAnswer: apiMetrics(metrics) } : {};
+  const datastore = await openDatastore(connection, { ...driver, ...onAnswer });
   scope.add("datastore", () => datastore.close());
   const tables = makeTables(options.nodeName, logger.child("tables"));
   const lock = new DatastoreLock(tables.cluster);

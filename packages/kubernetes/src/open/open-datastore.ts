@@ -1,5 +1,6 @@
 import type { EtcdDatastore } from "@ocicat/datastore/etcd";
 import type { Clock, Logger, Random } from "@ocicat/kit";
+import type { Answered } from "../api/index.ts";
 import type { KubernetesDatastore } from "../store/index.ts";
 import type { DatastoreConnection } from "./connection.ts";
 
@@ -11,6 +12,8 @@ export interface OpenOptions {
   readonly timeoutMs?: number;
   /** Who this is, for an API server's log: `ocicat-agent`. */
   readonly userAgent?: string;
+  /** Told of each exchange with an API server when it is over: for counting. */
+  readonly onAnswer?: (answer: Answered) => void;
   /** Addresses of pods come from the ranges that Kubernetes gives its nodes. */
   readonly usePodCidr?: boolean | undefined;
 }
@@ -22,15 +25,15 @@ export type OpenedDatastore = EtcdDatastore | KubernetesDatastore;
  * not loaded. Throws DatastoreError INVALID for an address that is none.
  */
 export async function openDatastore(connection: DatastoreConnection, options: OpenOptions): Promise<OpenedDatastore> {
-  const { usePodCidr, userAgent, ...surroundings } = options;
+  const { usePodCidr, userAgent, onAnswer, ...surroundings } = options;
   if (connection.type === "etcdv3") {
     const { openEtcd } = await import("@ocicat/datastore/etcd");
     return openEtcd({ ...connection.options, ...surroundings });
   }
   const { KubernetesDatastore } = await import("../store/index.ts");
   const { target, apiGroup } = connection;
-  const agent = userAgent === undefined ? {} : { userAgent };
-  return new KubernetesDatastore({ target, apiGroup, usePodCidr, ...agent, ...surroundings });
+  const more = { ...(userAgent === undefined ? {} : { userAgent }), ...(onAnswer === undefined ? {} : { onAnswer }) };
+  return new KubernetesDatastore({ target, apiGroup, usePodCidr, ...more, ...surroundings });
 }
 
 /** The store, where it is a cluster's API. */
