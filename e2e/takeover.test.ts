@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { calicoRules } from "./support/calico-rules.ts";
 import { collect, eventually, OCICAT, pingCounts, TestLab } from "./support/lab.ts";
 import { SteadyPing } from "./support/steady-ping.ts";
 import { runAsKubelet } from "./support/stubborn.ts";
@@ -22,42 +23,7 @@ const sh = (script: string) => lab.out(NODE, "sh", "-ec", script);
 async function leaveAsCalico(): Promise<void> {
   await lab.lab.kill(`agent-${NODE}`);
   const known = (await sh("ls /sys/class/net | grep ^cali")).trim().split("\n");
-  // Felix over nftables, and in front of it Felix over iptables, as nodes have it that were upgraded.
-  await sh(`
-    nft list tables | grep ocicat | while read _ family name; do nft delete table $family $name; done
-    nft -f - <<'RULES'
-      table ip calico {
-        set cali40all-ipam-pools { type ipv4_addr; flags interval; elements = { 10.244.0.0/16 } }
-        map filter-cali-from-wl-dispatch { type ifname : verdict; elements = { ${known.map((name) => `"${name}" : goto filter-cali-fw`).join(", ")} } }
-        chain filter-cali-fw { accept; }
-        chain filter-cali-unknown { drop; }
-        chain filter-FORWARD {
-          type filter hook forward priority filter; policy accept;
-          iifname "cali*" iifname vmap @filter-cali-from-wl-dispatch
-          iifname "cali*" jump filter-cali-unknown
-        }
-        chain nat-POSTROUTING {
-          type nat hook postrouting priority srcnat; policy accept;
-          ip saddr @cali40all-ipam-pools ip daddr != @cali40all-ipam-pools masquerade
-        }
-      }
-      table inet mine {
-        chain forward { type filter hook forward priority 10; policy accept; }
-      }
-RULES
-    iptables -N cali-FORWARD
-    iptables -N cali-from-wl-dispatch
-    iptables -N DOCKER-USER
-    iptables -A FORWARD -j DOCKER-USER
-    iptables -I FORWARD -m comment --comment "cali:wUHhoiAYhphO9Mso" -j cali-FORWARD
-    iptables -A FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m mark --mark 0x10000/0x10000 -j ACCEPT
-    iptables -A cali-FORWARD -m comment --comment "cali:8ZoYfO5HKXWbB3pk" -i cali+ -j cali-from-wl-dispatch
-    ${known.map((name) => `iptables -A cali-from-wl-dispatch -i ${name} -j RETURN`).join("\n")}
-    iptables -A cali-from-wl-dispatch -m comment --comment "Unknown interface" -j DROP
-    iptables -t nat -N cali-nat-outgoing
-    iptables -t nat -A POSTROUTING -m comment --comment "cali:O3lYWMrLQYEMJtB5" -j cali-nat-outgoing
-    iptables -t nat -A cali-nat-outgoing -s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE
-  `);
+  await sh(calicoRules(known));
 }
 
 /** The node's agent, started as the manifest starts it where a node is taken over. */

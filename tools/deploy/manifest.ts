@@ -12,6 +12,16 @@ const MANIFESTS: Readonly<
     about: "Resources are kept as people write them, in projectcalico.org/v3: kubectl apply is checked by our rules.",
     values: { apiGroup: "projectcalico.org/v3" },
   },
+  "ocicat-migrate.yaml": {
+    about: "For a cluster of Calico's: agents run on the nodes that ocicat migrate calico take-over has labelled.",
+    values: {
+      takeOver: "calico",
+      agent: { nodeSelector: { "network.ocicat.io/agent": "true" } },
+      pools: { create: false },
+      // Calico's collect for all nodes, until there is no node of its own.
+      controllers: { replicas: 0 },
+    },
+  },
 };
 
 export const MANIFEST_NAMES: readonly string[] = Object.keys(MANIFESTS);

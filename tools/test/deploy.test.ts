@@ -13,6 +13,7 @@ type Json = Readonly<Record<string, unknown>>;
 const GROUPS: Readonly<Record<string, ApiGroup>> = {
   "ocicat.yaml": "crd.projectcalico.org/v1",
   "ocicat-v3.yaml": "projectcalico.org/v3",
+  "ocicat-migrate.yaml": "crd.projectcalico.org/v1",
 };
 
 function objectsIn(text: string): readonly Json[] {

@@ -19,6 +19,7 @@ import { addPatch } from "./commands/patch.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addPool } from "./commands/pool.ts";
 import { addRoutes } from "./commands/routes.ts";
+import { addTakeOver } from "./commands/take-over.ts";
 import { addUninstall } from "./commands/uninstall.ts";
 import { addValidate } from "./commands/validate.ts";
 import { addVersion } from "./commands/version.ts";
@@ -63,6 +64,7 @@ export function createProgram(surroundings: Surroundings): Command {
   addFanout(program, surroundings);
   addInstall(program, surroundings);
   addUninstall(program, surroundings);
+  addTakeOver(program, surroundings);
   addDatastore(program, surroundings);
   addCompletion(program, surroundings);
   addVersion(program, surroundings);
