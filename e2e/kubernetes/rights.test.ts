@@ -1,0 +1,112 @@
+import { isObject } from "@ocicat/api";
+import { projectManifest } from "@ocicat/lab/kubernetes";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { eventually } from "../support/lab.ts";
+import { agnhost, expectReach, TestCluster } from "./support/cluster.ts";
+
+const cluster = new TestCluster();
+
+beforeAll(async () => {
+  await cluster.up();
+  await cluster.install({ config: { calico_backend: "vxlan" }, environment: { CALICO_IPV4POOL_VXLAN: "Always" } });
+}, 300_000);
+
+afterAll(async () => {
+  expect(await cluster.down()).toEqual([]);
+});
+
+/** Granted and not used in this test: what it is for. */
+const RARE: Readonly<Record<string, readonly (readonly [rights: RegExp, why: string])[]>> = {
+  "ocicat-node": [
+    [/^(services|endpointslices) (list|watch)$/, "a policy names a service, or services are announced"],
+    [/^(blockaffinities|ipamblocks) (get|patch|delete)$/, "a block is given up, or claimed by two at once"],
+    [/^ipamhandles update$/, "a second address of one pod"],
+    [/^(ippools|tiers) get$/, "agents start at once, and another was faster"],
+    [/^(clusterinformations|ippools|tiers) (create|update)$/, "whichever agent comes first"],
+    [/^clusterinformations get$/, "an agent that comes later"],
+    [/^caliconodestatuses (get|update)$/, "somebody asks for a node's state"],
+  ],
+  "ocicat-controllers": [
+    [/^services\/status patch$/, "a service of type LoadBalancer"],
+    [/^hostendpoints \w+$/, "host endpoints of their own accord"],
+    [
+      /^(blockaffinities|ipamblocks|ipamhandles) \w+$/,
+      "addresses are collected after a grace period, and given to services",
+    ],
+  ],
+};
+
+const isRare = (account: string, each: string) =>
+  (RARE[account] ?? []).some(([rights]) => rights.test(each.slice(each.indexOf("/") + 1)));
+
+interface Rights {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** By account, `group/resource verb`, as the manifest's roles have it. */
+function granted(account: string): ReadonlySet<string> {
+  const rights = parseAllDocuments(projectManifest())
+    .map((document): unknown => document.toJS())
+    .filter(isObject)
+    .filter(
+      ({ kind, metadata }) => /^(Cluster)?Role$/.test(String(kind)) && isObject(metadata) && metadata.name === account,
+    )
+    .flatMap(({ rules }) => (Array.isArray(rules) ? (rules as Rights[]) : []));
+  return new Set(
+    rights.flatMap(({ apiGroups, resources, verbs }) =>
+      apiGroups.flatMap((group) => resources.flatMap((resource) => verbs.map((verb) => right(group, resource, verb)))),
+    ),
+  );
+}
+
+const right = (group: string, resource: string, verb: string) => `${group}/${resource} ${verb}`;
+
+function used(account: string): ReadonlySet<string> {
+  const all = cluster.kubernetes.controlPlane().audited();
+  const own = all.filter(({ user }) => user === `system:serviceaccount:kube-system:${account}`);
+  expect(own.filter(({ status }) => status === 403)).toEqual([]);
+  return new Set(own.map(({ group, resource, verb }) => right(group, resource, verb)));
+}
+
+describe("what agents and controllers may do is what they do", () => {
+  it("while pods come and go, policies apply, services are matched and addresses are collected", async () => {
+    await cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=30s");
+    await cluster.apply(agnhost("here", { node: "controlplane" }), agnhost("there", { node: "node01" }), {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "NetworkPolicy",
+      metadata: { name: "web", namespace: "default" },
+      spec: { podSelector: { matchLabels: { app: "there" } }, ingress: [{ ports: [{ port: 80 }] }] },
+    });
+    await Promise.all([cluster.ready("here"), cluster.ready("there")]);
+    await expectReach(cluster, "here", `${await cluster.podIp("there")}:80`, true);
+    await cluster.kubectl("delete", "pod", "there", "--wait=true");
+    await cluster.kubectl(
+      "-n",
+      "kube-system",
+      "wait",
+      "--for=condition=Available",
+      "deployment/ocicat-controllers",
+      "--timeout=90s",
+    );
+    await eventually(
+      () => Promise.resolve([...used("ocicat-controllers")]),
+      (rights) => rights.includes("coordination.k8s.io/leases update"),
+      60_000,
+    );
+  });
+
+  it.each(["ocicat-node", "ocicat-controllers"])("%s", (account) => {
+    const [has, uses] = [granted(account), used(account)];
+    expect(
+      [...uses].filter((each) => !has.has(each)),
+      "used and not granted",
+    ).toEqual([]);
+    expect(
+      [...has].filter((each) => !uses.has(each) && !isRare(account, each)),
+      "granted and not used",
+    ).toEqual([]);
+  });
+});
