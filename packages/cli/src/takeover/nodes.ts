@@ -263,8 +263,10 @@ function whyNot(pod: ApiObject): string | undefined {
     Array.isArray(each) ? each : [],
   );
   const waiting = all.filter(isObject).map((status) => field(field(status, "state"), "waiting"));
-  const [first] = waiting.filter(({ reason }) => reason !== undefined);
-  return first === undefined ? undefined : `${String(first["reason"])}: ${String(first["message"] ?? "")}`;
+  return waiting.flatMap(({ reason, message }) => {
+    if (typeof reason !== "string") return [];
+    return [typeof message === "string" ? `${reason}: ${message}` : reason];
+  })[0];
 }
 
 function setup(what: string, fix: string): OcicatError {
