@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { look, podInterfaces, removalOf, remove } from "@ocicat/agent/removal";
@@ -41,10 +41,21 @@ export async function uninstall(surroundings: Surroundings, options: UninstallOp
 
 function removeFiles(root: string): readonly string[] {
   return FILES.map((path) => join(root, path)).filter((path) => {
-    const isThere = existsSync(path);
-    rmSync(path, { recursive: true, force: true });
-    return isThere;
+    if (!existsSync(path)) return false;
+    if (statSync(path).isDirectory()) empty(path);
+    else rmSync(path);
+    return true;
   });
+}
+
+/** In a container the directory itself is a mount, and stays. */
+function empty(directory: string): void {
+  for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true });
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+  }
 }
 
 async function poolsOf(surroundings: Surroundings, { pool, config }: UninstallOptions): Promise<readonly Prefix[]> {
