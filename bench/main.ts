@@ -1,5 +1,6 @@
 /**
- * `npm run bench -- bgp|cni|datapath|datastore|ipam|kubernetes|policy|policy-calculation|policy-datapath|policy-verify|routes|scale [--json]`: each case
+ * `npm run bench -- bgp|cni|datapath|datastore|ipam|kubernetes|kubernetes-scale|policy|policy-calculation|policy-datapath|policy-verify|
+ * routes|scale [--json]`: each case
  * against its peer in the same run, rounds interleaved, medians. Exit code 1 if a goal is missed.
  */
 import { type Case, report } from "./report.ts";
@@ -11,6 +12,7 @@ const SUITES: Readonly<Record<string, () => Promise<{ run(): Promise<Case[]> }>>
   datastore: () => import("./datastore.ts"),
   ipam: () => import("./ipam.ts"),
   kubernetes: () => import("./kubernetes.ts"),
+  "kubernetes-scale": () => import("./kubernetes-scale.ts"),
   "policy-calculation": () => import("./policy-calculation.ts"),
   "policy-datapath": () => import("./policy-datapath.ts"),
   policy: () => import("./policy.ts"),

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -172,4 +174,55 @@ describe("the controllers on Kubernetes", () => {
       holderIdentity: expect.stringMatching(/^second_/),
     });
   }, 60_000);
+
+  it("go on under another when the leader is frozen, and the frozen one does nothing when it wakes", async () => {
+    await configure({ node: { leakGracePeriod: "1s" } });
+    await cluster.node("frozen1");
+    const ipam = ipamOf(store, "frozen1");
+    const command = new URL("../../cli/bin/ocicat.js", import.meta.url).pathname;
+    const frozen = spawn(process.execPath, [command, "controllers", "run"], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: {
+        PATH: process.env["PATH"] ?? "",
+        DATASTORE_TYPE: "kubernetes",
+        KUBECONFIG: plane.kubeconfig,
+        ENABLED_CONTROLLERS: "node",
+        OCICAT_CONTROLLERS_SOCKET: join(dir, "frozen.sock"),
+        OCICAT_CONTROLLERS_PORT: "0",
+        OCICAT_CONTROLLERS_LEASE_SECONDS: "3",
+      },
+    });
+    const ended = once(frozen, "exit");
+    scope.add("frozen", async () => {
+      frozen.kill("SIGKILL");
+      await ended;
+    });
+    let said = "";
+    frozen.stdout.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await eventually(
+      () => said,
+      (text) => text.includes('"leading"'),
+      30_000,
+    );
+    const next = await instance("next");
+    frozen.kill("SIGSTOP");
+    await eventually(
+      () => next.isLeading(),
+      (isLeading) => isLeading,
+      30_000,
+    );
+    await assign(ipam, "half", "c-frozen");
+    const isHeld = async () => (await handles()).includes("k8s-pod-network.c-frozen");
+    await eventually(isHeld, (held) => !held, 20_000);
+    frozen.kill("SIGCONT");
+    await eventually(
+      () => said,
+      (text) => text.includes("no longer leading"),
+      20_000,
+    );
+    expect(said).not.toContain("c-frozen");
+    expect(next.isLeading()).toBe(true);
+  }, 120_000);
 });

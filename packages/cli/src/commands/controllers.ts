@@ -5,6 +5,12 @@ import type { Surroundings } from "../surroundings.ts";
 import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
 const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
+  ["ENABLED_CONTROLLERS", "which run: node, policy, namespace, serviceaccount, workloadendpoint, loadbalancer (all)"],
+  ["KUBECONFIG", "a cluster beside an etcd datastore, whose objects are copied (none, or the one this runs in)"],
+  ["AUTO_HOST_ENDPOINTS", "enabled or disabled, over controllers.node.hostEndpoint.autoCreate"],
+  ["SYNC_NODE_LABELS", "enabled or disabled, over controllers.node.syncLabels"],
+  ["COMPACTION_PERIOD", "over etcdV3CompactionPeriod"],
+  ["RECONCILER_PERIOD", "how often everything is looked at anew, over the reconcilerPeriods (5m)"],
   ["OCICAT_CONTROLLERS_LEASE_SECONDS", "how long a leader that says nothing stays one (15)"],
   ["OCICAT_CONTROLLERS_RATE", "how much is collected in a second at most (500)"],
   ["OCICAT_CONTROLLERS_PORT", "TCP port for /livez, /readyz and /metrics, over prometheusMetricsPort (9094)"],
@@ -17,7 +23,8 @@ export function addControllers(program: Command, surroundings: Surroundings): vo
     .command("controllers")
     .summary("run the cluster's controllers")
     .description(
-      "What looks after the whole cluster: garbage collection of addresses, blocks and handles; compaction.",
+      "What looks after the whole cluster: garbage collection of addresses, blocks and handles; what follows nodes and " +
+        "Kubernetes; services' addresses; compaction.",
     );
   const width = Math.max(...VARIABLES.map(([name]) => name.length));
   const variables = VARIABLES.map(([name, meaning]) => `  ${name.padEnd(width)}  ${meaning}`);

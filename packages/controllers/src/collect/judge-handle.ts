@@ -71,7 +71,8 @@ function judgeHolder(state: ClusterState, allocation: Allocation): Death | undef
 /** That nobody names a container shows something only where its name is known and all endpoints could be read. */
 function mayBeShownDead(state: ClusterState, { handleId, address }: Allocation): boolean {
   if (!namesContainer(handleId)) return false;
-  if (state.endpointsWith(formatAddress(address)).size > 0) return false;
+  // A pod may outlive its node for a while, and say an address that is another's by now.
+  if ([...state.endpointsWith(formatAddress(address))].some(({ node }) => state.nodes.has(node))) return false;
   return ![...state.unreadable.keys()].some((key) => key.includes("/workloadendpoints/"));
 }
 
