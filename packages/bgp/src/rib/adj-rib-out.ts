@@ -1,5 +1,5 @@
 import type { AttributeId } from "./attribute-store.ts";
-import { FIRST_ROWS, grown32, grownU16, grownU32, NONE, Rows, roomFor } from "./columns.ts";
+import { FIRST_ROWS, grown32, grownU16, NONE, putSparse, Rows, roomFor } from "./columns.ts";
 import type { LocRib } from "./loc-rib.ts";
 import type { PrefixId } from "./prefix-table.ts";
 import { OWN, type SourceId } from "./sources.ts";
@@ -21,8 +21,9 @@ export class AdjRibOut {
   readonly #locRib: LocRib;
   readonly #rows = new Rows();
   #first = new Int32Array(FIRST_ROWS);
-  #next = new Int32Array(FIRST_ROWS);
-  localId = new Uint32Array(FIRST_ROWS);
+  /** None without RFC 7911, and no numbers. */
+  #next = new Int32Array(0);
+  localId = new Int32Array(0);
   set = new Int32Array(FIRST_ROWS);
   source = new Uint16Array(FIRST_ROWS);
   /** Rows of each source. */
@@ -51,7 +52,7 @@ export class AdjRibOut {
 
   find(prefix: PrefixId, localId: number): OutId {
     let row = this.first(prefix);
-    while (row !== NONE && this.localId[row] !== localId) row = this.next(row);
+    while (row !== NONE && (this.localId[row] ?? 0) !== localId) row = this.next(row);
     return row;
   }
 
@@ -64,8 +65,8 @@ export class AdjRibOut {
     const row = this.#rows.take();
     if (row >= this.set.length) this.#makeRoom(row);
     if (prefix >= this.#first.length) this.#first = grown32(this.#first, roomFor(prefix, this.#first.length));
-    this.localId[row] = localId;
-    this.#next[row] = this.first(prefix);
+    this.localId = putSparse(this.localId, row, localId);
+    this.#next = putSparse(this.#next, row, this.first(prefix));
     this.#first[prefix] = row;
     this.#locRib.prefixes.holdAgain(prefix);
     this.#fill(row, set, source);
@@ -84,7 +85,7 @@ export class AdjRibOut {
     else {
       let before = this.first(prefix);
       while (this.next(before) !== row) before = this.next(before);
-      this.#next[before] = after;
+      this.#next = putSparse(this.#next, before, after);
     }
     this.#rows.give(row);
     this.#empty(this.set[row] ?? NONE, this.source[row] ?? OWN);
@@ -124,8 +125,6 @@ export class AdjRibOut {
 
   #makeRoom(row: OutId): void {
     const rows = roomFor(row, this.set.length);
-    this.#next = grown32(this.#next, rows);
-    this.localId = grownU32(this.localId, rows);
     this.set = grown32(this.set, rows);
     this.source = grownU16(this.source, rows);
   }

@@ -35,6 +35,17 @@ export function grownU8(column: Uint8Array<ArrayBuffer>, rows: number): Uint8Arr
   return longer;
 }
 
+/**
+ * Puts a value into a column that is as long as its last row that is not 0: nothing, where all are. What is beyond is read as
+ * undefined, and stands for 0. The column, or a longer one.
+ */
+export function putSparse(column: Int32Array<ArrayBuffer>, row: number, value: number): Int32Array<ArrayBuffer> {
+  if (row >= column.length && value === NONE) return column;
+  const longer = row < column.length ? column : grown32(column, roomFor(row, column.length));
+  longer[row] = value;
+  return longer;
+}
+
 /** How long a column becomes that must hold `row`: half as long again, so that growing costs little in all and wastes little. */
 export function roomFor(row: number, length: number): number {
   return Math.max(row + 1, length + (length >>> 1));

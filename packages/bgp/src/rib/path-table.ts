@@ -1,5 +1,5 @@
 import type { AttributeId, AttributeStore } from "./attribute-store.ts";
-import { FIRST_ROWS, grown32, grownU8, grownU16, grownU32, NONE, Rows, roomFor } from "./columns.ts";
+import { FIRST_ROWS, grown32, grownU8, grownU16, NONE, putSparse, Rows, roomFor } from "./columns.ts";
 import type { PrefixId, PrefixTable } from "./prefix-table.ts";
 import type { SourceId, Sources } from "./sources.ts";
 
@@ -31,8 +31,10 @@ export class PathTable {
   readonly #store: AttributeStore;
   readonly #sources: Sources;
   #first = new Int32Array(FIRST_ROWS);
-  #next = new Int32Array(FIRST_ROWS);
-  #remoteId = new Uint32Array(FIRST_ROWS);
+  /** Of a prefix with one path there is no next: most are such, and the column is short. */
+  #next = new Int32Array(0);
+  /** None without RFC 7911. */
+  #remoteId = new Int32Array(0);
   /** A prefix, 0 where there is no path. */
   prefix = new Int32Array(FIRST_ROWS);
   source = new Uint16Array(FIRST_ROWS);
@@ -67,12 +69,12 @@ export class PathTable {
 
   /** The number that its source gave it (RFC 7911); 0 without. */
   remoteId(path: PathId): number {
-    return this.#remoteId[path] ?? 0;
+    return (this.#remoteId[path] ?? 0) >>> 0;
   }
 
   find(prefix: PrefixId, source: SourceId, remoteId: number): PathId {
     let path = this.first(prefix);
-    while (path !== NONE && (this.source[path] !== source || this.#remoteId[path] !== remoteId)) path = this.next(path);
+    while (path !== NONE && (this.source[path] !== source || this.remoteId(path) !== remoteId)) path = this.next(path);
     return path;
   }
 
@@ -83,11 +85,11 @@ export class PathTable {
     if (prefix >= this.#first.length) this.#first = grown32(this.#first, roomFor(prefix, this.#first.length));
     this.prefix[path] = prefix;
     this.source[path] = source;
-    this.#remoteId[path] = remoteId;
+    this.#remoteId = putSparse(this.#remoteId, path, remoteId | 0);
     this.received[path] = NONE;
     this.accepted[path] = NONE;
     this.flags[path] = 0;
-    this.#next[path] = this.first(prefix);
+    this.#next = putSparse(this.#next, path, this.first(prefix));
     this.#first[prefix] = path;
     this.#prefixes.holdAgain(prefix);
     this.#sources.hold(source);
@@ -120,13 +122,11 @@ export class PathTable {
     }
     let before = this.first(prefix);
     while (this.next(before) !== path) before = this.next(before);
-    this.#next[before] = after;
+    this.#next = putSparse(this.#next, before, after);
   }
 
   #makeRoom(path: PathId): void {
     const rows = roomFor(path, this.prefix.length);
-    this.#next = grown32(this.#next, rows);
-    this.#remoteId = grownU32(this.#remoteId, rows);
     this.prefix = grown32(this.prefix, rows);
     this.source = grownU16(this.source, rows);
     this.received = grown32(this.received, rows);
