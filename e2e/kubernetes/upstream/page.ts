@@ -7,7 +7,8 @@ export function conformancePage(runs: readonly Run[]): string {
     "What upstream's own test suites say of Ocicat, by upstream's own runners, on a cluster of two nodes in a lab: real API " +
       "server, kubelets and containerd. `npm run test:kubernetes -- --write` makes this page.",
     summary(runs),
-    "With plugins that enforce nothing (`--network reference`) the same suites fail: they can.",
+    "With plugins that enforce nothing (`--network reference`), of Netpol the case of a policy that allows all passes, and those " +
+      "of one that denies all fail, for TCP and for UDP: the suite can fail.",
     ...runs.map(section),
   ].join("\n\n")}\n`;
 }

@@ -23,6 +23,7 @@ export interface ControlPlaneOptions extends ControlPlaneSettings {
 /** Three seconds measured, beside nothing else. */
 const READY_MS = 90_000;
 const GRACE_MS = 10_000;
+const RESTARTS = 5;
 
 /** etcd, the API server and what acts on its objects, as processes. One is found again by its records; see `running`. */
 export class ControlPlane {
@@ -89,14 +90,26 @@ export class ControlPlane {
     return process !== undefined && isAlive(process) ? process : undefined;
   }
 
-  /** Starts a part that does not run, and waits until it answers. */
+  /** Ends a part, if it runs, starts it, and waits until it answers. */
   async restart(part: ControlPlaneProgram): Promise<void> {
-    // A second API server would answer, with the first one's port, only when that is gone.
     await this.kill(part);
-    const flags = controlPlaneFlags(this.#options, (user) => this.kubeconfigInside(user));
-    const process = this.#options.launch(part, [this.#program(part), ...flags[part]()]);
-    this.#running.set(part, process);
-    if (part === "kube-apiserver") await this.waitUntilReady();
+    const start = (): void => {
+      const flags = controlPlaneFlags(this.#options, (user) => this.kubeconfigInside(user));
+      this.#running.set(part, this.#options.launch(part, [this.#program(part), ...flags[part]()]));
+    };
+    start();
+    if (part !== "kube-apiserver") return;
+    // A killed server's port is free when its last thread has ended, and that is after its first. A service manager starts what
+    // could not bind again, and so is it here.
+    for (let again = 0; ; again += 1) {
+      try {
+        await this.waitUntilReady();
+        return;
+      } catch (error) {
+        if (again === RESTARTS || this.process(part) !== undefined) throw error;
+        start();
+      }
+    }
   }
 
   /** At once, as a crash does. */
