@@ -148,7 +148,7 @@ export function peeringOf({ origin }: Session): ResourceRef | undefined {
 }
 
 /** What `ocicat node status` and the lab ask for. */
-export function sessionReport({ type, node, origin }: Session, status: PeerStatus) {
+export function sessionReport({ type, node, origin }: Pick<Session, "type" | "node" | "origin">, status: PeerStatus) {
   return {
     name: status.name,
     reason: describeOrigin(origin),

@@ -14,6 +14,7 @@ export function addBgp(program: Command, surroundings: Surroundings): void {
   addRoutes(bgp, surroundings);
   addWhy(bgp, surroundings);
   addLog(bgp, surroundings);
+  addSpeak(bgp, surroundings);
 }
 
 function addPeers(bgp: Command, surroundings: Surroundings): void {
@@ -86,6 +87,23 @@ function addLog(bgp: Command, surroundings: Surroundings): void {
       await showLog(surroundings, options);
     });
   withExamples(log, [["bgp log -f", "watch sessions"]]);
+}
+
+function addSpeak(bgp: Command, surroundings: Surroundings): void {
+  const speak = bgp
+    .command("speak")
+    .summary("speak BGP by itself: a daemon, or a route reflector")
+    .description(
+      "Speak BGP in the foreground until SIGTERM, without a node and without a datastore, as a YAML file says: AS number, " +
+        "router's identifier, peers (each a BGPPeer's fields), filters (each a BGPFilter's), routes of its own; whether it " +
+        "reflects (clusterId), and whether it writes what it learns into the kernel (kernelRoutes). docs/bgp.md has them all.",
+    )
+    .addOption(valueOption("-c, --config <file>", "the YAML file").makeOptionMandatory())
+    .action(async (options: { config: string }) => {
+      const { speak: begin } = await import("../actions/bgp-speak.ts");
+      await begin(surroundings, options.config);
+    });
+  withExamples(speak, [["bgp speak -c reflector.yaml", "run a reflector"]]);
 }
 
 function ofAgents(command: Command): Command {

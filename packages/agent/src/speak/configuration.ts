@@ -1,0 +1,205 @@
+import { API_VERSION, type BGPFilter, bgpFilter, bgpPeer, isObject, parsePeerIP, readDocument } from "@ocicat/api";
+import { OcicatError, toError } from "@ocicat/kit";
+import { type Address, type Ipv4, type Prefix, parseAddress, parsePrefix } from "@ocicat/net";
+import type { PeerRow } from "@ocicat/routing";
+import { type BgpFilterRow, bgpFilterRow } from "../tables/bgp-filter-row.ts";
+import { peerRow } from "../tables/bgp-rows.ts";
+
+/** One peering of a speaker that runs by itself: a BGPPeer's spec, and what nodes decide otherwise. */
+export interface SpeakPeer {
+  readonly row: PeerRow;
+  /** An address, or all that dial from within a prefix. */
+  readonly at: { readonly address: Address; readonly port: number } | { readonly prefix: Prefix };
+  readonly asNumber: number;
+  /** RFC 4456: a client of the cluster that this speaker reflects for. */
+  readonly client: boolean;
+  readonly passive: boolean;
+  readonly families: readonly (4 | 6)[];
+}
+
+/** What `ocicat bgp speak` is told. */
+export interface SpeakConfiguration {
+  readonly routerId: Ipv4;
+  readonly asNumber: number;
+  readonly listen: { readonly address: Address | undefined; readonly port: number } | undefined;
+  readonly clusterId: Ipv4 | undefined;
+  /** Best routes are written into the main table. */
+  readonly kernelRoutes: boolean;
+  /** What `ocicat bgp` asks, and birdcl; undefined: nowhere. */
+  readonly socket: string | undefined;
+  readonly birdSocketDirectory: string | undefined;
+  /** Passwords, as `<secret>/<key>`. */
+  readonly secrets: string;
+  readonly routes: readonly Prefix[];
+  readonly filters: readonly BgpFilterRow[];
+  readonly peers: readonly SpeakPeer[];
+}
+
+const FIELDS = [
+  "routerId",
+  "asNumber",
+  "listen",
+  "clusterId",
+  "kernelRoutes",
+  "socket",
+  "birdSocketDirectory",
+  "secrets",
+  "routes",
+  "filters",
+  "peers",
+] as const;
+/** Of a peer, beside a BGPPeer's spec. */
+const OWN_FIELDS = ["name", "prefix", "client", "passive", "families"] as const;
+
+/**
+ * Reads what a YAML file holds, parsed. Throws OcicatError BGP_SPEAK_CONFIG on the first mistake, with its place:
+ *
+ *     asNumber: 64512
+ *     routerId: 10.0.0.1
+ *     clusterId: 10.0.0.1                    # a reflector
+ *     peers:
+ *       - { name: node1, peerIP: 10.0.0.11, asNumber: 64512, client: true, filters: [pods] }
+ *       - { name: rack, prefix: 10.0.1.0/24, asNumber: 64512, client: true }
+ *     filters:
+ *       pods: { importV4: [{ action: Accept, matchOperator: In, cidr: 10.244.0.0/16 }, { action: Reject }] }
+ */
+export function readSpeakConfiguration(value: unknown, where: string): SpeakConfiguration {
+  const at = reader(value, where, FIELDS);
+  const asNumber = at.number("asNumber", 1, 2 ** 32 - 1);
+  if (asNumber === undefined) throw bad(where, "asNumber is missing", "give this speaker's AS number");
+  const filters = at.entries("filters").map(([name, spec]) => readFilter(name, spec, where));
+  const peers = at.list("peers").map((peer, index) => readPeer(peer, `${where}: peers[${index}]`, asNumber));
+  return {
+    routerId: at.ipv4("routerId") ?? missing(where, "routerId", "give an IPv4 address that no other speaker has"),
+    asNumber,
+    listen: at.text("listen") === "none" ? undefined : listenAt(at.text("listen"), where),
+    clusterId: at.ipv4("clusterId"),
+    kernelRoutes: at.flag("kernelRoutes") ?? false,
+    socket: at.text("socket"),
+    birdSocketDirectory: at.text("birdSocketDirectory"),
+    secrets: at.text("secrets") ?? "/etc/ocicat/secrets",
+    routes: at.list("routes").map((text) => prefixOf(text, `${where}: routes`)),
+    filters,
+    peers,
+  };
+}
+
+function readPeer(value: unknown, where: string, ownAs: number): SpeakPeer {
+  if (!isObject(value)) throw bad(where, "is no object", "give a BGPPeer's fields");
+  const own = Object.fromEntries(Object.entries(value).filter(([name]) => OWN_FIELDS.some((field) => field === name)));
+  const spec = Object.fromEntries(Object.entries(value).filter(([name]) => !(name in own)));
+  const at = reader(own, where, OWN_FIELDS);
+  const name = at.text("name");
+  if (name === undefined) throw bad(where, "name is missing", "name the peer");
+  const prefix = own["prefix"] === undefined ? undefined : prefixOf(own["prefix"], where);
+  // A BGPPeer has an address: one within the prefix stands for those that will come.
+  const peerIP = prefix === undefined ? spec["peerIP"] : undefined;
+  const resource = attempt(where, () => {
+    const metadata = { name };
+    const stand = prefix === undefined ? {} : { peerIP: prefix.toString().split("/")[0] };
+    return readDocument({ apiVersion: API_VERSION, kind: "BGPPeer", metadata, spec: { ...spec, ...stand } });
+  });
+  if (!bgpPeer.is(resource)) throw bad(where, "is no peer", "give a BGPPeer's fields");
+  const row = peerRow(resource);
+  const end = typeof peerIP === "string" ? parsePeerIP(peerIP) : undefined;
+  if (row === undefined || (end === undefined && prefix === undefined))
+    throw bad(where, "has neither peerIP nor prefix", "say whom to peer with");
+  const families = at.list("families").map((family) => {
+    if (family === 4 || family === 6) return family;
+    throw bad(where, `${String(family)} is no family`, "use 4 and 6");
+  });
+  const standard = (prefix?.family ?? (typeof end?.address === "number" ? 4 : 6)) as 4 | 6;
+  return {
+    row,
+    at:
+      prefix === undefined
+        ? { address: end?.address ?? missing(where, "peerIP", ""), port: end?.port ?? 179 }
+        : { prefix },
+    asNumber: resource.spec.asNumber ?? ownAs,
+    client: at.flag("client") ?? false,
+    passive: at.flag("passive") ?? false,
+    families: families.length === 0 ? [standard] : families,
+  };
+}
+
+function readFilter(name: string, spec: unknown, where: string): BgpFilterRow {
+  const resource = attempt(`${where}: filters.${name}`, () =>
+    readDocument({ apiVersion: API_VERSION, kind: "BGPFilter", metadata: { name }, spec }),
+  );
+  if (!bgpFilter.is(resource)) throw bad(where, `filter ${name} is none`, "give a BGPFilter's fields");
+  return bgpFilterRow(resource satisfies BGPFilter);
+}
+
+function listenAt(text: string | undefined, where: string) {
+  const all = { address: undefined, port: 179 };
+  if (text === undefined) return all;
+  if (/^\d+$/.test(text)) return { ...all, port: Number(text) };
+  const end = parsePeerIP(text);
+  if (end === undefined) throw bad(where, `listen: "${text}"`, "give a port, an address, address:port, or none");
+  return { address: end.address, port: end.port ?? 179 };
+}
+
+/** Fields of an object, each checked as it is taken. What is in it and not named is refused. */
+function reader(value: unknown, where: string, names: readonly string[]) {
+  if (!isObject(value)) throw bad(where, "is no object", "give fields with values");
+  const strange = Object.keys(value).find((name) => !names.includes(name));
+  if (strange !== undefined) throw bad(where, `there is no field ${strange}`, `use ${names.join(", ")}`);
+  const of = (name: string): unknown => value[name];
+  const wrong = (name: string, wanted: string) => bad(where, `${name} is not ${wanted}`, `give ${wanted}`);
+  return {
+    text(name: string): string | undefined {
+      const field = of(name);
+      if (field === undefined || typeof field === "string") return field;
+      if (typeof field === "number") return String(field);
+      throw wrong(name, "text");
+    },
+    flag(name: string): boolean | undefined {
+      const field = of(name);
+      if (field === undefined || typeof field === "boolean") return field;
+      throw wrong(name, "true or false");
+    },
+    number(name: string, least: number, most: number): number | undefined {
+      const field = of(name);
+      if (field === undefined) return undefined;
+      if (typeof field === "number" && Number.isInteger(field) && field >= least && field <= most) return field;
+      throw wrong(name, `a number from ${least} to ${most}`);
+    },
+    ipv4(name: string): Ipv4 | undefined {
+      const field = of(name);
+      if (field === undefined) return undefined;
+      const address = typeof field === "string" ? attempt(where, () => parseAddress(field)) : undefined;
+      if (typeof address === "number") return address;
+      throw wrong(name, "an IPv4 address");
+    },
+    list(name: string): readonly unknown[] {
+      const field = of(name) ?? [];
+      if (Array.isArray(field)) return field;
+      throw wrong(name, "a list");
+    },
+    entries(name: string): readonly (readonly [string, unknown])[] {
+      const field = of(name) ?? {};
+      if (isObject(field)) return Object.entries(field);
+      throw wrong(name, "an object");
+    },
+  };
+}
+
+function prefixOf(value: unknown, where: string): Prefix {
+  return attempt(where, () => parsePrefix(String(value)));
+}
+
+function attempt<T>(where: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw bad(where, toError(error).message, undefined);
+  }
+}
+
+function missing(where: string, field: string, fix: string): never {
+  throw bad(where, `${field} is missing`, fix);
+}
+
+function bad(where: string, what: string, fix: string | undefined): OcicatError {
+  return new OcicatError({ code: "BGP_SPEAK_CONFIG", where, what, fix });
+}

@@ -1,0 +1,213 @@
+import { hostname } from "node:os";
+import {
+  acceptAll,
+  type BestChange,
+  compilePolicy,
+  createSpeaker,
+  type DynamicPeerConfig,
+  type PeerConfig,
+  type Policy,
+  reject,
+  type Speaker,
+} from "@ocicat/bgp";
+import { type Clock, type Logger, OcicatError, type Random, type Scope } from "@ocicat/kit";
+import { openKernel } from "@ocicat/linux";
+import { compareAddresses, type Family, formatAddress } from "@ocicat/net";
+import { RouteProtocol } from "@ocicat/routing";
+import { serveLocally } from "@ocicat/service";
+import { serveBirdSockets } from "../bgp/bird-ctl/serve.ts";
+import { fileSecrets, type Secrets } from "../bgp/secrets.ts";
+import { SessionLog } from "../bgp/session-log.ts";
+import { type Session, sessionReport } from "../bgp/sessions.ts";
+import { tcpTransport } from "../bgp/tcp-transport.ts";
+import { RouteReconciler } from "../program/route-reconciler.ts";
+import { bgpRoutes } from "../serve/bgp.ts";
+import type { SpeakConfiguration, SpeakPeer } from "./configuration.ts";
+
+export interface SpeakSurroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly scope: Scope;
+}
+
+/**
+ * A speaker by itself, without nodes and datastore: a daemon for routes, or a reflector. Runs until the scope is closed. Throws
+ * OcicatError if it cannot begin.
+ */
+export async function startSpeaking(
+  configuration: SpeakConfiguration,
+  surroundings: SpeakSurroundings,
+): Promise<Speaker> {
+  const { clock, random, logger, scope } = surroundings;
+  const log = new SessionLog(clock);
+  const secrets = fileSecrets({ directory: configuration.secrets, clock, scope });
+  const routes = configuration.kernelRoutes ? kernelRoutes(surroundings, () => speaker.nextHopsChanged()) : undefined;
+  const speaker: Speaker = createSpeaker({
+    clock,
+    random,
+    logger: logger.child("bgp"),
+    transport: tcpTransport(),
+    localAs: configuration.asNumber,
+    routerId: configuration.routerId,
+    listen: configuration.listen,
+    multipath: false,
+    resolveNextHop: routes === undefined ? undefined : (hop) => ({ reachable: routes.reaches(hop), metric: 0 }),
+    onChange: (changes) => program(changes, routes),
+    onPeerState: (peer, state, why) => log.note(peer, state, why),
+  });
+  scope.add("speaker", () => speaker.stop());
+  routes?.start();
+  routes?.releaseLearned();
+  await speaker.start();
+  speaker.setOriginated(configuration.routes.map((prefix) => ({ prefix, origin: "the configuration's routes" })));
+  const apply = () => {
+    const { peers, dynamic } = peersOf(configuration, secrets);
+    speaker.setPeers(peers, dynamic);
+  };
+  apply();
+  secrets.subscribe(apply);
+  await serve(configuration, surroundings, speaker, log);
+  logger.info("speaking", { asNumber: configuration.asNumber, routerId: formatAddress(configuration.routerId) });
+  return speaker;
+}
+
+/** Best routes go into the main table under BIRD's number; nothing else there is touched. */
+function kernelRoutes(
+  { clock, random, logger, scope }: SpeakSurroundings,
+  onReachChanged: () => void,
+): RouteReconciler {
+  const kernel = openKernel();
+  scope.add("kernel", () => kernel.close());
+  return new RouteReconciler({
+    kernel,
+    clock,
+    random,
+    logger: logger.child("routes"),
+    scope,
+    interfacePrefix: "cali",
+    inPools: () => true,
+    refreshMs: 90_000,
+    onReachChanged,
+    defer: setImmediate,
+  });
+}
+
+function program(changes: readonly BestChange[], routes: RouteReconciler | undefined): void {
+  for (const { prefix, best } of changes) {
+    const via = best?.nextHops[0];
+    const route =
+      best === undefined || via === undefined
+        ? undefined
+        : ({
+            kind: "via",
+            destination: prefix,
+            via,
+            device: undefined,
+            onlink: false,
+            protocol: RouteProtocol.bird,
+            origin: { reason: `learned by BGP from ${best.peer}`, resources: [] },
+          } as const);
+    routes?.setDesired(prefix, route);
+  }
+}
+
+/** Peers whose password is missing are left out: a session without it would be less than was asked for. */
+function peersOf(configuration: SpeakConfiguration, secrets: Secrets) {
+  const peers: PeerConfig[] = [];
+  const dynamic: DynamicPeerConfig[] = [];
+  for (const peer of configuration.peers) {
+    const common = commonOf(peer, configuration, secrets);
+    const { at, passive } = peer;
+    if ("prefix" in at) dynamic.push({ ...common, prefix: at.prefix });
+    else peers.push({ ...common, remoteAddress: at.address, remotePort: at.port, passive });
+  }
+  return { peers, dynamic };
+}
+
+function commonOf(peer: SpeakPeer, configuration: SpeakConfiguration, secrets: Secrets) {
+  const { row, families, asNumber, client } = peer;
+  const [family = 4] = families;
+  const answer = row.password === undefined ? undefined : secrets.read(row.password);
+  if (answer !== undefined && "missing" in answer && row.password?.optional !== true) {
+    const fix = "put it there, for its owner alone";
+    throw new OcicatError({ code: "BGP_PASSWORD", where: `peer ${row.name}`, what: answer.missing, fix });
+  }
+  const hops = row.mostHops === undefined ? {} : { ttl: 255, minTtl: 256 - row.mostHops };
+  const password = answer !== undefined && "value" in answer ? answer.value : undefined;
+  return {
+    name: row.name,
+    remoteAs: asNumber,
+    localAs: row.localAsNumber,
+    families,
+    nextHopMode: row.nextHop,
+    allowedOwnAs: row.allowedOwnAs,
+    keepaliveS: row.keepaliveS,
+    gracefulRestart: { restartTimeS: row.restartTimeS ?? 120 },
+    clusterId: asNumber === configuration.asNumber ? configuration.clusterId : undefined,
+    reflectorClient: client,
+    security: password === undefined && row.mostHops === undefined ? undefined : { password, ...hops },
+    importPolicy: policyOf(row.filters, `importV${family}`, configuration),
+    exportPolicy: policyOf(row.filters, `exportV${family}`, configuration),
+  } as const;
+}
+
+function policyOf(
+  names: readonly string[],
+  field: `${"import" | "export"}V${Family}`,
+  { filters }: SpeakConfiguration,
+): Policy {
+  const named = names.map((name) => filters.find((filter) => filter.name === name));
+  const missing = names.find((name) => !filters.some((filter) => filter.name === name));
+  if (missing !== undefined) return () => reject(`filter ${missing} is not in the configuration`);
+  return compilePolicy(
+    named.flatMap((filter) => (filter === undefined ? [] : [filter[field]])),
+    acceptAll,
+  );
+}
+
+async function serve(
+  configuration: SpeakConfiguration,
+  { clock, logger, scope }: SpeakSurroundings,
+  speaker: Speaker,
+  log: SessionLog,
+): Promise<void> {
+  const report = () =>
+    [...speaker.status()]
+      .sort((a, b) => compareAddresses(a.remoteAddress, b.remoteAddress))
+      .map((status) => sessionReport(SESSION, status));
+  if (configuration.socket !== undefined)
+    await serveLocally(
+      { path: configuration.socket },
+      bgpRoutes(() => ({ speaker, report, log })),
+      logger.child("api"),
+      scope,
+    );
+  if (configuration.birdSocketDirectory === undefined) return;
+  const bootedAt = clock.now();
+  await serveBirdSockets(
+    configuration.birdSocketDirectory,
+    (family) => ({
+      family,
+      speaker,
+      sessions: report,
+      routerId: formatAddress(configuration.routerId),
+      hostName: hostname(),
+      localAs: configuration.asNumber,
+      now: clock.now(),
+      bootedAt,
+      configuredAt: bootedAt,
+      kernelRoutes: () => [],
+      interfaceTowards: () => "the network",
+    }),
+    logger.child("bird"),
+    scope,
+  );
+}
+
+/** Sessions here follow from the file, and are with nobody's node. */
+const SESSION: Pick<Session, "type" | "node" | "origin"> = {
+  type: "node specific",
+  node: undefined,
+  origin: { reason: "the configuration", resources: [] },
+};
