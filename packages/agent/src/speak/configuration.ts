@@ -108,7 +108,7 @@ function readPeer(value: unknown, where: string, ownAs: number): SpeakPeer {
     if (family === 4 || family === 6) return family;
     throw bad(where, `${String(family)} is no family`, "use 4 and 6");
   });
-  const standard = (prefix?.family ?? (typeof end?.address === "number" ? 4 : 6)) as 4 | 6;
+  const standard = prefix?.family ?? (typeof end?.address === "number" ? 4 : 6);
   return {
     row,
     at:
