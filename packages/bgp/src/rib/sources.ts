@@ -3,7 +3,7 @@ import { NONE, Rows } from "./columns.ts";
 
 /** A peer as the RIB knows it. One object for the life of the peering; the identifier comes with each OPEN. */
 export interface RibPeer {
-  readonly name: string;
+  name: string;
   readonly address: Address;
   readonly as: number;
   readonly internal: boolean;

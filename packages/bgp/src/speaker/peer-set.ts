@@ -51,6 +51,7 @@ export class PeerSet {
     const wanted = [...declared, ...this.#instances(new Set(declared.map(({ remoteAddress }) => remoteAddress)))];
     // Those that go make room first: an address may have passed from one name to another.
     const names = new Set(wanted.map(({ name }) => name));
+    for (const config of wanted) this.#rename(config, names);
     for (const peer of this.#peers.values()) {
       if (!names.has(peer.config.name)) this.#remove(peer, notification("cease/deconfigured"));
     }
@@ -121,6 +122,16 @@ export class PeerSet {
       const config = declared.has(remoteAddress) ? undefined : this.#templateFor(remoteAddress);
       return config === undefined ? [] : [instantiate(config, remoteAddress, this.#options.self)];
     });
+  }
+
+  /** A session that is wanted under another name goes on: a node of the mesh may become one that a BGPPeer names. */
+  #rename(config: ResolvedPeer, wanted: ReadonlySet<string>): void {
+    const peer = this.#byAddress.get(config.remoteAddress);
+    if (peer === undefined || this.#peers.has(config.name) || wanted.has(peer.config.name)) return;
+    if (this.#cameFrom.has(peer) || !peer.survives(config)) return;
+    this.#peers.delete(peer.config.name);
+    this.#peers.set(config.name, peer);
+    peer.rename(config.name);
   }
 
   #add(config: ResolvedPeer): Peer {

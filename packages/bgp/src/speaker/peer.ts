@@ -163,6 +163,12 @@ export class Peer implements Member {
     this.#feed({ type: "reconfigured" });
   }
 
+  /** From now on the peer is called otherwise; nothing else about it changes. */
+  rename(name: string): void {
+    this.#config = { ...this.#config, name };
+    this.peer.name = name;
+  }
+
   /** Ends the session and begins a new one. `communication`: words for the other operator (RFC 9003). */
   reset(communication: string): void {
     if (this.#config.shutdown !== undefined) return;

@@ -427,3 +427,24 @@ describe("own routes", () => {
     expect(a.routes()).toEqual(["172.17.0.0/24 via 10.0.0.2"]);
   });
 });
+
+describe("a peer under another name", () => {
+  it("keeps its session and its routes, if nothing else is wanted of it that the session depends on", async () => {
+    const { lab, a } = await pair();
+    const [before] = a.speaker.status();
+    a.changes.length = 0;
+    a.speaker.setPeers([peerTo(A, B, { name: "Global_10_0_0_2" })]);
+    lab.advance(10);
+    expect(a.speaker.status()).toMatchObject([{ name: "Global_10_0_0_2", state: "Established", since: before?.since }]);
+    expect(a.changes).toEqual([]);
+    expect(a.speaker.explain(parsePrefix("172.17.0.0/24")).paths).toMatchObject([{ peer: "Global_10_0_0_2" }]);
+  });
+
+  it("begins anew otherwise", async () => {
+    const { lab, a } = await pair();
+    a.speaker.setPeers([peerTo(A, B, { name: "Global_10_0_0_2", holdTimeS: 30 })]);
+    expect(a.speaker.status()[0]?.state).not.toBe("Established");
+    lab.advance(10_000);
+    expect(a.speaker.status()[0]?.state).toBe("Established");
+  });
+});

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import type { BgpLogOptions, BgpOptions, BgpRoutesOptions } from "../options/bgp.ts";
+import type { BgpLogOptions, BgpOptions, BgpRoutesOptions, PlanReflectorsOptions } from "../options/bgp.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { valueOption, withExamples } from "./options.ts";
+import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
 const OF = "Of this host's agent; where none runs here, of every node of the lab on this machine. Needs root.";
 
@@ -14,6 +14,7 @@ export function addBgp(program: Command, surroundings: Surroundings): void {
   addRoutes(bgp, surroundings);
   addWhy(bgp, surroundings);
   addLog(bgp, surroundings);
+  addPlan(bgp, surroundings);
   addSpeak(bgp, surroundings);
 }
 
@@ -87,6 +88,29 @@ function addLog(bgp: Command, surroundings: Surroundings): void {
       await showLog(surroundings, options);
     });
   withExamples(log, [["bgp log -f", "watch sessions"]]);
+}
+
+function addPlan(bgp: Command, surroundings: Surroundings): void {
+  const plan = bgp.command("plan").summary("other ways to peer").description("Plan how nodes peer with each other.");
+  const reflectors = plan
+    .command("reflectors")
+    .summary("from the mesh to route reflectors, without losing a route")
+    .description(
+      "Propose which nodes reflect routes, so that the others need two sessions and not one with every node, and the steps " +
+        "there. With --apply they are gone: each is waited for, and if a node does not get its sessions the mesh stays.",
+    )
+    .addOption(valueOption("--count <n>", "how many nodes reflect; two, or three beyond 200 nodes"))
+    .option("--apply", "write it")
+    .addOption(valueOption("-o, --output <format>", "ps, for people, or json").default("ps"))
+    .action(async (options: PlanReflectorsOptions) => {
+      const { planReflection } = await import("../actions/bgp-plan-reflectors.ts");
+      await planReflection(surroundings, options);
+    });
+  withDatastoreOptions(reflectors);
+  withExamples(reflectors, [
+    ["bgp plan reflectors", "what the move would be"],
+    ["bgp plan reflectors --apply", "do it"],
+  ]);
 }
 
 function addSpeak(bgp: Command, surroundings: Surroundings): void {

@@ -14,3 +14,10 @@ export interface BgpRoutesOptions extends BgpOptions {
 export interface BgpLogOptions extends BgpOptions {
   readonly follow?: boolean;
 }
+
+export interface PlanReflectorsOptions {
+  readonly config?: string;
+  readonly count?: string;
+  readonly apply?: boolean;
+  readonly output: string;
+}
