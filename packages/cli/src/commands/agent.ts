@@ -10,6 +10,7 @@ const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
   ["ETCD_ENDPOINTS", "the datastore (http://127.0.0.1:2379)"],
   ["KUBECONFIG", "how the cluster is reached (as the pod that this runs in)"],
   ["CALICO_API_GROUP", "where the cluster keeps resources, or projectcalico.org/v3 (crd.projectcalico.org/v1)"],
+  ["OCICAT_FANOUT_ENDPOINTS", "fan-outs that watch the datastore for many agents (none)"],
   ["IP", "the node's address as address/length, or autodetect (autodetect)"],
   ["OCICAT_BGP_PORT", "TCP port for BGP, over BGPConfiguration's listenPort (179)"],
   ["FELIX_HEALTHPORT", "TCP port on localhost for /livez, /readyz and /metrics (9099)"],
