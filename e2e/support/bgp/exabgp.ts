@@ -6,6 +6,11 @@ import type { Daemon, DaemonRoute, DaemonSession, SeenRoute } from "./daemon.ts"
 import { DaemonProcess } from "./process.ts";
 import type { Segment } from "./segment.ts";
 
+interface ExaNlri {
+  readonly nlri: string;
+  readonly "path-information"?: string;
+}
+
 interface ExaUpdate {
   readonly attribute?: {
     readonly "as-path"?: readonly number[];
@@ -17,8 +22,8 @@ interface ExaUpdate {
     readonly "originator-id"?: string;
     readonly "cluster-list"?: readonly string[];
   };
-  readonly announce?: Readonly<Record<string, Readonly<Record<string, readonly { readonly nlri: string }[]>>>>;
-  readonly withdraw?: Readonly<Record<string, readonly { readonly nlri: string }[]>>;
+  readonly announce?: Readonly<Record<string, Readonly<Record<string, readonly ExaNlri[]>>>>;
+  readonly withdraw?: Readonly<Record<string, readonly ExaNlri[]>>;
 }
 
 /** It keeps no table: what it hears it tells a process, which writes it down. */
@@ -48,7 +53,11 @@ export function exabgpDaemon(segment: Segment): Daemon {
       writeFileSync(file("exabgp.conf"), configuration(segment, session, script));
       await launch();
     },
-    seen: (prefix) => table(readFileSync(file("heard"), "utf8")).get(prefix) ?? [],
+    seen: (prefix) => [
+      ...(table(readFileSync(file("heard"), "utf8"))
+        .get(prefix)
+        ?.values() ?? []),
+    ],
     kill,
     restart: launch,
     stop: async () => {
@@ -102,21 +111,31 @@ function routeLine(segment: Segment, route: DaemonRoute, identifier: number, add
   return `${words.join(" ")};`;
 }
 
-function table(text: string): Map<string, SeenRoute[]> {
-  const routes = new Map<string, SeenRoute[]>();
+/** By prefix, and of each its paths by their identifiers. */
+function table(text: string): Map<string, Map<string, SeenRoute>> {
+  const routes = new Map<string, Map<string, SeenRoute>>();
   for (const line of text.split("\n")) {
     if (line.includes('"state": "down"')) routes.clear();
     if (!line.includes('"type": "update"')) continue;
     const event = JSON.parse(line) as { neighbor?: { message?: { update?: ExaUpdate } } };
     const update = event.neighbor?.message?.update;
-    for (const list of Object.values(update?.withdraw ?? {})) for (const { nlri } of list) routes.delete(nlri);
+    for (const list of Object.values(update?.withdraw ?? {})) {
+      for (const one of list) routes.get(one.nlri)?.delete(pathOf(one));
+    }
     for (const byHop of Object.values(update?.announce ?? {})) {
       for (const [nextHop, list] of Object.entries(byHop)) {
-        for (const { nlri } of list) routes.set(nlri, [seen(nextHop, update?.attribute)]);
+        for (const one of list) {
+          const paths = routes.get(one.nlri) ?? new Map<string, SeenRoute>();
+          routes.set(one.nlri, paths.set(pathOf(one), seen(nextHop, update?.attribute)));
+        }
       }
     }
   }
   return routes;
+}
+
+function pathOf(nlri: ExaNlri): string {
+  return nlri["path-information"] ?? "";
 }
 
 function seen(nextHop: string, attribute: ExaUpdate["attribute"] = {}): SeenRoute {

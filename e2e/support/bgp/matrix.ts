@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { formatAsPath, type OriginatedRoute } from "../../../packages/bgp/src/index.ts";
 import { formatExtCommunity } from "../../../packages/bgp/src/wire/attributes/communities.ts";
 import { eventually } from "../../../packages/bgp/test/support/real-clock.ts";
-import { formatAddress, parsePrefix } from "../../../packages/net/src/index.ts";
+import { formatAddress, ipv4, parseAddress, parsePrefix } from "../../../packages/net/src/index.ts";
 import type { Daemon, DaemonSession, SeenRoute } from "./daemon.ts";
 import { Ours, type OursOptions } from "./ours.ts";
 import { Segment } from "./segment.ts";
@@ -29,6 +29,8 @@ export type Lack =
   /** Its routes are told of in an API and forgotten. */
   | "a table"
   | "reflector"
+  /** It hides where a reflected route came from. */
+  | "reflector client"
   | "roles"
   | "long-lived"
   | "shutdown communication"
@@ -333,12 +335,72 @@ export function interop(name: string, make: (segment: Segment) => Daemon, lacks:
       );
     });
 
-    it("agrees on several paths to a prefix", async () => {
+    it.skipIf(lacks.has("reflector client"))(
+      "is our client: told of another client's route, and where it came from",
+      async () => {
+        await theirs({ routes: [{ prefix: THEIRS4 }] });
+        const clusterId = ipv4(0x0a000063);
+        const client = { clusterId, reflectorClient: true };
+        const reflector = await ours({ n: 1, peer: client });
+        const daemonsConfig = reflector.peer;
+        const other = await ours({ n: 2 }, [own("10.12.0.0/24")]);
+        const between = { localAs: AS, remoteAs: AS } as const;
+        const [one, two] = [parseAddress(segment.ours(4, 1)), parseAddress(segment.ours(4, 2))];
+        other.speaker.setPeers([{ name: "reflector", remoteAddress: one, localAddress: two, ...between }]);
+        reflector.speaker.setPeers([
+          daemonsConfig,
+          { name: "client", remoteAddress: two, localAddress: one, passive: true, ...between, ...client },
+        ]);
+        expect(await seen("10.12.0.0/24")).toMatchObject({
+          nextHop: segment.ours(4, 2),
+          originatorId: "10.0.0.18",
+          clusterList: ["10.0.0.99"],
+        });
+        const back = await other.route(THEIRS4);
+        expect(back.nextHops.map(formatAddress)).toEqual([segment.theirs(4)]);
+        expect(back.attributes.clusterList?.map(formatAddress)).toEqual(["10.0.0.99"]);
+        expect(formatAddress(back.attributes.originatorId ?? clusterId)).toBe("10.0.0.2");
+        other.speaker.withdraw(parsePrefix("10.12.0.0/24"));
+        await gone("10.12.0.0/24");
+      },
+    );
+
+    it("exchanges several paths to a prefix", async () => {
       await theirs({ addPath: true });
-      const local = await ours({ peer: { addPath: { receive: true } } });
+      const both = { send: true, receive: true };
+      const reflector = { clusterId: ipv4(0x0a000063), reflectorClient: true };
+      const local = await ours({ peer: { addPath: both, mostPaths: 4, ...reflector } }, []);
       const { negotiated } = await local.established();
       expect(negotiated?.addPath[4]).toMatchObject({ receive: true });
       await local.route(THEIRS4);
+      if (negotiated?.addPath[4]?.send !== true) return;
+      // Two clients of ours have the same prefix: the daemon is told of both paths.
+      const daemonsConfig = local.peer;
+      const one = parseAddress(segment.ours(4, 1));
+      const clients = [2, 3].map((n) => parseAddress(segment.ours(4, n)));
+      const between = { localAs: AS, remoteAs: AS } as const;
+      local.speaker.setPeers([
+        daemonsConfig,
+        ...clients.map((remoteAddress, n) => ({
+          name: `client${n}`,
+          remoteAddress,
+          localAddress: one,
+          passive: true,
+          ...between,
+          ...reflector,
+        })),
+      ]);
+      for (const [n, localAddress] of clients.entries()) {
+        const client = await ours({ n: n + 2 }, [own("10.13.0.0/24")]);
+        client.speaker.setPeers([{ name: "reflector", remoteAddress: one, localAddress, ...between }]);
+      }
+      const paths = () =>
+        daemon
+          .seen("10.13.0.0/24")
+          .map(({ nextHop }) => nextHop)
+          .sort();
+      await eventually("both paths", paths, ({ length }) => length === 2, 20_000);
+      expect(paths()).toEqual([segment.ours(4, 2), segment.ours(4, 3)]);
     });
 
     it.skipIf(lacks.has("dialling"))("dials in from anywhere within a prefix", async () => {

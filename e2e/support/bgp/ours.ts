@@ -90,6 +90,11 @@ export class Ours {
     this.speaker.setPeers([this.#peer]);
   }
 
+  /** How it sees the daemon now. */
+  get peer(): PeerConfig {
+    return this.#peer;
+  }
+
   get status(): PeerStatus {
     const [status] = this.speaker.status();
     if (status === undefined) throw new Error("no peer");
