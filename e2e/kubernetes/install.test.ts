@@ -2,7 +2,7 @@ import { isObject } from "@ocicat/api";
 import { projectManifest } from "@ocicat/lab/kubernetes";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { eventually } from "../support/lab.ts";
+import { collect, eventually } from "../support/lab.ts";
 import { agnhost, expectReach, TestCluster } from "./support/cluster.ts";
 
 const cluster = new TestCluster();
@@ -15,6 +15,8 @@ beforeAll(async () => {
 afterAll(async () => {
   expect(await cluster.down()).toEqual([]);
 });
+
+const AGENTS = ["pods", "-n", "kube-system", "-l", "k8s-app=ocicat-node"];
 
 /** Granted and not used in this test: what it is for. */
 const RARE: Readonly<Record<string, readonly (readonly [rights: RegExp, why: string])[]>> = {
@@ -70,6 +72,33 @@ function used(account: string): ReadonlySet<string> {
   expect(own.filter(({ status }) => status === 403)).toEqual([]);
   return new Set(own.map(({ group, resource, verb }) => right(group, resource, verb)));
 }
+
+describe("an upgrade", () => {
+  it("goes node by node, and no ping between pods' nodes is lost", async () => {
+    await cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=30s");
+    await cluster.apply(agnhost("stays", { node: "node01" }));
+    await cluster.ready("stays");
+    const ping = cluster.lab.spawn(
+      "controlplane",
+      ["ping", "-n", "-i", "0.05", "-W", "1", await cluster.podIp("stays")],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+    const ended = collect(ping);
+    const before = await cluster.path("{.items[*].metadata.uid}", ...AGENTS);
+    // Another version's manifest has another template.
+    await cluster.kubectl("-n", "kube-system", "set", "env", "daemonset/ocicat-node", "OCICAT_LOG_LEVEL=debug");
+    await cluster.kubectl("-n", "kube-system", "rollout", "status", "daemonset/ocicat-node", "--timeout=120s");
+    const after = await cluster.path("{.items[*].metadata.uid}", ...AGENTS);
+    for (const uid of before.split(" ")) expect(after).not.toContain(uid);
+    ping.kill("SIGINT");
+    const { stdout } = await ended;
+    const answered = new Set([...stdout.matchAll(/icmp_seq=(\d+) ttl=/g)].map((match) => Number(match[1])));
+    expect(answered.size).toBeGreaterThan(20);
+    expect(Math.max(...answered) - answered.size).toBe(0);
+  });
+});
 
 describe("what agents and controllers may do is what they do", () => {
   it("while pods come and go, policies apply, services are matched and addresses are collected", async () => {
