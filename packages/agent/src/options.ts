@@ -44,6 +44,8 @@ export interface AgentOptions {
   readonly takesOver: boolean;
   /** What carries packets between nodes. */
   readonly backend: Backend;
+  /** Blocks of this node that lie side by side are announced as one. */
+  readonly aggregateBlocks: boolean;
   /** Who does BGP: the agent itself, or a BIRD that it looks after. */
   readonly bgpDaemon: BgpDaemon;
   /** Instead of what BGPConfiguration says; undefined: that. */
@@ -112,6 +114,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
     addressRefreshMs: durationFrom(env, "AUTODETECT_POLL_INTERVAL", "60s"),
     takesOver: takesOverFrom(env),
     backend: backendFrom(env),
+    aggregateBlocks: flagFrom(env, "OCICAT_BGP_AGGREGATE_BLOCKS"),
     bgpDaemon: daemonFrom(env),
     bgpPort: env.OCICAT_BGP_PORT ? numberFrom(env, "OCICAT_BGP_PORT", 179, 0, 65535) : undefined,
     felix: felixFromEnvironment(env),
@@ -182,6 +185,13 @@ function backendFrom(env: Environment): Backend {
   const backend = text === "" ? "bird" : BACKENDS.find((each) => each === text);
   if (backend !== undefined) return backend;
   throw bad("CALICO_NETWORKING_BACKEND", text, "not a networking backend", `use one of ${BACKENDS.join(", ")}`);
+}
+
+function flagFrom(env: Environment, name: string): boolean {
+  const text = (env[name] ?? "").trim().toLowerCase();
+  if (["true", "enabled", "1"].includes(text)) return true;
+  if (["", "false", "disabled", "0"].includes(text)) return false;
+  throw bad(name, text, "neither true nor false", "use true or false");
 }
 
 function daemonFrom(env: Environment): BgpDaemon {

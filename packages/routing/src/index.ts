@@ -1,3 +1,4 @@
+export { aggregated } from "./aggregate.ts";
 export {
   type Announcement,
   type DesiredRoute,

@@ -7,9 +7,9 @@ import {
   type Speaker,
   type Transport,
 } from "@ocicat/bgp";
-import { type Clock, type Logger, OcicatError, type Random, toError } from "@ocicat/kit";
+import { type Clock, type Logger, OcicatError, type Random, type Timer, toError } from "@ocicat/kit";
 import { type Address, compareAddresses, formatAddress, type Ipv4, type Prefix } from "@ocicat/net";
-import type { Announcement, LearnedRow, RoutingChanges } from "@ocicat/routing";
+import { type Announcement, aggregated, type LearnedRow, type RoutingChanges } from "@ocicat/routing";
 import { announce, originated } from "./mesh.ts";
 import { PathWatch } from "./path-watch.ts";
 import { type BgpPicture, sessionsOfPicture } from "./picture.ts";
@@ -31,6 +31,8 @@ export interface MeshRunnerOptions {
   readonly secrets: Secrets;
   /** Which next hops can be reached; `nextHopsChanged` says when another is. */
   readonly resolveNextHop: NextHopResolver;
+  /** Blocks side by side are announced as one, up to the pool that they are in; undefined: each is by itself. */
+  readonly aggregateWithin: ((prefix: Prefix) => Prefix | undefined) | undefined;
   /** Whether an address is on a link of this node's. */
   readonly isOnLink: (address: Address) => boolean;
   readonly onChange: (changes: readonly BestChange[]) => void;
@@ -39,6 +41,9 @@ export interface MeshRunnerOptions {
   /** The speaker cannot run: the agent must end, saying so. */
   readonly onFatal: (error: Error) => void;
 }
+
+/** By then what covers a block has been sent. */
+const COVER_MS = 100;
 
 /** Keeps one speaker running for the mesh and the BGPPeers, made anew when what it is (AS number, addresses, port) changes. */
 export class MeshRunner implements BgpRunner {
@@ -53,6 +58,8 @@ export class MeshRunner implements BgpRunner {
   /** Sessions that are not held, since when. */
   #refused = new Map<string, number>();
   #announcements: readonly Announcement[] = [];
+  /** What peers were told of that is not to be announced any more, until they have been told what covers it. */
+  readonly #covered = new Map<string, Timer>();
   #declared = false;
   #restarting: boolean;
   /** What speakers before this one had learned and this one has not, yet. */
@@ -111,15 +118,42 @@ export class MeshRunner implements BgpRunner {
   }
 
   announce(changes: RoutingChanges["announcements"], all: Iterable<Announcement>): void {
+    const { aggregateWithin } = this.#options;
+    if (aggregateWithin !== undefined) {
+      this.#announceAggregated(aggregated(all, aggregateWithin));
+      return;
+    }
     this.#announcements = [...all];
     if (this.#speaker !== undefined) announce(this.#speaker, changes);
   }
 
   /** Declares the complete set once the datastore is in sync: only then may End-of-RIB be sent. */
   declare(all: Iterable<Announcement>): void {
+    const { aggregateWithin } = this.#options;
     this.#declared = true;
-    this.#announcements = [...all];
+    this.#announcements = aggregateWithin === undefined ? [...all] : [...aggregated(all, aggregateWithin).values()];
     this.#speaker?.setOriginated(this.#announcements.map(originated));
+  }
+
+  /** What comes is told at once, what goes a moment after: a block is never without a route while it is joined or split. */
+  #announceAggregated(wanted: ReadonlyMap<string, Announcement>): void {
+    const before = new Map(this.#announcements.map((one) => [one.prefix.toString(), one]));
+    this.#announcements = [...wanted.values()];
+    const speaker = this.#speaker;
+    if (speaker === undefined) return;
+    for (const [key, announcement] of wanted) {
+      this.#covered.get(key)?.cancel();
+      this.#covered.delete(key);
+      if (!before.has(key)) speaker.announce(originated(announcement));
+    }
+    for (const [key, { prefix }] of before) {
+      if (wanted.has(key) || this.#covered.has(key)) continue;
+      const timer = this.#options.clock.after(COVER_MS, "covered block", () => {
+        this.#covered.delete(key);
+        this.#speaker?.withdraw(prefix);
+      });
+      this.#covered.set(key, timer);
+    }
   }
 
   readonly report = () => {
@@ -150,6 +184,7 @@ export class MeshRunner implements BgpRunner {
   /** Graceful: peers keep our routes while we are away. */
   async stop(graceful: boolean): Promise<void> {
     await this.#stopping;
+    for (const timer of this.#covered.values()) timer.cancel();
     // First: a peer that hears no packets would take the path for dead, and not wait for a restart.
     await this.#paths.stop();
     await this.#speaker?.stop({ graceful });

@@ -111,6 +111,7 @@ export function makeDataplane(foundation: Foundation, felix: FelixSettings): Dat
           reachable: routes.reaches(nextHop) || resolver.tunnelReaches(nextHop, prefix),
           metric: 0,
         }),
+        aggregateWithin: options.aggregateBlocks ? ({ address }) => resolver.poolOf(address)?.cidr : undefined,
         isOnLink: (address) => routes.interfaceTowards(address) !== undefined,
         onChange: (changes) => engine.learn(changes),
         onReady: () => {

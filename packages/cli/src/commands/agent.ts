@@ -13,6 +13,9 @@ const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
   ["OCICAT_FANOUT_ENDPOINTS", "fan-outs that watch the datastore for many agents (none)"],
   ["IP", "the node's address as address/length, or autodetect (autodetect)"],
   ["OCICAT_BGP_PORT", "TCP port for BGP, over BGPConfiguration's listenPort (179)"],
+  ["OCICAT_BGP_DAEMON", "who does BGP: ocicat, or bird, which the agent then looks after (ocicat)"],
+  ["OCICAT_BGP_AGGREGATE_BLOCKS", "announce blocks that lie side by side as one (false)"],
+  ["OCICAT_SECRETS_DIR", "passwords of BGP sessions, as <secret>/<key> (/etc/ocicat/secrets)"],
   ["FELIX_HEALTHPORT", "TCP port on localhost for /livez, /readyz and /metrics (9099)"],
 ];
 
