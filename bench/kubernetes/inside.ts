@@ -292,7 +292,8 @@ async function main(): Promise<Case[]> {
       return store.api.create(PODS, "bench", podOn(`stranger${index % (LARGE.nodes - 1)}`, `pod${index}`, address));
     });
     const large = await Agent.start(kubernetes);
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    // What its start leaves behind is collected some seconds after it is ready.
+    await new Promise((resolve) => setTimeout(resolve, 20_000));
     cases.push(
       measured(`agent RSS, ${LARGE.nodes} nodes, ${LARGE.pods} pods`, "MiB", large.rss, undefined, {
         kind: "at most",

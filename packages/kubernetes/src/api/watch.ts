@@ -32,7 +32,11 @@ const BACKOFF = { initialMs: 100, maxMs: 10_000 };
 /** The same of one that was silent for a good while. */
 const PROVEN_MS = 5_000;
 
-/** Statuses that say no for good; others pass. 404: the kind is not there yet, and may come. */
+/** A kind that is not there yet may come; nobody is in a hurry for it, and every agent of a cluster asks. In seconds. */
+const ABSENT_S = 60;
+const MAX_RETRY_AFTER_S = 60;
+
+/** Statuses that say no for good; others pass. */
 const FINAL: ReadonlySet<number> = new Set([400, 403, 405, 410, 422]);
 
 /**
@@ -142,7 +146,7 @@ export class WatchStream {
     }
     const told = readStatus(parsed(body), status);
     if (FINAL.has(status)) this.#fail(status, told.reason, told.message);
-    else this.#later(retryAfter ?? told.retryAfterSeconds);
+    else this.#later(status === 404 ? this.#spread(ABSENT_S) : (retryAfter ?? told.retryAfterSeconds));
   }
 
   #line(line: string): void {
@@ -179,9 +183,14 @@ export class WatchStream {
   #later(seconds: number | undefined): void {
     if (this.#isOver) return;
     const { clock } = this.#environment;
-    const wait = Math.min(seconds ?? 0, 30) * 1000 + this.#backoff.next();
+    const wait = Math.min(seconds ?? 0, MAX_RETRY_AFTER_S) * 1000 + this.#backoff.next();
     const timer: Timer = clock.after(wait, "watch again", () => void this.#begin());
     this.#cancel = () => timer.cancel();
+  }
+
+  /** Between half of it and all, so that a crowd does not ask at once. */
+  #spread(seconds: number): number {
+    return (seconds / 2) * (1 + this.#environment.random.uint32() / 2 ** 32);
   }
 
   #fail(status: number, reason: string, told: string): void {
