@@ -9,6 +9,8 @@ export function conformancePage(runs: readonly Run[]): string {
     summary(runs),
     "With plugins that enforce nothing (`--network reference`), of Netpol the case of a policy that allows all passes, and those " +
       "of one that denies all fail, for TCP and for UDP: the suite can fail.",
+    "What fails of the policy API is one extended feature, experimental in v0.2.0: nodes as peers. A rule that names them " +
+      "allows nothing; one that denies or passes denies everything.",
     ...runs.map(section),
   ].join("\n\n")}\n`;
 }
