@@ -248,12 +248,15 @@ async function main(): Promise<Case[]> {
       say(`${atOnce} at once, Kubernetes`);
       const agent = await Agent.start(kubernetes);
       await round(OURS, `w${atOnce}k`, atOnce, pods);
-      const before = await apiCosts();
+      let [requests, bytes] = [0, 0];
       for (let index = 0; index < ROUNDS; index++) {
+        const before = await apiCosts();
         take("kubernetes", await round(OURS, `k${atOnce}r${index}x`, atOnce, pods));
+        const after = await apiCosts();
+        requests += after.requests - before.requests;
+        bytes += after.bytes - before.bytes;
         take("ptp", await round(PTP, `p${atOnce}r${index}x`, atOnce));
       }
-      const after = await apiCosts();
       await agent.stop();
       say(`${atOnce} at once, the embedded datastore`);
       const directory = mkdtempSync("/run/bench/data-");
@@ -276,14 +279,13 @@ async function main(): Promise<Case[]> {
       cases.push(...compare(`embedded datastore, ${atOnce} at once`, found.embedded, found.ptp));
       if (atOnce > 1) continue;
       const count = ROUNDS * CALLS;
-      const [requests, bytes] = [(after.requests - before.requests) / count, (after.bytes - before.bytes) / count];
       cases.push(
-        measured("requests to the API server, a pod's ADD and DEL", "", requests, undefined, {
+        measured("requests to the API server, a pod's ADD and DEL", "", requests / count, undefined, {
           kind: "at most",
           value: 11,
         }),
       );
-      cases.push(measured("bytes of them, both ways", "B", bytes, undefined, { kind: "none" }));
+      cases.push(measured("bytes of them, both ways", "B", bytes / count, undefined, { kind: "none" }));
     }
     say(`${LARGE.nodes} nodes, ${LARGE.pods} pods`);
     await inBatches(LARGE.nodes - 1, (index) => store.api.create(NODES, undefined, stranger(index)));
