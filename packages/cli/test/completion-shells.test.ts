@@ -163,7 +163,11 @@ process.on("exit", () => console.error(JSON.stringify([...seen].sort())));
 describe("a tab", () => {
   const loadedBy = async (...words: readonly string[]) => {
     const watch = `data:text/javascript,${encodeURIComponent(WATCHER)}`;
-    const line = ["--import", watch, COMMAND, "__complete", "--", ...words];
+    // Module by module, which the bundle does not tell apart.
+    const entry = JSON.stringify(new URL("../dist/main.js", import.meta.url).href);
+    const argv = JSON.stringify(["node", "ocicat", "__complete", "--", ...words]);
+    const program = `import { main } from ${entry}; await main(${argv});`;
+    const line = ["--import", watch, "--input-type=module", "--eval", program];
     const { stdout, stderr } = await promisify(execFile)(process.execPath, line, { env: environment() });
     expect(stdout).toMatch(/^words\n./);
     return JSON.parse(stderr) as readonly string[];

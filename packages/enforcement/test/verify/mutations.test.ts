@@ -28,7 +28,7 @@ describe("a table with one thing otherwise", () => {
       const model = randomPolicies(seed, { hosts: seed % 3 === 0, local: 3, policies: 5 });
       const [table] = compileModel(model, NODE, OPTIONS);
       if (table === undefined) throw new Error("no table");
-      for (let round = 0; round < 5; round++) {
+      for (let round = 0; round < 8; round++) {
         const mutation = mutate(table, dice);
         if (mutation === undefined) continue;
         const said = `seed ${seed}, round ${round}: ${mutation.name}`;
