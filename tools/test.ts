@@ -1,7 +1,8 @@
 /**
  * `npm test`: every stage in order, stopping at none, so that one run tells all; counts at the end.
  *
- * `node tools/test.ts [stage …]` runs only those named.
+ * `npm test -- STAGE…` runs only those named: lint, types, unit, e2e, uml, kubernetes, interop, demo; and clusters, which is
+ * not one of all.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -22,6 +23,8 @@ interface Stage {
   readonly what: string;
   /** What its `run` begins with, and may be begun with earlier. */
   readonly needs?: readonly string[] | undefined;
+  /** It takes too long to be one of all. */
+  readonly onlyIfNamed?: boolean;
   run(say: Say): Promise<Counts>;
 }
 
@@ -29,6 +32,17 @@ const scratch = mkdtempSync(join(tmpdir(), "ocicat-test-"));
 
 /** Ten minutes where nothing is cached: begun beside the first stages, and waited for by the one that needs it. */
 const BUILD_KUBERNETES = ["nice", "sh", "tools/kubernetes/build.sh"] as const;
+
+const E2E = ["--config", "e2e/vitest.config.ts"] as const;
+const CLUSTERS = ["--config", "e2e/kubernetes/vitest.config.ts"] as const;
+/** A walk-through's cluster, pods, definitions, and what talks to an API server. */
+const IN_SHORT = [
+  "life-of-a-packet",
+  "kubernetes/pods",
+  "kubernetes/manifest",
+  "kubernetes/definitions",
+  "apiserver",
+] as const;
 
 /** In order; those of one row side by side, for a user-mode machine has one processor. */
 const STAGES: readonly (readonly Stage[])[] = [
@@ -46,7 +60,7 @@ const STAGES: readonly (readonly Stage[])[] = [
   ],
   [suite("unit", "unit, property, compliance, interoperation, dependency direction", [])],
   [
-    suite("e2e", "the lab on this machine's kernel", ["--config", "e2e/vitest.config.ts"]),
+    suite("e2e", "the lab on this machine's kernel", [...E2E, "--exclude", "e2e/bgp-interop-*"]),
     suite(
       "uml",
       "the lab on a kernel with IPIP, in user mode",
@@ -55,8 +69,14 @@ const STAGES: readonly (readonly Stage[])[] = [
     ),
   ],
   [
-    suite("kubernetes", "clusters with real kubelets", ["--config", "e2e/kubernetes/vitest.config.ts"], [], {
+    suite("kubernetes", "clusters with real kubelets", [...CLUSTERS, ...IN_SHORT], [], { needs: BUILD_KUBERNETES }),
+    // It waits for its daemons more than it works.
+    suite("interop", "BGP with other people's daemons", [...E2E, "e2e/bgp-interop-"]),
+  ],
+  [
+    suite("clusters", "all that is shown on clusters; a quarter of an hour", CLUSTERS, [], {
       needs: BUILD_KUBERNETES,
+      onlyIfNamed: true,
     }),
   ],
   [step("demo", "npm run demo, and what it leaves behind", [["node", "tools/demo.ts", "--check"]])],
@@ -80,12 +100,13 @@ function suite(
   what: string,
   flags: readonly string[],
   where: readonly string[] = [],
-  { needs }: { readonly needs?: readonly string[] } = {},
+  { needs, onlyIfNamed = false }: { readonly needs?: readonly string[]; readonly onlyIfNamed?: boolean } = {},
 ): Stage {
   return {
     name,
     what,
     needs,
+    onlyIfNamed,
     async run(say) {
       if (needs !== undefined && (await execute(needs, say)) !== 0) return { passed: 0, failed: 1, skipped: 0 };
       const file = join(scratch, `${name}.json`);
@@ -161,7 +182,8 @@ async function main(wanted: readonly string[]): Promise<number> {
     process.stderr.write(`no stage ${unknown.join(", ")}; there are ${all.map((stage) => stage.name).join(", ")}\n`);
     return 1;
   }
-  const isWanted = (stage: Stage) => wanted.length === 0 || wanted.includes(stage.name);
+  const isWanted = ({ name, onlyIfNamed }: Stage) =>
+    wanted.includes(name) || (wanted.length === 0 && onlyIfNamed !== true);
   // Its failure is told by the stage, which tries again.
   for (const { needs } of all.filter(isWanted)) if (needs !== undefined) void execute(needs, () => undefined);
   const results: Result[] = [];
