@@ -14,6 +14,9 @@ import {
 } from "../facts.ts";
 import type { Found } from "../finding.ts";
 
+/** By NO_GATEWAY_ROUTE and DATASTORE_AWAY, with what mends it. */
+const TOLD_BY_OTHERS = ["gateway:", "datastore: it cannot be reached"];
+
 /** A group of facts that is not there is a finding itself. */
 function missing(code: string, looksFor: string, name: FactName, found: (why: string, node: string) => Found): Check {
   return Object.freeze({
@@ -52,8 +55,7 @@ export const AGENT_CHECKS: readonly Check[] = [
     needs: ["agent"],
     *find({ agent }) {
       for (const reason of agent.waitsFor) {
-        // Told by NO_GATEWAY_ROUTE, with what mends it.
-        if (reason.startsWith("gateway:")) continue;
+        if (TOLD_BY_OTHERS.some((beginning) => reason.startsWith(beginning))) continue;
         yield {
           where: "agent",
           what: `the agent is not ready: ${reason}`,
