@@ -59,13 +59,17 @@ describe("agents on what a real Calico stored", () => {
     expect({ code: check.code, stderr: check.stderr }).toEqual({ code: 0, stderr: "" });
   });
 
-  it("route to Calico's blocks of every pool", async () => {
+  it("route to Calico's blocks of every pool, but for one that lies among services' addresses, and say why", async () => {
     await eventually(
       () => lab.out("node3", "ip", "route"),
       (routes) =>
         routes.includes(`${BLOCK.node1} via 192.168.50.11 dev ens33 proto bird`) &&
-        routes.includes(`${BLOCK.node2} via 192.168.50.12 dev ens33 proto bird`) &&
-        routes.includes("10.99.0.0/26 via 192.168.50.11 dev ens33 proto bird"),
+        routes.includes(`${BLOCK.node2} via 192.168.50.12 dev ens33 proto bird`),
+    );
+    // Of this pool Calico's BIRD programs nothing either: its BGPConfiguration has 10.96.0.0/12 as services' range.
+    await eventually(
+      async () => JSON.stringify(await lab.agent("node3", "/routes/why?target=10.99.0.1")),
+      (told) => told.includes("10.99.0.0/26 is of services: its packets are translated here, not sent on"),
     );
   });
 
