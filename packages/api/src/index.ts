@@ -112,7 +112,13 @@ export {
   type TextPlace,
   ValidationError,
 } from "./problem.ts";
-export { QOS_ANNOTATIONS, type QosControls, type QosProblem, readQosAnnotations } from "./qos-annotations.ts";
+export {
+  QOS_ANNOTATIONS,
+  type QosControls,
+  type QosProblem,
+  readQosAnnotations,
+  withoutPluginBandwidth,
+} from "./qos-annotations.ts";
 export { parseQuantity } from "./quantity.ts";
 export { type AnyResource, API_VERSION, type ObjectMeta, type Resource } from "./resource.ts";
 export { durationMs, formatDuration, parseDuration } from "./schema/duration.ts";

@@ -47,6 +47,17 @@ export const QOS_ANNOTATIONS: readonly string[] = [
   DSCP,
 ];
 
+/**
+ * A pod's annotations without those of Kubernetes' bandwidth plugin. Where a kubelet runs the plugins that one stands in the
+ * network's list and shapes the pod itself: two that do refuse each other, and the pod never starts.
+ */
+export function withoutPluginBandwidth(
+  annotations: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const plugins = new Set(DIRECTIONS.map(kubernetesName));
+  return Object.fromEntries(Object.entries(annotations).filter(([name]) => !plugins.has(name)));
+}
+
 const NAMES: ReadonlySet<string> = new Set(QOS_ANNOTATIONS);
 
 /**

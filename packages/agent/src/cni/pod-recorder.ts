@@ -1,4 +1,4 @@
-import { decodeStored, type WorkloadEndpoint, workloadEndpoint } from "@ocicat/api";
+import { decodeStored, type WorkloadEndpoint, withoutPluginBandwidth, workloadEndpoint } from "@ocicat/api";
 import { type AddRequest, CniCode, CniError, type EndpointIdentity, withAnnotations } from "@ocicat/cni";
 import { type Datastore, DatastoreError, type KeyValue } from "@ocicat/datastore";
 import type { AssignedAddress, Ipam } from "@ocicat/ipam";
@@ -50,7 +50,10 @@ export class PodRecorder implements EndpointRecorder {
     if (podOfEndpoint(key) === undefined) throw otherInterface(request);
     const [pod, namespace] = await Promise.all([this.#read(key), this.#namespace(endpoint.namespace)]);
     if (pod === undefined || !isSame(pod, args.podUid)) throw gone(request);
-    const prepared = { ...request, options: withAnnotations(request.options, pod.head.annotations, namespace) };
+    const prepared = {
+      ...request,
+      options: withAnnotations(request.options, withoutPluginBandwidth(pod.head.annotations), namespace),
+    };
     this.#pods.set(prepared, pod);
     return prepared;
   }

@@ -271,7 +271,7 @@ describe("a pod's annotations", () => {
     expect(endpoint({ annotations }).spec.allowSpoofedSourcePrefixes).toEqual(["10.9.0.0/16", "fd00:1::/64"]);
   });
 
-  it("limit its traffic, Calico's before Kubernetes'", () => {
+  it("limit its traffic, but for what Kubernetes' bandwidth plugin does itself", () => {
     const annotations = {
       "kubernetes.io/ingress-bandwidth": "1M",
       "kubernetes.io/egress-bandwidth": "2M",
@@ -280,8 +280,6 @@ describe("a pod's annotations", () => {
       "qos.projectcalico.org/dscp": "AF41",
     };
     expect(endpoint({ annotations }).spec.qosControls).toEqual({
-      ingressBandwidth: 1_000_000,
-      ingressBurst: 4_294_967_296,
       egressBandwidth: 3_000_000,
       egressBurst: 4_294_967_296,
       egressPacketRate: 100,

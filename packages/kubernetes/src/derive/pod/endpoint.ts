@@ -4,6 +4,7 @@ import {
   readQosAnnotations,
   resourceKey,
   type WorkloadEndpoint,
+  withoutPluginBandwidth,
   workloadEndpointName,
   workloadInterfaceName,
 } from "@ocicat/api";
@@ -42,7 +43,7 @@ export function rowOfPod(pod: unknown, options: PodOptions = {}): DerivedRow | u
   const { annotations, namespace, name } = head;
   const networks = attempt(() => podAddresses(head, objectIn(object.status)), []);
   const serviceAccountName = textIn(spec.serviceAccountName);
-  const { controls, problems: limits } = readQosAnnotations(annotations);
+  const { controls, problems: limits } = readQosAnnotations(withoutPluginBandwidth(annotations));
   problems.push(...limits.map(({ annotation, text, why }) => `${annotation}: "${text}" ${why}`));
   const endpoint: WorkloadEndpoint = {
     kind: "WorkloadEndpoint",
