@@ -242,7 +242,7 @@ describe("a lab whose maker is killed half-way", () => {
     await lab("up", "-f", small);
     // Later and later, until one has come to its end: so that every part of the way is one of the last.
     let kills = 0;
-    for (let ms = 180; (await endedWithin(ms, "down")) !== 0; ms += 15) kills += 1;
+    for (let ms = 80; (await endedWithin(ms, "down")) !== 0; ms += 10) kills += 1;
     expect(kills).toBeGreaterThan(2);
     expect(await machine.snapshot()).toEqual(clean);
   });
