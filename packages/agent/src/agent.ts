@@ -1,4 +1,4 @@
-import { type Clock, type Logger, MetricsRegistry, type Random, Scope } from "@ocicat/kit";
+import { MetricsRegistry, Scope } from "@ocicat/kit";
 import { openKernel } from "@ocicat/linux";
 import { processMetrics } from "@ocicat/service";
 import { serveBirdControl } from "./bgp/bird-ctl/index.ts";
@@ -17,19 +17,11 @@ import { answerWhenAsked, serveHealth } from "./start/answers.ts";
 import { makeDataplane, startDataplane } from "./start/dataplane.ts";
 import { layFoundation } from "./start/foundation.ts";
 import { joinCluster } from "./start/join.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { checkFelixRules, removeFelixRules } from "./takeover/index.ts";
 
 /** By then what a start leaves behind is garbage, and pods that waited for it have been added. */
 const AFTER_START_MS = 2_000;
-
-/** The world an agent lives in. */
-export interface Surroundings {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  /** The agent cannot go on (port 179 taken): say why and end the process. */
-  readonly onFatal: (error: Error) => void;
-}
 
 /** Everything that lives as long as the agent. */
 export interface RunningAgent {

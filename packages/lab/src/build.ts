@@ -8,7 +8,7 @@ import { equipNode } from "./equip.ts";
 import { spawnInLab } from "./exec.ts";
 import { buildKubernetes } from "./kubernetes/build.ts";
 import { applyManifest, publishProjectImage, waitForReadyNodes } from "./kubernetes/install.ts";
-import type { LabOptions } from "./lab.ts";
+import type { LabOptions } from "./options.ts";
 import { PodRunner } from "./pods/pod-runner.ts";
 import { waitForMesh } from "./process/mesh.ts";
 import { datastoreUrl, startAgent, startDatastore } from "./process/programs.ts";

@@ -1,4 +1,4 @@
-export { Lab, type LabOptions, type LabState, type RunPod } from "./lab.ts";
+export { Lab, type LabState, type RunPod } from "./lab.ts";
 export {
   loadTopology,
   openLab,
@@ -10,6 +10,7 @@ export {
   type Scenario,
   topologyLabName,
 } from "./open.ts";
+export type { LabOptions } from "./options.ts";
 export type { PodRecord } from "./pods/pod-book.ts";
 export type { InventoryRow } from "./status.ts";
 export { type Bandwidth, type PortMapping, parsePortMapping } from "./topology/capabilities.ts";

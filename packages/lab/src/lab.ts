@@ -10,6 +10,7 @@ import { execInLab, spawnInLab } from "./exec.ts";
 import { kubernetesProcesses, mendKubernetes } from "./kubernetes/build.ts";
 import { KubernetesLab } from "./kubernetes/kubernetes-lab.ts";
 import { addNode, findNode, removeNode } from "./nodes.ts";
+import type { LabOptions } from "./options.ts";
 import { openNetwork } from "./place.ts";
 import type { PodRecord } from "./pods/pod-book.ts";
 import { PodRunner } from "./pods/pod-runner.ts";
@@ -27,14 +28,6 @@ import { type PlainStation, readTopology, topologyText } from "./topology/saved.
 import { checkNamespace, parseTopology, type Topology } from "./topology/topology.ts";
 import { checkKernel } from "./world/kernel.ts";
 import type { LabPlaces } from "./world/places.ts";
-
-export interface LabOptions {
-  readonly places: LabPlaces;
-  /** How this project's command is started: ["/path/to/node", "/path/to/ocicat.js"]. */
-  readonly command: readonly [string, ...string[]];
-  /** Called as each step begins, with words for people. */
-  readonly progress: (step: string) => void;
-}
 
 /** What a pod may have besides. */
 export interface RunPod {

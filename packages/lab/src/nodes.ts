@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { OcicatError } from "@ocicat/kit";
 import { deleteMountNamespace, deleteNetworkNamespace } from "@ocicat/linux";
 import { buildNode } from "./build.ts";
-import type { LabOptions } from "./lab.ts";
+import type { LabOptions } from "./options.ts";
 import { PodRunner } from "./pods/pod-runner.ts";
 import { ProcessBook } from "./process/book.ts";
 import { endProcesses, inNamespaces, killAll } from "./process/end.ts";

@@ -7,11 +7,11 @@ import { asKubernetes, connectionOf, openDatastore } from "@ocicat/kubernetes/op
 import type { Kernel } from "@ocicat/linux";
 import { formatAddress } from "@ocicat/net";
 import { RoutingResolver } from "@ocicat/routing";
-import type { Surroundings } from "../agent.ts";
 import { DatastoreLock, guardedStore, WHY_LOCKED } from "../lock/index.ts";
 import { OwnAddresses } from "../node/own-addresses.ts";
 import type { AgentOptions } from "../options.ts";
 import { apiMetrics } from "../serve/api-metrics.ts";
+import type { Surroundings } from "../surroundings.ts";
 import { makeTables, type Tables } from "../tables/tables.ts";
 
 /** What an agent is made on: itself, and the world as it was handed in. */

@@ -2,11 +2,9 @@ import { isOcicatError } from "@ocicat/kit";
 import type { Command } from "commander";
 import { IN_MACHINE } from "../connect/lab.ts";
 import type { Surroundings } from "../surroundings.ts";
+import type { Candidate } from "./candidate.ts";
 import { type Wanted, wantedArgument, wantedValue } from "./places.ts";
 import { followWords, type Typed } from "./typed.ts";
-
-/** A word that could stand there, with what it is. */
-export type Candidate = readonly [word: string, about?: string];
 
 /** What a shell is told: words, or that it shall look for files itself. */
 export type Answer = { readonly is: "files" } | { readonly is: "words"; readonly candidates: readonly Candidate[] };

@@ -12,7 +12,7 @@ import { kindFrom, namespaceOf } from "../actions/select.ts";
 import { type Opened, withDatastore } from "../connect/datastore.ts";
 import { namesOf } from "../explain/kind.ts";
 import type { Surroundings } from "../surroundings.ts";
-import type { Candidate } from "./complete.ts";
+import type { Candidate } from "./candidate.ts";
 import type { Wanted } from "./places.ts";
 import type { Typed } from "./typed.ts";
 

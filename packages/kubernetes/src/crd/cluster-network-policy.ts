@@ -1,5 +1,5 @@
 import { type Definition, defineResource, resourceSchema } from "./definition.ts";
-import type { OpenApi } from "./open-api.ts";
+import type { OpenApi } from "./structural.ts";
 
 /**
  * ClusterNetworkPolicy, policy.networking.k8s.io/v1alpha2 (network-policy-api v0.2.0, with its experimental fields): the

@@ -1,5 +1,5 @@
 import type { JsonValue } from "@ocicat/kit";
-import type { OpenApi } from "./open-api.ts";
+import type { OpenApi } from "./structural.ts";
 
 /** A CustomResourceDefinition (apiextensions.k8s.io/v1) as it is sent to an API server. */
 export interface Definition {

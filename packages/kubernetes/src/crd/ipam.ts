@@ -1,5 +1,5 @@
 import { type PrinterColumn, resourceSchema } from "./definition.ts";
-import type { OpenApi } from "./open-api.ts";
+import type { OpenApi } from "./structural.ts";
 
 /**
  * What IPAM keeps, which no person writes and of which Go's and our JSON must come back as they were: nulls, whole numbers

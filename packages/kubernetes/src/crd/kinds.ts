@@ -2,8 +2,9 @@ import { type Kind, kinds } from "@ocicat/api";
 import { columnsByKind } from "./columns.ts";
 import { type Definition, defineResource, resourceSchema } from "./definition.ts";
 import { type IpamResource, ipamResources } from "./ipam.ts";
-import { isNeeded, type Manner, type OpenApi, openApi } from "./open-api.ts";
+import { isNeeded, type Manner, openApi } from "./open-api.ts";
 import { rulesByKind } from "./rules/index.ts";
+import type { OpenApi } from "./structural.ts";
 import { withRules } from "./validations.ts";
 
 /** Where resources are kept in Kubernetes. */

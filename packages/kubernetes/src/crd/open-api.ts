@@ -1,9 +1,7 @@
 import type { Field, ObjectSchema, ScalarSchema, Schema } from "@ocicat/api";
 import type { JsonValue } from "@ocicat/kit";
 import { formOf, sentenceOf } from "./scalars.ts";
-
-/** A structural schema: the part of OpenAPI v3 that the API server takes in a definition. */
-export type OpenApi = { readonly [keyword: string]: JsonValue };
+import type { OpenApi } from "./structural.ts";
 
 /**
  * How much is asked of what is written. `strict`: what our own reading asks, and it is filled in. `open`: the shape

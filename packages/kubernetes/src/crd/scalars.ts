@@ -1,5 +1,5 @@
 import type { ScalarSchema } from "@ocicat/api";
-import type { OpenApi } from "./open-api.ts";
+import type { OpenApi } from "./structural.ts";
 
 /**
  * What only a parser can say, by the phrase that a schema has for it: as CEL, where the API server can afford it, and as a

@@ -1,6 +1,6 @@
 import { isObject } from "@ocicat/api";
 import type { JsonValue } from "@ocicat/kit";
-import type { OpenApi } from "./open-api.ts";
+import type { OpenApi } from "./structural.ts";
 
 /** How a definition says a rule of ours. */
 export type Said =

@@ -1,5 +1,5 @@
 import { deleteMountNamespace, deleteNetworkNamespace } from "@ocicat/linux";
-import type { LabOptions } from "../lab.ts";
+import type { LabOptions } from "../options.ts";
 import { ProcessBook } from "../process/book.ts";
 import { firstProcessOf } from "../process/start.ts";
 import type { LabNode, Topology } from "../topology/topology.ts";
