@@ -2,7 +2,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { fuzz } from "../packages/bgp/test/fuzz/run.ts";
-import type { SoakOptions } from "./main.ts";
+import type { SoakOptions } from "./options.ts";
 
 const MESSAGES = 1_000_000;
 /** What is held at the end over what is held at half time. */

@@ -1,5 +1,5 @@
 import { ALL_MODES, lookThrough, PASSES } from "../packages/ipam/test/model/passes.ts";
-import type { SoakOptions } from "./main.ts";
+import type { SoakOptions } from "./options.ts";
 
 /** Every scenario of every pass; `--share 2/3`: the second third of them, for as many processes. */
 export async function run({ share }: SoakOptions, say: (line: string) => void): Promise<void> {

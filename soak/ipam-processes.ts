@@ -1,6 +1,6 @@
 import { Scope } from "@ocicat/kit";
 import { runProcesses } from "../packages/ipam/test/processes/cluster.ts";
-import type { SoakOptions } from "./main.ts";
+import type { SoakOptions } from "./options.ts";
 
 /** Ten minutes unless told. */
 const SECONDS = 600;

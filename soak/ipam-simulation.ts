@@ -1,5 +1,5 @@
 import { Simulation } from "../packages/ipam/test/simulation/simulation.ts";
-import type { SoakOptions } from "./main.ts";
+import type { SoakOptions } from "./options.ts";
 
 const OPERATIONS = 100_000;
 

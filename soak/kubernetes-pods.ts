@@ -2,7 +2,7 @@ import { isObject } from "@ocicat/api";
 import { addressesHeld, addressesUsed } from "../e2e/kubernetes/support/addresses.ts";
 import { agnhost, TestCluster } from "../e2e/kubernetes/support/cluster.ts";
 import { eventually } from "../e2e/support/lab.ts";
-import type { SoakOptions } from "./main.ts";
+import type { SoakOptions } from "./options.ts";
 
 const NODE = "node01";
 const IN_A_ROW = 500;

@@ -22,22 +22,9 @@
  * Exit code 1 if a promise was broken; what was broken, and how to see it again, is printed.
  */
 import { parseArgs } from "node:util";
+import type { SoakOptions } from "./options.ts";
 
 type Say = (line: string) => void;
-
-export interface SoakOptions {
-  readonly seconds: number | undefined;
-  readonly operations: number | undefined;
-  /** Begin after so many. */
-  readonly skip: number | undefined;
-  readonly seed: number;
-  readonly share: string;
-  readonly store: string;
-  readonly nodes: number | undefined;
-  readonly pods: number | undefined;
-  /** Seconds. */
-  readonly grace: number | undefined;
-}
 
 const SOAKS: Readonly<Record<string, () => Promise<{ run(options: SoakOptions, say: Say): Promise<void> }>>> = {
   "ipam-model": () => import("./ipam-model.ts"),

@@ -1,7 +1,7 @@
 /** Nodes with pods appear and vanish on a real etcd, under two instances of the controllers, of which the leading one is killed. */
 import { type ChurnReport, churn, growth } from "../packages/controllers/test/soak/churn.ts";
 import { startProcess } from "../packages/controllers/test/soak/instances.ts";
-import type { SoakOptions } from "./main.ts";
+import type { SoakOptions } from "./options.ts";
 
 const LEASE_SECONDS = 15;
 /** On top of the grace period: a leader that has to be succeeded, and what it takes to see and to collect. */

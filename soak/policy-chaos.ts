@@ -1,6 +1,6 @@
 import { TestLab } from "../e2e/support/lab.ts";
 import { PolicyChaos } from "../e2e/support/policy-chaos.ts";
-import type { SoakOptions } from "./main.ts";
+import type { SoakOptions } from "./options.ts";
 
 const RESTARTS = 20;
 const REWRITES = 1_000;

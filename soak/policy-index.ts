@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { INDEX_PROPERTIES } from "../packages/policy/test/support/index-properties.ts";
-import type { SoakOptions } from "./main.ts";
+import type { SoakOptions } from "./options.ts";
 
 const CHUNK = 1_000;
 

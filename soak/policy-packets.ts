@@ -1,6 +1,6 @@
 import { KUBERNETES_CASES, wrongInKernel } from "../packages/enforcement/test/kernel/support/kubernetes-cases.ts";
 import { search } from "../packages/enforcement/test/kernel/support/search.ts";
-import type { SoakOptions } from "./main.ts";
+import type { SoakOptions } from "./options.ts";
 
 /** Sets of policies, each with and without host endpoints. */
 const SETS = 200;

@@ -6,7 +6,7 @@ import {
   randomPolicies,
   shrinkPolicies,
 } from "../packages/enforcement/test/support/random-policies.ts";
-import type { SoakOptions } from "./main.ts";
+import type { SoakOptions } from "./options.ts";
 
 const COMPILE = { interfacePrefix: "cali", flowLog: false, logPrefix: "soak" };
 /** Few endpoints and many, few policies and many, with host endpoints and without. */
