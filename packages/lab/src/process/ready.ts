@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { request } from "node:http";
 import { connect } from "node:net";
 import { OcicatError } from "@ocicat/kit";
 import type { LabPlaces } from "../world/places.ts";
@@ -22,6 +21,8 @@ export function pathInNode(places: LabPlaces, process: string, path: string): st
 
 /** GET over a node's Unix socket. Throws OcicatError LAB_NO_ANSWER. */
 export function askNode(socketPath: string, path: string): Promise<{ status: number; body: string }> {
+  // Loaded by who asks, and not imported: an import loads its WebSocket too, and every command of the lab would wait for it.
+  const { request } = process.getBuiltinModule("node:http");
   return new Promise((resolve, reject) => {
     const call = request({ socketPath, path, timeout: 5_000 }, (response) => {
       let body = "";

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { request } from "node:https";
 import { join } from "node:path";
 import { OcicatError } from "@ocicat/kit";
 import { endProcesses, killProcesses, pause } from "../../process/end.ts";
@@ -128,6 +127,8 @@ export class ControlPlane {
   /** GET as an administrator: status 0 if nobody answers. */
   get(path: string): Promise<{ readonly status: number; readonly body: string }> {
     const { credentials } = this.#options;
+    // Loaded by who asks: most commands of a lab do not.
+    const { request } = process.getBuiltinModule("node:https");
     return new Promise((resolve) => {
       const failed = (error: Error) => resolve({ status: 0, body: error.message });
       try {
