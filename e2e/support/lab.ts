@@ -157,6 +157,14 @@ export class TestLab {
     return {
       read,
       stop: async () => {
+        // A SIGINT leaves what is still in tcpdump's ring unread: it is asked first whether it has read all it was given.
+        await eventually(
+          () => {
+            child.kill("SIGUSR1");
+            return said;
+          },
+          (text) => counts(text).some(({ captured, received }) => captured === received),
+        );
         child.kill("SIGINT");
         await ended;
       },
@@ -175,6 +183,12 @@ export class TestLab {
     const text = await this.out(node, "curl", "-sf", "--unix-socket", "/run/ocicat/agent.sock", `http://agent${path}`);
     return JSON.parse(text) as unknown;
   }
+}
+
+/** What tcpdump tells of itself at each SIGUSR1. */
+function counts(said: string): readonly { captured: string; received: string }[] {
+  const told = said.matchAll(/(\d+) packets? captured, (\d+) packets? received by filter/g);
+  return [...told].map(([, captured = "", received = ""]) => ({ captured, received }));
 }
 
 /** A process that has ended and waits for its parent to notice counts as gone. */
