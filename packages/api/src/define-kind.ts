@@ -97,8 +97,6 @@ export interface KindParts<R extends AnyResource> {
   readonly rules?: Readonly<Record<string, Rule<R>>>;
   /** What one sets that this version stores and does not act on; nothing unless told. */
   readonly withoutEffect?: readonly StoredOnlyField[];
-  /** The same of all of it: why nobody acts on the kind yet. Who builds the feature deletes the line. */
-  readonly inert?: string;
   /** Kinds by name whose resources the rules look at besides its own. */
   readonly related?: readonly string[];
   /** The rules look at IPAM's blocks. */
@@ -150,7 +148,6 @@ export interface Kind<R extends AnyResource = AnyResource> {
   readonly storedOnly: readonly StoredOnlyField[];
   /** Which of them a resource sets. Throws TypeError on one of another kind. */
   readonly withoutEffect: (resource: AnyResource) => readonly IneffectiveField[];
-  readonly inert: string | undefined;
   readonly related: readonly string[];
   readonly seesBlocks: boolean;
   readonly builtIn: readonly R[];
@@ -167,7 +164,7 @@ const BUILT_IN: Hindrance = { why: "it is built in", fix: "leave it: every clust
 
 export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> {
   const { kind, plural, namespaced, name = dnsSubdomain(), rules = {}, complete = (resource: R) => resource } = parts;
-  const { withoutEffect: storedOnly = [], inert, related = [], keepers = [], builtIn = [], compare } = parts;
+  const { withoutEffect: storedOnly = [], related = [], keepers = [], builtIn = [], compare } = parts;
   const { seesBlocks = false } = parts;
   const schema = resourceSchema(parts, name);
   const is = (resource: AnyResource): resource is R => resource.kind === kind;
@@ -204,11 +201,7 @@ export function defineKind<R extends AnyResource>(parts: KindParts<R>): Kind<R> 
       return [...checkMetadata(resource.metadata, nameRules), ...found];
     },
     complete: (resource: AnyResource) => complete(own(resource)),
-    withoutEffect(resource: AnyResource) {
-      if (inert === undefined) return ineffective(storedOnly, own(resource));
-      return [{ field: "spec", value: own(resource).spec, section: inert }];
-    },
-    inert,
+    withoutEffect: (resource: AnyResource) => ineffective(storedOnly, own(resource)),
     related,
     seesBlocks,
     builtIn,

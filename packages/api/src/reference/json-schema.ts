@@ -13,7 +13,7 @@ export function jsonSchema(kind: Kind): JsonObject {
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: kind.kind,
-    description: kind.description + note(kind.inert),
+    description: kind.description,
     ...objectSchema(kind.schema, fieldsOf(kind)),
   };
 }

@@ -11,7 +11,6 @@ export function kindPage(kind: Kind): string {
   return page([
     `# ${kind.kind}`,
     prose(kind.description),
-    ...(kind.inert === undefined ? [] : [`*${withoutEffect(kind.inert)}*`]),
     facts(kind),
     ...example(kind),
     ...(kind.rules.length === 0 ? [] : ["## Rules", kind.rules.map((rule) => `- ${prose(rule)}`).join("\n")]),

@@ -27,10 +27,7 @@ export function kindText(kind: Kind): string {
   return [
     ...facts.map(([label, value]) => label.padEnd(10) + value),
     "",
-    ...section("DESCRIPTION:", [
-      ...wrapped(kind.description, 4),
-      ...(kind.inert === undefined ? [] : wrapped(withoutEffect(kind.inert), 4)),
-    ]),
+    ...section("DESCRIPTION:", wrapped(kind.description, 4)),
     ...section(
       "RULES:",
       kind.rules.flatMap((rule) => wrapped(rule, 6, "    - ")),
