@@ -2,8 +2,9 @@ import type { Origin, ResourceRef } from "@ocicat/kit";
 import type { Prefix, PrefixTrie } from "@ocicat/net";
 import { type Announcement, type DesiredRoute, RouteProtocol } from "./desired.ts";
 import type { AffinityRow, EndpointRow, PeerGateway, PoolRow } from "./inputs.ts";
+import { type Backend, wantedTunnels } from "./pool-path.ts";
 import { decideRemote, poolOf, type RemoteIndexes } from "./remote.ts";
-import { type Backend, TUNNELS, type TunnelKind, wantedTunnels } from "./tunnels.ts";
+import { TUNNELS, type TunnelKind } from "./tunnels.ts";
 
 /** What a decision may look at. Read-only here; the resolver keeps it. */
 export interface Indexes extends RemoteIndexes {

@@ -32,6 +32,7 @@ export {
   peerSessions,
   type SecretRef,
 } from "./peers.ts";
+export { BACKENDS, type Backend, type PoolPath, poolPath, wantedTunnels } from "./pool-path.ts";
 export { type RoutingChanges, RoutingResolver, type WhyRoute } from "./resolver.ts";
 export {
   NO_RANGES,
@@ -41,16 +42,11 @@ export {
   type ServiceRow,
 } from "./services.ts";
 export {
-  BACKENDS,
-  type Backend,
   NO_TUNNELS,
   type NodeTunnels,
-  type PoolPath,
-  poolPath,
   TUNNEL_KINDS,
   TUNNELS,
   type TunnelDevice,
   type TunnelKind,
   type VxlanEnd,
-  wantedTunnels,
 } from "./tunnels.ts";

@@ -2,7 +2,8 @@ import type { Origin, ResourceRef } from "@ocicat/kit";
 import { type Address, formatAddress, type Prefix, type PrefixTrie } from "@ocicat/net";
 import { type DesiredRoute, RouteProtocol } from "./desired.ts";
 import type { LearnedRow, NodeRow, OwnAddress, PoolRow } from "./inputs.ts";
-import { type PoolPath, poolPath, TUNNEL_KINDS, TUNNELS, type TunnelKind } from "./tunnels.ts";
+import { type PoolPath, poolPath } from "./pool-path.ts";
+import { TUNNEL_KINDS, TUNNELS, type TunnelKind } from "./tunnels.ts";
 
 /** What the way to another node's addresses is decided by. */
 export interface RemoteIndexes {

@@ -2,8 +2,9 @@ import { type Address, compareAddresses, formatAddress, Prefix, PrefixTrie, pars
 import { decideAnnouncement, decideRoute, type Indexes } from "./decide.ts";
 import { type Announcement, type DesiredRoute, sameRoute, sameVtep, type Vtep } from "./desired.ts";
 import type { AffinityRow, BlockRow, EndpointRow, LearnedRow, NodeRow, PeerGateway, PoolRow } from "./inputs.ts";
+import type { Backend } from "./pool-path.ts";
 import { tunnelReaches } from "./remote.ts";
-import { type Backend, TUNNELS, type TunnelKind } from "./tunnels.ts";
+import { TUNNELS, type TunnelKind } from "./tunnels.ts";
 import { vtepsOf } from "./vteps.ts";
 
 /** What changed since the last flush; undefined means: no longer wanted. */

@@ -1,7 +1,8 @@
 import type { Address, Family } from "@ocicat/net";
 import type { OwnAddress, PoolRow } from "../inputs.ts";
 import { type PeerNode, type PeerRow, type PeerSession, type PeerSettings, peerSessions } from "../peers.ts";
-import type { Backend, TunnelKind } from "../tunnels.ts";
+import type { Backend } from "../pool-path.ts";
+import type { TunnelKind } from "../tunnels.ts";
 
 /** A node as a plan looks at it. */
 export interface PlanNode extends PeerNode {

@@ -1,5 +1,6 @@
 import type { PoolRow } from "../inputs.ts";
-import { TUNNELS, type TunnelKind, wantedTunnels } from "../tunnels.ts";
+import { wantedTunnels } from "../pool-path.ts";
+import { TUNNELS, type TunnelKind } from "../tunnels.ts";
 import type { PoolChange } from "./steps.ts";
 
 /** What becomes of pods' MTU: the interface's less the largest overhead of the tunnels in use. */

@@ -1,7 +1,7 @@
 import type { Family } from "@ocicat/net";
 import type { PoolRow } from "../inputs.ts";
 import { peerSessions } from "../peers.ts";
-import { poolPath } from "../tunnels.ts";
+import { poolPath } from "../pool-path.ts";
 import { areNear, ownAddress, type PlanCluster, type PlanNode, routerOf, routerSessions } from "./cluster.ts";
 
 /** Why packets to a pool's addresses would not arrive, though the pool is well-formed. */

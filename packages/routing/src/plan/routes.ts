@@ -1,8 +1,9 @@
 import { type Address, formatAddress, formatMac, type Prefix, parsePrefix } from "@ocicat/net";
 import { type DesiredRoute, RouteProtocol } from "../desired.ts";
 import type { NodeRow, PoolRow } from "../inputs.ts";
+import { wantedTunnels } from "../pool-path.ts";
 import { RoutingResolver } from "../resolver.ts";
-import { type NodeTunnels, TUNNEL_KINDS, TUNNELS, type TunnelKind, wantedTunnels } from "../tunnels.ts";
+import { type NodeTunnels, TUNNEL_KINDS, TUNNELS, type TunnelKind } from "../tunnels.ts";
 import { areNear, ownAddress, type PlanCluster, type PlanNode, routerOf } from "./cluster.ts";
 import type { PoolChange } from "./steps.ts";
 

@@ -1,5 +1,6 @@
 import type { PoolRow } from "../inputs.ts";
-import { TUNNEL_KINDS, TUNNELS, type TunnelKind, wantedTunnels } from "../tunnels.ts";
+import { wantedTunnels } from "../pool-path.ts";
+import { TUNNEL_KINDS, TUNNELS, type TunnelKind } from "../tunnels.ts";
 import type { PlanNode } from "./cluster.ts";
 
 /** One thing that nodes do; each by itself, as soon as what it waits for is so. */
