@@ -4,9 +4,7 @@ import {
   type Backoff,
   type Clock,
   createBackoff,
-  isOcicatError,
   type Logger,
-  OcicatError,
   type Random,
   type Scope,
   type Timer,
@@ -16,7 +14,8 @@ import type { Kernel, KernelEvent } from "@ocicat/linux/kernel";
 import { type Address, type Family, familyOf, formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
 import { RouteProtocol } from "@ocicat/routing";
 import { findNodeAddress } from "./address.ts";
-import { ambiguity, type Candidate, type Detected, formatCandidate } from "./detection.ts";
+import { addressTaken, noAddress, problemIn } from "./address-errors.ts";
+import { ambiguity, type Detected, formatCandidate } from "./detection.ts";
 import type { AddressSource } from "./detection-method.ts";
 import { type NodeExtras, registerNode } from "./register.ts";
 
@@ -45,6 +44,9 @@ interface Found {
   readonly ipv6: Detected | undefined;
 }
 
+/** What is looked at: the host alone, or what the datastore says of the node as well. */
+type Look = "host" | "both";
+
 /**
  * The node's own addresses: found, written into its resource, and found again when the host changes. Everybody else (this
  * agent's BGP, too) learns of them from that resource. An address that is gone is kept until another one is found: without
@@ -54,9 +56,11 @@ export class OwnAddresses {
   readonly #options: OwnAddressesOptions;
   readonly #backoff: Backoff;
   #found: Found = { ipv4: undefined, ipv6: undefined };
+  /** The resource as it was last read or written. */
+  #present: Node | undefined;
   #timer: Timer | undefined;
   #busy = false;
-  #again = false;
+  #next: Look | undefined;
   #told = "";
 
   constructor(options: OwnAddressesOptions) {
@@ -84,7 +88,7 @@ export class OwnAddresses {
     const present = await client.find(node, nodeName);
     const [ipv4, ipv6] = await Promise.all([this.#find(4, present), this.#find(6, present)]);
     const bgp = present?.spec.bgp;
-    if (ipv4 === undefined && ipv6 === undefined && !bgp?.ipv4Address && !bgp?.ipv6Address) throw without(nodeName);
+    if (ipv4 === undefined && ipv6 === undefined && !bgp?.ipv4Address && !bgp?.ipv6Address) throw noAddress(nodeName);
     await this.#take(present, { ipv4, ipv6 });
     for (const sentence of this.ambiguities) this.#options.logger.warning(sentence);
   }
@@ -94,59 +98,91 @@ export class OwnAddresses {
     const { kernel, scope, onGone } = this.#options;
     const monitor = kernel.monitor(["link", "address", "route"], (events) => {
       for (const event of events) if (event.type === "address.gone") onGone(event.address.address);
-      if (events.some((event) => concerns(event, interfacePrefix))) this.lookAgain();
+      if (events.some((event) => concerns(event, interfacePrefix))) this.#schedule("host");
     });
     scope.add("own addresses", () => {
       monitor.close();
       this.#timer?.cancel();
     });
     // What changed between finding and watching.
-    this.lookAgain();
+    this.#schedule("host");
+    this.#lookAfter(this.#options.refreshMs);
   }
 
-  /** Something has changed that may change them. */
+  /** Something has changed that may change them, or what the node's resource says of them. */
   lookAgain(): void {
-    this.#again = true;
+    this.#schedule("both");
+  }
+
+  #schedule(look: Look): void {
+    if (this.#next !== "both") this.#next = look;
     if (this.#busy) return;
     this.#busy = true;
     this.#options.defer(() => void this.#look());
   }
 
   async #look(): Promise<void> {
-    const { scope, logger } = this.#options;
-    let wait = this.#options.refreshMs;
+    const { scope, logger, refreshMs } = this.#options;
     try {
-      while (this.#again && !scope.closed) {
-        this.#again = false;
+      for (let look = this.#next; look !== undefined && !scope.closed; look = this.#next) {
+        this.#next = undefined;
+        if (look === "host" && (await this.#isAsFound())) continue;
         await this.#review();
+        this.#backoff.reset();
+        this.#lookAfter(refreshMs);
       }
-      this.#backoff.reset();
     } catch (error) {
       logger.warning("own addresses cannot be brought up to date yet", { error: toError(error).message });
-      wait = this.#backoff.next();
+      this.#lookAfter(this.#backoff.next());
     }
     this.#busy = false;
-    if (scope.closed) return;
+  }
+
+  /** Milliseconds; 0: not before something happens. */
+  #lookAfter(wait: number): void {
+    const { scope, clock } = this.#options;
     this.#timer?.cancel();
-    this.#timer = wait > 0 ? this.#options.clock.after(wait, "own addresses", () => this.lookAgain()) : undefined;
+    this.#timer = wait > 0 && !scope.closed ? clock.after(wait, "own addresses", () => this.lookAgain()) : undefined;
+  }
+
+  /**
+   * Whether the host says what it said, as far as others learn it. Links come and go with every container: that must not
+   * cost the datastore a question each time.
+   */
+  async #isAsFound(): Promise<boolean> {
+    const { found, problem } = await this.#findAgain(this.#present);
+    const isSame = FAMILIES.every((family) => formatFound(found[family]) === formatFound(this.#found[family]));
+    if (!isSame) return false;
+    // Others that would do may be others by now.
+    this.#found = found;
+    this.#tell(problem);
+    return true;
   }
 
   async #review(): Promise<void> {
     const present = await this.#options.client.find(node, this.#options.nodeName);
+    const { found, problem } = await this.#findAgain(present);
+    const refusal = await this.#take(present, found).then(
+      () => "",
+      (error: unknown) => problemIn(error),
+    );
+    this.#tell([problem, refusal].filter((each) => each !== "").join("; "));
+  }
+
+  /** What cannot be found stays as it was, with the reason. */
+  async #findAgain(present: Node | undefined): Promise<{ readonly found: Found; readonly problem: string }> {
     const problems: string[] = [];
     const keep =
       <T>(kept: T) =>
       (error: unknown) => {
-        if (!isOcicatError(error) || error.code !== "NODE_ADDRESS") throw error;
-        problems.push(error.message);
+        problems.push(problemIn(error));
         return kept;
       };
     const [ipv4, ipv6] = await Promise.all([
       this.#find(4, present).catch(keep(this.#found.ipv4)),
       this.#find(6, present).catch(keep(this.#found.ipv6)),
     ]);
-    await this.#take(present, { ipv4, ipv6 }).catch(keep(undefined));
-    this.#tell(problems.join("; "));
+    return { found: { ipv4, ipv6 }, problem: problems.join("; ") };
   }
 
   #find(family: Family, present: Node | undefined): Promise<Detected | undefined> {
@@ -161,10 +197,10 @@ export class OwnAddresses {
     const { client, nodeName, logger } = this.#options;
     await this.#mustBeFree(present, found);
     const own = { ipv4: found.ipv4?.chosen, ipv6: found.ipv6?.chosen };
-    await registerNode(client, nodeName, present, own, this.#options.extras);
+    this.#present = await registerNode(client, nodeName, present, own, this.#options.extras);
     const before = this.#found;
     this.#found = found;
-    for (const family of ["ipv4", "ipv6"] as const) {
+    for (const family of FAMILIES) {
       const [from, to] = [before[family]?.chosen, found[family]?.chosen];
       if (to === undefined || from === undefined || formatCandidate(from) === formatCandidate(to)) continue;
       logger.warning("own address changed", { from: formatCandidate(from), to: formatCandidate(to) });
@@ -194,7 +230,12 @@ export class OwnAddresses {
   }
 }
 
+const FAMILIES = ["ipv4", "ipv6"] as const;
 const LINK_LOCAL = parsePrefix("fe80::/10");
+
+function formatFound(detected: Detected | undefined): string | undefined {
+  return detected && formatCandidate(detected.chosen);
+}
 
 /** Pods' cables, their routes and what BGP learns say nothing of the host's own address. */
 function concerns(event: KernelEvent, interfacePrefix: string): boolean {
@@ -229,27 +270,6 @@ function heldBy(present: Node | undefined, family: Family): Address | undefined 
 
 function addressOf(text: string): Address {
   return parseAddress(text.split("/")[0] ?? "");
-}
-
-function addressTaken(nodeName: string, taken: Candidate, other: string): OcicatError {
-  const family = familyOf(taken.address) === 4 ? "IP" : "IP6";
-  return new OcicatError({
-    code: "NODE_ADDRESS",
-    where: `node ${nodeName}`,
-    what: `its address ${formatCandidate(taken)} is node ${other}'s already`,
-    why: "the detection took an interface that is the same on all machines, or this machine was another node before",
-    fix: `set ${family}_AUTODETECTION_METHOD, or ocicat delete node ${other} if there is no such node any more`,
-  });
-}
-
-function without(nodeName: string): OcicatError {
-  return new OcicatError({
-    code: "NODE_ADDRESS",
-    where: `node ${nodeName}`,
-    what: "it has neither an IPv4 nor an IPv6 address",
-    why: "IP and IP6 are both none, and the Node resource has none",
-    fix: "set IP or IP6 to autodetect or to an address",
-  });
 }
 
 /** As the command line and the doctor ask for it. */

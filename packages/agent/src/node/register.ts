@@ -46,7 +46,7 @@ export function nodeExtrasFrom(env: Readonly<Record<string, string | undefined>>
 
 /**
  * Makes the node's resource, or brings its addresses and what else is given up to date, and nothing else of what stands
- * there. `present` is the resource as it was read.
+ * there. `present` is the resource as it was read. Resolves to it as it is then.
  */
 export async function registerNode(
   client: ResourceClient,
@@ -54,7 +54,7 @@ export async function registerNode(
   present: Node | undefined,
   own: { readonly ipv4: OwnAddress | undefined; readonly ipv6: OwnAddress | undefined },
   { asNumber, kubernetesNode }: NodeExtras = NO_EXTRAS,
-): Promise<void> {
+): Promise<Node> {
   const wanted = {
     ...(own.ipv4 === undefined ? {} : { ipv4Address: formatOwn(own.ipv4) }),
     ...(own.ipv6 === undefined ? {} : { ipv6Address: formatOwn(own.ipv6) }),
@@ -64,14 +64,15 @@ export async function registerNode(
   const before = present?.spec.bgp ?? {};
   const isSame = (["ipv4Address", "ipv6Address", "asNumber"] as const).every((name) => bgp[name] === before[name]);
   const orchRefs = withReference(present?.spec.orchRefs, kubernetesNode);
-  if (present !== undefined && isSame && orchRefs === present.spec.orchRefs) return;
-  await client.apply<Node>({
+  if (present !== undefined && isSame && orchRefs === present.spec.orchRefs) return present;
+  const { resource } = await client.apply<Node>({
     kind: "Node",
     apiVersion: API_VERSION,
     metadata: present?.metadata ?? { name },
     spec: { ...present?.spec, bgp, ...(orchRefs === undefined ? {} : { orchRefs }) },
     ...(present?.status === undefined ? {} : { status: present.status }),
   });
+  return resource;
 }
 
 type References = Node["spec"]["orchRefs"];
