@@ -142,6 +142,7 @@ const ANYWHERE: End = {
   notNetworks: [],
   selector: undefined,
   notSelector: undefined,
+  nodes: undefined,
   ports: [],
   notPorts: [],
   service: undefined,

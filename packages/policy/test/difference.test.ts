@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Change, describePackets, difference } from "../src/difference/index.ts";
-import { type Policy, type PolicyModel, verdict, withStaged } from "../src/index.ts";
+import { type Policy, type PolicyModel, readClusterPolicy, verdict, withStaged } from "../src/index.ts";
 import { ALLOW_ALL, host, networkSet, policy, SETTINGS, workload } from "./support/build.ts";
 
 const WEB = ["web-1", "web-2"].map((name, index) =>
@@ -70,6 +70,29 @@ describe("the difference that a policy makes", () => {
     const open = policy("open", { selector: "app == 'db'", order: 2, ingress: [{ action: "Allow" }] });
     const before = model([closed]);
     expect(difference(before, with_(before, closed, open)).changes).toEqual([]);
+  });
+
+  it("tells nodes by their labels, where a rule asks for them", () => {
+    const node = (id: string, role: string, address: string) => ({
+      ...networkSet(id, { role }, [address]),
+      kind: "Node" as const,
+    });
+    const before = model([], {
+      tiers: [...EMPTY.tiers, { name: "kube-admin", order: 1_000, defaultAction: "pass" }],
+      nodeSets: [node("node1", "db", "192.0.2.1/32"), node("node2", "web", "192.0.2.2/32")],
+    });
+    const deny = readClusterPolicy({
+      metadata: { name: "deny" },
+      spec: {
+        tier: "Admin",
+        priority: 1,
+        subject: { pods: { podSelector: { matchLabels: { app: "db" } } } },
+        egress: [{ action: "Deny", to: [{ nodes: { matchLabels: { role: "db" } } }] }],
+      },
+    });
+    expect(told(difference(before, with_(before, deny)).changes)).toEqual([
+      "default/db → node1: everything denied (4)",
+    ]);
   });
 
   it("tells networks outside from all else, and knows network sets", () => {

@@ -57,7 +57,7 @@ export class PolicyEngine {
     const { nft, tables, logger } = options;
     nft.setTables([POLICY_TABLE], [EMPTY_POLICY_TABLE]);
     this.#tables = new PolicyTables(nft, options.compile);
-    feedIndex(tables.policy, this.#index, () => this.#touch());
+    feedIndex(tables, this.#index, () => this.#touch());
     for (const each of policyTables(tables.policy)) {
       each.subscribe((_key, policy) => {
         for (const condition of policy === undefined ? [] : conditionsOf(policy)) {

@@ -2,10 +2,14 @@ import { profile, tier } from "@ocicat/api";
 import { endpointKey, type PolicyIndex, readProfile, readTier } from "@ocicat/policy";
 import { policyService, ServiceSlices } from "../services/slices.ts";
 import type { Table } from "../tables/table.ts";
-import { type PolicyRows, policyTables } from "./tables.ts";
+import type { Tables } from "../tables/tables.ts";
+import { isChosenAlike, nodeSetOf } from "./node-sets.ts";
+import { policyTables } from "./tables.ts";
+
+type Fed = Pick<Tables, "policy" | "nodes">;
 
 /** Hands the tables' rows to the index, as they are and as they change, beside what is there without being stored. */
-export function feedIndex(rows: PolicyRows, index: PolicyIndex, onChange: () => void): void {
+export function feedIndex({ policy: rows, nodes }: Fed, index: PolicyIndex, onChange: () => void): void {
   function feed<Row>(table: Table<Row>, keyOf: (row: Row) => string, set: (key: string, row: Row | undefined) => void) {
     table.subscribe((_key, row, previous) => {
       const [key, before] = [row && keyOf(row), previous && keyOf(previous)];
@@ -27,6 +31,12 @@ export function feedIndex(rows: PolicyRows, index: PolicyIndex, onChange: () => 
       ({ kind, id }) => `${kind} ${id}`,
       (key, row) => index.setNetworkSet(key, row),
     );
+  nodes.subscribe((_key, row, previous) => {
+    if (row !== undefined && previous !== undefined && isChosenAlike(row, previous)) return;
+    const { name = "" } = row ?? previous ?? {};
+    index.setNodeSet(name, row && nodeSetOf(row));
+    onChange();
+  });
   const slices = new ServiceSlices(rows.endpointSlices, (service) => {
     index.setService(service, policyService(service, slices.of(service)));
     onChange();

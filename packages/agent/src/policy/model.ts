@@ -2,6 +2,7 @@ import type { HostInterface, PolicyModel, PolicySettings, Service } from "@ocica
 import { policyService, serviceOf } from "../services/slices.ts";
 import type { Tables } from "../tables/tables.ts";
 import { BUILT_IN } from "./feed.ts";
+import { nodeSetOf } from "./node-sets.ts";
 import { type PolicyRows, policyTables } from "./tables.ts";
 
 /** Everything that policy follows from, as this node knows it: for the reference, which looks at all of it. */
@@ -17,6 +18,7 @@ export function policyModel({ policy, nodes }: Tables, settings: PolicySettings)
     networkSets: [...policy.networkSets.rows(), ...policy.globalNetworkSets.rows()],
     services: servicesIn(policy),
     settings,
+    nodeSets: [...nodes.rows()].map(nodeSetOf),
     nodes: [...nodes.rows()].map(
       ({ name, ipv4, ipv6 }): HostInterface => ({
         node: name,

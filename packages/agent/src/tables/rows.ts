@@ -1,7 +1,7 @@
 import { blockOwner, compileSelector, decodeBlock, type IPPool, type Node, type WorkloadEndpoint } from "@ocicat/api";
 import { type QosControls, readQosControls } from "@ocicat/enforcement";
 import type { IpamPool } from "@ocicat/ipam";
-import { type Ipv4, type Ipv6, Prefix, parseAddress, parseMac, parsePrefix } from "@ocicat/net";
+import { type Address, type Ipv4, type Ipv6, Prefix, parseAddress, parseMac, parsePrefix } from "@ocicat/net";
 import {
   type BlockRow,
   type EndpointRow,
@@ -51,6 +51,8 @@ export function poolRow(pool: IPPool): AgentPoolRow {
 
 export interface AgentNodeRow extends NodeRow {
   readonly labels: Readonly<Record<string, string>>;
+  /** All that it says to have, each once; not its tunnels'. */
+  readonly addresses: readonly Address[];
   /** The tunnels that the node says it sends by; undefined: it says nothing of it, as Calico's nodes. */
   readonly sendsBy: ReadonlySet<TunnelKind> | undefined;
   readonly backend: string | undefined;
@@ -63,17 +65,25 @@ export const BACKEND = "ocicat.io/backend";
 
 export function nodeRow(node: Node): AgentNodeRow {
   const { ipv4Address, ipv6Address } = node.spec.bgp ?? {};
+  const [ipv4, ipv6] = [ownAddress(ipv4Address), ownAddress(ipv6Address)];
   return {
     labels: node.metadata.labels ?? {},
     name: node.metadata.name,
-    ipv4: ownAddress(ipv4Address),
-    ipv6: ownAddress(ipv6Address),
+    ipv4,
+    ipv6,
+    addresses: addressesOf(node, [ipv4, ipv6]),
     asNumber: node.spec.bgp?.asNumber,
     routeReflectorClusterId: node.spec.bgp?.routeReflectorClusterID || undefined,
     tunnels: nodeTunnels(node),
     sendsBy: sendsBy(node.metadata.annotations?.[SENDS_BY]),
     backend: node.metadata.annotations?.[BACKEND],
   };
+}
+
+/** A host's name among them is none (Kubernetes' Hostname and InternalDNS are no addresses). */
+function addressesOf({ spec }: Node, own: readonly (OwnAddress | undefined)[]): readonly Address[] {
+  const told = (spec.addresses ?? []).flatMap(({ address }) => ownAddress(address) ?? []);
+  return [...new Set([...own, ...told].flatMap((each) => each?.address ?? []))];
 }
 
 function nodeTunnels({ spec }: Node): NodeTunnels {

@@ -32,7 +32,7 @@ class World {
   #revision = 1n;
 
   constructor() {
-    feedIndex(this.tables.policy, this.#index, () => undefined);
+    feedIndex(this.tables, this.#index, () => undefined);
     const { profiles } = this.tables.policy;
     const anything = { action: "Allow" };
     profiles.put(

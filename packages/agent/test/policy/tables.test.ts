@@ -1,7 +1,8 @@
 import { decodeStored, workloadEndpoint } from "@ocicat/api";
 import { silentLogger } from "@ocicat/kit";
-import { endpointKey, readWorkload } from "@ocicat/policy";
+import { endpointKey, PolicyIndex, readClusterPolicy, readWorkload } from "@ocicat/policy";
 import { describe, expect, it } from "vitest";
+import { feedIndex } from "../../src/policy/feed.ts";
 import { workloadReader } from "../../src/policy/workload-reader.ts";
 import { endpointSink, makeTables } from "../../src/tables/tables.ts";
 
@@ -64,6 +65,67 @@ describe("workload endpoints", () => {
     expect(first?.labels).toBe(second?.labels);
     expect(first?.profiles).toBe(second?.profiles);
     expect(first && endpointKey(first)).toBe("workload default/node1-k8s-a-eth0");
+  });
+});
+
+describe("nodes", () => {
+  it("are what rules choose by labels, at the addresses that they say they have", () => {
+    const all = tables();
+    const index = new PolicyIndex("node1");
+    let changes = 0;
+    feedIndex(all, index, () => {
+      changes += 1;
+    });
+    const deny = readClusterPolicy({
+      metadata: { name: "deny" },
+      spec: {
+        tier: "Admin",
+        priority: 1,
+        subject: { namespaces: {} },
+        egress: [{ action: "Deny", to: [{ nodes: { matchLabels: { role: "db" } } }] }],
+      },
+    });
+    index.setPolicy(deny.id, { ...deny, neededEverywhere: true });
+    const node = (role: string, revision: bigint, annotations = {}) =>
+      stored(
+        "nodes/node2",
+        {
+          kind: "Node",
+          apiVersion: "projectcalico.org/v3",
+          metadata: { name: "node2", labels: { role }, annotations },
+          spec: {
+            bgp: { ipv4Address: "192.0.2.2/24" },
+            addresses: [
+              { address: "192.0.2.2/24", type: "CalicoNodeIP" },
+              { address: "203.0.113.2", type: "ExternalIP" },
+            ],
+          },
+        },
+        revision,
+      );
+    const members = () =>
+      [...index.flush().sets.values()].flatMap((change) => {
+        const [added, removed] =
+          change.kind === "made"
+            ? [change.members, []]
+            : change.kind === "changed"
+              ? [change.added, change.removed]
+              : [[], []];
+        const text = (sign: string) => (member: (typeof added)[number]) =>
+          member.kind === "network" ? `${sign}${member.network}` : "";
+        return [...added.map(text("+")), ...removed.map(text("-"))].sort();
+      });
+    all.nodes.put(node("db", 1n));
+    expect(members()).toEqual(["+192.0.2.2/32", "+203.0.113.2/32"]);
+    changes = 0;
+    all.nodes.put(node("db", 2n, { "ocicat.io/backend": "vxlan" }));
+    expect(changes, "what policy does not ask about changes nothing").toBe(0);
+    all.nodes.put(node("web", 3n));
+    expect(members()).toEqual(["-192.0.2.2/32", "-203.0.113.2/32"]);
+    all.nodes.put(node("db", 4n));
+    members();
+    all.nodes.remove(node("db", 4n).key, 5n);
+    expect(members()).toEqual(["-192.0.2.2/32", "-203.0.113.2/32"]);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { Labels, Selector } from "@ocicat/api";
 import {
   type Direction,
   describeRule,
@@ -52,7 +53,7 @@ export interface AppliedRules {
 export interface AppliedRule {
   readonly field: string;
   readonly text: string;
-  /** What the rule's selectors choose: endpoints and network sets. */
+  /** What the rule's selectors choose: endpoints and network sets, or nodes. */
   readonly chosen: readonly Chosen[];
 }
 
@@ -102,10 +103,20 @@ function sections(
   }).filter(({ stage, tiers }) => stage === "normal" || tiers.length > 0);
 }
 
+interface Named {
+  readonly name: string;
+  readonly labels: Labels;
+}
+
+function chosenOf({ text, matches }: Selector, among: readonly Named[]): Chosen {
+  return { selector: text, names: among.filter(({ labels }) => matches(labels)).map(({ name }) => name) };
+}
+
 class Teller {
   readonly #model: PolicyModel;
   readonly #profiles: ReadonlyMap<string, Profile>;
-  readonly #items: readonly { readonly name: string; readonly labels: Readonly<Record<string, string>> }[];
+  readonly #items: readonly Named[];
+  readonly #nodes: readonly Named[];
 
   constructor(model: PolicyModel) {
     this.#model = model;
@@ -114,6 +125,7 @@ class Teller {
       ...model.endpoints.map((endpoint) => ({ name: nameOf(endpoint), labels: this.labelsOf(endpoint) })),
       ...model.networkSets.map((set) => ({ name: `${set.kind} ${set.id}`, labels: this.labelsOf(set) })),
     ];
+    this.#nodes = (model.nodeSets ?? []).map(({ kind, id, labels }) => ({ name: `${kind} ${id}`, labels }));
   }
 
   labelsOf(item: PolicyModel["endpoints"][number] | PolicyModel["networkSets"][number]) {
@@ -136,13 +148,14 @@ class Teller {
     const selectors = [rule.source, rule.destination].flatMap(({ selector, notSelector }) =>
       [selector, notSelector].filter((one) => one !== undefined),
     );
+    const nodes = [rule.source, rule.destination].flatMap((end) => end.nodes ?? []);
     return {
       field: rule.field,
       text: describeRule(rule),
-      chosen: selectors.map(({ text, matches }) => ({
-        selector: text,
-        names: this.#items.filter(({ labels }) => matches(labels)).map(({ name }) => name),
-      })),
+      chosen: [
+        ...selectors.map((selector) => chosenOf(selector, this.#items)),
+        ...nodes.map((selector) => chosenOf(selector, this.#nodes)),
+      ],
     };
   }
 }

@@ -2,6 +2,7 @@ import {
   everyPolicySource,
   makePolicyRows,
   nodeRow,
+  nodeSetOf,
   policySettings,
   policyTables,
   servicesIn,
@@ -55,6 +56,7 @@ export async function readPolicyModel(surroundings: Surroundings, opened: Opened
     networkSets: [...rows.networkSets.rows(), ...rows.globalNetworkSets.rows()],
     services: servicesIn(rows),
     settings: policySettings(felixSettings(general), tunnelsInUse(pools.items.map(({ spec }) => spec))),
+    nodeSets: nodes.items.map((each) => nodeSetOf(nodeRow(each))),
     nodes: nodes.items.flatMap((node) => interfacesOf(node, byNode.get(node.metadata.name))),
   };
 }

@@ -83,6 +83,8 @@ function describeSet(spec: SetSpec): string {
   switch (spec.kind) {
     case "selector":
       return `addresses of ${spec.selector.text}`;
+    case "nodes":
+      return `addresses of nodes ${spec.selector.text}`;
     case "namedPort":
       return `ports called ${spec.name} of ${spec.selector?.text ?? "all()"}`;
     case "service":

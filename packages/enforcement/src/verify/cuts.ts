@@ -20,7 +20,7 @@ export function rangesInModel(model: PolicyModel): AddressRange[] {
   const { failsafeInbound, failsafeOutbound } = model.settings;
   return [
     ...model.endpoints.flatMap(({ addresses }) => addresses.map((address) => ({ first: address, last: address }))),
-    ...model.networkSets.flatMap(({ networks }) => networks.map(rangeOf)),
+    ...[...model.networkSets, ...(model.nodeSets ?? [])].flatMap(({ networks }) => networks.map(rangeOf)),
     ...model.services.flatMap(({ endpoints }) => endpoints.map(({ address }) => ({ first: address, last: address }))),
     ...[...failsafeInbound, ...failsafeOutbound].flatMap(({ network }) =>
       network === undefined ? [] : [rangeOf(network)],

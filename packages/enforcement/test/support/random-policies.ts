@@ -1,6 +1,6 @@
 import { compileSelector, type Selector } from "@ocicat/api";
 import { type Random, seededRandom } from "@ocicat/kit";
-import { type Address, type Family, type Ipv4, type Ipv6, type Prefix, parsePrefix } from "@ocicat/net";
+import { type Address, type Family, type Ipv4, type Ipv6, Prefix, parsePrefix } from "@ocicat/net";
 import {
   type Action,
   type End,
@@ -40,7 +40,7 @@ export const NODE = "node1";
 
 /** Endpoints, and everything that rules can say of them, thrown together from one small stock, so that much overlaps. */
 export function randomPolicies(seed: number, options: RandomPolicyOptions = {}): PolicyModel {
-  return new Thrower(seededRandom(seed), options).model();
+  return withNodes(new Thrower(seededRandom(seed), options).model(), new Thrower(seededRandom(~seed >>> 0), options));
 }
 
 const NAMESPACES = ["blue", "green", "red"];
@@ -75,10 +75,23 @@ export const NO_END: End = {
   notNetworks: [],
   selector: undefined,
   notSelector: undefined,
+  nodes: undefined,
   ports: [],
   notPorts: [],
   service: undefined,
 };
+
+/** Thrown apart from all else, so that what else is thrown does not hang by it. */
+function withNodes(model: PolicyModel, thrower: Thrower): PolicyModel {
+  const rules = (all: readonly Rule[]) =>
+    all.map((rule) => ({ ...rule, destination: thrower.endWithNodes(rule.destination) }));
+  const policies = model.policies.map((policy) => ({
+    ...policy,
+    ingress: rules(policy.ingress),
+    egress: rules(policy.egress),
+  }));
+  return { ...model, policies, nodeSets: [thrower.nodeSet(0), thrower.nodeSet(1)] };
+}
 
 class Thrower {
   readonly #random: Random;
@@ -178,6 +191,19 @@ class Thrower {
         };
   }
 
+  /** Some ends choose nodes instead. */
+  endWithNodes(end: End): End {
+    return this.#chance(92) ? end : { ...NO_END, ports: end.ports, nodes: this.#selector(undefined) };
+  }
+
+  /** At addresses of its own, and at another's. */
+  nodeSet(index: number): NetworkSet {
+    const networks = this.#options.families.flatMap((family) =>
+      [200 + index, this.#below(6)].map((host) => Prefix.host(addressOf(family, host))),
+    );
+    return { kind: "Node", id: `node${index + 1}`, labels: this.#labels(), profiles: [], networks };
+  }
+
   #service(name: string, workloads: readonly Workload[]): Service {
     const protocol = this.#pick(PROTOCOLS);
     const port = this.#pick(PORTS);
@@ -274,6 +300,7 @@ class Thrower {
       notNetworks: this.#maybe(20, () => this.#network()),
       selector: this.#maybe(50, () => this.#selector(namespace))[0],
       notSelector: this.#maybe(15, () => this.#selector(undefined))[0],
+      nodes: undefined,
       ports: ports ? this.#some(2, () => this.#port()) : [],
       notPorts: ports ? this.#maybe(20, () => this.#port()) : [],
       service: undefined,
@@ -373,6 +400,7 @@ function smallerThan(model: PolicyModel): PolicyModel[] {
     ...without(model.policies).map((policies) => ({ ...model, policies })),
     ...without(model.endpoints).map((endpoints) => ({ ...model, endpoints })),
     ...without(model.networkSets).map((networkSets) => ({ ...model, networkSets })),
+    ...without(model.nodeSets ?? []).map((nodeSets) => ({ ...model, nodeSets })),
     ...without(model.services).map((services) => ({ ...model, services })),
     ...without(model.profiles).map((profiles) => ({ ...model, profiles })),
     ...model.policies.flatMap((policy, index) =>

@@ -14,6 +14,7 @@ export class Told {
     const sets = difference<string, PolicyModel["networkSets"][number]>((key, value) =>
       index.setNetworkSet(key, value),
     );
+    const nodes = difference<string, PolicyModel["networkSets"][number]>((key, value) => index.setNodeSet(key, value));
     const endpoints = difference<string, PolicyModel["endpoints"][number]>((key, value) =>
       index.setEndpoint(key, value),
     );
@@ -23,6 +24,7 @@ export class Told {
       policies(model.policies.map((policy) => [policy.id, policy]));
       profiles(model.profiles.map((profile) => [profile.name, profile]));
       sets(model.networkSets.map((set) => [`${set.kind} ${set.id}`, set]));
+      nodes((model.nodeSets ?? []).map((set) => [set.id, set]));
       endpoints(model.endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]));
       services(model.services.map((service) => [`${service.namespace}/${service.name}`, service]));
     };

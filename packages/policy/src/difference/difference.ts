@@ -75,8 +75,11 @@ class Comparison {
     this.#budget = maxVerdicts;
     this.#taken = new Set(
       this.#models
-        .flatMap(({ endpoints, nodes = [] }) => [...endpoints, ...nodes])
-        .flatMap(({ addresses }) => addresses.map(formatAddress)),
+        .flatMap(({ endpoints, nodes = [], nodeSets = [] }) => [
+          ...[...endpoints, ...nodes].flatMap(({ addresses }) => addresses),
+          ...nodeSets.flatMap(({ networks }) => networks.map(({ address }) => address)),
+        ])
+        .map(formatAddress),
     );
   }
 
@@ -101,8 +104,9 @@ class Comparison {
   /** Whether anything that decides about the party's own side differs. */
   #isAffected({ members }: Party): boolean {
     const [before, after] = this.#models;
-    const whole = ["tiers", "profiles", "endpoints", "networkSets", "services"] as const;
-    if (before.settings !== after.settings || whole.some((part) => !sameItems(before[part], after[part]))) return true;
+    const whole = ["tiers", "profiles", "endpoints", "networkSets", "nodeSets", "services"] as const;
+    if (before.settings !== after.settings || whole.some((part) => !sameItems(before[part] ?? [], after[part] ?? [])))
+      return true;
     const [member] = members;
     if (member === undefined) return false;
     const [own, then] = this.#narrowers.map((narrower) => narrower.policiesOf(member));

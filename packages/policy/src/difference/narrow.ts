@@ -1,4 +1,4 @@
-import type { Endpoint } from "../model/endpoint.ts";
+import type { Endpoint, NetworkSet } from "../model/endpoint.ts";
 import { endpointKey } from "../model/ids.ts";
 import type { PolicyModel } from "../model/model.ts";
 import type { Policy } from "../model/policy.ts";
@@ -31,9 +31,9 @@ export class Narrower {
     const endpoints = [...new Set(members.flatMap((member) => this.#endpointsOf(member)))];
     const addresses = members.flatMap((member) => member.addresses);
     const found = new Set(endpoints.flatMap((endpoint) => this.#applying(endpoint)));
-    const sets = this.#model.networkSets.filter(({ networks }) =>
-      networks.some((network) => addresses.some((address) => network.has(address))),
-    );
+    const isMet = ({ networks }: NetworkSet) =>
+      networks.some((network) => addresses.some((address) => network.has(address)));
+    const sets = this.#model.networkSets.filter(isMet);
     const names = new Set([...endpoints, ...sets].flatMap(({ profiles }) => profiles));
     const nodes = new Set(members.flatMap(({ node }) => node ?? []));
     return {
@@ -42,6 +42,7 @@ export class Narrower {
       profiles: this.#model.profiles.filter(({ name }) => names.has(name)),
       endpoints,
       networkSets: sets,
+      nodeSets: (this.#model.nodeSets ?? []).filter(isMet),
       nodes: (this.#model.nodes ?? []).filter(({ node }) => nodes.has(node)),
     };
   }

@@ -21,7 +21,7 @@ export interface Member {
   readonly addresses: readonly Address[];
 }
 
-/** Workloads of either model, and nodes that have host endpoints, by what policies can tell of them. */
+/** Workloads of either model, and nodes that have host endpoints or that a rule is about, by what policies can tell of them. */
 export function partiesOf(models: readonly PolicyModel[]): readonly Party[] {
   const traits = new Traits(
     models.flatMap(({ policies }) => policies),
@@ -30,7 +30,7 @@ export function partiesOf(models: readonly PolicyModel[]): readonly Party[] {
   const views = models.map((model) => new View(model, traits));
   return [
     ...grouped("workloads", workloadsOf(models), (member) => views.map((view) => view.ofWorkload(member)).join("\n")),
-    ...grouped("nodes", nodesOf(models), (member) => views.map((view) => view.ofNode(member)).join("\n")),
+    ...grouped("nodes", nodesOf(models, traits), (member) => views.map((view) => view.ofNode(member)).join("\n")),
   ];
 }
 
@@ -50,14 +50,18 @@ function workloadsOf(models: readonly PolicyModel[]): readonly Member[] {
   return Array.from(found, ([key, { workload, node, addresses }]) => ({ name: workload, node, key, addresses }));
 }
 
-/** Only those of which a policy can apply. */
-function nodesOf(models: readonly PolicyModel[]): readonly Member[] {
+/** Only those to which a policy can apply, or of which one speaks. */
+function nodesOf(models: readonly PolicyModel[], traits: Traits): readonly Member[] {
   const found = new Map<string, Member>();
   for (const model of models) {
-    for (const host of hostsOf(model)) {
-      const own = (model.nodes ?? []).filter(({ node }) => node === host.node).flatMap(({ addresses }) => addresses);
-      const addresses = [...new Set([...own, ...host.addresses, ...(found.get(host.node)?.addresses ?? [])])];
-      found.set(host.node, { name: host.node, node: host.node, key: undefined, addresses });
+    const chosen = traits.chosenNodes(model).map(({ id: node, networks }) => ({
+      node,
+      addresses: networks.map(({ address }) => address),
+    }));
+    for (const { node, addresses: told } of [...hostsOf(model), ...chosen]) {
+      const own = (model.nodes ?? []).filter((each) => each.node === node).flatMap(({ addresses }) => addresses);
+      const addresses = [...new Set([...own, ...told, ...(found.get(node)?.addresses ?? [])])];
+      found.set(node, { name: node, node, key: undefined, addresses });
     }
   }
   return [...found.values()];

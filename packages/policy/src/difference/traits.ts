@@ -1,6 +1,6 @@
 import type { Labels, Selector } from "@ocicat/api";
 import { type Address, compareAddresses, formatAddress, type Prefix } from "@ocicat/net";
-import type { Endpoint } from "../model/endpoint.ts";
+import type { Endpoint, NetworkSet } from "../model/endpoint.ts";
 import type { PolicyModel } from "../model/model.ts";
 import type { Policy } from "../model/policy.ts";
 import type { Rule, ServiceName } from "../model/rule.ts";
@@ -12,6 +12,7 @@ import { labelsIn } from "../verdict/labels.ts";
  */
 export class Traits {
   readonly #selectors: readonly Selector[];
+  readonly #nodes: readonly Selector[];
   readonly #lists: readonly (readonly Prefix[])[];
   readonly #portNames: ReadonlySet<string>;
   readonly #services: ReadonlySet<string>;
@@ -20,6 +21,7 @@ export class Traits {
   /** `policies`: those whose selectors count; `rules`: those whose ends do. */
   constructor(policies: Iterable<Policy>, rules: Iterable<Rule>) {
     const selectors = new Map<string, Selector>();
+    const nodes = new Map<string, Selector>();
     const lists = new Map<string, readonly Prefix[]>();
     const names = new Set<string>();
     const services = new Set<string>();
@@ -27,12 +29,14 @@ export class Traits {
     for (const { source, destination } of rules) {
       for (const end of [source, destination]) {
         for (const selector of [end.selector, end.notSelector]) if (selector) selectors.set(selector.text, selector);
+        if (end.nodes !== undefined) nodes.set(end.nodes.text, end.nodes);
         for (const list of [end.networks, end.notNetworks]) if (list.length > 0) lists.set(list.join(), list);
         for (const port of [...end.ports, ...end.notPorts]) if (port.kind === "name") names.add(port.name);
         if (end.service !== undefined) services.add(serviceText(end.service));
       }
     }
     this.#selectors = [...selectors.values()];
+    this.#nodes = [...nodes.values()];
     this.#lists = [...lists.values()];
     this.#portNames = names;
     this.#services = services;
@@ -40,11 +44,17 @@ export class Traits {
 
   /** The networks that decide, with those of network sets that a selector chooses in one of the models. */
   networks(models: readonly PolicyModel[]): readonly Prefix[] {
-    const chosen = models.flatMap((model) =>
-      model.networkSets.filter((set) => this.#bitsOf(labelsIn(set, model)).includes("1")),
-    );
+    const chosen = models.flatMap((model) => [
+      ...model.networkSets.filter((set) => this.#bitsOf(labelsIn(set, model)).includes("1")),
+      ...this.chosenNodes(model),
+    ]);
     const all = [...this.#lists.flat(), ...chosen.flatMap(({ networks }) => networks)];
     return [...new Map(all.map((network) => [network.toString(), network])).values()];
+  }
+
+  /** Nodes that a rule is about. */
+  chosenNodes({ nodeSets = [] }: PolicyModel): readonly NetworkSet[] {
+    return nodeSets.filter(({ labels }) => this.#nodes.some(({ matches }) => matches(labels)));
   }
 
   ofEndpoint(endpoint: Endpoint, model: PolicyModel): string {
@@ -57,12 +67,15 @@ export class Traits {
     );
   }
 
-  /** Of an address, whoever has it: which networks and services it is in. */
+  /** Of an address, whoever has it: which networks, nodes and services it is of. */
   ofAddress(address: Address, model: PolicyModel): string {
     const lists = this.#lists.map((list) => bit(list.some((network) => network.has(address))));
     const sets = model.networkSets
       .filter(({ networks }) => networks.some((network) => network.has(address)))
       .map((set) => this.#bitsOf(labelsIn(set, model)));
+    const nodes = (model.nodeSets ?? [])
+      .filter(({ networks }) => networks.some((network) => network.has(address)))
+      .map(({ labels }) => this.#nodes.map(({ matches }) => bit(matches(labels))).join(""));
     const services = model.services
       .filter((service) => this.#services.has(serviceText(service)))
       .flatMap((service) =>
@@ -70,7 +83,7 @@ export class Traits {
           .filter((endpoint) => compareAddresses(endpoint.address, address) === 0)
           .map(({ at }) => `${serviceText(service)}:${at?.protocol}/${at?.port}`),
       );
-    return [lists.join(""), union(sets), ...services.sort()].join(";");
+    return [lists.join(""), union(sets), union(nodes), ...services.sort()].join(";");
   }
 
   /** What selectors say to labels, one character each. */

@@ -10,6 +10,11 @@ export function isChosen(selector: Selector, model: PolicyModel): boolean {
   return [...model.endpoints, ...model.networkSets].some((item) => selector.matches(labelsIn(item, model)));
 }
 
+/** Whether a rule that chooses nodes so has any. */
+export function isNodeChosen(selector: Selector, { nodeSets = [] }: PolicyModel): boolean {
+  return nodeSets.some(({ labels }) => selector.matches(labels));
+}
+
 export function appliedTo(policy: Policy, model: PolicyModel): readonly Endpoint[] {
   return model.endpoints.filter((endpoint) => policy.selector.matches(labelsIn(endpoint, model)));
 }

@@ -43,6 +43,7 @@ function coversEnd(wide: End, narrow: End): boolean {
     wide.notNetworks.every((hole) => isLeftOut(hole, narrow)) &&
     coversSelector(wide.selector, narrow.selector) &&
     (wide.notSelector === undefined || wide.notSelector.text === narrow.notSelector?.text) &&
+    coversSelector(wide.nodes, narrow.nodes) &&
     coversPorts(wide, narrow) &&
     wide.notPorts.every((port) => isLeftOutPort(port, wide, narrow)) &&
     (wide.service === undefined ||

@@ -7,7 +7,7 @@ import { ANY_END } from "../read/end.ts";
 import { peerRule } from "../read/rule.ts";
 import { describeRule } from "../verdict/describe-rule.ts";
 import { labelsIn } from "../verdict/labels.ts";
-import { isChosen } from "./chosen.ts";
+import { isChosen, isNodeChosen } from "./chosen.ts";
 import { covers, coversSelector } from "./covers.ts";
 import type { LintFinding } from "./finding.ts";
 
@@ -113,7 +113,7 @@ const DONE: Readonly<Record<Action, string>> = { allow: "allowed", deny: "denied
 /** What few mean by an allowance: the whole world, or all of it but something. An empty peer is everybody, not nobody. */
 function* wideOpen(rule: Rule, direction: Direction): Iterable<Found> {
   const far = direction === "ingress" ? rule.source : rule.destination;
-  const names = far.networks.length > 0 || far.selector !== undefined || far.service !== undefined;
+  const names = far.networks.length > 0 || [far.selector, far.nodes, far.service].some((given) => given !== undefined);
   if (rule.action !== "allow" || names) return;
   const leavesOut = far.notNetworks.length > 0 || far.notSelector !== undefined;
   const isEverything = direction === "ingress" && covers(rule, EVERYTHING);
@@ -139,6 +139,11 @@ function* lintEnd(rule: Rule, side: (typeof ENDS)[number], model: PolicyModel): 
   if (end.selector !== undefined && !isChosen(end.selector, model)) {
     const what = `${end.selector.text} chooses no endpoint and no set of networks`;
     const fix = "look at the labels there are: ocicat get workloadendpoints -A --show-labels";
+    yield { ...common, code: "selects-nothing", what, why: "the rule matches nothing for now", fix };
+  }
+  if (end.nodes !== undefined && !isNodeChosen(end.nodes, model)) {
+    const what = `${end.nodes.text} chooses no node`;
+    const fix = "look at the labels there are: ocicat get nodes --show-labels";
     yield { ...common, code: "selects-nothing", what, why: "the rule matches nothing for now", fix };
   }
   for (const name of missingPorts(rule, end, model)) {

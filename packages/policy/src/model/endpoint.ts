@@ -44,11 +44,11 @@ export interface NamedPort {
   readonly port: number;
 }
 
-/** Addresses with labels, that rules select as they select endpoints. */
+/** Addresses with labels, that rules select as they select endpoints; those of nodes apart from all others. */
 export interface NetworkSet {
   /** `name`, or `namespace/name`. Unique among network sets of its kind. */
   readonly id: string;
-  readonly kind: "NetworkSet" | "GlobalNetworkSet";
+  readonly kind: "NetworkSet" | "GlobalNetworkSet" | "Node";
   readonly labels: Labels;
   /** Whose labels it has besides: that of its namespace, if it has one. */
   readonly profiles: readonly string[];

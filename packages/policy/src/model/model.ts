@@ -11,6 +11,8 @@ export interface PolicyModel {
   readonly networkSets: readonly NetworkSet[];
   readonly services: readonly Service[];
   readonly settings: PolicySettings;
+  /** Nodes by their labels, at their addresses: what `nodes` of a rule's end chooses, and no other selector. None unless told. */
+  readonly nodeSets?: readonly NetworkSet[];
   /** Where known: without them a node's addresses are those of its host endpoints. */
   readonly nodes?: readonly HostInterface[];
 }

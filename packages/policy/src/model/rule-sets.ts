@@ -1,12 +1,13 @@
 import { hasPorts } from "./packet.ts";
 import type { PortMatch, Rule } from "./rule.ts";
-import { namedPortSet, selectorSet, serviceSet } from "./set-id.ts";
+import { namedPortSet, nodeSet, selectorSet, serviceSet } from "./set-id.ts";
 import type { SetId, SetSpec } from "./sets.ts";
 
 /** The sets that one end of a rule refers to: what an address, or an address with a port, is looked up in. */
 export interface EndSets {
   readonly selector: SetSpec | undefined;
   readonly notSelector: SetSpec | undefined;
+  readonly nodes: SetSpec | undefined;
   /** One for each named port, in order. */
   readonly ports: readonly SetSpec[];
   readonly notPorts: readonly SetSpec[];
@@ -19,7 +20,7 @@ export interface EndSets {
  * never match without a protocol that has ports.
  */
 export function setsOfEnd(rule: Rule, side: "source" | "destination"): EndSets {
-  const { selector, notSelector, ports, notPorts, service } = rule[side];
+  const { selector, notSelector, nodes, ports, notPorts, service } = rule[side];
   const { protocol } = rule;
   const named = (matches: readonly PortMatch[]) =>
     protocol === undefined || !hasPorts(protocol)
@@ -28,6 +29,7 @@ export function setsOfEnd(rule: Rule, side: "source" | "destination"): EndSets {
   return {
     selector: selector && selectorSet(selector),
     notSelector: notSelector && selectorSet(notSelector),
+    nodes: nodes && nodeSet(nodes),
     ports: named(ports),
     notPorts: named(notPorts),
     service: service && serviceSet(service, side === "destination"),
@@ -40,8 +42,8 @@ export function setsOfRules(rules: Iterable<Rule>): ReadonlyMap<SetId, SetSpec> 
   for (const rule of rules) {
     if (rule.broken !== undefined) continue;
     for (const side of ["source", "destination"] as const) {
-      const { selector, notSelector, ports, notPorts, service } = setsOfEnd(rule, side);
-      for (const set of [selector, notSelector, service, ...ports, ...notPorts])
+      const { selector, notSelector, nodes, ports, notPorts, service } = setsOfEnd(rule, side);
+      for (const set of [selector, notSelector, nodes, service, ...ports, ...notPorts])
         if (set !== undefined) sets.set(set.id, set);
     }
   }

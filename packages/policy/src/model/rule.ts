@@ -46,6 +46,8 @@ export interface End {
   readonly selector: Selector | undefined;
   /** Reading puts it into `selector` where there is one, so that it stands alone or not at all. */
   readonly notSelector: Selector | undefined;
+  /** A node that it chooses, at one of its addresses. */
+  readonly nodes: Selector | undefined;
   /** One of them; matched only where the rule has a protocol with ports. */
   readonly ports: readonly PortMatch[];
   /** None of them. */

@@ -4,11 +4,19 @@ import type { SetId, SetSpec } from "./sets.ts";
 
 /** Each rule is asked for its sets many times, and a digest costs more than all else in them. */
 const selectorSets = new WeakMap<Selector, SetSpec>();
+const nodeSets = new WeakMap<Selector, SetSpec>();
 
 /** Addresses of what the selector chooses. */
 export function selectorSet(selector: Selector): SetSpec {
   const known = selectorSets.get(selector) ?? { kind: "selector", id: setId("s", selector.text), selector };
   selectorSets.set(selector, known);
+  return known;
+}
+
+/** Addresses of the nodes that the selector chooses. */
+export function nodeSet(selector: Selector): SetSpec {
+  const known = nodeSets.get(selector) ?? { kind: "nodes", id: setId("h", selector.text), selector };
+  nodeSets.set(selector, known);
   return known;
 }
 

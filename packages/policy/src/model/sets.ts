@@ -9,6 +9,8 @@ import type { ServiceName } from "./rule.ts";
 export type SetSpec =
   /** Addresses of all endpoints and networks of all network sets that the selector chooses. */
   | { readonly kind: "selector"; readonly id: SetId; readonly selector: Selector }
+  /** Addresses of all nodes that the selector chooses. */
+  | { readonly kind: "nodes"; readonly id: SetId; readonly selector: Selector }
   /** Addresses with a protocol and a port: what endpoints that the selector chooses (all, if undefined) call by this name. */
   | {
       readonly kind: "namedPort";
@@ -20,7 +22,7 @@ export type SetSpec =
   /** Addresses of a service's endpoints; with their ports where `ports`. */
   | { readonly kind: "service"; readonly id: SetId; readonly service: ServiceName; readonly ports: boolean };
 
-/** Fit for a name in the kernel: `s-`, `n-` or `v-`, and 16 hexadecimal digits. */
+/** Fit for a name in the kernel: `s-`, `h-`, `n-` or `v-`, and 16 hexadecimal digits. */
 export type SetId = string & { readonly "#set": true };
 
 /** Hosts are prefixes of full length. */

@@ -36,7 +36,12 @@ export function needsOf(model: PolicyModel, node: string): NeedsChange {
 
   const items = [...model.endpoints, ...model.networkSets].map(labelled);
   const sets = setsOfRules([...policies, ...known].flatMap(({ ingress, egress }) => [...ingress, ...egress]));
-  const made = (spec: SetSpec): SetChange => ({ kind: "made", spec, members: unique(membersOf(spec, items, model)) });
+  const nodes = (model.nodeSets ?? []).map(labelled);
+  const made = (spec: SetSpec): SetChange => ({
+    kind: "made",
+    spec,
+    members: unique(membersOf(spec, spec.kind === "nodes" ? nodes : items, model)),
+  });
   return {
     sets: new Map([...sets].map(([id, spec]) => [id, made(spec)])),
     policies: new Map(policies.map((policy) => [policy.id, policy])),
@@ -59,7 +64,7 @@ function policiesOf({ stages }: EndpointNeeds): readonly PolicyId[] {
 function membersOf(spec: SetSpec, items: readonly Selectable[], model: PolicyModel): readonly SetMember[] {
   if (spec.kind === "service") return membersOfService(spec, model);
   const selected = items.filter(({ labels }) => spec.selector?.matches(labels) ?? true).map(({ value }) => value);
-  if (spec.kind === "selector") return selected.flatMap(networksOf).map((network) => ({ kind: "network", network }));
+  if (spec.kind !== "namedPort") return selected.flatMap(networksOf).map((network) => ({ kind: "network", network }));
   return selected
     .filter(isEndpoint)
     .flatMap(({ addresses, ports }) =>

@@ -48,7 +48,8 @@ interface ItemChange {
  *     tiers    ─┼─► applied policies ─┤                    ├─► sets needed ─► members
  *     profiles ─┤                     └─► endpoints' needs │                    ▲
  *        │ labels                          profiles in use ┘                    │
- *     endpoints, network sets ──────────────────────────────────────────────────┘
+ *     endpoints, network sets,
+ *     nodes ────────────────────────────────────────────────────────────────────┘
  *
  * Setting a value only notes it; flush() works out what follows from all that was noted, so that what comes and goes between
  * two flushes costs nothing, and the order in which things become known makes no difference.
@@ -60,11 +61,13 @@ export class PolicyIndex {
   readonly #sets = new NeededSets();
   readonly #endpoints = new Map<string, Item>();
   readonly #networkSets = new Map<string, Item>();
+  readonly #nodeSets = new Map<string, Item>();
   readonly #noted = {
     tiers: new Map<string, Tier | undefined>(),
     policies: new Map<PolicyId, Policy | undefined>(),
     profiles: new Map<string, Profile | undefined>(),
     networkSets: new Map<string, NetworkSet | undefined>(),
+    nodeSets: new Map<string, NetworkSet | undefined>(),
     endpoints: new Map<string, Endpoint | undefined>(),
     services: new Map<string, Service | undefined>(),
   };
@@ -89,6 +92,11 @@ export class PolicyIndex {
   /** `key`: unique among network sets of both kinds. */
   setNetworkSet(key: string, networkSet: NetworkSet | undefined): void {
     this.#noted.networkSets.set(key, networkSet);
+  }
+
+  /** `key`: the node's name. */
+  setNodeSet(key: string, nodeSet: NetworkSet | undefined): void {
+    this.#noted.nodeSets.set(key, nodeSet);
   }
 
   /** `key`: as endpointKey makes it. */
@@ -139,6 +147,7 @@ export class PolicyIndex {
     const changes = [
       ...[...this.#noted.endpoints].map(([key, value]) => this.#changeOf(this.#endpoints, key, value)),
       ...[...this.#noted.networkSets].map(([key, value]) => this.#changeOf(this.#networkSets, key, value)),
+      ...[...this.#noted.nodeSets].map(([key, value]) => this.#changeOf(this.#nodeSets, key, value)),
     ].filter((change) => change !== undefined);
     for (const { item } of changes) heirs.delete(item);
     return [...changes, ...[...heirs].map((item) => this.#become(item, item.value, false))];
@@ -198,7 +207,7 @@ export class PolicyIndex {
 
   /** In the sets' view. */
   #settle({ item, fresh, value, labels }: ItemChange): void {
-    const { selected } = this.#sets;
+    const selected = item.value.kind === "Node" ? this.#sets.nodes : this.#sets.selected;
     if (value === undefined) selected.delete(item);
     else if (fresh || !holdsAlike(item.value, value)) {
       if (!fresh) selected.delete(item);

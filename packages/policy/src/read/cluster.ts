@@ -16,7 +16,7 @@ import type { Action, End, PortMatch, Rule } from "../model/rule.ts";
 import { ANY_END } from "./end.ts";
 import { FieldReader } from "./fields.ts";
 import { closedPolicy, identityOf } from "./identity.ts";
-import { IS_POD, inNamespacesWith, podsWith } from "./label-selector.ts";
+import { IS_POD, inNamespacesWith, nodesWith, podsWith } from "./label-selector.ts";
 import { readNetwork } from "./network.ts";
 import { brokenRule, checked, peerRule, reasonOf } from "./rule.ts";
 import { allOf } from "./selectors.ts";
@@ -106,10 +106,10 @@ function actionOf(rule: unknown): Action | undefined {
 
 /** Throws RangeError on a peer that is nothing, several things, or what is not matched. */
 function readPeer({ namespaces, pods, networks, nodes, domainNames }: ClusterPeer): End {
-  if (nodes !== undefined) throw new RangeError("peers by nodes are not matched");
   if (domainNames !== undefined) throw new RangeError("peers by domain names are not matched");
-  const given = [namespaces, pods, networks].filter((way) => way !== undefined);
-  if (given.length !== 1) throw new RangeError("a peer is namespaces, pods or networks, and one of them alone");
+  const given = [namespaces, pods, networks, nodes].filter((way) => way !== undefined);
+  if (given.length !== 1) throw new RangeError("a peer is namespaces, pods, networks or nodes, and one of them alone");
+  if (nodes !== undefined) return { ...ANY_END, nodes: selectorOf(nodesWith(nodes)) };
   if (networks !== undefined) return { ...ANY_END, networks: networks.map(readNetwork) };
   const scope = inNamespacesWith(namespaces ?? pods?.namespaceSelector ?? {});
   return { ...ANY_END, selector: selectorOf(allOf(scope, podsWith(pods?.podSelector))) };

@@ -18,6 +18,7 @@ export const ANY_END: End = Object.freeze({
   notNetworks: [],
   selector: undefined,
   notSelector: undefined,
+  nodes: undefined,
   ports: [],
   notPorts: [],
   service: undefined,
@@ -35,6 +36,7 @@ export function readEnd(end: EntityRule, namespace: string | undefined): End {
     notNetworks: notNets.map((text) => readNetwork(text)),
     selector,
     notSelector: selector === undefined ? optionalSelector(end.notSelector) : undefined,
+    nodes: undefined,
     ports: ports.map(readPort),
     notPorts: notPorts.map(readPort),
     service:

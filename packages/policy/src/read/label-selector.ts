@@ -23,6 +23,11 @@ export function inNamespacesWith(selector: LabelSelector): SelectorNode {
   return wanted.length === 0 ? hasLabel(NAMESPACE_LABEL) : allOf(...wanted);
 }
 
+/** An empty selector chooses all nodes. */
+export function nodesWith(selector: LabelSelector): SelectorNode {
+  return allOf(...conditions(selector, ""));
+}
+
 /** Throws RangeError on an In or NotIn without values, and on an Exists or DoesNotExist with some. */
 function conditions(
   { matchLabels = {}, matchExpressions = [] }: LabelSelector,

@@ -45,12 +45,13 @@ function describeIcmp({ type, code }: IcmpMatch): string {
 }
 
 function describeEnd(word: string, end: End): string {
-  const { networks, notNetworks, selector, notSelector, ports, notPorts, service } = end;
+  const { networks, notNetworks, selector, notSelector, nodes, ports, notPorts, service } = end;
   const parts = [
     networks.join(", "),
     notNetworks.length === 0 ? "" : `not ${notNetworks.join(", ")}`,
     selector?.text ?? "",
     notSelector === undefined ? "" : `not ${notSelector.text}`,
+    nodes === undefined ? "" : `nodes ${nodes.text}`,
     service === undefined ? "" : `service ${service.namespace}/${service.name}`,
     ports.length === 0 ? "" : `port${ports.length > 1 ? "s" : ""} ${ports.map(describePort).join(", ")}`,
     notPorts.length === 0 ? "" : `not port${notPorts.length > 1 ? "s" : ""} ${notPorts.map(describePort).join(", ")}`,

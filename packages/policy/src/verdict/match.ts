@@ -47,6 +47,7 @@ function endMatches(end: End, packet: PacketEnd, model: PolicyModel): boolean {
     !isIn(end.notNetworks) &&
     (end.selector === undefined || isSelected(end.selector, address, model)) &&
     (end.notSelector === undefined || !isSelected(end.notSelector, address, model)) &&
+    (end.nodes === undefined || isOfNode(end.nodes, address, model)) &&
     (!asksPorts || packet.port !== undefined) &&
     (end.ports.length === 0 || isOneOf(end.ports)) &&
     !isOneOf(end.notPorts) &&
@@ -63,6 +64,13 @@ export function isSelected(selector: Selector, address: Address, model: PolicyMo
     model.networkSets.some(
       (set) => set.networks.some((network) => network.has(address)) && selector.matches(labelsIn(set, model)),
     )
+  );
+}
+
+/** Whether the address is a node's that the selector chooses. */
+function isOfNode(selector: Selector, address: Address, { nodeSets = [] }: PolicyModel): boolean {
+  return nodeSets.some(
+    ({ labels, networks }) => networks.some((network) => network.has(address)) && selector.matches(labels),
   );
 }
 

@@ -187,9 +187,27 @@ describe("a ClusterNetworkPolicy", () => {
     ]);
   });
 
+  it("chooses nodes by their labels, and nothing that is none", () => {
+    const { egress } = cluster({
+      egress: [
+        { action: "Deny", to: [{ nodes: {} }], protocols: [{ tcp: { destinationPort: { number: 22 } } }] },
+        {
+          action: "Accept",
+          to: [{ nodes: { matchExpressions: [{ key: "role", operator: "NotIn", values: ["db"] }] } }],
+        },
+      ],
+    });
+    expect(egress.map(describeRule)).toEqual(["Deny TCP to nodes all() port 22", 'Allow to nodes role not in {"db"}']);
+  });
+
   it.each<[string, object]>([
     ["domain names", { to: [{ domainNames: ["example.org"] }] }],
-    ["nodes", { to: [{ nodes: {} }] }],
+    ["nodes by what is no selector", { to: [{ nodes: { matchLabels: "all" } }] }],
+    [
+      "nodes by an operator without its values",
+      { to: [{ nodes: { matchExpressions: [{ key: "a", operator: "In" }] } }] },
+    ],
+    ["nodes and networks in one peer", { to: [{ nodes: {}, networks: ["10.0.0.0/8"] }] }],
     ["no peer", { to: [] }],
     ["a peer of two kinds", { to: [{ namespaces: {}, networks: ["10.0.0.0/8"] }] }],
     ["a peer that nobody knows", { to: [{ planets: {} }] }],

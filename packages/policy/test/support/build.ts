@@ -51,6 +51,7 @@ function emptyRule(action: "allow" | "deny") {
     notNetworks: [],
     selector: undefined,
     notSelector: undefined,
+    nodes: undefined,
     ports: [],
     notPorts: [],
     service: undefined,

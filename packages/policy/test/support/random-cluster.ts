@@ -1,5 +1,5 @@
 import { compileSelector, type Selector } from "@ocicat/api";
-import { parseAddress, parsePrefix } from "@ocicat/net";
+import { Prefix, parseAddress, parsePrefix } from "@ocicat/net";
 import fc from "fast-check";
 import {
   type End,
@@ -27,6 +27,7 @@ export type Change =
   | { readonly kind: "policy"; readonly key: Policy["id"]; readonly value: Policy | undefined }
   | { readonly kind: "profile"; readonly key: string; readonly value: Profile | undefined }
   | { readonly kind: "networkSet"; readonly key: string; readonly value: NetworkSet | undefined }
+  | { readonly kind: "nodeSet"; readonly key: string; readonly value: NetworkSet | undefined }
   | { readonly kind: "endpoint"; readonly key: string; readonly value: Endpoint | undefined }
   | { readonly kind: "service"; readonly key: string; readonly value: Service | undefined };
 
@@ -69,6 +70,7 @@ const ends: fc.Arbitrary<End> = fc.record({
   notNetworks: fc.constant([]),
   selector: fc.option(selectors, { nil: undefined }),
   notSelector: fc.option(selectors, { nil: undefined, freq: 4 }),
+  nodes: fc.option(selectors, { nil: undefined, freq: 3 }),
   ports: fc.array(fc.record({ kind: fc.constant("name" as const), name: fc.constantFrom("http", "dns") }), {
     maxLength: 1,
   }),
@@ -130,6 +132,17 @@ const networkSets: fc.Arbitrary<NetworkSet> = fc.record({
   networks: fc.array(networks, { maxLength: 3 }),
 });
 
+const nodeSets: fc.Arbitrary<NetworkSet> = fc.record({
+  id: fc.constantFrom("here", "there"),
+  kind: fc.constant("Node" as const),
+  labels,
+  profiles: fc.constant([]),
+  networks: fc.array(
+    addresses.map((address) => Prefix.host(address)),
+    { maxLength: 2 },
+  ),
+});
+
 const common = {
   id: fc.constantFrom("e1", "e2", "e3"),
   node: fc.constantFrom("here", "there"),
@@ -187,6 +200,10 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     })),
   },
   {
+    weight: 1,
+    arbitrary: setOrGone(nodeSets).map(({ of, value }) => ({ kind: "nodeSet" as const, key: of.id, value })),
+  },
+  {
     weight: 5,
     arbitrary: setOrGone(endpoints).map(({ of, value }) => ({
       kind: "endpoint" as const,
@@ -242,6 +259,9 @@ export function tell(index: PolicyIndex, change: Change): void {
     case "networkSet":
       index.setNetworkSet(change.key, change.value);
       break;
+    case "nodeSet":
+      index.setNodeSet(change.key, change.value);
+      break;
     case "endpoint":
       index.setEndpoint(change.key, change.value);
       break;
@@ -263,6 +283,7 @@ export function modelOf(all: readonly Change[]): PolicyModel {
     policies: last.flatMap((change) => (change.kind === "policy" ? (change.value ?? []) : [])),
     profiles: last.flatMap((change) => (change.kind === "profile" ? (change.value ?? []) : [])),
     networkSets: last.flatMap((change) => (change.kind === "networkSet" ? (change.value ?? []) : [])),
+    nodeSets: last.flatMap((change) => (change.kind === "nodeSet" ? (change.value ?? []) : [])),
     endpoints: last.flatMap((change) => (change.kind === "endpoint" ? (change.value ?? []) : [])),
     services: last.flatMap((change) => (change.kind === "service" ? (change.value ?? []) : [])),
     settings: SETTINGS,

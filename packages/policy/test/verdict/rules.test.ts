@@ -1,6 +1,6 @@
 import { parseAddress } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
-import { type Packet, type PolicyModel, Protocol, ruleMatches, verdict } from "../../src/index.ts";
+import { type Packet, type PolicyModel, Protocol, readClusterPolicy, ruleMatches, verdict } from "../../src/index.ts";
 import { ALLOW_ALL, model, networkSet, packet, policy, SETTINGS, workload } from "../support/build.ts";
 
 const web = workload({ name: "web", addresses: ["10.0.0.1", "fd00::1"], labels: { app: "web" } });
@@ -18,6 +18,48 @@ const icmp = (type: number, code = 0, source = "10.0.0.2", destination = "10.0.0
   destination: parseAddress(destination),
   protocol: source.includes(":") ? Protocol.icmpv6 : Protocol.icmp,
   icmp: { type, code },
+});
+
+describe("nodes", () => {
+  const nodes = [
+    { ...networkSet("node1", { role: "db" }, ["192.0.2.1/32", "2001:db8::1/128"]), kind: "Node" as const },
+    { ...networkSet("node2", { role: "web" }, ["192.0.2.2/32"]), kind: "Node" as const },
+  ];
+  const to = (selector: object, address: string, more: Partial<PolicyModel> = {}) => {
+    const document = {
+      metadata: { name: "p" },
+      spec: {
+        tier: "Admin",
+        priority: 1,
+        subject: { namespaces: {} },
+        egress: [{ action: "Deny", to: [{ nodes: selector }] }],
+      },
+    };
+    const packets = packet(address.includes(":") ? "fd00::1" : "10.0.0.1", address);
+    return verdict(packets, model({ endpoints, nodeSets: nodes, policies: [readClusterPolicy(document)], ...more }))
+      .allowed;
+  };
+
+  it("are chosen by their labels, at each of their addresses", () => {
+    const db = { matchLabels: { role: "db" } };
+    expect(to(db, "192.0.2.1")).toBe(false);
+    expect(to(db, "2001:db8::1")).toBe(false);
+    expect(to(db, "192.0.2.2")).toBe(true);
+    expect([to({}, "192.0.2.2"), to({}, "192.0.2.3"), to({}, "10.0.0.2")]).toEqual([false, true, true]);
+    expect(to({ matchExpressions: [{ key: "role", operator: "NotIn", values: ["db"] }] }, "192.0.2.2")).toBe(false);
+  });
+
+  it("are chosen by no selector of endpoints, whatever it is", () => {
+    for (const selector of ["all()", "role == 'db'", "role != 'x'", "!has(x)"]) {
+      const policies = [
+        policy("p", {
+          selector: "app == 'web'",
+          egress: [{ action: "Deny", destination: { selector } }, { action: "Allow" }],
+        }),
+      ];
+      expect(to({}, "192.0.2.1", { policies }), selector).toBe(true);
+    }
+  });
 });
 
 describe("a rule matches", () => {

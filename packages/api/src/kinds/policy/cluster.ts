@@ -75,14 +75,14 @@ const egressPeer = object(
     namespaces: optional(labelSelector),
     pods: optional(pods),
     networks: optional(list(ruleNetwork()), []),
-    nodes: optional(anything()),
+    nodes: optional(labelSelector),
     domainNames: optional(anything()),
   },
   {
     namespaces: "All pods of namespaces with these labels.",
     pods: "Pods by their own labels and their namespaces'.",
     networks: "Addresses of these networks.",
-    nodes: "Nodes by their labels; not matched.",
+    nodes: "Nodes by their labels, at all of their addresses.",
     domainNames: "What names resolve to; not matched.",
   },
 );

@@ -16,21 +16,23 @@ export interface Place {
 }
 
 /** Whether the end says anything about addresses, so that its rule is one for each family. */
-export function hasAddresses({ networks, notNetworks, selector, notSelector, service }: End): boolean {
+export function hasAddresses({ networks, notNetworks, selector, notSelector, nodes, service }: End): boolean {
   return (
     networks.length > 0 ||
     notNetworks.length > 0 ||
     selector !== undefined ||
     notSelector !== undefined ||
+    nodes !== undefined ||
     service !== undefined
   );
 }
 
-/** What one end's address has to be: in the networks, chosen by the selector, of the service, and none of what is excluded. */
+/** What one end's address has to be: in the networks, chosen by the selector, a chosen node's, of the service, and none of what is excluded. */
 export function matchAddresses(end: End, sets: EndSets, at: Place): AnyOf {
   return product([
     end.networks.length === 0 ? ALWAYS : listed(end.networks, at),
     sets.selector === undefined ? ALWAYS : chosen(sets.selector, at),
+    sets.nodes === undefined ? ALWAYS : chosen(sets.nodes, at),
     sets.service === undefined ? ALWAYS : served(sets.service, at),
     end.notNetworks.length === 0 ? ALWAYS : notListed(end.notNetworks, at),
     sets.notSelector === undefined ? ALWAYS : [notChosen(sets.notSelector, at)],

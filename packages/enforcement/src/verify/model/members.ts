@@ -5,6 +5,7 @@ import {
   type Endpoint,
   effectiveLabels,
   type Labelled,
+  type NetworkSet,
   type Policy,
   type PolicyModel,
   type Profile,
@@ -37,6 +38,7 @@ interface Alike {
 /** Whom selectors, names of ports and services mean: worked out once for all that is proved. */
 export class Members {
   readonly #services: readonly Service[];
+  readonly #nodes: readonly NetworkSet[];
   readonly #profiles: ReadonlyMap<string, Profile>;
   readonly #alike = new Map<string, Alike>();
   /** By label and value, so that a selector that asks for one looks at no others. */
@@ -48,6 +50,7 @@ export class Members {
   constructor(model: PolicyModel) {
     this.#policies = model.policies.filter(({ staged }) => staged === undefined).sort(comparePolicies);
     this.#services = model.services;
+    this.#nodes = model.nodeSets ?? [];
     this.#profiles = new Map(model.profiles.map((profile) => [profile.name, profile]));
     for (const endpoint of model.endpoints) {
       const { ranges, ports } = this.#alikeOf(this.labelsOf(endpoint));
@@ -85,6 +88,12 @@ export class Members {
       this.#selected.set(selector.text, ranges);
     }
     return ranges;
+  }
+
+  nodes(selector: Selector): AddressRange[] {
+    return this.#nodes
+      .filter(({ labels }) => selector.matches(labels))
+      .flatMap(({ networks }) => networks.map(rangeOf));
   }
 
   /** What endpoints that the selector chooses, or all, call by this name. */

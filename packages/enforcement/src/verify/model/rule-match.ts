@@ -35,6 +35,7 @@ function endMatch(end: End, side: Side, logic: Logic, members: Members): Node {
     logic.not(within(end.notNetworks)),
     ...given(end.selector, (selector) => logic.address(side, members.selected(selector))),
     ...given(end.notSelector, (selector) => logic.not(logic.address(side, members.selected(selector)))),
+    ...given(end.nodes, (selector) => logic.address(side, members.nodes(selector))),
     ...given(end.service, (service) => serviceMatch(service, side, logic, members)),
     asksPorts ? oneOf(logic, dimension.protocol, WITH_PORTS) : logic.yes,
     ...(end.ports.length === 0 ? [] : [ports(end.ports)]),

@@ -1,7 +1,7 @@
 import type { SetChange } from "../../model/needs.ts";
 import type { SetId, SetMember, SetSpec } from "../../model/sets.ts";
 import type { Delta } from "./delta.ts";
-import { SelectedSets } from "./selected-sets.ts";
+import { type SelectedSet, SelectedSets } from "./selected-sets.ts";
 import { ServiceSets } from "./service-sets.ts";
 
 interface Needed {
@@ -13,6 +13,8 @@ interface Needed {
 /** Which sets there are: those that a rule in use refers to, once each however many rules do. */
 export class NeededSets {
   readonly selected = new SelectedSets();
+  /** The same of nodes, that no other selector chooses. */
+  readonly nodes = new SelectedSets();
   readonly services = new ServiceSets();
   readonly #needed = new Map<SetId, Needed>();
   /** Those that may begin or cease to be needed. */
@@ -45,14 +47,18 @@ export class NeededSets {
       this.#dirty.delete(needed);
       if (!made) continue;
       if (spec.kind === "service") this.services.forget(spec);
-      else this.selected.forget(spec);
+      else this.#selectedOf(spec).forget(spec);
       changes.set(spec.id, { kind: "gone", spec });
     }
   }
 
   /** What has changed in sets that were there, then the new ones, whole. */
   takeChanges(changes: Map<SetId, SetChange>): void {
-    for (const [spec, delta] of [...this.selected.takeChanges(), ...this.services.takeChanges()])
+    for (const [spec, delta] of [
+      ...this.selected.takeChanges(),
+      ...this.nodes.takeChanges(),
+      ...this.services.takeChanges(),
+    ])
       changes.set(spec.id, changed(spec, delta));
     for (const needed of this.#dirty) {
       if (needed.made) continue;
@@ -63,7 +69,11 @@ export class NeededSets {
   }
 
   #make(spec: SetSpec): readonly SetMember[] {
-    return spec.kind === "service" ? this.services.make(spec) : this.selected.make(spec);
+    return spec.kind === "service" ? this.services.make(spec) : this.#selectedOf(spec).make(spec);
+  }
+
+  #selectedOf({ kind }: SelectedSet): SelectedSets {
+    return kind === "nodes" ? this.nodes : this.selected;
   }
 }
 

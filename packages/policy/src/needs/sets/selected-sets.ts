@@ -103,7 +103,7 @@ function selectorOf(set: SelectedSet): Selector {
 
 /** What an item gives to a set by one of its addresses. */
 function membersAt(set: SelectedSet, item: Item, held: Held): readonly SetMember[] {
-  if (set.kind === "selector") return [held];
+  if (set.kind !== "namedPort") return [held];
   const ports = portsOf(item.value).filter(({ name, protocol }) => name === set.name && protocol === set.protocol);
   return [...new Set(ports.map(({ protocol, port }) => held.port(protocol, port)))];
 }
