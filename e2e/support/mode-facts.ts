@@ -61,6 +61,13 @@ export function modeFacts(mode: Mode): void {
           expect(seen).toEqual(source === target ? none : { ...none, [outer(mode, source, target)]: 3 });
           for (const line of inVxlan) expect(line).toMatch(/^4096\t4789\t192\.168\.100\.100,/);
           for (const line of inIpip) expect(line).toMatch(/^4,1\t192\.168\.100\.100,/);
+          // What a VXLAN carries is tracked, and VXLAN's own packets are not.
+          if (inVxlan.length === 0) return;
+          for (const node of [source, target]) {
+            const tracked = await lab.out(node, "cat", "/proc/net/nf_conntrack");
+            expect(tracked, node).toMatch(new RegExp(`icmp .*dst=${lab.address(to)} `));
+            expect(tracked, node).not.toContain("dport=4789");
+          }
         } finally {
           capture.forget();
         }

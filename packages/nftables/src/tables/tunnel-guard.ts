@@ -1,8 +1,8 @@
 import { type Origin, origin } from "@ocicat/kit";
 import { type Address, type Family, familyOf, Prefix } from "@ocicat/net";
-import { baseChain } from "../ir/chain.ts";
-import { COUNTER, equal, notInSet, verdict } from "../ir/expression.ts";
-import { meta, payload } from "../ir/operand.ts";
+import { type BaseChain, baseChain } from "../ir/chain.ts";
+import { COUNTER, type Expression, equal, inSet, NOTRACK, notInSet, verdict } from "../ir/expression.ts";
+import { fib, meta, payload } from "../ir/operand.ts";
 import { type Rule, rule } from "../ir/rule.ts";
 import { element, type SetElement, set } from "../ir/set.ts";
 import { type SetRef, type Table, type TableRef, table } from "../ir/table.ts";
@@ -32,17 +32,26 @@ const NFPROTO: Readonly<Record<Family, number>> = { 4: 2, 6: 10 };
 const IPPROTO_IPIP = 4;
 const IPPROTO_UDP = 17;
 
+/** RTN_LOCAL: an address of this node. */
+const LOCAL = 2;
+
 const ADDRESS = {
-  4: { type: "ipv4_addr", source: payload("ip saddr") },
-  6: { type: "ipv6_addr", source: payload("ip6 saddr") },
+  4: { type: "ipv4_addr", source: payload("ip saddr"), destination: payload("ip daddr") },
+  6: { type: "ipv6_addr", source: payload("ip6 saddr"), destination: payload("ip6 daddr") },
 } as const;
 
 /**
  * A tunnel carries what it is handed: whoever can send to this node could put packets with any address into any pod. Only
  * nodes may.
  *
- *     input    ip protocol ipip  ip saddr != @nodes4 drop
- *              udp dport 4789    ip saddr != @nodes4 drop     the same for IPv6
+ *     input        ip protocol ipip  ip saddr != @nodes4 drop
+ *                  udp dport 4789    ip saddr != @nodes4 drop     the same for IPv6
+ *     prerouting   udp dport 4789    ip saddr @nodes4  fib daddr type local  notrack
+ *     output       udp dport 4789    ip daddr @nodes4  notrack
+ *
+ * VXLAN's own packets are not tracked: what they carry is, and they would be an entry for each source port, of which no answer
+ * ever makes one established. Only those in IPv4: an ICMP error about a packet of no connection is invalid, and a host endpoint
+ * drops it. No error comes of VXLAN in IPv4, whose packets routers may fragment; IPv6's and IPIP's path MTU is learned by them.
  *
  * None without a tunnel: then protocol 4 and port 4789 are nobody's business here.
  */
@@ -71,17 +80,7 @@ export function tunnelGuard({ ipip, vxlanPort, nodes }: TunnelGuardOptions): rea
             .map(([address, node]) => tunnelSender(address, node)),
         }),
       ),
-      chains: [
-        baseChain({
-          name: "input",
-          type: "filter",
-          hook: "input",
-          priority: RAW_PRIORITY,
-          policy: "accept",
-          origin: why,
-          rules,
-        }),
-      ],
+      chains: [chain("input", why, rules), ...(vxlanPort[4] === undefined ? [] : withoutTracking(vxlanPort[4]))],
     }),
   ];
 }
@@ -96,14 +95,42 @@ export function tunnelSenderKey(address: Address): Value {
   return prefixValue(Prefix.host(address));
 }
 
+function withoutTracking(port: number): readonly BaseChain[] {
+  const why = origin("VXLAN's own packets are of no connection: what they carry is");
+  const { source, destination } = ADDRESS[4];
+  const nodes = TUNNEL_SENDERS[4].set;
+  return [
+    chain("prerouting", why, [
+      rule(
+        why,
+        ...carried(4, IPPROTO_UDP, port),
+        inSet(source, nodes),
+        equal(fib("daddr type"), number(LOCAL)),
+        NOTRACK,
+      ),
+    ]),
+    chain("output", why, [rule(why, ...carried(4, IPPROTO_UDP, port), inSet(destination, nodes), NOTRACK)]),
+  ];
+}
+
+function chain(hook: "input" | "prerouting" | "output", why: Origin, rules: readonly Rule[]): BaseChain {
+  return baseChain({ name: hook, type: "filter", hook, priority: RAW_PRIORITY, policy: "accept", origin: why, rules });
+}
+
 function strangers(family: Family, protocol: number, port: number | undefined, why: Origin): Rule {
   return rule(
     why,
-    equal(meta("nfproto"), number(NFPROTO[family])),
-    equal(meta("l4proto"), number(protocol)),
-    ...(port === undefined ? [] : [equal(payload("th dport"), number(port))]),
+    ...carried(family, protocol, port),
     notInSet(ADDRESS[family].source, TUNNEL_SENDERS[family].set),
     COUNTER,
     verdict(DROP),
   );
+}
+
+function carried(family: Family, protocol: number, port: number | undefined): readonly Expression[] {
+  return [
+    equal(meta("nfproto"), number(NFPROTO[family])),
+    equal(meta("l4proto"), number(protocol)),
+    ...(port === undefined ? [] : [equal(payload("th dport"), number(port))]),
+  ];
 }

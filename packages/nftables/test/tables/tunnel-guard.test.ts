@@ -10,17 +10,19 @@ const nodes = new Map([
 ]);
 const bodies = (ipip: boolean, vxlan4?: number, vxlan6?: number) =>
   tunnelGuard({ ipip, vxlanPort: { 4: vxlan4, 6: vxlan6 }, nodes }).flatMap(({ chains }) =>
-    chains.flatMap(({ rules }) => rules.map(({ body }) => renderBody(body))),
+    chains.flatMap(({ name, rules }) => rules.map(({ body }) => `${name}: ${renderBody(body)}`)),
   );
 
 describe("the tunnels' guard", () => {
-  it("is one rule a tunnel, and no table without one", () => {
-    expect(bodies(true)).toEqual(["meta nfproto ipv4 meta l4proto 4 ip saddr != @nodes4 counter drop"]);
+  it("is one rule a tunnel, VXLAN in IPv4 untracked besides, and no table without one", () => {
+    expect(bodies(true)).toEqual(["input: meta nfproto ipv4 meta l4proto 4 ip saddr != @nodes4 counter drop"]);
     expect(bodies(false, 4789)).toEqual([
-      "meta nfproto ipv4 meta l4proto udp th dport 4789 ip saddr != @nodes4 counter drop",
+      "input: meta nfproto ipv4 meta l4proto udp th dport 4789 ip saddr != @nodes4 counter drop",
+      "prerouting: meta nfproto ipv4 meta l4proto udp th dport 4789 ip saddr @nodes4 fib daddr type local notrack",
+      "output: meta nfproto ipv4 meta l4proto udp th dport 4789 ip daddr @nodes4 notrack",
     ]);
     expect(bodies(false, undefined, 4790)).toEqual([
-      "meta nfproto ipv6 meta l4proto udp th dport 4790 ip6 saddr != @nodes6 counter drop",
+      "input: meta nfproto ipv6 meta l4proto udp th dport 4790 ip6 saddr != @nodes6 counter drop",
     ]);
     expect(bodies(false)).toEqual([]);
   });
