@@ -10,11 +10,17 @@ export function bundleIsCurrent() {
   const made = modified(BUNDLE);
   return (
     made !== undefined &&
-    readdirSync(PACKAGES).every((name) => {
+    packages().every((name) => {
       const built = modified(new URL(`${name}/tsconfig.tsbuildinfo`, PACKAGES));
       return built === undefined || built <= made;
     })
   );
+}
+
+/** Without the files beside them, of which older versions of Node make an error when they are asked as directories. */
+function packages() {
+  const entries = readdirSync(PACKAGES, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
 function modified(url) {
