@@ -107,7 +107,10 @@ export class OwnMachine {
   async snapshot(): Promise<Readonly<Record<string, readonly string[]>>> {
     const lines = (text: string) => text.split("\n").filter((line) => line !== "");
     return {
-      processes: lines(await this.out("ps", "-eo", "pid=,comm=")).filter((line) => !line.endsWith(" ps")),
+      // Not those that have ended and wait for process 1 to notice.
+      processes: lines(await this.out("ps", "-eo", "state=,pid=,comm="))
+        .filter((line) => !line.startsWith("Z") && !line.endsWith(" ps"))
+        .map((line) => line.slice(2)),
       namespaces: lines(await this.out("sh", "-c", "ip netns; ls -A /run/netns 2>/dev/null || true")),
       links: lines(await this.out("ip", "-o", "link")),
       routes: lines(await this.out("sh", "-c", "ip -4 route show table all; ip rule")),

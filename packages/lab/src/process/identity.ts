@@ -34,9 +34,13 @@ function startTicksOf(pid: number): string | undefined {
   }
 }
 
-/** Of a line of /proc/PID/stat, see proc(5); undefined for a zombie. */
+/**
+ * Of a line of /proc/PID/stat, see proc(5); undefined for a zombie. Not for one whose other threads are still on their way out:
+ * what they hold, sockets and namespaces, is held until they are gone.
+ */
 export function startTicksIn(stat: string): string | undefined {
   // The second field is the program's name in brackets and may hold anything; count from behind it.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+  const [state, threads] = [fields[0], Number(fields[17])];
+  return state === "X" || (state === "Z" && threads <= 1) ? undefined : fields[19];
 }

@@ -67,13 +67,19 @@ describe("the process book", () => {
 });
 
 describe("a line of /proc/PID/stat", () => {
-  const rest = Array.from({ length: 30 }, (_, index) => index + 4).join(" ");
+  const fields = Array.from({ length: 30 }, (_, index) => index + 4);
+  const rest = fields.join(" ");
+  const withThreads = (threads: number) => fields.map((field) => (field === 20 ? threads : field)).join(" ");
 
   it("is read past a program's name with brackets and spaces in it", () => {
     expect(startTicksIn(`7 (a) b) (c) S ${rest}`)).toBe("22");
   });
 
   it("of a zombie tells of no process", () => {
-    expect(startTicksIn(`7 (sleep) Z ${rest}`)).toBeUndefined();
+    expect(startTicksIn(`7 (sleep) Z ${withThreads(1)}`)).toBeUndefined();
+  });
+
+  it("of a zombie with threads still on their way out tells of a process", () => {
+    expect(startTicksIn(`7 (node) Z ${withThreads(3)}`)).toBe("22");
   });
 });
