@@ -106,11 +106,13 @@ describe("a pool with one block", () => {
 
   it("is borrowed from by the other nodes, announced as /32, and reached from every node", async () => {
     const borrower = lab.address("borrower");
+    for (const node of ["node1", "node3"]) {
+      await eventually(
+        () => bird(lab, node),
+        (routes) => routes.includes(`${borrower} via 192.168.0.82`),
+      );
+    }
     expect(await bird(lab, "node1")).toEqual([`${borrower} via 192.168.0.82`, "blackhole 10.99.0.0/26"]);
-    await eventually(
-      () => bird(lab, "node3"),
-      (routes) => routes.includes(`${borrower} via 192.168.0.82`),
-    );
     for (const [from, to] of [
       ["owner", borrower],
       ["node3", borrower],

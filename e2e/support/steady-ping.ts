@@ -2,7 +2,10 @@ import { eventually, type TestLab } from "./lab.ts";
 
 export interface PingReport {
   readonly received: number;
-  /** Sequence numbers without an answer, below the last one answered: what was under way at the end does not count. */
+  /**
+   * Sequence numbers without an answer between the first and the last one answered: neither does count what was sent before
+   * the nodes had found each other, nor what was under way at the end. Whoever changes something waits for answers before.
+   */
   readonly missing: readonly number[];
 }
 
@@ -33,9 +36,10 @@ export class SteadyPing {
     const answered = new Set(
       [...stdout.matchAll(/bytes from .* icmp_seq=(\d+) ttl=/g)].map((match) => Number(match[1])),
     );
-    let last = 0;
-    for (const sequence of answered) last = Math.max(last, sequence);
-    const missing = Array.from({ length: last }, (_, index) => index + 1).filter((sequence) => !answered.has(sequence));
+    let [first, last] = [Number.POSITIVE_INFINITY, 0];
+    for (const sequence of answered) [first, last] = [Math.min(first, sequence), Math.max(last, sequence)];
+    const missing: number[] = [];
+    for (let sequence = first; sequence < last; sequence++) if (!answered.has(sequence)) missing.push(sequence);
     return { received: answered.size, missing };
   }
 }
