@@ -31,6 +31,7 @@ function proved(name: string, cluster: Cluster): Case[] {
       endpointToHost: "drop",
       failsafeInbound: [],
       failsafeOutbound: [],
+      dropInvalid: true,
       allowVxlanFromWorkloads: false,
       allowIpipFromWorkloads: false,
       vxlanPort: 4789,

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { TestLab } from "./support/lab.ts";
+import { eventually, TestLab } from "./support/lab.ts";
+import { nowUs, PacketStream } from "./support/packet-stream.ts";
 import { eventuallyReaches, reaches } from "./support/reach.ts";
 
 const TOPOLOGY = fileURLToPath(new URL("../packages/lab/topologies/vxlan.yaml", import.meta.url));
@@ -62,5 +63,38 @@ describe("a host endpoint of all interfaces, in an overlay", () => {
     );
     await eventuallyReaches(lab, near, far, 82, false);
     await eventuallyReaches(lab, near, far, 80, true);
+  });
+
+  it("ends open connections that its policies take the permission from, and no others", async () => {
+    const toNode = (ports: string) =>
+      apply(
+        "GlobalNetworkPolicy",
+        "to-node",
+        `{ selector: role == 'node', types: [Ingress], ingress: [{ action: Allow, protocol: TCP, destination: { ports: [${ports}] } }] }`,
+      );
+    toNode("7001, 7002");
+    await eventuallyReaches(lab, "node1", NODE, 7002, true);
+    const open = (port: number) =>
+      PacketStream.open(lab, { from: "node1", to: "node2", address: NODE, port, protocol: "tcp", periodMs: 5 });
+    const denied = await open(7001);
+    const allowed = await open(7002);
+    try {
+      await Promise.all([denied.flowing(), allowed.flowing()]);
+      toNode("7002");
+      await eventually(
+        async () => (await lab.agent("node2", "/policy/status")) as { connections: { revoked: number } },
+        ({ connections }) => connections.revoked >= 1,
+      );
+      const cut = nowUs();
+      await eventually(nowUs, (now) => now > cut + 1_000_000);
+      const [cutOff, went] = await Promise.all([denied.stop(), allowed.stop()]);
+      expect(cutOff.received).toBeGreaterThan(0);
+      expect(cutOff.arrivals.filter(({ sentUs }) => sentUs > cut)).toEqual([]);
+      expect(went.arrivals.filter(({ sentUs }) => sentUs > cut).length).toBeGreaterThan(100);
+      expect(went.missing).toEqual([]);
+    } finally {
+      denied.kill();
+      allowed.kill();
+    }
   });
 });

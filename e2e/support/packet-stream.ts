@@ -39,13 +39,13 @@ export class PacketStream {
   /** Packets are being sent when this resolves; whether they come is the test's question. */
   static async open(
     lab: TestLab,
-    { from, to, port, protocol = "udp", periodMs = 1 }: StreamOptions,
+    { from, to, port, address = lab.address(to), protocol = "udp", periodMs = 1 }: StreamOptions,
   ): Promise<PacketStream> {
     const run = (where: string, ...args: string[]) => lab.start(where, process.execPath, PEER, protocol, ...args);
     const receiver = run(to, "receive", String(port));
     const heard = listen(receiver);
     await heard("listening");
-    const sender = run(from, "send", String(port), lab.address(to), String(periodMs));
+    const sender = run(from, "send", String(port), address, String(periodMs));
     await listen(sender)("sending");
     return new PacketStream(sender, receiver, heard("flowing"));
   }
@@ -81,6 +81,8 @@ export interface StreamOptions {
   readonly from: string;
   readonly to: string;
   readonly port: number;
+  /** Of the receiver, where it is no pod. */
+  readonly address?: string;
   readonly protocol?: "udp" | "tcp";
   readonly periodMs?: number;
 }

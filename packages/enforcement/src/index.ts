@@ -1,6 +1,6 @@
 export { workloadPrefixes } from "./compile/entrances/rules.ts";
 export { FLOW_GROUPS, type FlowDecision, flowName, flowPrefix, parseFlowPrefix } from "./compile/flow-log.ts";
-export type { NodeInterfaces } from "./compile/interfaces.ts";
+export { ALL_OTHERS, type NodeInterfaces, occupy } from "./compile/interfaces.ts";
 export { compileModel, interfacesOf } from "./compile/model.ts";
 export { POLICY_TABLE, policyChainName, profileChainName } from "./compile/names.ts";
 export { compileNeeds, type Needs, needsFrom } from "./compile/needs.ts";

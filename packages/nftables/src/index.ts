@@ -58,7 +58,8 @@ export { type Batch, encodeBatch } from "./plan/batch.ts";
 export type { Operation } from "./plan/operation.ts";
 export { type PlanOptions, plan } from "./plan/plan.ts";
 export type { ActualTable, RuleState } from "./read/actual.ts";
-export { readAllTables, readTables } from "./read/read.ts";
+export type { TableHead } from "./read/decode-table.ts";
+export { readAllTables, readTableHeads, readTables } from "./read/read.ts";
 export type { TableEdits } from "./reconcile/edits.ts";
 export { kernelOwnsTables } from "./reconcile/ownership.ts";
 export { NftReconciler } from "./reconcile/reconciler.ts";
@@ -70,6 +71,7 @@ export {
   type NatPool,
   natOutgoing,
 } from "./tables/nat-outgoing.ts";
+export { isOurTable } from "./tables/our-table.ts";
 export { SERVICE_TABLE, type ServiceLoopOptions, serviceLoops } from "./tables/service-loops.ts";
 export {
   TUNNEL_SENDERS,

@@ -3,7 +3,7 @@ import { release } from "node:os";
 import { join } from "node:path";
 import { type CniFile, type HostFacts, settingsOf } from "@ocicat/doctor";
 import type { Kernel } from "@ocicat/linux";
-import { GUARD_TABLE, NAT_TABLES, readTables } from "@ocicat/nftables";
+import { isOurTable, readTableHeads, tableKey } from "@ocicat/nftables";
 import { listenersOn } from "./listeners.ts";
 
 const MAIN_TABLE = 254;
@@ -51,9 +51,9 @@ export function readHost(kernel: Kernel, options: HostOptions, places: HostPlace
     connections: connectionsOf(kernel),
     listeners: listenersOn(options.bgpPort, places.proc),
     cniFiles: cniFilesIn(places.cniDirectory),
-    ourTables: readTables((request) => kernel.nftQuery(request), [GUARD_TABLE, ...Object.values(NAT_TABLES)]).map(
-      ({ table, orphaned }) => ({ name: `${table.family} ${table.name}`, owned: table.owned && !orphaned }),
-    ),
+    ourTables: readTableHeads((request) => kernel.nftQuery(request))
+      .filter(isOurTable)
+      .map((table) => ({ name: tableKey(table), owned: table.owned && !table.orphaned })),
     ipip: links.some(({ kind, name }) => kind === "ipip" || name === "tunl0") ? "loaded" : ipipModule(places),
   };
 }

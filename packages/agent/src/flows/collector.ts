@@ -26,6 +26,8 @@ interface Names {
   step(decision: FlowDecision): FlowStep;
 }
 
+/** After this another listener may be gone. */
+const RETRY_MS = 10_000;
 /** How often those who follow are told. */
 const PAGE_MS = 1_000;
 
@@ -40,6 +42,8 @@ export class FlowCollector {
   #names: Names | undefined;
   #page: Timer | undefined;
   #monitor: KernelMonitor | undefined;
+  #retry: Timer | undefined;
+  #failure: string | undefined;
   #lost = 0;
   #foreign = 0;
 
@@ -71,17 +75,28 @@ export class FlowCollector {
     return this.#log.limits.intervalMs;
   }
 
-  /** Listens. A group that somebody else listens to is said, and flows are not told: rules are enforced all the same. */
+  /**
+   * Listens from now on. Where somebody else listens to a group it is said, once, and tried again until it works or `stop`: flows
+   * are not told meanwhile, rules are enforced all the same.
+   */
   start(): void {
-    if (this.running) return;
-    const { kernel, logger } = this.#options;
+    if (this.running || this.#retry !== undefined) return;
+    const { kernel, logger, clock } = this.#options;
     this.#names ??= this.#options.names();
     const names = this.#names;
     try {
       this.#monitor = kernel.packetLog(Object.values(FLOW_GROUPS), (packets, lost) => this.#take(packets, lost, names));
+      if (this.#failure !== undefined) logger.info("flows are told again");
+      this.#failure = undefined;
     } catch (error) {
       if (!isOcicatError(error)) throw error;
-      logger.error("flows cannot be told: another program may listen to NFLOG's groups 1 and 2", {
+      this.#retry = clock.after(RETRY_MS, "flows", () => {
+        this.#retry = undefined;
+        this.start();
+      });
+      if (this.#failure === error.message) return;
+      this.#failure = error.message;
+      logger.error("flows cannot be told: another program may listen to NFLOG's groups 1 and 2, trying again", {
         error: error.message,
         fix: "find who listens: cat /proc/net/netfilter/nfnetlink_log",
       });
@@ -89,6 +104,8 @@ export class FlowCollector {
   }
 
   stop(): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
     this.#monitor?.close();
     this.#monitor = undefined;
   }

@@ -1,72 +1,123 @@
 import type { Connection } from "@ocicat/linux/kernel";
 import type { Address } from "@ocicat/net";
-import { type Direction, judge, type Packet, type PolicyId, type PolicyModel, type Workload } from "@ocicat/policy";
+import {
+  type Endpoint,
+  endpointKey,
+  entering,
+  type Gate,
+  leaving,
+  outcomeOf,
+  type Packet,
+  type Passage,
+  type PolicyId,
+  type PolicyModel,
+  unlessDenied,
+} from "@ocicat/policy";
+import type { Here } from "./here.ts";
 import type { LocalNeeds } from "./local-needs.ts";
 
 /**
  * Judges connections as their first packets would be judged now, by the reference. It looks at the whole model, so it is
- * given of it what matters for the two ends alone: the policies that this node's end meets, and who has the two addresses.
- * For use within one turn or a few: it keeps what it has looked up.
+ * given of it what matters for the two ends alone: the policies that this node's endpoints on the way meet, and who has the two
+ * addresses. For use within one turn or a few: it keeps what it has looked up.
  */
 export class FlowJudge {
   readonly #model: () => PolicyModel;
   readonly #local: LocalNeeds;
-  readonly #own: ReadonlySet<Address>;
+  readonly #here: Here;
   #whole: PolicyModel | undefined;
-  #owners: ReadonlyMap<Address, readonly Workload[]> | undefined;
+  #owners: ReadonlyMap<Address, readonly Endpoint[]> | undefined;
 
-  /** `own`: the node's own addresses. */
-  constructor(model: () => PolicyModel, local: LocalNeeds, own: ReadonlySet<Address>) {
+  constructor(model: () => PolicyModel, local: LocalNeeds, here: Here) {
     this.#model = model;
     this.#local = local;
-    this.#own = own;
+    this.#here = here;
   }
 
-  /** Whether this node's ends allow it. What has no end here is another node's to judge. */
+  /** Whether this node allows it, on whichever of the ways it may have taken through it. */
   allows({ original, reply }: Connection): boolean {
-    // As the rules see it: after the destination's translation, before the source's.
-    const packet: Packet = {
-      source: original.source,
-      destination: reply.source,
-      protocol: original.protocol,
+    const { source, protocol, icmp } = original;
+    const common = {
+      source,
+      protocol,
       ...(original.sourcePort === undefined ? {} : { sourcePort: original.sourcePort }),
-      ...(reply.sourcePort === undefined ? {} : { destinationPort: reply.sourcePort }),
-      ...(original.icmp === undefined ? {} : { icmp: original.icmp }),
+      ...(icmp === undefined ? {} : { icmp }),
     };
-    return this.#allows(packet, "egress") && (this.#own.has(packet.source) || this.#allows(packet, "ingress"));
+    const arrived = packetTo(common, original.destination, original.destinationPort);
+    // As endpoints see it: after the destination's translation, before the source's.
+    const packet = packetTo(common, reply.source, reply.sourcePort);
+    return this.#gatesAt(packet.source).every((from) =>
+      this.#gatesAt(packet.destination).every((to) =>
+        this.#passes({ packet, arrived, from, to, everywhere: this.#here.everywhere }),
+      ),
+    );
   }
 
-  #allows(packet: Packet, direction: Direction): boolean {
-    const address = direction === "egress" ? packet.source : packet.destination;
-    const model = this.#modelFor(packet);
-    return model.endpoints.every((endpoint) => {
-      const isHere = endpoint.addresses.includes(address) && this.#local.endpoints.has(`workload ${endpoint.id}`);
-      return !isHere || judge({ packet, endpoint, direction, stage: "normal" }, model).at(-1)?.outcome !== "deny";
-    });
+  #passes(passage: Passage): boolean {
+    const model = this.#modelFor(passage);
+    const steps = unlessDenied(
+      () => entering(passage, model),
+      () => leaving(passage, model),
+    );
+    return outcomeOf(steps) !== "deny";
   }
 
-  #modelFor({ source, destination }: Packet): PolicyModel {
-    this.#whole ??= this.#model();
-    this.#owners ??= ownersIn(this.#whole);
-    const endpoints = [...new Set([source, destination])].flatMap((address) => this.#owners?.get(address) ?? []);
-    const policies = new Set(endpoints.flatMap((endpoint) => this.#policiesOf(endpoint)));
+  /** Several workloads of this node may claim one address: a pod that goes and the one that comes. */
+  #gatesAt(address: Address): readonly Gate[] {
+    if (this.#here.own.has(address)) return [{ kind: "node" }];
+    const workloads = this.#ownersOf(address).flatMap((endpoint): readonly Gate[] =>
+      endpoint.kind === "workload" && this.#local.endpoints.has(endpointKey(endpoint))
+        ? [{ kind: "workload", endpoint }]
+        : [],
+    );
+    return workloads.length > 0 ? workloads : [{ kind: "interface", host: this.#here.hostTowards(address) }];
+  }
+
+  #modelFor({ packet, from, to, everywhere }: Passage): PolicyModel {
+    const asked = [endpointAt(from), endpointAt(to), everywhere].filter((endpoint) => endpoint !== undefined);
+    const ends = [packet.source, packet.destination].flatMap((address) => this.#ownersOf(address));
+    const policies = new Set(asked.flatMap((endpoint) => this.#policiesOf(endpoint)));
     return {
-      ...this.#whole,
-      endpoints,
+      ...this.#all,
+      endpoints: [...new Set([...asked, ...ends])],
       policies: [...policies].flatMap((id) => this.#local.policies.get(id) ?? []),
     };
   }
 
-  #policiesOf({ id }: Workload): readonly PolicyId[] {
-    const stages = this.#local.endpoints.get(`workload ${id}`)?.stages.values() ?? [];
+  #policiesOf(endpoint: Endpoint): readonly PolicyId[] {
+    const stages = this.#local.endpoints.get(endpointKey(endpoint))?.stages.values() ?? [];
     return [...stages].flatMap(({ ingress, egress }) => [...ingress, ...egress].flatMap(({ policies }) => policies));
+  }
+
+  #ownersOf(address: Address): readonly Endpoint[] {
+    this.#owners ??= ownersIn(this.#all);
+    return this.#owners.get(address) ?? [];
+  }
+
+  get #all(): PolicyModel {
+    this.#whole ??= this.#model();
+    return this.#whole;
   }
 }
 
-function ownersIn({ endpoints }: PolicyModel): ReadonlyMap<Address, readonly Workload[]> {
-  const owners = new Map<Address, Workload[]>();
+function packetTo(common: Omit<Packet, "destination">, destination: Address, port: number | undefined): Packet {
+  return { ...common, destination, ...(port === undefined ? {} : { destinationPort: port }) };
+}
+
+function endpointAt(gate: Gate): Endpoint | undefined {
+  switch (gate.kind) {
+    case "workload":
+      return gate.endpoint;
+    case "interface":
+      return gate.host;
+    case "node":
+      return undefined;
+  }
+}
+
+function ownersIn({ endpoints }: PolicyModel): ReadonlyMap<Address, readonly Endpoint[]> {
+  const owners = new Map<Address, Endpoint[]>();
   for (const endpoint of endpoints) {
-    if (endpoint.kind !== "workload") continue;
     for (const address of endpoint.addresses) {
       const others = owners.get(address);
       if (others === undefined) owners.set(address, [endpoint]);

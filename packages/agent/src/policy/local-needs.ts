@@ -43,6 +43,11 @@ export class LocalNeeds {
     for (const { endpoint } of this.endpoints.values()) if (endpoint.kind === "workload") yield* endpoint.addresses;
   }
 
+  /** Whether any of this node's interfaces has an endpoint. */
+  get hasHosts(): boolean {
+    return this.endpoints.values().some(({ endpoint }) => endpoint.kind === "host");
+  }
+
   /** Whether a member more of the set may be denied what it had: a rule other than an allowing one, or a negation, looks into it. */
   closesByGrowing(set: SetId): boolean {
     const all: readonly (RulesOf | "missing")[] = [...this.policies.values(), ...this.profiles.values()];

@@ -10,6 +10,7 @@ import type { RuleReconciler } from "../program/rule-reconciler.ts";
 import type { Tables } from "../tables/tables.ts";
 import { PolicyEngine } from "./engine.ts";
 import { FlowJudge } from "./flow-judge.ts";
+import { Here } from "./here.ts";
 import { HostInterfaces } from "./interfaces.ts";
 import { policyMetrics } from "./metrics.ts";
 import { policyModel } from "./model.ts";
@@ -57,7 +58,7 @@ export function makePolicy(parts: PolicyParts): Policy {
       rules.flush();
       return rules.failure === undefined;
     },
-    judge: (local, own) => new FlowJudge(model, local, own),
+    judge: (local) => new FlowJudge(model, local, new Here(kernel, local.endpoints)),
     clock,
     logger,
     defer,

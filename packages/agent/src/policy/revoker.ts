@@ -3,17 +3,17 @@ import { type Clock, type Logger, origin, type Timer, toError } from "@ocicat/ki
 import type { Connection, ConnectionQuery, Kernel } from "@ocicat/linux/kernel";
 import { type Address, type Family, familyOf, formatAddress, Prefix } from "@ocicat/net";
 import { element, type NftReconciler, number, prefixValue } from "@ocicat/nftables";
-import { Protocol } from "@ocicat/policy";
+import { FAMILIES, Protocol } from "@ocicat/policy";
 import type { FlowJudge } from "./flow-judge.ts";
 import type { LocalNeeds } from "./local-needs.ts";
 import type { Suspects } from "./suspects.ts";
 
 export interface RevokerOptions {
-  readonly kernel: Pick<Kernel, "connections" | "deleteConnections" | "addresses" | "readSysctl">;
+  readonly kernel: Pick<Kernel, "connections" | "deleteConnections" | "readSysctl">;
   readonly nft: Pick<NftReconciler, "putElement">;
   /** Writes what was put, now. Throws nothing: true if the kernel has it. */
   readonly write: () => boolean;
-  readonly judge: (local: LocalNeeds, own: ReadonlySet<Address>) => FlowJudge;
+  readonly judge: (local: LocalNeeds) => FlowJudge;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly defer: (work: () => void) => void;
@@ -102,32 +102,36 @@ export class Revoker {
   }
 
   #connectionsOf(suspects: Suspects, local: LocalNeeds): readonly Connection[] {
-    const { addresses, members } = suspects.resolve(local);
+    const { all, addresses, members } = suspects.resolve(local);
     const locals = new Set(local.addresses());
+    const { hasHosts } = local;
+    const isOurs = (address: Address) => hasHosts || locals.has(address);
     const found: Connection[] = [];
     const each = (connection: Connection) => {
       const [from, to] = [connection.original.source, connection.reply.source];
       const isMember = (address: Address) => members.some((network) => network.has(address));
       const isConcerned =
+        all ||
         addresses.has(from) ||
         addresses.has(to) ||
-        (locals.has(from) && isMember(to)) ||
-        (locals.has(to) && isMember(from));
+        (isOurs(from) && isMember(to)) ||
+        (isOurs(to) && isMember(from));
       if (isConcerned) found.push(connection);
     };
     const { kernel, clock } = this.#options;
     const present = Number(kernel.readSysctl("net/netfilter/nf_conntrack_count") ?? 0);
     if (present === 0) return found;
     const since = clock.monotonic();
-    for (const query of queriesFor([...addresses], members, present)) kernel.connections(query, each);
+    const queries = all ? FAMILIES.map((family) => ({ family })) : queriesFor([...addresses], members, present);
+    for (const query of queries) kernel.connections(query, each);
     this.#pauseMs = Math.max(PAUSE_MS, PAUSE_FACTOR * (clock.monotonic() - since));
     return found;
   }
 
   /** So many a turn, that nobody waits long. */
   #judge(connections: readonly Connection[], local: LocalNeeds, done: () => void): void {
-    const { kernel, defer } = this.#options;
-    const judge = this.#options.judge(local, new Set(kernel.addresses().map(({ address }) => address)));
+    const { defer } = this.#options;
+    const judge = this.#options.judge(local);
     const turn = (from: number) => {
       const some = connections.slice(from, from + A_TURN);
       this.#judged += some.length;

@@ -2,6 +2,15 @@ import { type Address, Prefix } from "@ocicat/net";
 import type { NeedsChange, SetMember } from "@ocicat/policy";
 import type { LocalNeeds } from "./local-needs.ts";
 
+export interface Suspected {
+  /** Every connection of the node. */
+  readonly all: boolean;
+  /** Those with one of these ends … */
+  readonly addresses: ReadonlySet<Address>;
+  /** … and those with one of these and an endpoint of this node. */
+  readonly members: readonly Prefix[];
+}
+
 /** Whose connections a change may have taken the permission from: rather too many, for they are judged one by one then. */
 export class Suspects {
   /** Endpoints whose policies are otherwise: all that they have. */
@@ -38,13 +47,15 @@ export class Suspects {
     return new Suspects(new Set([...this.#endpoints, ...others.#endpoints]), [...this.#members, ...others.#members]);
   }
 
-  /** By address, as things stand now. Endpoints that are gone by then have nothing to lose. */
-  resolve(local: LocalNeeds): { readonly addresses: ReadonlySet<Address>; readonly members: readonly Prefix[] } {
-    const addresses = [...this.#endpoints].flatMap((key) => {
-      const endpoint = local.endpoints.get(key)?.endpoint;
-      return endpoint?.kind === "workload" ? endpoint.addresses : [];
-    });
-    return { addresses: new Set(addresses), members: this.#members };
+  /** By address, as things stand now. Workloads that are gone by then have nothing to lose. */
+  resolve(local: LocalNeeds): Suspected {
+    const endpoints = [...this.#endpoints].flatMap((key) => local.endpoints.get(key)?.endpoint ?? []);
+    return {
+      // Whatever goes through the node may go by a host endpoint's interface.
+      all: endpoints.some(({ kind }) => kind === "host"),
+      addresses: new Set(endpoints.flatMap(({ addresses }) => addresses)),
+      members: this.#members,
+    };
   }
 }
 

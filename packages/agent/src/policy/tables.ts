@@ -21,11 +21,15 @@ import type { KeyValue } from "@ocicat/datastore";
 import { type Logger, parseJson } from "@ocicat/kit";
 import { readSlice, type SliceFacts } from "@ocicat/kubernetes/derive";
 import {
+  closedProfile,
+  closedTier,
   type Host,
   type NetworkSet,
+  namedDocument,
   type Policy,
   type PolicyResource,
   type Profile,
+  readableNetworks,
   readClusterPolicy,
   readHost,
   readKubernetesPolicy,
@@ -39,7 +43,6 @@ import {
 } from "@ocicat/policy";
 import { Table } from "../tables/table.ts";
 import type { ReflectorSink } from "../watch/reflector.ts";
-import { closedProfile, closedTier, namedDocument, readableNetworks } from "./unreadable.ts";
 import { workloadReader } from "./workload-reader.ts";
 
 /** What policy follows from, as the model's values. */

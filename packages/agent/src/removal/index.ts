@@ -1,7 +1,7 @@
 import { OcicatError } from "@ocicat/kit";
 import type { Kernel, KernelFailure } from "@ocicat/linux/kernel";
 import type { Prefix } from "@ocicat/net";
-import { encodeBatch, readAllTables } from "@ocicat/nftables";
+import { encodeBatch, readTableHeads } from "@ocicat/nftables";
 import type { Removal, Seen } from "./plan.ts";
 
 export { podInterfaces, type Removal, removalOf, type Seen } from "./plan.ts";
@@ -14,7 +14,7 @@ export function look(kernel: Kernel, pools: readonly Prefix[], interfacePrefix =
     links: kernel.links(),
     addresses: kernel.addresses(),
     routes: [...kernel.routes(4, MAIN_TABLE), ...kernel.routes(6, MAIN_TABLE)],
-    tables: readAllTables((request) => kernel.nftQuery(request)).map(({ table }) => table),
+    tables: readTableHeads((request) => kernel.nftQuery(request)),
     pools,
     interfacePrefix,
   };

@@ -1,6 +1,6 @@
 import type { KernelOperation, Link, LinkAddress, Route } from "@ocicat/linux/kernel";
 import type { Prefix } from "@ocicat/net";
-import type { Operation, TableRef } from "@ocicat/nftables";
+import { isOurTable, type Operation, type TableRef } from "@ocicat/nftables";
 import { RouteProtocol, TUNNELS } from "@ocicat/routing";
 
 /** What of a node's kernel says what is ours. */
@@ -25,16 +25,13 @@ export interface Removal {
   readonly rules: readonly Operation[];
 }
 
-/** Every table of ours, whichever version made it. */
-const TABLE = /^ocicat-/;
-
 /** Traffic of pods is shaped by these; with the plugin bandwidth's name, whose are told apart by being alone there. */
 const SHAPER = "bwcali";
 
 /** All of it, or only the rules: then routes, tunnels and pods' interfaces stay, for whoever goes on with them. */
 export function removalOf(seen: Seen, what: "all" | "rules"): Removal {
   const rules = seen.tables
-    .filter(({ name }) => TABLE.test(name))
+    .filter(isOurTable)
     .map((table): Operation => ({ op: "table.delete", table: { family: table.family, name: table.name } }));
   if (what === "rules") return { routes: [], addresses: [], links: [], rules };
   const tunnels = new Set(Object.values(TUNNELS).map(({ device }) => device));

@@ -279,10 +279,26 @@ describe("the agent's flows", () => {
     expect(metrics.expose()).toContain("ocicat_flows_lost_packets_total 5");
   });
 
-  it("are off unless wanted, and where another listens; who asks is told how to have them", async () => {
-    kernel.packetLog([2], () => {});
-    await serve();
+  it("are off while another listens, of which who asks is told, and on once he is gone", async () => {
+    const another = kernel.packetLog([2], () => {});
+    const { set } = await serve();
     expect(await ask("/flows")).toMatchObject({ code: "FLOWS_OFF" });
+    clock.advance(10_000);
+    expect(await ask("/flows")).toMatchObject({ code: "FLOWS_OFF" });
+    another.close();
+    clock.advance(10_000);
+    await log(packet(ALLOW));
+    expect((await ask("/flows")).flows).toHaveLength(1);
+    expect(clock.waiting()).toEqual([]);
+    set("Disabled", 2n);
+    expect(await ask("/flows")).toMatchObject({ code: "FLOWS_OFF" });
+  });
+
+  it("that nobody wants any more are not tried for", async () => {
+    kernel.packetLog([2], () => {});
+    const { set } = await serve();
+    set("Disabled", 2n);
+    expect(clock.waiting()).toEqual([]);
   });
 
   it("are off where they are not wanted, and come and go with the setting", async () => {

@@ -1,11 +1,12 @@
 import { silentLogger, TestClock } from "@ocicat/kit";
-import type { Connection } from "@ocicat/linux/kernel";
-import { formatAddress, parseAddress } from "@ocicat/net";
+import { type Connection, FakeKernel, type KernelOperation, type Route } from "@ocicat/linux/kernel";
+import { formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
 import type { SetElement, SetRef } from "@ocicat/nftables";
 import { PolicyIndex, type PolicySettings, Protocol } from "@ocicat/policy";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { feedIndex } from "../../src/policy/feed.ts";
 import { FlowJudge } from "../../src/policy/flow-judge.ts";
+import { Here } from "../../src/policy/here.ts";
 import { LocalNeeds } from "../../src/policy/local-needs.ts";
 import { policyModel } from "../../src/policy/model.ts";
 import { Revoker } from "../../src/policy/revoker.ts";
@@ -16,11 +17,15 @@ const SETTINGS: PolicySettings = {
   endpointToHost: "accept",
   failsafeInbound: [],
   failsafeOutbound: [],
+  dropInvalid: true,
   allowVxlanFromWorkloads: false,
   allowIpipFromWorkloads: false,
   vxlanPort: 4789,
 };
 const NODE = "192.168.0.81";
+/** Behind eth0, by which the node has its default route, and behind eth1. */
+const FAR = { eth0: "203.0.113.1", eth1: "172.16.0.9" } as const;
+const KERNEL = new FakeKernel();
 /** Of node1: web and other; of node2: client and stranger. */
 const ADDRESS = { web: "10.0.0.1", other: "10.0.0.2", client: "10.0.1.1", stranger: "10.0.1.2" } as const;
 
@@ -79,7 +84,26 @@ class World {
   }
 
   judge(): FlowJudge {
-    return new FlowJudge(() => policyModel(this.tables, SETTINGS), this.local, new Set([parseAddress(NODE)]));
+    return new FlowJudge(() => policyModel(this.tables, SETTINGS), this.local, new Here(KERNEL, this.local.endpoints));
+  }
+
+  host(
+    name: string,
+    interfaceName: string,
+    labels: object = { role: "node" },
+    node = "node1",
+    expectedIPs: string[] = [],
+  ): void {
+    const value = { metadata: { name, labels }, spec: { node, interfaceName, expectedIPs, profiles: ["net"] } };
+    this.tables.policy.hosts.put(this.#item(`hostendpoints/${name}`, value, "HostEndpoint"));
+  }
+
+  globalPolicy(spec: object): void {
+    const value = {
+      metadata: { name: "g" },
+      spec: { tier: "default", types: ["Ingress"], selector: "role == 'node'", ...spec },
+    };
+    this.tables.policy.globalNetworkPolicies.put(this.#item("globalnetworkpolicies/g", value, "GlobalNetworkPolicy"));
   }
 
   #item(path: string, value: object, kind: string) {
@@ -125,6 +149,34 @@ const FROM_CLIENTS = {
   ],
 };
 
+/** eth0 with the node's address and the default route, eth1 with a network of its own. */
+beforeAll(() => {
+  const done = (...operations: KernelOperation[]) =>
+    expect(KERNEL.apply(operations)).toEqual(operations.map(() => undefined));
+  for (const [name, address, destination, gateway] of [
+    ["eth0", NODE, "0.0.0.0/0", "192.168.0.1"],
+    ["eth1", "172.16.0.81", undefined, undefined],
+  ] as const) {
+    done({ op: "link.veth", veth: { name, up: true, peer: { name: `${name}p` } } });
+    done({ op: "link.set", index: KERNEL.link(`${name}p`)?.index ?? 0, change: { up: true } });
+    const linkIndex = KERNEL.link(name)?.index ?? 0;
+    done({ op: "address.add", address: { linkIndex, address: parseAddress(address), prefixLength: 24, scope: 0 } });
+    if (destination === undefined) continue;
+    const route: Route = {
+      kind: "unicast",
+      destination: parsePrefix(destination),
+      table: 254,
+      protocol: 4,
+      scope: 0,
+      metric: 0,
+      preferredSource: undefined,
+      nextHops: [{ linkIndex, via: parseAddress(gateway), onlink: false, weight: 1 }],
+      mtu: undefined,
+    };
+    done({ op: "route.replace", route });
+  }
+});
+
 let world: World;
 beforeEach(() => {
   world = new World();
@@ -147,6 +199,52 @@ describe("a connection is judged as its first packet would be now", () => {
   });
 });
 
+describe("what host endpoints judge", () => {
+  const judged = (each: Connection) => world.judge().allows(each);
+  const allowClients = { action: "Allow", protocol: "TCP", destination: { ports: [80] } };
+
+  it("is what the node itself has with others, at the interface towards them, and not what it forwards", () => {
+    world.host("node1-eth1", "eth1");
+    world.globalPolicy({ ingress: [allowClients] });
+    world.settle();
+    expect(judged(connection(FAR.eth1, NODE, 80))).toBe(true);
+    expect(judged(connection(FAR.eth1, NODE, 81))).toBe(false);
+    expect(judged(connection(FAR.eth0, NODE, 81))).toBe(true);
+    expect(judged(connection(NODE, FAR.eth1, 81))).toBe(true);
+    expect(judged(connection(FAR.eth1, ADDRESS.web, 81))).toBe(true);
+    expect(judged(connection(ADDRESS.web, NODE, 81))).toBe(true);
+    world.globalPolicy({ ingress: [allowClients], applyOnForward: true });
+    world.settle();
+    expect(judged(connection(FAR.eth1, ADDRESS.web, 81))).toBe(false);
+    expect(judged(connection(FAR.eth1, FAR.eth0, 81))).toBe(false);
+    expect(judged(connection(FAR.eth0, FAR.eth1, 81))).toBe(true);
+  });
+
+  it("is before translation what it was sent to", () => {
+    world.host("node1-all", "*");
+    world.globalPolicy({
+      preDNAT: true,
+      applyOnForward: true,
+      ingress: [{ action: "Deny", destination: { nets: ["10.96.0.0/16"] } }],
+    });
+    world.settle();
+    expect(judged(connection(FAR.eth0, ADDRESS.web, 80))).toBe(true);
+    expect(judged(connection(FAR.eth0, ADDRESS.web, 80, Protocol.tcp, "10.96.0.1"))).toBe(false);
+    expect(judged(connection(ADDRESS.web, ADDRESS.other, 80, Protocol.tcp, "10.96.0.1"))).toBe(false);
+  });
+
+  it("and workloads' policies may name host endpoints as the other end", () => {
+    world.host("node2-eth0", "eth0", { role: "trusted" }, "node2", [FAR.eth0]);
+    world.policy({
+      selector: "app == 'web'",
+      ingress: [{ action: "Allow", source: { selector: "role == 'trusted'", namespaceSelector: "global()" } }],
+    });
+    world.settle();
+    expect(judged(connection(FAR.eth0, ADDRESS.web, 80))).toBe(true);
+    expect(judged(connection(FAR.eth1, ADDRESS.web, 80))).toBe(false);
+  });
+});
+
 describe("suspect after a change", () => {
   const addressesOf = (suspects: Suspects) => {
     const { addresses, members } = suspects.resolve(world.local);
@@ -159,6 +257,15 @@ describe("suspect after a change", () => {
     world.policy({ ...FROM_CLIENTS, order: 7 });
     expect(addressesOf(world.settle())).toEqual({ addresses: [ADDRESS.web], members: [] });
     expect(world.settle().empty).toBe(true);
+  });
+
+  it("is all that goes through the node where a host endpoint's policies are otherwise", () => {
+    world.host("node1-all", "*");
+    expect(world.settle().resolve(world.local).all).toBe(true);
+    world.policy(FROM_CLIENTS);
+    expect(world.settle().resolve(world.local).all).toBe(false);
+    world.globalPolicy({});
+    expect(world.settle().resolve(world.local).all).toBe(true);
   });
 
   it("is what leaves a set, and what comes into one by which something is kept out", () => {
@@ -189,7 +296,6 @@ describe("the revoker", () => {
     const it = new Revoker({
       kernel: {
         readSysctl: () => String(present.length),
-        addresses: () => [],
         connections: (query, each) => {
           log.push("look");
           for (const one of present)

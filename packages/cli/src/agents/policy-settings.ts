@@ -24,6 +24,7 @@ export function readPolicySettings(body: unknown): NodeSettings {
     endpointToHost,
     failsafeInbound: list(field("failsafeInbound"), WHERE).map(readFailsafe),
     failsafeOutbound: list(field("failsafeOutbound"), WHERE).map(readFailsafe),
+    dropInvalid: flag("dropInvalid"),
     allowVxlanFromWorkloads: flag("allowVxlanFromWorkloads"),
     allowIpipFromWorkloads: flag("allowIpipFromWorkloads"),
     vxlanPort: numberIn(field("vxlanPort"), "vxlanPort"),

@@ -15,8 +15,9 @@ export function walkJson(walk: Walk | undefined, places: PolicyPlaces) {
 }
 
 function stepJson(step: Step, places: PolicyPlaces) {
-  const { kind, endpoint, stage, outcome } = step;
-  const common = { kind, endpoint: endpoint.kind === "workload" ? endpoint.workload : endpoint.id, stage, outcome };
+  const { kind, endpoint, direction, stage, outcome } = step;
+  const name = endpoint.kind === "workload" ? endpoint.workload : endpoint.id;
+  const common = { kind, endpoint: name, direction, stage, outcome };
   switch (step.kind) {
     case "policy": {
       const { tier, policy, rule, staged = null, would } = step;

@@ -14,6 +14,7 @@ import {
 } from "@ocicat/nftables";
 import type { Direction, EndpointNeeds, PolicyId, TierNeeds } from "@ocicat/policy";
 import { DISPATCHES, type Dispatch, type DispatchName } from "./dispatch.ts";
+import { REVOKED_RULES } from "./entrances/rules.ts";
 import { failsafeChainOf } from "./failsafes.ts";
 import { type FlowDecision, logFlow } from "./flow-log.ts";
 import { clearBit, lacksBit, PASSED } from "./marks.ts";
@@ -71,15 +72,24 @@ export function groupChain(group: Group, chains: RuleChains, options: CompileOpt
   return chain({
     name: group.name,
     origin: why,
-    rules: [...introduction(dispatch), ...tiers.rules, ...(tiers.isOpen ? ending(group, chains, options) : [])],
+    rules: [
+      ...introduction(dispatch, options),
+      ...tiers.rules,
+      ...(tiers.isOpen ? ending(group, chains, options) : []),
+    ],
   });
 }
 
-/** Workloads have no failsafes, and what is invalid was dropped before their interfaces were looked up. */
-function introduction(dispatch: Dispatch): readonly Rule[] {
+/**
+ * Workloads have no failsafes, and what is invalid was dropped before their interfaces were looked up. What of a connection that
+ * lost its permission comes in, and what is forwarded of it, is dropped at the hook.
+ */
+function introduction(dispatch: Dispatch, { settings }: CompileOptions): readonly Rule[] {
   const failsafe = failsafeChainOf(dispatch);
-  const tracked = dispatch.kind === "host" && dispatch.stage !== "untracked";
+  const tracked = settings.dropInvalid && dispatch.kind === "host" && dispatch.stage !== "untracked";
+  const isOfNode = dispatch.kind === "host" && dispatch.stage === "normal" && dispatch.direction === "egress";
   return [
+    ...(isOfNode ? REVOKED_RULES : []),
     ...(tracked ? [rule(INVALID, ctState("invalid"), COUNTER, verdict(DROP))] : []),
     ...(failsafe === undefined ? [] : [rule(FAILSAFE, verdict(jump(failsafe)))]),
   ];

@@ -1,6 +1,6 @@
 import { describeOrigin } from "@ocicat/kit";
 import { describeRule } from "@ocicat/nftables";
-import { type Direction, type Endpoint, judge, type PolicyModel, type Stage, type Step } from "@ocicat/policy";
+import { entering, type Gate, leaving, type Passage, type PolicyModel, type Step, unlessDenied } from "@ocicat/policy";
 import type { KernelVerdict, Met } from "./kernel/judge.ts";
 import { describeProbe, type Probe, packetOf } from "./probe.ts";
 import type { Journey, Place } from "./traffic.ts";
@@ -55,43 +55,39 @@ function describePlace({ kind, name, endpoint }: Place): string {
   return `${name} (${endpoint.kind === "workload" ? endpoint.workload : `host endpoint ${endpoint.id}`})`;
 }
 
-/** Which endpoints' policies a packet meets on its way, in order. */
-const ASKED: Readonly<Record<Journey, readonly [side: "incoming" | "outgoing", Endpoint["kind"], Direction, Stage][]>> =
-  {
-    forward: [
-      ["incoming", "host", "ingress", "untracked"],
-      ["incoming", "host", "ingress", "preDnat"],
-      ["incoming", "host", "ingress", "forward"],
-      ["incoming", "workload", "egress", "normal"],
-      ["outgoing", "workload", "ingress", "normal"],
-      ["outgoing", "host", "egress", "forward"],
-    ],
-    input: [
-      ["incoming", "host", "ingress", "untracked"],
-      ["incoming", "host", "ingress", "preDnat"],
-      ["incoming", "host", "ingress", "normal"],
-      ["incoming", "workload", "egress", "normal"],
-    ],
-    output: [
-      ["outgoing", "host", "egress", "untracked"],
-      ["outgoing", "host", "egress", "normal"],
-    ],
-  };
-
 /** What the model's own judge says of the first packet of such a connection. */
 export function reasonsOf(
-  journey: Journey,
   places: { readonly incoming: Place | undefined; readonly outgoing: Place | undefined },
   probe: Probe,
   model: PolicyModel,
 ): string[] {
-  const lines = ASKED[journey].flatMap(([side, kind, direction, stage]) => {
-    const endpoint = places[side]?.endpoint;
-    if (endpoint?.kind !== kind) return [];
-    const last = judge({ packet: packetOf(probe), endpoint, direction, stage }, model).at(-1);
-    return last === undefined ? [] : [`${kind} ${endpoint.id}, ${direction}, ${stage}: ${describeStep(last)}`];
+  const everywhere = [places.incoming, places.outgoing].find((place) => place?.kind === "workload")?.everywhere;
+  const passage: Passage = {
+    packet: packetOf(probe),
+    from: gateOf(places.incoming),
+    to: gateOf(places.outgoing),
+    everywhere,
+  };
+  const steps = unlessDenied(
+    () => entering(passage, model),
+    () => leaving(passage, model),
+  );
+  const of = ({ endpoint, direction, stage }: Step) => `${endpoint.kind} ${endpoint.id}, ${direction}, ${stage}`;
+  const lines = steps.flatMap((step, at) => {
+    const next = steps[at + 1];
+    const isLast = next === undefined || of(next) !== of(step);
+    return isLast ? [`${of(step)}: ${describeStep(step)}`] : [];
   });
   return probe.state === "new" ? lines : [`of a connection that is ${probe.state}`, ...lines];
+}
+
+/** What nobody's workload has is judged as what no host endpoint has: the kernel lets neither of them go on. */
+function gateOf(place: Place | undefined): Gate {
+  if (place === undefined) return { kind: "node" };
+  if (place.kind === "host") return { kind: "interface", host: place.endpoint };
+  return place.endpoint === undefined
+    ? { kind: "interface", host: undefined }
+    : { kind: "workload", endpoint: place.endpoint };
 }
 
 function describeStep(step: Step): string {

@@ -130,7 +130,7 @@ export class Prover {
       kernel: judgePacket(this.#table, probe, journey, traffic),
       unknown: found.kind === "unknown" ? found.why : undefined,
       model: wanted.kind === "accept" ? "accept" : "drop",
-      because: reasonsOf(journey, { incoming, outgoing }, probe, this.#model),
+      because: reasonsOf({ incoming, outgoing }, probe, this.#model),
     };
   }
 

@@ -10,11 +10,23 @@ export const JOURNEYS = {
 export type Journey = keyof typeof JOURNEYS;
 
 /** What stands behind an interface. */
-export type Place =
-  /** `endpoint` undefined: named as workloads' interfaces are, and nobody's. */
-  | { readonly kind: "workload"; readonly name: string; readonly endpoint: Workload | undefined }
-  /** `endpoint` undefined: no host endpoint. */
-  | { readonly kind: "host"; readonly name: string; readonly endpoint: Host | undefined };
+export type Place = WorkloadPlace | HostPlace;
+
+export interface WorkloadPlace {
+  readonly kind: "workload";
+  readonly name: string;
+  /** Undefined: named as workloads' interfaces are, and nobody's. */
+  readonly endpoint: Workload | undefined;
+  /** The node's endpoint of all interfaces. */
+  readonly everywhere: Host | undefined;
+}
+
+export interface HostPlace {
+  readonly kind: "host";
+  readonly name: string;
+  /** Undefined: no host endpoint. */
+  readonly endpoint: Host | undefined;
+}
 
 /** Packets on their way between two interfaces; "" where there is none, as for what the host itself sends. */
 export interface Traffic {

@@ -76,6 +76,23 @@ describe("a connection", () => {
   });
 });
 
+describe("what belongs to no connection and begins none", () => {
+  /** Connection tracking calls a reset of nothing invalid. */
+  const RST = 0x04;
+  const [reset, back] = [packet("10.65.0.1", "10.65.0.2", 80), packet("10.65.0.2", "10.65.0.1", 80)];
+
+  it("is dropped, and judged by policies where that is not wanted", () => {
+    expect(passes(reset)).toBe(true);
+    node.forget();
+    expect(passes(reset, RST)).toBe(false);
+    const settings = { ...oneWay.settings, dropInvalid: false };
+    nft.setTables([POLICY_TABLE], compileModel({ ...oneWay, settings }, "node1", OPTIONS));
+    nft.apply();
+    expect(passes(reset, RST)).toBe(true);
+    expect(passes(back, RST)).toBe(false);
+  });
+});
+
 describe("a workload's interface", () => {
   it("gets nothing before its policies are there, and they come as elements", () => {
     nft.setTables([POLICY_TABLE], [EMPTY_POLICY_TABLE]);

@@ -121,6 +121,7 @@ class Thrower {
         endpointToHost: this.#pick(["drop", "accept", "return"]),
         failsafeInbound: [{ protocol: Protocol.tcp, port: 22, network: undefined }],
         failsafeOutbound: [{ protocol: Protocol.udp, port: 53, network: this.#maybe(50, () => this.#network())[0] }],
+        dropInvalid: this.#chance(80),
         allowVxlanFromWorkloads: this.#chance(20),
         allowIpipFromWorkloads: this.#chance(20),
         vxlanPort: this.#pick([4789, 80]),

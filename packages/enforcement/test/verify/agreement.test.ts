@@ -1,6 +1,6 @@
 import { type Family, formatAddress } from "@ocicat/net";
 import type { Table } from "@ocicat/nftables";
-import { type Endpoint, FAMILIES, judge, type PolicyModel, type Stage, verdict } from "@ocicat/policy";
+import { type Endpoint, FAMILIES, type Host, judge, type PolicyModel, type Stage, verdict } from "@ocicat/policy";
 import { describe, expect, it } from "vitest";
 import { compileModel } from "../../src/index.ts";
 import { rangesInModel, rangesInTable } from "../../src/verify/cuts.ts";
@@ -123,7 +123,7 @@ describe("the diagrams say of one packet", () => {
 
   it("what verdict() says of a connection between two workloads", () => {
     const seen = new Set<boolean>();
-    eachProbe(false, (model, _table, { expected, diagrams, addresses }, random, dice, said) => {
+    eachProbe(true, (model, _table, { expected, diagrams, addresses }, random, dice, said) => {
       const local = model.endpoints.flatMap((one) => (one.kind === "workload" && one.node === NODE ? [one] : []));
       const [from, to] = [dice.pick(local), dice.pick(local)];
       const [source, destination] = [from, to].map((one) =>
@@ -132,8 +132,9 @@ describe("the diagrams say of one packet", () => {
       if (source === undefined || destination === undefined) return;
       const probe: Probe = { ...random, source, destination, state: "new", revoked: false };
       const at = valueIn(probe, addresses);
+      const everywhere = model.endpoints.find((one): one is Host => one.kind === "host" && one.interfaceName === "*");
       const place = (endpoint: (typeof local)[number]) =>
-        ({ kind: "workload", name: endpoint.interfaceName, endpoint }) as const;
+        ({ kind: "workload", name: endpoint.interfaceName, endpoint, everywhere }) as const;
       const allowed =
         diagrams.follow(expected.forwardedFrom(place(from)), at).kind === "accept" &&
         diagrams.follow(expected.forwardedTo(place(to)), at).kind === "accept";

@@ -32,13 +32,16 @@ export function readAllTables(query: Query): readonly ActualTable[] {
   return consistently(query, () => readWhere(query, "all sets", () => true));
 }
 
+/** All tables there are, without what is in them. Throws whatever `query` throws. */
+export function readTableHeads(query: Query): readonly TableHead[] {
+  return query(listTables()).flatMap(({ payload }) => decodeTable(payload) ?? []);
+}
+
 /** Sets without a name go with the rule that holds them, and no rule of ours does. */
 type Depth = "named sets" | "all sets";
 
 function readWhere(query: Query, depth: Depth, wanted: (head: TableHead) => boolean): readonly ActualTable[] {
-  const heads = query(listTables())
-    .flatMap(({ payload }) => decodeTable(payload) ?? [])
-    .filter(wanted);
+  const heads = readTableHeads(query).filter(wanted);
   const chains = new Map(
     [...new Set(heads.map((head) => head.family))].map((family) => [
       family,

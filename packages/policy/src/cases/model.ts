@@ -21,6 +21,7 @@ export function modelOf(cluster: Cluster, nodeOf: (pod: string) => string = () =
       endpointToHost: "return",
       failsafeInbound: [],
       failsafeOutbound: [],
+      dropInvalid: true,
       allowVxlanFromWorkloads: false,
       allowIpipFromWorkloads: false,
       vxlanPort: 4789,

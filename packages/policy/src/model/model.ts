@@ -32,6 +32,8 @@ export interface PolicySettings {
   /** Never closed by a host endpoint's policies. */
   readonly failsafeInbound: readonly Failsafe[];
   readonly failsafeOutbound: readonly Failsafe[];
+  /** What belongs to no connection and begins none is dropped where an endpoint would be asked. */
+  readonly dropInvalid: boolean;
   /** VXLAN and IPIP packets that a workload makes itself pass. */
   readonly allowVxlanFromWorkloads: boolean;
   readonly allowIpipFromWorkloads: boolean;

@@ -43,7 +43,7 @@ export function describeWalk(walk: Walk, options: DescribeOptions = {}): readonl
   const lines: string[] = [];
   let at = "";
   for (const step of walk.steps) {
-    const heading = `${walk.direction} of ${nameOf(step.endpoint)}${STAGES[step.stage]}`;
+    const heading = `${step.direction} of ${nameOf(step.endpoint)}${STAGES[step.stage]}`;
     if (heading !== at) lines.push(`${heading}: ${outcomeAt(walk, step)}`);
     at = heading;
     lines.push(...describeStep(step, options).map((line) => `  ${line}`));
@@ -59,8 +59,10 @@ const STAGES: Readonly<Record<Stage, string>> = {
 };
 
 /** What came of the endpoint and stage that a step belongs to. */
-function outcomeAt({ steps }: Walk, { endpoint, stage }: Step): string {
-  const last = steps.findLast((step) => step.endpoint === endpoint && step.stage === stage);
+function outcomeAt({ steps }: Walk, { endpoint, direction, stage }: Step): string {
+  const last = steps.findLast(
+    (step) => step.endpoint === endpoint && step.direction === direction && step.stage === stage,
+  );
   return OUTCOMES[last?.outcome ?? "next"];
 }
 

@@ -45,11 +45,11 @@ export function walkOf(direction: Direction, steps: readonly Step[]): Walk {
 }
 
 export function fixed(
-  { endpoint, stage }: Pick<Question, "endpoint" | "stage">,
+  { endpoint, direction, stage }: Omit<Question, "packet">,
   reason: FixedReason,
   outcome: Outcome,
 ): Step {
-  return { kind: "fixed", endpoint, stage, reason, outcome };
+  return { kind: "fixed", endpoint, direction, stage, reason, outcome };
 }
 
 function* stepsOf(question: Question, model: PolicyModel): Iterable<Step> {
@@ -102,11 +102,11 @@ function* tierSteps(tier: Tier, policies: readonly Policy[], question: Question,
     yield step;
     if (step.staged === undefined && step.would === "pass") return;
   }
-  const { endpoint, stage } = question;
+  const { endpoint, direction, stage } = question;
   if (policies.every(({ staged }) => staged !== undefined)) return;
   // Before connections are tracked and destinations translated a tier closes nothing: the normal stage is still to come.
   const closes = tier.defaultAction === "deny" && (stage === "normal" || stage === "forward");
-  yield { kind: "tier", tier: tier.name, endpoint, stage, outcome: closes ? "deny" : "next" };
+  yield { kind: "tier", tier: tier.name, endpoint, direction, stage, outcome: closes ? "deny" : "next" };
 }
 
 function policyStep(tier: Tier, policy: Policy, question: Question, model: PolicyModel): PolicyStep {
@@ -116,6 +116,7 @@ function policyStep(tier: Tier, policy: Policy, question: Question, model: Polic
   return {
     kind: "policy",
     endpoint,
+    direction,
     stage,
     tier: tier.name,
     policy: policy.id,
@@ -137,6 +138,7 @@ function* profileSteps(question: Question, model: PolicyModel): Iterable<Step> {
     const step: ProfileStep = {
       kind: "profile",
       endpoint,
+      direction,
       stage,
       profile: name,
       rule,

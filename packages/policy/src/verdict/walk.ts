@@ -25,6 +25,8 @@ export type Step = PolicyStep | TierStep | ProfileStep | FixedStep;
 
 interface Common {
   readonly endpoint: Endpoint;
+  /** Of the endpoint: on a sender's side what comes in by its interface is ingress of the endpoint of all interfaces. */
+  readonly direction: Direction;
   readonly stage: Stage;
   readonly outcome: Outcome;
 }

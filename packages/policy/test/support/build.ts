@@ -137,6 +137,7 @@ export const SETTINGS: PolicySettings = {
   endpointToHost: "drop",
   failsafeInbound: [],
   failsafeOutbound: [],
+  dropInvalid: true,
   allowVxlanFromWorkloads: false,
   allowIpipFromWorkloads: false,
   vxlanPort: 4789,

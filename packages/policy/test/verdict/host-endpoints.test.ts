@@ -63,6 +63,33 @@ describe("a host endpoint", () => {
     expect(allowed([forward({ ingress: [{ action: "Pass" }] })], OUTSIDE, "10.0.0.1")).toBe(true);
   });
 
+  it("of all interfaces has workloads' too, in what is forwarded and before destinations are translated", () => {
+    const all = host({ id: "node1-all", interfaceName: "*", addresses: [], labels: { role: "host" } });
+    const near = workload({ name: "near", addresses: ["10.0.0.2"], labels: { app: "near" } });
+    const settings = { ...SETTINGS, endpointToHost: "accept" } as const;
+    const here = { endpoints: [all, web, near], settings };
+    const judged = (spec: object, ...of: Parameters<typeof packet>) =>
+      judge({ ...here, policies: [policy("p", { selector: HOSTS, ...spec })] }, ...of).allowed;
+    const forward = { applyOnForward: true };
+    for (const side of ["ingress", "egress"]) {
+      expect(judged({ [side]: [deny] }, "10.0.0.1", "10.0.0.2")).toBe(true);
+      expect(judged({ ...forward, [side]: [deny] }, "10.0.0.1", "10.0.0.2")).toBe(false);
+      expect(judged({ ...forward, [side]: [allow] }, "10.0.0.1", "10.0.0.2")).toBe(true);
+      expect(judged({ ...forward, [side]: [deny] }, "10.0.0.1", OUTSIDE)).toBe(false);
+      expect(judged({ ...forward, [side]: [deny] }, OUTSIDE, "10.0.0.1")).toBe(false);
+    }
+    // What a workload and its node have with each other is not forwarded.
+    expect(judged({ ...forward, ingress: [deny] }, "10.0.0.1", NODE1)).toBe(true);
+    expect(judged({ ...forward, egress: [deny] }, NODE1, "10.0.0.1")).toBe(true);
+    const preDnat = { ...forward, preDNAT: true };
+    expect(judged({ ...preDnat, ingress: [deny] }, "10.0.0.1", NODE1)).toBe(false);
+    expect(judged({ ...preDnat, ingress: [deny] }, "10.0.0.1", "10.0.0.2")).toBe(false);
+    // Allowed there, the workload's own policies are still asked.
+    const closed = policy("w", { selector: "app == 'web'", types: ["Egress"] });
+    const open = policy("p", { selector: HOSTS, ...preDnat, ingress: [allow] });
+    expect(judge({ ...here, policies: [open, closed] }, "10.0.0.1", "10.0.0.2").allowed).toBe(false);
+  });
+
   it("leaves a protocol without ports open as a whole", () => {
     const settings = {
       ...SETTINGS,

@@ -1,25 +1,17 @@
 import { origin } from "@ocicat/kit";
 import {
-  ACCEPT,
   type BaseChain,
   type Chain,
   COUNTER,
   DROP,
   equal,
-  inSet,
-  interfaceName,
   interfacePrefix,
   meta,
-  number,
-  payload,
   rule,
   verdict,
 } from "@ocicat/nftables";
-import { Protocol } from "@ocicat/policy";
 import { failsafeChains } from "../failsafes.ts";
-import { NFPROTO } from "../match/fields.ts";
 import type { CompileOptions } from "../options.ts";
-import { NEIGHBOUR_TYPES } from "../static-sets.ts";
 import { hostChains } from "./host-chains.ts";
 import {
   ANSWERED,
@@ -27,8 +19,9 @@ import {
   ESTABLISHED,
   type HostDispatches,
   hook,
-  LOOPBACK,
   leadWorkloads,
+  neighbours,
+  notLoopback,
   prefixesOf,
   REVOKED_RULES,
 } from "./rules.ts";
@@ -63,31 +56,22 @@ export function baseChains(hosts: HostDispatches, options: CompileOptions): read
 
 /**
  * What is for this host. With "drop" a workload's own policies need not be asked: what they allow is dropped all the same.
- * Neighbour discovery always passes, or there would be no IPv6 at all.
  */
 function inputChain(hosts: HostDispatches, options: CompileOptions): BaseChain {
   const { endpointToHost } = options.settings;
-  const icmpv6 = [
-    equal(meta("nfproto"), number(NFPROTO[6])),
-    equal(meta("l4proto"), number(Protocol.icmpv6)),
-    inSet(payload("icmpv6 type"), NEIGHBOUR_TYPES),
-  ];
   return hook("input", "input", 0, "what is for this host", [
     ESTABLISHED,
     ...REVOKED_RULES,
-    ...prefixesOf(options).map((prefix) =>
-      rule(NEIGHBOURS, equal(meta("iifname"), interfacePrefix(prefix)), ...icmpv6, COUNTER, verdict(ACCEPT)),
-    ),
+    ...neighbours(options),
     ...(endpointToHost === "drop"
       ? prefixesOf(options).map((prefix) =>
           rule(TO_HOST, equal(meta("iifname"), interfacePrefix(prefix)), COUNTER, verdict(DROP)),
         )
       : leadWorkloads(options, "iifname", FROM_WORKLOAD)),
-    ...(hosts.has("hostIn") ? [rule(LOOPBACK, equal(meta("iifname"), interfaceName("lo")), verdict(ACCEPT))] : []),
+    ...(hosts.has("hostIn") ? [notLoopback("iifname")] : []),
     ...(hosts.has("untrackedIn") || hosts.has("preDnat") ? [ANSWERED] : []),
     ...dispatch("hostIn", hosts),
   ]);
 }
 
-const NEIGHBOURS = origin("neighbour discovery of workloads");
 const TO_HOST = origin("DefaultEndpointToHostAction", { kind: "FelixConfiguration", name: "default" });

@@ -3,9 +3,21 @@ import { type Chain, rule } from "@ocicat/nftables";
 import type { DispatchName } from "../dispatch.ts";
 import { ACCEPTED, clearBit } from "../marks.ts";
 import type { CompileOptions } from "../options.ts";
-import { ANSWERED, dispatch, ESTABLISHED, type HostDispatches, hook, noHosts } from "./rules.ts";
+import {
+  ANSWERED,
+  dispatch,
+  ESTABLISHED,
+  type HostDispatches,
+  hook,
+  neighbours,
+  noHosts,
+  notLoopback,
+} from "./rules.ts";
 
-/** Where host endpoints are asked, apart from what is for the host itself: as far as one of the node needs it. */
+/**
+ * Where host endpoints are asked, apart from what is for the host itself: as far as one of the node needs it. In what is forwarded,
+ * and before destinations are translated, the one of all interfaces has workloads' interfaces too.
+ */
 export function hostChains(hosts: HostDispatches, options: CompileOptions): readonly Chain[] {
   const answered = hosts.has("untrackedIn") || hosts.has("preDnat") ? [ANSWERED] : [];
   const chains: Readonly<Partial<Record<DispatchName, () => Chain>>> = {
@@ -24,21 +36,22 @@ export function hostChains(hosts: HostDispatches, options: CompileOptions): read
     preDnat: () =>
       hook("pre-dnat", "prerouting", MANGLE, "before destinations are translated", [
         ESTABLISHED,
-        ...noHosts("iifname", options),
+        notLoopback("iifname"),
+        ...neighbours(options),
         ...(hosts.has("untrackedIn") ? [ANSWERED] : [CLEARED]),
         ...dispatch("preDnat", hosts),
       ]),
     forwardIn: () =>
       hook("forward-in", "forward", -1, "what comes by a host endpoint to be forwarded", [
         ESTABLISHED,
-        ...noHosts("iifname", options),
+        notLoopback("iifname"),
         ...answered,
         ...dispatch("forwardIn", hosts),
       ]),
     forwardOut: () =>
       hook("forward-out", "forward", 2, "what is forwarded and leaves by a host endpoint", [
         ESTABLISHED,
-        ...noHosts("oifname", options),
+        notLoopback("oifname"),
         ...dispatch("forwardOut", hosts),
       ]),
     hostOut: () =>

@@ -28,7 +28,7 @@ import { DISPATCHES, type DispatchName } from "../dispatch.ts";
 import { ACCEPTED, hasBit } from "../marks.ts";
 import { addressField, NFPROTO } from "../match/fields.ts";
 import type { CompileOptions } from "../options.ts";
-import { REVOKED } from "../static-sets.ts";
+import { NEIGHBOUR_TYPES, REVOKED } from "../static-sets.ts";
 
 /** Which of a node's dispatches are used, each with the group of all interfaces that have no own one, if there is such. */
 export type HostDispatches = ReadonlyMap<DispatchName, string | undefined>;
@@ -70,11 +70,28 @@ export function leadWorkloads(options: CompileOptions, by: "iifname" | "oifname"
 }
 
 /** What no host endpoint has, not even one of all interfaces. */
+export function notLoopback(by: "iifname" | "oifname"): Rule {
+  return rule(LOOPBACK, equal(meta(by), interfaceName("lo")), verdict(ACCEPT));
+}
+
+/** The same, and what no host endpoint has outside of what it forwards. */
 export function noHosts(by: "iifname" | "oifname", options: CompileOptions): readonly Rule[] {
   return [
-    rule(LOOPBACK, equal(meta(by), interfaceName("lo")), verdict(ACCEPT)),
+    notLoopback(by),
     ...prefixesOf(options).map((prefix) => rule(NO_HOST, equal(meta(by), interfacePrefix(prefix)), verdict(ACCEPT))),
   ];
+}
+
+/** Neighbour discovery of workloads with their node always passes, or there would be no IPv6 at all. */
+export function neighbours(options: CompileOptions): readonly Rule[] {
+  const icmpv6 = [
+    equal(meta("nfproto"), number(NFPROTO[6])),
+    equal(meta("l4proto"), number(Protocol.icmpv6)),
+    inSet(payload("icmpv6 type"), NEIGHBOUR_TYPES),
+  ];
+  return prefixesOf(options).map((prefix) =>
+    rule(NEIGHBOURS, equal(meta("iifname"), interfacePrefix(prefix)), ...icmpv6, COUNTER, verdict(ACCEPT)),
+  );
 }
 
 export const ESTABLISHED = rule(
@@ -107,7 +124,8 @@ export const REVOKED_RULES = ([4, 6] as const).map((family) =>
   ),
 );
 
-export const LOOPBACK = origin("what a host says to itself is nobody's business");
+const NEIGHBOURS = origin("neighbour discovery of workloads");
+const LOOPBACK = origin("what a host says to itself is nobody's business");
 const PER_ENDPOINT = origin("to the endpoint's own policies");
 const WORKLOADS = origin("of a workload interface");
 const CAUGHT = origin("caught in the middle of a change");

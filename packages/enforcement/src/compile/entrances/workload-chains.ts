@@ -22,6 +22,7 @@ export const TO_WORKLOAD = "to-workload";
 
 /** Behind the interface's own policies there is nothing but the drop: an interface without them gets nothing. */
 export function workloadChains({ settings }: CompileOptions): readonly Chain[] {
+  const invalid = settings.dropInvalid ? [rule(INVALID, ctState("invalid"), COUNTER, verdict(DROP))] : [];
   const udp = equal(meta("l4proto"), number(Protocol.udp));
   const vxlan = equal(payload("th dport"), number(settings.vxlanPort));
   const ipip = equal(meta("l4proto"), number(Protocol.ipip));
@@ -30,7 +31,7 @@ export function workloadChains({ settings }: CompileOptions): readonly Chain[] {
       name: FROM_WORKLOAD,
       origin: origin("from a workload interface"),
       rules: [
-        rule(INVALID, ctState("invalid"), COUNTER, verdict(DROP)),
+        ...invalid,
         ...(settings.allowVxlanFromWorkloads ? [] : [rule(NO_TUNNELS, udp, vxlan, COUNTER, verdict(DROP))]),
         ...(settings.allowIpipFromWorkloads ? [] : [rule(NO_TUNNELS, ipip, COUNTER, verdict(DROP))]),
         rule(PER_ENDPOINT, verdictFrom(meta(DISPATCHES.from.by), DISPATCHES.from.map)),
@@ -41,7 +42,7 @@ export function workloadChains({ settings }: CompileOptions): readonly Chain[] {
       name: TO_WORKLOAD,
       origin: origin("to a workload interface"),
       rules: [
-        rule(INVALID, ctState("invalid"), COUNTER, verdict(DROP)),
+        ...invalid,
         rule(PER_ENDPOINT, verdictFrom(meta(DISPATCHES.to.by), DISPATCHES.to.map)),
         rule(NO_POLICY, COUNTER, verdict(DROP)),
       ],

@@ -1,10 +1,10 @@
-import type { PolicySettings } from "@ocicat/policy";
+import type { PolicySettings, Stage } from "@ocicat/policy";
 import { Protocol } from "@ocicat/policy";
 import type { Node } from "../space/diagram.ts";
 import { dimension, STATES, type State } from "../space/header.ts";
 import { UNMARKED } from "../space/leaf.ts";
 import type { Logic } from "../space/logic.ts";
-import type { Place } from "../traffic.ts";
+import type { HostPlace, Place, WorkloadPlace } from "../traffic.ts";
 import type { Stages } from "./stage.ts";
 
 /** Bits of `tcp flags`. */
@@ -16,10 +16,10 @@ const DISCOVERY = [130, 131, 132, 133, 135, 136];
 /**
  * What is to become of packets, by the model, on each side of their way: accept or drop for every one.
  *
- *     forward   [host endpoint: untracked, pre-DNAT, forward] or [workload: egress]     by the interface they come in by
- *               [workload: ingress] or [host endpoint: forward]                         by the interface they go out by
- *     input     the interface they come in by: [host endpoint: untracked, pre-DNAT, normal] or [workload: egress, then
- *               what settings say of workloads and their host]
+ *     forward   by the interface they come in by: [host endpoint: untracked, pre-DNAT, forward] or [*: pre-DNAT, forward;
+ *               workload: egress]; by the interface they go out by: [workload: ingress; *: forward] or [host endpoint: forward]
+ *     input     the interface they come in by: [host endpoint: untracked, pre-DNAT, normal] or [*: pre-DNAT; workload: egress,
+ *               then what settings say of workloads and their host]
  *     output    the interface they go out by: [host endpoint: untracked, normal]; to a workload everything
  *
  * Answers belong to connections that were allowed, and pass. What belongs to a connection that lost its permission does not.
@@ -37,7 +37,15 @@ export class Expected {
 
   forwardedFrom(place: Place): Node {
     const logic = this.#logic;
-    if (place.kind === "workload") return this.#ends(this.#answered, this.#revoked, this.#invalid, this.#egress(place));
+    if (place.kind === "workload") {
+      return this.#ends(
+        this.#answered,
+        this.#fromEverywhere(place, true),
+        this.#revoked,
+        this.#invalid,
+        this.#egress(place),
+      );
+    }
     return this.#ends(logic.called(this.#fromHost(place, "forward")), this.#revokedUnanswered);
   }
 
@@ -45,7 +53,7 @@ export class Expected {
     if (place.kind === "workload") {
       const ingress =
         place.endpoint === undefined ? this.#logic.drop : this.#stages.stage(place.endpoint, "ingress", "normal");
-      return this.#ends(this.#answered, this.#invalid, this.#logic.passes(ingress));
+      return this.#ends(this.#answered, this.#invalid, this.#logic.passes(ingress), this.#toEverywhere(place));
     }
     if (place.endpoint === undefined) return this.#ends();
     return this.#ends(this.#answered, this.#logic.passes(this.#stages.stage(place.endpoint, "egress", "forward")));
@@ -58,6 +66,7 @@ export class Expected {
     const toHost = this.#settings.endpointToHost;
     return this.#ends(
       this.#answered,
+      this.#fromEverywhere(place, false),
       this.#revoked,
       logic.rule(this.#discovery(), logic.accept),
       ...(toHost === "drop" ? [logic.drop] : [this.#invalid, this.#egress(place)]),
@@ -70,15 +79,16 @@ export class Expected {
     return this.#ends(
       logic.answers(this.#stages.stage(place.endpoint, "egress", "untracked")),
       this.#answered,
+      this.#revoked,
       this.#invalid,
       logic.passes(this.#stages.stage(place.endpoint, "egress", "normal")),
     );
   }
 
   /** Whoever is allowed at one stage, or answers, is not asked at those behind it: the chain returns. */
-  #fromHost({ endpoint }: Place, last: "normal" | "forward"): Node {
+  #fromHost({ endpoint }: HostPlace, last: "normal" | "forward"): Node {
     const logic = this.#logic;
-    if (endpoint === undefined || endpoint.kind === "workload") return logic.goesOn;
+    if (endpoint === undefined) return logic.goesOn;
     return logic.sequence(
       logic.answers(this.#stages.stage(endpoint, "ingress", "untracked")),
       this.#answered,
@@ -88,10 +98,24 @@ export class Expected {
     );
   }
 
-  #egress(place: Place): Node {
+  /** The endpoint of all interfaces has workloads' too, in what is forwarded and before destinations are translated. */
+  #fromEverywhere({ everywhere }: WorkloadPlace, isForwarded: boolean): Node {
     const logic = this.#logic;
-    if (place.kind === "host" || place.endpoint === undefined) return logic.drop;
-    return logic.passes(this.#stages.stage(place.endpoint, "egress", "normal"));
+    if (everywhere === undefined) return logic.goesOn;
+    const says = (stage: Stage) => logic.answers(this.#stages.stage(everywhere, "ingress", stage));
+    const preDnat = logic.rule(logic.not(this.#discovery()), says("preDnat"));
+    return logic.called(isForwarded ? logic.sequence(preDnat, says("forward")) : preDnat);
+  }
+
+  #toEverywhere({ everywhere }: WorkloadPlace): Node {
+    const logic = this.#logic;
+    return everywhere === undefined ? logic.goesOn : logic.passes(this.#stages.stage(everywhere, "egress", "forward"));
+  }
+
+  #egress({ endpoint }: WorkloadPlace): Node {
+    const logic = this.#logic;
+    if (endpoint === undefined) return logic.drop;
+    return logic.passes(this.#stages.stage(endpoint, "egress", "normal"));
   }
 
   /** A chain that returns, or comes to its end, has dropped nothing. */
@@ -104,6 +128,7 @@ export class Expected {
   }
 
   get #invalid(): Node {
+    if (!this.#settings.dropInvalid) return this.#logic.goesOn;
     return this.#logic.rule(this.#state("invalid"), this.#logic.drop);
   }
 

@@ -39,19 +39,20 @@ function placeOf(
   const workload = local.find(
     (endpoint): endpoint is Workload => endpoint.kind === "workload" && endpoint.interfaceName === name,
   );
+  const hosts = local.filter((endpoint): endpoint is Host => endpoint.kind === "host");
+  const everywhere = hosts.find(({ interfaceName }) => interfaceName === "*");
   if (workload !== undefined || interfacePrefixes.some((prefix) => name.startsWith(prefix))) {
-    return { kind: "workload", name, endpoint: workload };
+    return { kind: "workload", name, endpoint: workload, everywhere };
   }
   // What a host says to itself no host endpoint judges, not even one of all interfaces.
   if (name === LOOPBACK) return { kind: "host", name, endpoint: undefined };
   const addresses = interfaces.filter((one) => one.name === name).flatMap((one) => one.addresses);
-  const hosts = local.filter((endpoint): endpoint is Host => endpoint.kind === "host");
   const own = hosts.find(({ interfaceName, addresses: claimed }) =>
     interfaceName === ""
       ? claimed.some((one) => addresses.some((other) => compareAddresses(one, other) === 0))
       : interfaceName === name,
   );
-  return { kind: "host", name, endpoint: own ?? hosts.find(({ interfaceName }) => interfaceName === "*") };
+  return { kind: "host", name, endpoint: own ?? everywhere };
 }
 
 function namesIn(table: Table): string[] {

@@ -1,7 +1,9 @@
-import { isObject, type Kind, networkSet, type Storage } from "@ocicat/api";
-import type { KeyValue } from "@ocicat/datastore";
-import { type Prefix, parsePrefix } from "@ocicat/net";
-import type { NetworkSet, Profile, Tier } from "@ocicat/policy";
+import { isObject, type Kind, networkSet, type Storage, type StoredResource } from "@ocicat/api";
+import type { Prefix } from "@ocicat/net";
+import type { NetworkSet } from "../model/endpoint.ts";
+import type { Profile, Tier } from "../model/policy.ts";
+import { readNetwork } from "./network.ts";
+import { NAMESPACE_LABEL } from "./selectors.ts";
 
 /**
  * What stands for a stored value that somebody else wrote and that cannot be read. Absence would open: what a policy keeps out
@@ -12,7 +14,7 @@ import type { NetworkSet, Profile, Tier } from "@ocicat/policy";
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A tier that denies what its policies do not allow, at its place if that can be read, else last. */
-export function closedTier(kind: Kind, item: KeyValue): Tier | undefined {
+export function closedTier(kind: Kind, item: StoredResource): Tier | undefined {
   const name = kind.storage.parse(item.key)?.name;
   if (name === undefined) return undefined;
   const { order } = fieldsOf(fieldsIn(item.value).spec);
@@ -20,7 +22,7 @@ export function closedTier(kind: Kind, item: KeyValue): Tier | undefined {
 }
 
 /** A profile that allows nothing. Its labels stay, for policies may deny by them. */
-export function closedProfile(kind: Kind, item: KeyValue): Profile | undefined {
+export function closedProfile(kind: Kind, item: StoredResource): Profile | undefined {
   const name = kind.storage.parse(item.key)?.name;
   if (name === undefined) return undefined;
   const { labelsToApply } = fieldsOf(fieldsIn(item.value).spec);
@@ -28,7 +30,7 @@ export function closedProfile(kind: Kind, item: KeyValue): Profile | undefined {
 }
 
 /** A set of those networks that can be read. */
-export function readableNetworks(kind: Kind, item: KeyValue): NetworkSet | undefined {
+export function readableNetworks(kind: Kind, item: StoredResource): NetworkSet | undefined {
   const name = kind.storage.parse(item.key);
   if (name === undefined) return undefined;
   const { metadata, spec } = fieldsIn(item.value);
@@ -38,14 +40,14 @@ export function readableNetworks(kind: Kind, item: KeyValue): NetworkSet | undef
   return {
     id: namespace === undefined ? name.name : `${namespace}/${name.name}`,
     kind: namespace === undefined ? "GlobalNetworkSet" : networkSet.kind,
-    labels: namespace === undefined ? labels : { ...labels, "projectcalico.org/namespace": namespace },
+    labels: namespace === undefined ? labels : { ...labels, [NAMESPACE_LABEL]: namespace },
     profiles: namespace === undefined ? [] : [`kns.${namespace}`],
     networks: Array.isArray(nets) ? nets.flatMap(networkOf) : [],
   };
 }
 
 /** What Kubernetes says of itself under a key, with the name that the key says: a reader makes of it what it can. */
-export function namedDocument(storage: Storage, item: KeyValue): unknown {
+export function namedDocument(storage: Storage, item: StoredResource): unknown {
   const name = storage.parse(item.key);
   const document = fieldsIn(item.value);
   return name === undefined ? document : { ...document, metadata: { ...fieldsOf(document.metadata), ...name } };
@@ -53,7 +55,7 @@ export function namedDocument(storage: Storage, item: KeyValue): unknown {
 
 function networkOf(text: unknown): readonly Prefix[] {
   try {
-    return typeof text === "string" ? [parsePrefix(text, { hostBits: "clear" })] : [];
+    return typeof text === "string" ? [readNetwork(text)] : [];
   } catch {
     return [];
   }
