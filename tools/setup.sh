@@ -44,6 +44,8 @@ need /usr/sbin/bird bird2
 need /usr/lib/frr/bgpd frr
 need gobgpd gobgpd
 need exabgp exabgp
+# Reads what a speaker writes down.
+need bgpdump bgpdump
 need linux.uml user-mode-linux
 need mkfs.ext4 e2fsprogs
 need modprobe kmod

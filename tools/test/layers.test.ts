@@ -168,6 +168,7 @@ const LAYERS: Readonly<Record<string, { readonly pure: boolean; readonly imports
         kubernetes: "the datastore that settings name",
         client: "reading and writing resources",
         routing: "what a change of a pool would do",
+        bgp: "MRT files, told",
         ipam: "ipam show",
         agent: "the agent command and its socket",
         cni: "installing the plugin",

@@ -17,6 +17,7 @@ export type { Destination, FilterRule, FilterRules, Operation } from "./filter/r
 export type { NextHopResolver, NextHopState } from "./rib/decision.ts";
 export type { ExplainedExport, ExplainedPath, Explanation } from "./rib/explain.ts";
 export type { OriginatedRoute } from "./rib/own-routes.ts";
+export type { TablePath, TableRow } from "./rib/table.ts";
 export { DEFAULT_TIMERS, type GracefulRestartMode, type SessionTimers } from "./session/config.ts";
 export type { StateName } from "./session/state.ts";
 export { TROUBLES, type Trouble, type TroubleKind } from "./session/trouble.ts";

@@ -1,4 +1,13 @@
 export { type Conditions, healthRoutes, processMetrics, unmet } from "./health.ts";
-export { type Answer, json, type ListenAt, type Routes, type Stream, serveLocally, text } from "./local-http.ts";
+export {
+  type Answer,
+  type Download,
+  json,
+  type ListenAt,
+  type Routes,
+  type Stream,
+  serveLocally,
+  text,
+} from "./local-http.ts";
 export { logToStdout } from "./log.ts";
 export { untilSignalled } from "./signals.ts";

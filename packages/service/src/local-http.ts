@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, unlinkSync } from "node:fs";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { dirname } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { isOcicatError, type Logger, OcicatError, type Scope, toError } from "@ocicat/kit";
 
 export interface Answer {
@@ -19,8 +20,16 @@ export interface Stream {
   readonly open: (send: (line: string) => boolean) => () => void;
 }
 
+/** A file, made while it is sent; the next piece is asked for when there is room. A failure is told by breaking off. */
+export interface Download {
+  readonly contentType: "application/octet-stream";
+  readonly pieces: AsyncIterable<Uint8Array>;
+}
+
+type Reply = Answer | Stream | Download;
+
 /** Path → what it answers. Query parameters come along. */
-export type Routes = Readonly<Record<string, (query: URLSearchParams) => Answer | Stream | Promise<Answer | Stream>>>;
+export type Routes = Readonly<Record<string, (query: URLSearchParams) => Reply | Promise<Reply>>>;
 
 export type ListenAt = { readonly host: string; readonly port: number } | { readonly path: string };
 
@@ -70,6 +79,10 @@ async function respond(
     stream(answer, request, response);
     return;
   }
+  if ("pieces" in answer) {
+    await download(answer, request, response, logger);
+    return;
+  }
   response.writeHead(answer.status, {
     "content-type": answer.contentType,
     "content-length": Buffer.byteLength(answer.body),
@@ -96,7 +109,26 @@ function stream({ open }: Stream, request: IncomingMessage, response: ServerResp
   response.once("close", end);
 }
 
-async function answerTo(method: string, url: URL, routes: Routes, logger: Logger): Promise<Answer | Stream> {
+async function download(
+  { contentType, pieces }: Download,
+  { method, url }: IncomingMessage,
+  response: ServerResponse,
+  logger: Logger,
+): Promise<void> {
+  response.writeHead(200, { "content-type": contentType });
+  if (method === "HEAD") {
+    response.end();
+    return;
+  }
+  try {
+    await pipeline(pieces, response);
+  } catch (error) {
+    // Who asked may have gone, too.
+    logger.warning("a download is broken off", { path: url ?? "", error: toError(error).message });
+  }
+}
+
+async function answerTo(method: string, url: URL, routes: Routes, logger: Logger): Promise<Reply> {
   const route = routes[url.pathname];
   if (route === undefined)
     return text(`there is nothing at ${url.pathname}; try ${Object.keys(routes).join(", ")}\n`, 404);

@@ -4,6 +4,7 @@ import { formatAddress, type Prefix, parsePrefix } from "@ocicat/net";
 import { json, type Routes, type Stream } from "@ocicat/service";
 import type { BgpRunner } from "../bgp/runner.ts";
 import type { SessionEvent, SessionLog } from "../bgp/session-log.ts";
+import { tableFile } from "../record/table-file.ts";
 
 /** What the BGP commands ask of an agent, or of a speaker that runs by itself. */
 export interface BgpSource {
@@ -20,6 +21,7 @@ export interface BgpSource {
  *                &advertised=NAME what a peer is told
  *                &best=1          the chosen ones
  *     /bgp/why?prefix=            every path to the prefix, or to the longest that holds it, and what each peer is told of it
+ *     /bgp/mrt                    the table as an MRT file
  *     /bgp/log                    changes of sessions' states; &follow=1: from now on, one a line
  */
 export function bgpRoutes(source: () => BgpSource): Routes {
@@ -54,6 +56,10 @@ export function bgpRoutes(source: () => BgpSource): Routes {
         })),
       });
     },
+    "/bgp/mrt": () => ({
+      contentType: "application/octet-stream",
+      pieces: tableFile(running(source()), Date.now()),
+    }),
     "/bgp/log": (query) => (query.get("follow") === "1" ? followed(source().log) : json(source().log.events)),
   };
 }

@@ -1,9 +1,11 @@
 import { API_VERSION, type BGPFilter, bgpFilter, bgpPeer, isObject, parsePeerIP, readDocument } from "@ocicat/api";
-import { OcicatError, toError } from "@ocicat/kit";
-import { type Address, type Ipv4, type Prefix, parseAddress, parsePrefix } from "@ocicat/net";
+import { type Address, type Ipv4, type Prefix, parsePrefix } from "@ocicat/net";
 import type { PeerRow } from "@ocicat/routing";
+import type { RecordSettings } from "../record/settings.ts";
 import { type BgpFilterRow, bgpFilterRow } from "../tables/bgp-filter-row.ts";
 import { peerRow } from "../tables/bgp-rows.ts";
+import { attempt, bad, fieldsIn, missing } from "./fields.ts";
+import { readRecordSettings } from "./record-fields.ts";
 
 /** One peering of a speaker that runs by itself: a BGPPeer's spec, and what nodes decide otherwise. */
 export interface SpeakPeer {
@@ -33,6 +35,7 @@ export interface SpeakConfiguration {
   readonly routes: readonly Prefix[];
   readonly filters: readonly BgpFilterRow[];
   readonly peers: readonly SpeakPeer[];
+  readonly record: RecordSettings;
 }
 
 const FIELDS = [
@@ -47,6 +50,8 @@ const FIELDS = [
   "routes",
   "filters",
   "peers",
+  "mrt",
+  "pcap",
 ] as const;
 /** Of a peer, beside a BGPPeer's spec. */
 const OWN_FIELDS = ["name", "prefix", "client", "passive", "families"] as const;
@@ -64,7 +69,7 @@ const OWN_FIELDS = ["name", "prefix", "client", "passive", "families"] as const;
  *       pods: { importV4: [{ action: Accept, matchOperator: In, cidr: 10.244.0.0/16 }, { action: Reject }] }
  */
 export function readSpeakConfiguration(value: unknown, where: string): SpeakConfiguration {
-  const at = reader(value, where, FIELDS);
+  const at = fieldsIn(value, where, FIELDS);
   const asNumber = at.number("asNumber", 1, 2 ** 32 - 1);
   if (asNumber === undefined) throw bad(where, "asNumber is missing", "give this speaker's AS number");
   const filters = at.entries("filters").map(([name, spec]) => readFilter(name, spec, where));
@@ -81,6 +86,7 @@ export function readSpeakConfiguration(value: unknown, where: string): SpeakConf
     routes: at.list("routes").map((text) => prefixOf(text, `${where}: routes`)),
     filters,
     peers,
+    record: readRecordSettings(at, where),
   };
 }
 
@@ -88,7 +94,7 @@ function readPeer(value: unknown, where: string, ownAs: number): SpeakPeer {
   if (!isObject(value)) throw bad(where, "is no object", "give a BGPPeer's fields");
   const own = Object.fromEntries(Object.entries(value).filter(([name]) => OWN_FIELDS.some((field) => field === name)));
   const spec = Object.fromEntries(Object.entries(value).filter(([name]) => !(name in own)));
-  const at = reader(own, where, OWN_FIELDS);
+  const at = fieldsIn(own, where, OWN_FIELDS);
   const name = at.text("name");
   if (name === undefined) throw bad(where, "name is missing", "name the peer");
   const prefix = own["prefix"] === undefined ? undefined : prefixOf(own["prefix"], where);
@@ -139,67 +145,6 @@ function listenAt(text: string | undefined, where: string) {
   return { address: end.address, port: end.port ?? 179 };
 }
 
-/** Fields of an object, each checked as it is taken. What is in it and not named is refused. */
-function reader(value: unknown, where: string, names: readonly string[]) {
-  if (!isObject(value)) throw bad(where, "is no object", "give fields with values");
-  const strange = Object.keys(value).find((name) => !names.includes(name));
-  if (strange !== undefined) throw bad(where, `there is no field ${strange}`, `use ${names.join(", ")}`);
-  const of = (name: string): unknown => value[name];
-  const wrong = (name: string, wanted: string) => bad(where, `${name} is not ${wanted}`, `give ${wanted}`);
-  return {
-    text(name: string): string | undefined {
-      const field = of(name);
-      if (field === undefined || typeof field === "string") return field;
-      if (typeof field === "number") return String(field);
-      throw wrong(name, "text");
-    },
-    flag(name: string): boolean | undefined {
-      const field = of(name);
-      if (field === undefined || typeof field === "boolean") return field;
-      throw wrong(name, "true or false");
-    },
-    number(name: string, least: number, most: number): number | undefined {
-      const field = of(name);
-      if (field === undefined) return undefined;
-      if (typeof field === "number" && Number.isInteger(field) && field >= least && field <= most) return field;
-      throw wrong(name, `a number from ${least} to ${most}`);
-    },
-    ipv4(name: string): Ipv4 | undefined {
-      const field = of(name);
-      if (field === undefined) return undefined;
-      const address = typeof field === "string" ? attempt(where, () => parseAddress(field)) : undefined;
-      if (typeof address === "number") return address;
-      throw wrong(name, "an IPv4 address");
-    },
-    list(name: string): readonly unknown[] {
-      const field = of(name) ?? [];
-      if (Array.isArray(field)) return field;
-      throw wrong(name, "a list");
-    },
-    entries(name: string): readonly (readonly [string, unknown])[] {
-      const field = of(name) ?? {};
-      if (isObject(field)) return Object.entries(field);
-      throw wrong(name, "an object");
-    },
-  };
-}
-
 function prefixOf(value: unknown, where: string): Prefix {
   return attempt(where, () => parsePrefix(String(value)));
-}
-
-function attempt<T>(where: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw bad(where, toError(error).message, undefined);
-  }
-}
-
-function missing(where: string, field: string, fix: string): never {
-  throw bad(where, `${field} is missing`, fix);
-}
-
-function bad(where: string, what: string, fix: string | undefined): OcicatError {
-  return new OcicatError({ code: "BGP_SPEAK_CONFIG", where, what, fix });
 }

@@ -2,6 +2,7 @@ import { systemClock, systemRandom } from "@ocicat/datastore/etcd";
 import { createLogger, Scope } from "@ocicat/kit";
 import { logToStdout } from "@ocicat/service";
 import { readSpeakConfiguration } from "./configuration.ts";
+import type { ReplaySettings } from "./replay.ts";
 import { startSpeaking } from "./speak.ts";
 
 export interface SpeakOptions {
@@ -10,10 +11,12 @@ export interface SpeakOptions {
   /** Its name, for messages. */
   readonly file: string;
   readonly debug: boolean;
+  /** A file to be played, once it speaks. */
+  readonly replay?: ReplaySettings | undefined;
 }
 
 /** Speaks BGP by a configuration until SIGTERM or SIGINT. Throws OcicatError if it cannot begin. */
-export async function runSpeaker({ configuration, file, debug }: SpeakOptions): Promise<void> {
+export async function runSpeaker({ configuration, file, debug, replay }: SpeakOptions): Promise<void> {
   const wanted = readSpeakConfiguration(configuration, file);
   const logger = createLogger("speaker", debug ? "debug" : "info", logToStdout);
   const ended = new Promise<void>((resolve) => {
@@ -22,7 +25,8 @@ export async function runSpeaker({ configuration, file, debug }: SpeakOptions): 
   });
   const scope = new Scope("speaker");
   try {
-    await startSpeaking(wanted, { clock: systemClock, random: systemRandom, logger, scope });
+    const running = await startSpeaking(wanted, { clock: systemClock, random: systemRandom, logger, scope });
+    if (replay !== undefined) await Promise.race([ended, running.replay(replay)]);
     await ended;
   } finally {
     await scope.close();

@@ -21,14 +21,22 @@ import { SessionLog } from "../bgp/session-log.ts";
 import { type Session, sessionReport } from "../bgp/sessions.ts";
 import { tcpTransport } from "../bgp/tcp-transport.ts";
 import { RouteReconciler } from "../program/route-reconciler.ts";
+import { Recorder } from "../record/recorder.ts";
 import { bgpRoutes } from "../serve/bgp.ts";
 import type { SpeakConfiguration, SpeakPeer } from "./configuration.ts";
+import { Replay, type ReplaySettings } from "./replay.ts";
 
 export interface SpeakSurroundings {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly scope: Scope;
+}
+
+export interface RunningSpeaker {
+  readonly speaker: Speaker;
+  /** Plays an MRT file; see `Replay`. */
+  readonly replay: (settings: ReplaySettings) => Promise<void>;
 }
 
 /**
@@ -38,38 +46,66 @@ export interface SpeakSurroundings {
 export async function startSpeaking(
   configuration: SpeakConfiguration,
   surroundings: SpeakSurroundings,
-): Promise<Speaker> {
+): Promise<RunningSpeaker> {
   const { clock, random, logger, scope } = surroundings;
   const log = new SessionLog(clock);
   const secrets = fileSecrets({ directory: configuration.secrets, clock, scope });
+  const { asNumber: localAs, routerId } = configuration;
+  const recorder = new Recorder({
+    settings: configuration.record,
+    localAs,
+    speaker: () => speaker,
+    clock,
+    logger: logger.child("record"),
+    scope,
+  });
   const routes = configuration.kernelRoutes ? kernelRoutes(surroundings, () => speaker.nextHopsChanged()) : undefined;
   const speaker: Speaker = createSpeaker({
     clock,
     random,
     logger: logger.child("bgp"),
-    transport: tcpTransport(),
-    localAs: configuration.asNumber,
-    routerId: configuration.routerId,
+    transport: recorder.over(tcpTransport()),
+    localAs,
+    routerId,
     listen: configuration.listen,
     multipath: false,
     resolveNextHop: routes === undefined ? undefined : (hop) => ({ reachable: routes.reaches(hop), metric: 0 }),
     onChange: (changes) => program(changes, routes),
-    onPeerState: (peer, state, why) => log.note(peer, state, why),
+    onPeerState: (peer, state, why) => {
+      log.note(peer, state, why);
+      recorder.stateChanged(peer, state);
+    },
   });
   scope.add("speaker", () => speaker.stop());
+  recorder.start();
   routes?.start();
   routes?.releaseLearned();
   await speaker.start();
   speaker.setOriginated(configuration.routes.map((prefix) => ({ prefix, origin: "the configuration's routes" })));
+  let played: readonly PeerConfig[] = [];
   const apply = () => {
     const { peers, dynamic } = peersOf(configuration, secrets);
-    speaker.setPeers(peers, dynamic);
+    const others = peers.filter(({ remoteAddress }) => !played.some((one) => one.remoteAddress === remoteAddress));
+    speaker.setPeers([...played, ...others], dynamic);
   };
   apply();
   secrets.subscribe(apply);
   await serve(configuration, surroundings, speaker, log);
-  logger.info("speaking", { asNumber: configuration.asNumber, routerId: formatAddress(configuration.routerId) });
-  return speaker;
+  logger.info("speaking", { asNumber: localAs, routerId: formatAddress(routerId) });
+  const replay = (settings: ReplaySettings) =>
+    new Replay({
+      ...settings,
+      clock,
+      logger,
+      scope,
+      speaker,
+      configured: (address) => peersOf(configuration, secrets).peers.find((peer) => peer.remoteAddress === address),
+      setPlayed: (peers) => {
+        played = peers;
+        apply();
+      },
+    }).run();
+  return { speaker, replay };
 }
 
 /** Best routes go into the main table under BIRD's number; nothing else there is touched. */

@@ -80,7 +80,7 @@ describe("a speaker by itself", () => {
       },
       "test",
     );
-    const reflector = await startSpeaking(configuration, {
+    const { speaker: reflector } = await startSpeaking(configuration, {
       clock: systemClock,
       random: systemRandom,
       logger: silentLogger,

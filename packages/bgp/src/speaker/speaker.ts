@@ -4,6 +4,7 @@ import { NONE } from "../rib/columns.ts";
 import { type ExplainedExport, type Explanation, explain } from "../rib/explain.ts";
 import { LocRib } from "../rib/loc-rib.ts";
 import { type OriginatedRoute, OwnRoutes } from "../rib/own-routes.ts";
+import { tableRows } from "../rib/table.ts";
 import type { StateName } from "../session/state.ts";
 import { encodeControl } from "../wire/codec.ts";
 import { notification } from "../wire/notification.ts";
@@ -79,6 +80,10 @@ class BgpSpeaker implements Speaker {
       self: options,
       reconfigured: (peer) => this.#groups.move(peer),
     });
+  }
+
+  get routerId(): Ipv4 {
+    return this.#options.routerId;
   }
 
   get ready(): boolean {
@@ -170,6 +175,10 @@ class BgpSpeaker implements Speaker {
   *prefixes(): IterableIterator<Prefix> {
     const { paths } = this.#locRib;
     for (const id of this.#locRib.ids()) if (paths.first(id) !== NONE) yield this.#locRib.prefixOf(id);
+  }
+
+  table(): ReturnType<Speaker["table"]> {
+    return tableRows(this.#locRib);
   }
 
   explainExports(prefix: Prefix): readonly ExplainedExport[] {

@@ -5,6 +5,7 @@ import type { ReceivedRoute } from "../rib/adj-rib-in.ts";
 import type { DecisionOptions, NextHopResolver } from "../rib/decision.ts";
 import type { ExplainedExport, Explanation } from "../rib/explain.ts";
 import type { OriginatedRoute } from "../rib/own-routes.ts";
+import type { TableRow } from "../rib/table.ts";
 import type { AdvertisedRoute } from "../rib/update-group.ts";
 import type { GracefulRestartMode, SessionTimers } from "../session/config.ts";
 import type { StateName } from "../session/state.ts";
@@ -215,6 +216,7 @@ export interface PeerStatus {
 }
 
 export interface Speaker {
+  readonly routerId: Ipv4;
   /** Listens. Rejects with the transport's OcicatError (port taken, …); may be called again then. */
   start(): Promise<void>;
   /**
@@ -239,6 +241,8 @@ export interface Speaker {
   explain(prefix: Prefix): Explanation;
   /** Every prefix to which a path is known, refused ones too, in no order. */
   prefixes(): IterableIterator<Prefix>;
+  /** All paths that may be used, prefix by prefix, in no order: for dumps. May be walked over many turns; see `tableRows`. */
+  table(): IterableIterator<TableRow>;
   /** What each peer is told of a prefix, or why it is not told. */
   explainExports(prefix: Prefix): readonly ExplainedExport[];
   /** What was announced to a peer. */

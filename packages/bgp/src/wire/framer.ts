@@ -61,7 +61,7 @@ function badLength(what: string, length: number): BgpError {
   return new BgpError("header/bad-length", what, { data: Uint8Array.of(length >>> 8, length & 255) });
 }
 
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
+export function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
   const joined = new Uint8Array(a.length + b.length);
   joined.set(a);
   joined.set(b, a.length);

@@ -174,7 +174,7 @@ class Announced implements Announcement {
 }
 
 /** The attributes of the message without what the wire form alone needs. */
-function sharedAttributes(
+export function sharedAttributes(
   { known, unknown }: AttributeList,
   mandatory: Pick<PathAttributes, "origin" | "asPath">,
   context: CodecContext,

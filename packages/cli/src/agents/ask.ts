@@ -71,6 +71,33 @@ export async function followAgent(
   });
 }
 
+/** GET of a file. Throws OcicatError AGENT_UNREACHABLE, AGENT_REFUSED; also where the file breaks off. */
+export async function downloadFromAgent(
+  socket: string,
+  path: string,
+  take: (piece: Uint8Array) => void,
+): Promise<void> {
+  const { request } = http();
+  const call = request({ socketPath: socket, path });
+  await new Promise<void>((resolve, reject) => {
+    call.on("error", (cause) => reject(unreachable(socket, cause, "the agent")));
+    call.on("response", (response) => {
+      let refusal = "";
+      response.on("data", (piece: Uint8Array) => {
+        if (response.statusCode === 200) take(piece);
+        else refusal += Buffer.from(piece).toString();
+      });
+      response.on("error", (cause) => reject(unreachable(socket, cause, "the agent")));
+      response.on("end", () => {
+        if (response.statusCode === 200) return resolve();
+        const what = messageIn(jsonIn(refusal)) ?? `the agent answered ${response.statusCode}: ${refusal.trim()}`;
+        reject(new OcicatError({ code: "AGENT_REFUSED", where: socket, what }));
+      });
+    });
+    call.end();
+  });
+}
+
 /** Loaded when an agent is asked, and not imported: an import loads its WebSocket too, and a command would wait 35 ms for it. */
 function http() {
   return process.getBuiltinModule("node:http");

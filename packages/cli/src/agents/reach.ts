@@ -80,13 +80,19 @@ export async function askOneAgent<T>(
   path: string,
   read: Reader<T>,
 ): Promise<AgentAnswer<T>> {
+  const agent = oneAgent(surroundings, node);
+  return { node: agent.name, body: read(await askAgent(agent.socket, path)) };
+}
+
+/** The agent of `node` in the lab; without one this host's, or where none runs here the lab's first, which is told. */
+export function oneAgent(surroundings: Surroundings, node: string | undefined): LabAgent {
   const [agent, ...others] = agentsInReach(surroundings, node);
   if (agent === undefined) throw noAgent(node);
   if (others.length > 0) {
     const names = others.map((other) => other.name).join(", ");
     surroundings.tell(`this is node ${agent.name} of the lab; for another say --node NAME: ${names}`);
   }
-  return { node: agent.name, body: read(await askAgent(agent.socket, path)) };
+  return agent;
 }
 
 /** This host's agent; where none runs here, the lab's. */

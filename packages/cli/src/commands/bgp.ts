@@ -1,5 +1,13 @@
 import type { Command } from "commander";
-import type { BgpLogOptions, BgpOptions, BgpRoutesOptions, PlanReflectorsOptions } from "../options/bgp.ts";
+import type {
+  BgpLogOptions,
+  BgpOptions,
+  BgpRoutesOptions,
+  MrtDumpOptions,
+  MrtReadOptions,
+  PlanReflectorsOptions,
+  SpeakCommandOptions,
+} from "../options/bgp.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { valueOption, withDatastoreOptions, withExamples } from "./options.ts";
 
@@ -15,6 +23,7 @@ export function addBgp(program: Command, surroundings: Surroundings): void {
   addWhy(bgp, surroundings);
   addLog(bgp, surroundings);
   addPlan(bgp, surroundings);
+  addMrt(bgp, surroundings);
   addSpeak(bgp, surroundings);
 }
 
@@ -113,6 +122,44 @@ function addPlan(bgp: Command, surroundings: Surroundings): void {
   ]);
 }
 
+function addMrt(bgp: Command, surroundings: Surroundings): void {
+  const mrt = bgp
+    .command("mrt")
+    .summary("tables and sessions as MRT files")
+    .description("Write the table into an MRT file (RFC 6396, RFC 8050), and read such files, whoever wrote them.");
+  const dump = mrt
+    .command("dump")
+    .summary("write the table")
+    .description(
+      "Write all paths that may be used, of all peers, as TABLE_DUMP_V2, while BGP goes on. The file is whole or not there. " +
+        "Of this host's agent or speaker; where none runs here, of a node of the lab on this machine. Needs root.",
+    )
+    .argument("<file>", 'name of the file, or "-" for standard output')
+    .option("--node <name>", "a node of the lab on this machine")
+    .action(async (file: string, options: MrtDumpOptions) => {
+      const { dumpMrt } = await import("../actions/bgp-mrt.ts");
+      await dumpMrt(surroundings, file, options);
+    });
+  withExamples(dump, [["bgp mrt dump table.mrt", "all paths, in a file"]]);
+  const read = mrt
+    .command("read")
+    .summary("show what is in a file")
+    .description(
+      "Show an MRT file, of a table or of sessions, record by record, as bgpdump -m does, or as JSON, an object a line. Files " +
+        "made smaller by gzip are read as they are. One that is damaged is shown up to there, and told.",
+    )
+    .argument("<file>", 'name of the file, or "-" for standard input')
+    .addOption(valueOption("-o, --output <format>", "ps, lines with fields between bars, or json").default("ps"))
+    .action(async (file: string, options: MrtReadOptions) => {
+      const { readMrt } = await import("../actions/bgp-mrt.ts");
+      await readMrt(surroundings, file, options);
+    });
+  withExamples(read, [
+    ["bgp mrt read table.mrt", "every path of a table"],
+    ["bgp mrt read messages.mrt.gz -o json", "what was said and heard"],
+  ]);
+}
+
 function addSpeak(bgp: Command, surroundings: Surroundings): void {
   const speak = bgp
     .command("speak")
@@ -123,11 +170,16 @@ function addSpeak(bgp: Command, surroundings: Surroundings): void {
         "reflects (clusterId), and whether it writes what it learns into the kernel (kernelRoutes). docs/bgp.md has them all.",
     )
     .addOption(valueOption("-c, --config <file>", "the YAML file").makeOptionMandatory())
-    .action(async (options: { config: string }) => {
+    .option("--replay <file>", "play an MRT file: its peers say what they said then")
+    .option("--replay-speed <factor>", "how much faster than it was; as fast as can be unless told")
+    .action(async (options: SpeakCommandOptions) => {
       const { speak: begin } = await import("../actions/bgp-speak.ts");
-      await begin(surroundings, options.config);
+      await begin(surroundings, options);
     });
-  withExamples(speak, [["bgp speak -c reflector.yaml", "run a reflector"]]);
+  withExamples(speak, [
+    ["bgp speak -c reflector.yaml", "run a reflector"],
+    ["bgp speak -c router.yaml --replay table.mrt", "with the routes of a file, through its filters"],
+  ]);
 }
 
 function ofAgents(command: Command): Command {

@@ -21,3 +21,17 @@ export interface PlanReflectorsOptions {
   readonly apply?: boolean;
   readonly output: string;
 }
+
+export interface MrtReadOptions {
+  readonly output: string;
+}
+
+export interface MrtDumpOptions {
+  readonly node?: string;
+}
+
+export interface SpeakCommandOptions {
+  readonly config: string;
+  readonly replay?: string;
+  readonly replaySpeed?: string;
+}

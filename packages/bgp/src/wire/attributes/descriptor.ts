@@ -74,7 +74,7 @@ export function attribute<K extends keyof WireAttributes>(row: AttributeRow<K>):
     },
     write(writer, from, context) {
       const value = from[row.key];
-      if (value === undefined) return;
+      if (value === undefined || (row.category !== "mandatory" && isEmptyList(value))) return;
       const body = new ByteWriter(64);
       row.encode(body, value, context);
       writeAttribute(writer, flags, row.code, body.finish());
@@ -84,6 +84,11 @@ export function attribute<K extends keyof WireAttributes>(row: AttributeRow<K>):
       return value === undefined ? undefined : row.format(value);
     },
   };
+}
+
+/** A list of nothing is no attribute: on the wire it would be malformed (RFC 7606 §7.8). AS_PATH alone may be empty. */
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
 
 /** The length takes one byte where it fits. */
