@@ -97,6 +97,12 @@ describe("an upgrade", () => {
     const answered = new Set([...stdout.matchAll(/icmp_seq=(\d+) ttl=/g)].map((match) => Number(match[1])));
     expect(answered.size).toBeGreaterThan(20);
     expect(Math.max(...answered) - answered.size).toBe(0);
+    // Each agent took its word back when it ended, and gave it again.
+    const path = '{range .items[*].status.conditions[?(@.type=="NetworkUnavailable")]}{.status} {.reason};{end}';
+    await eventually(
+      () => cluster.path(path, "nodes"),
+      (told) => told === "False OcicatIsUp;False OcicatIsUp;",
+    );
   });
 });
 

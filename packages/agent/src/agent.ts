@@ -9,6 +9,7 @@ import { collectGarbage } from "./node/collect-garbage.ts";
 import { readFelix } from "./node/felix.ts";
 import { forwardIpv4, forwardIpv6WhenNeeded } from "./node/forwarding.ts";
 import { leavePools, mendIpam } from "./node/ipam.ts";
+import { tellNetwork } from "./node/network-condition.ts";
 import { reportOwn } from "./node/own-addresses.ts";
 import type { AgentOptions } from "./options.ts";
 import { limitTraffic } from "./qos/index.ts";
@@ -83,6 +84,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
   limitTraffic({ ...foundation, felix, logger: logger.child("qos") });
   await serveCni({ ...foundation, engine, routes, rules, policy: policy.engine, ipam, felix });
   health.ready(foundation.reaches);
+  tellNetwork(foundation);
   lock.whenOpen(() => void mendIpam(ipam, logger.child("ipam"), foundation.kubernetes === undefined));
   leavePools({ ipam, tables, lock, defer: setImmediate, logger: logger.child("ipam") });
   // What was to be written meanwhile need not wait for its next try.

@@ -1,8 +1,9 @@
 import { durationMs, type FelixConfiguration, felixFromEnvironment, parseDuration } from "@ocicat/api";
 import { OcicatError } from "@ocicat/kit";
 import { type Settings, settingsFromEnv } from "@ocicat/kubernetes/open";
-import type { Family } from "@ocicat/net";
+import { type Family, isAddress, type Prefix, parseAddress, parsePrefix } from "@ocicat/net";
 import { BACKENDS, type Backend } from "@ocicat/routing";
+import type { RouterId } from "./bgp/router-id.ts";
 import { type AddressSource, METHODS, parseMethod, parseSource } from "./node/detection-method.ts";
 import { type FirstPool, firstPoolsFrom } from "./node/first-pools.ts";
 import { type NodeExtras, nodeExtrasFrom } from "./node/register.ts";
@@ -38,6 +39,8 @@ export interface AgentOptions {
   readonly firstPools: readonly FirstPool[];
   /** Words for ClusterInformation's clusterType, each of which is to be there. */
   readonly clusterType: readonly string[];
+  /** Refuses an address that another node has. */
+  readonly checksOwnAddress: boolean;
   /** How often the addresses are looked for again, milliseconds; 0: only when the host's links or addresses change. */
   readonly addressRefreshMs: number;
   /** The node is Calico's so far: what Calico left in its kernel is taken away when ours stands. */
@@ -50,8 +53,12 @@ export interface AgentOptions {
   readonly bgpDaemon: BgpDaemon;
   /** Instead of what BGPConfiguration says; undefined: that. */
   readonly bgpPort: number | undefined;
+  /** BGP's identifier; undefined: the node's IPv4 address, or one from its name where it has none. */
+  readonly routerId: RouterId | undefined;
   /** What goes before the datastore's FelixConfigurations. */
   readonly felix: Partial<FelixConfiguration["spec"]>;
+  /** Announced of the services' own addresses, instead of what BGPConfiguration says; empty: that. */
+  readonly serviceClusterIps: readonly Prefix[];
   /** Between proofs that the kernel does what policy wants, milliseconds; 0: only when asked. */
   readonly policyVerifyMs: number;
   readonly healthHost: string;
@@ -111,13 +118,16 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
     extras: nodeExtrasFrom(env),
     firstPools: firstPoolsFrom(env, families),
     clusterType: (env.CLUSTER_TYPE ?? "").split(",").flatMap((word) => word.trim() || []),
+    checksOwnAddress: !flagFrom(env, "DISABLE_NODE_IP_CHECK"),
     addressRefreshMs: durationFrom(env, "AUTODETECT_POLL_INTERVAL", "60s"),
     takesOver: takesOverFrom(env),
     backend: backendFrom(env),
     aggregateBlocks: flagFrom(env, "OCICAT_BGP_AGGREGATE_BLOCKS"),
     bgpDaemon: daemonFrom(env),
     bgpPort: env.OCICAT_BGP_PORT ? numberFrom(env, "OCICAT_BGP_PORT", 179, 0, 65535) : undefined,
+    routerId: routerIdFrom(env),
     felix: felixFromEnvironment(env),
+    serviceClusterIps: prefixesFrom(env, "CALICO_ADVERTISE_CLUSTER_IPS"),
     policyVerifyMs: durationFrom(env, "OCICAT_POLICY_VERIFY_INTERVAL", "10m"),
     healthHost: env.FELIX_HEALTHHOST ?? "127.0.0.1",
     healthPort: numberFrom(env, "FELIX_HEALTHPORT", 9099, 0, 65535),
@@ -127,7 +137,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
       birdSockets: env.OCICAT_BIRD_SOCKETS ?? DEFAULT_PATHS.birdSockets,
       birdConfiguration: env.OCICAT_BIRD_CONFIG_DIR ?? DEFAULT_PATHS.birdConfiguration,
       secrets: env.OCICAT_SECRETS_DIR ?? DEFAULT_PATHS.secrets,
-      nodenameFile: env.OCICAT_NODENAME_FILE ?? DEFAULT_PATHS.nodenameFile,
+      nodenameFile: env.OCICAT_NODENAME_FILE ?? env.CALICO_NODENAME_FILE ?? DEFAULT_PATHS.nodenameFile,
     },
     lagResolutionMs: numberFrom(env, "OCICAT_LAG_RESOLUTION_MS", 100, 1, 10_000),
   };
@@ -174,6 +184,17 @@ function durationFrom(env: Environment, name: string, fallback: string): number 
   return durationMs(text);
 }
 
+function prefixesFrom(env: Environment, name: string): readonly Prefix[] {
+  const words = (env[name] ?? "").split(",").flatMap((word) => word.trim() || []);
+  return words.map((word) => {
+    try {
+      return parsePrefix(word, { hostBits: "clear" });
+    } catch {
+      throw bad(name, word, "not a network", "write networks as 10.96.0.0/12, separated by commas");
+    }
+  });
+}
+
 function takesOverFrom(env: Environment): boolean {
   const text = env.OCICAT_TAKE_OVER || "none";
   if (text === "none" || text === "calico") return text === "calico";
@@ -199,6 +220,14 @@ function daemonFrom(env: Environment): BgpDaemon {
   const daemon = text === "" ? "ocicat" : BGP_DAEMONS.find((each) => each === text);
   if (daemon !== undefined) return daemon;
   throw bad("OCICAT_BGP_DAEMON", text, "not a BGP daemon", `use one of ${BGP_DAEMONS.join(", ")}`);
+}
+
+function routerIdFrom(env: Environment): RouterId | undefined {
+  const text = (env.CALICO_ROUTER_ID ?? "").trim();
+  if (text === "" || text === "hash") return text || undefined;
+  const address = isAddress(text) ? parseAddress(text) : undefined;
+  if (typeof address === "number" && address !== 0) return address;
+  throw bad("CALICO_ROUTER_ID", text, "no BGP identifier", "use an IPv4 address, or hash for one from the node's name");
 }
 
 function numberFrom(env: Environment, name: string, fallback: number, min: number, max: number): number {

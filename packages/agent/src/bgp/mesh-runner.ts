@@ -13,7 +13,7 @@ import { type Announcement, aggregated, type LearnedRow, type RoutingChanges } f
 import { announce, originated } from "./mesh.ts";
 import { PathWatch } from "./path-watch.ts";
 import { type BgpPicture, sessionsOfPicture } from "./picture.ts";
-import { routerIdOf } from "./router-id.ts";
+import { type RouterId, routerIdOf } from "./router-id.ts";
 import type { BgpIdentity, BgpRunner } from "./runner.ts";
 import type { Secrets } from "./secrets.ts";
 import { SessionLog } from "./session-log.ts";
@@ -26,6 +26,8 @@ export interface MeshRunnerOptions {
   readonly transport: Transport;
   /** Overrides BGPConfiguration's listenPort; undefined: that one. */
   readonly port: number | undefined;
+  /** BGP's identifier, where somebody set it. */
+  readonly routerId?: RouterId | undefined;
   /** Routes of an earlier run are in the kernel: ask the peers to bear with us (RFC 4724). */
   readonly restarting: boolean;
   readonly secrets: Secrets;
@@ -90,7 +92,7 @@ export class MeshRunner implements BgpRunner {
     }
     const localAs = self.asNumber ?? settings.asNumber;
     const port = this.#options.port ?? picture.portOf(self.name);
-    const routerId = routerIdOf(self);
+    const routerId = routerIdOf(self, this.#options.routerId);
     // An address that sessions leave from is part of it, so that what they have learned outlives its change.
     const listen = { port, address: settings.bindToNode ? (self.ipv4 ?? self.ipv6)?.address : undefined };
     const identity = `${localAs} ${routerId} ${self.ipv6?.address} ${port} ${settings.bindToNode}`;

@@ -27,6 +27,8 @@ export interface OwnAddressesOptions {
   readonly ip6: AddressSource;
   /** Written into the node's resource with the addresses. */
   readonly extras: NodeExtras;
+  /** Whether an address that another node has is refused. */
+  readonly checksOwnAddress: boolean;
   /** Looks again this often, milliseconds; 0: only after the host has changed. */
   readonly refreshMs: number;
   readonly clock: Clock;
@@ -209,7 +211,8 @@ export class OwnAddresses {
 
   /** Two nodes with one address would lose each other's packets: seen where all machines have one and the same NAT'ed one. */
   async #mustBeFree(present: Node | undefined, { ipv4, ipv6 }: Found): Promise<void> {
-    const { client, nodeName } = this.#options;
+    const { client, nodeName, checksOwnAddress } = this.#options;
+    if (!checksOwnAddress) return;
     const fresh = [ipv4, ipv6].flatMap((detected, index) => {
       const held = heldBy(present, index === 0 ? 4 : 6);
       return detected === undefined || detected.chosen.address === held ? [] : [detected.chosen];

@@ -9,6 +9,8 @@ const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   CALICO_STARTUP_LOGLEVEL: "the agent starts as it goes on: OCICAT_LOG_LEVEL",
   CALICO_EARLY_NETWORKING: "nodes with addresses on their loopback only are not supported",
   BGP_LOGSEVERITYSCREEN: "BGPConfiguration has logSeverityScreen",
+  USE_POD_CIDR: "pods' addresses come from pools, not from the ranges that Kubernetes gives its nodes",
+  ETCD_DISCOVERY_SRV: "endpoints are not looked up in DNS: ETCD_ENDPOINTS names them",
   SKIP_CNI_BINARIES: "install leaves plugins that are there",
   UPDATE_CNI_BINARIES: "install replaces its own when they are older",
   CNI_NET_DIR: "install has --net-dir",

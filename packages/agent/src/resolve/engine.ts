@@ -69,8 +69,9 @@ export class Engine {
       this.#touchMesh();
     });
     announceServices(self, tables, resolver, () => this.#schedule());
+    rules.setServiceRanges(allRanges(rangesIn(tables)));
     tables.serviceRanges.subscribe(() => {
-      rules.setServiceRanges(allRanges(rangesIn(tables.serviceRanges)));
+      rules.setServiceRanges(allRanges(rangesIn(tables)));
       this.#schedule();
     });
     tables.bgp.subscribe(() => this.#touchMesh());
@@ -124,7 +125,7 @@ export class Engine {
     const settings = settingsOf(self);
     const own = tables.ownNode();
     const [pools, filters] = [[...tables.pools.rows()], [...tables.filters.rows()]];
-    const reflected = own?.routeReflectorClusterId === undefined ? [] : allRanges(rangesIn(tables.serviceRanges));
+    const reflected = own?.routeReflectorClusterId === undefined ? [] : allRanges(rangesIn(tables));
     this.#policies.update(filters, { pools, advertisements: settings.advertisements, reflected });
     mesh.update({
       self: own,

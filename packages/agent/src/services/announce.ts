@@ -12,12 +12,14 @@ export function announceServices(self: string, tables: Tables, resolver: Routing
     resolver.setService(prefix, announcement);
     onChange();
   });
-  tables.serviceRanges.subscribe(() => {
-    const ranges = rangesIn(tables.serviceRanges);
+  const setRanges = () => {
+    const ranges = rangesIn(tables);
     resolver.setServiceRanges(allRanges(ranges));
     announcements.setRanges(ranges);
     onChange();
-  });
+  };
+  setRanges();
+  tables.serviceRanges.subscribe(setRanges);
   tables.services.subscribe((_key, service, previous) => {
     const { namespace, name } = service ?? previous ?? {};
     announcements.setService(`${namespace}/${name}`, service);

@@ -1,7 +1,7 @@
 import type { BGPConfiguration } from "@ocicat/api";
 import { parsePrefix } from "@ocicat/net";
 import { NO_RANGES, type ServiceRanges } from "@ocicat/routing";
-import type { Table } from "../tables/table.ts";
+import type { Tables } from "../tables/tables.ts";
 
 /** What a BGPConfiguration says of announcing services. */
 export function serviceRangesOf({ spec }: BGPConfiguration): ServiceRanges {
@@ -15,10 +15,13 @@ export function serviceRangesOf({ spec }: BGPConfiguration): ServiceRanges {
   };
 }
 
-/** What holds: services are the whole cluster's, so that "default" alone counts. */
-export function rangesIn(table: Table<ServiceRanges>): ServiceRanges {
-  return table.named("default") ?? NO_RANGES;
+/** What holds: services are the whole cluster's, so that "default" alone counts; after what this node's environment says. */
+export function rangesIn({ serviceRanges, serviceClusterIps }: RangeTables): ServiceRanges {
+  const ranges = serviceRanges.named("default") ?? NO_RANGES;
+  return serviceClusterIps.length === 0 ? ranges : { ...ranges, cluster: serviceClusterIps };
 }
+
+type RangeTables = Pick<Tables, "serviceRanges" | "serviceClusterIps">;
 
 /** Every range, of whatever kind. */
 export function allRanges({ cluster, external, loadBalancer }: ServiceRanges) {

@@ -95,7 +95,7 @@ export function makeDataplane(foundation: Foundation, felix: FelixSettings): Dat
   // A BIRD keeps its routes itself, apart from ours.
   const restarting = byBgp && !byBird && hasLearnedRoutes(kernel);
   const secrets = fileSecrets({ directory: options.paths.secrets, clock, scope });
-  const common = { secrets, clock, logger: logger.child("bgp"), port: options.bgpPort };
+  const common = { secrets, clock, logger: logger.child("bgp"), port: options.bgpPort, routerId: options.routerId };
   const mesh: BgpRunner = byBird
     ? new BirdRunner({
         ...common,

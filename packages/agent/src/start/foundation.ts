@@ -48,7 +48,7 @@ export async function layFoundation(ground: Ground): Promise<Foundation> {
   const onAnswer = connection.type === "kubernetes" ? { onAnswer: apiMetrics(metrics) } : {};
   const datastore = await openDatastore(connection, { ...driver, ...onAnswer });
   scope.add("datastore", () => datastore.close());
-  const tables = makeTables(options.nodeName, logger.child("tables"));
+  const tables = makeTables(options.nodeName, logger.child("tables"), options.serviceClusterIps);
   const lock = new DatastoreLock(tables.cluster);
   lock.subscribe((locked) => logger.warning(locked ? `${WHY_LOCKED}: changes wait` : "the datastore is unlocked"));
   const store = guardedStore(datastore, lock);

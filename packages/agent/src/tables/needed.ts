@@ -17,10 +17,11 @@ interface NeededTable {
 }
 
 function neededTables(
-  { pools, blocks, services, serviceRanges, policy }: Tables,
+  { pools, blocks, services, serviceRanges, serviceClusterIps, policy }: Tables,
   routedByBlocks: (pool: PoolRow) => boolean,
 ): readonly NeededTable[] {
-  const announcing = rowsThat(serviceRanges, (ranges) => allRanges(ranges).length > 0);
+  const inRanges = rowsThat(serviceRanges, (ranges) => allRanges(ranges).length > 0);
+  const announcing = serviceClusterIps.length > 0 ? (need: () => void) => need() : inRanges;
   return [
     {
       prefix: blocksPrefix(),

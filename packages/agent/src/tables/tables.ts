@@ -72,9 +72,11 @@ export interface Tables {
   readonly services: Table<ServiceFacts>;
   /** Which of those are announced, by BGPConfiguration. */
   readonly serviceRanges: Table<ServiceRanges>;
+  /** Those of services' own addresses that are announced whatever it says; none: what it says. */
+  readonly serviceClusterIps: readonly Prefix[];
 }
 
-export function makeTables(self: string, logger: Logger): Tables {
+export function makeTables(self: string, logger: Logger, serviceClusterIps: readonly Prefix[] = []): Tables {
   const nodes = new Table("nodes", (item) => nodeRow(decodeStored(node, item)), logger);
   const ownKey = node.storage.key(self, undefined) ?? "";
   return {
@@ -94,6 +96,7 @@ export function makeTables(self: string, logger: Logger): Tables {
     ipam: new Table("ipam configuration", (item) => decodeIpamConfig(item.key, item.value), logger),
     policy: makePolicyRows(logger),
     services: new Table("services", (item) => readService(parseJson(item.value)), logger),
+    serviceClusterIps,
     serviceRanges: new Table(
       "announced services",
       (item) => serviceRangesOf(decodeStored(bgpConfiguration, item)),

@@ -41,6 +41,7 @@ beforeEach(async () => {
     ip: { kind: "detect", method: { name: "first-found" } },
     ip6: { kind: "none" },
     extras: { asNumber: undefined, kubernetesNode: undefined },
+    checksOwnAddress: true,
     refreshMs: REFRESH_MS,
     clock,
     random: seededRandom(1),

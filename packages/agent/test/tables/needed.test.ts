@@ -1,8 +1,10 @@
 import { API_VERSION, encodeStored, KUBERNETES_OBJECTS } from "@ocicat/api";
 import { MemoryDatastore } from "@ocicat/datastore";
 import { Scope, seededRandom, silentLogger, TestClock } from "@ocicat/kit";
+import { type Prefix, parsePrefix } from "@ocicat/net";
 import { afterEach, describe, expect, it } from "vitest";
 import { DatastoreLock } from "../../src/lock/index.ts";
+import { allRanges, rangesIn } from "../../src/services/ranges.ts";
 import { watchWhatIsNeeded } from "../../src/tables/needed.ts";
 import { makeTables } from "../../src/tables/tables.ts";
 
@@ -11,11 +13,11 @@ afterEach(async () => {
   for (const scope of scopes.splice(0)) await scope.close();
 });
 
-async function cluster() {
+async function cluster(clusterIps: readonly Prefix[] = []) {
   const store = new MemoryDatastore({ clock: new TestClock() });
   const scope = new Scope("test");
   scopes.push(scope);
-  const tables = makeTables("node1", silentLogger);
+  const tables = makeTables("node1", silentLogger, clusterIps);
   const listed: string[] = [];
   const watched = new Proxy(store, {
     get(target, name) {
@@ -67,6 +69,19 @@ function policy(destination: object) {
 const toService = policy({ services: { name: "web", namespace: "shop" } });
 
 describe("what is read when it is needed", () => {
+  it("is read from the start where the environment says that services are announced, whatever BGPConfiguration says", async () => {
+    const own = parsePrefix("10.96.0.0/12");
+    const { tables, listed, watch } = await cluster([own]);
+    await watch();
+    expect(listed.sort()).toEqual(["kubernetesendpointslices", "kubernetesservice"]);
+    const spec = { serviceClusterIPs: [{ cidr: "10.0.0.0/8" }], serviceExternalIPs: [{ cidr: "192.0.2.0/24" }] };
+    const configuration = { kind: "BGPConfiguration", apiVersion: API_VERSION, metadata: { name: "default" }, spec };
+    tables.serviceRanges.put(
+      row("/calico/resources/v3/projectcalico.org/bgpconfigurations/default", JSON.stringify(configuration)),
+    );
+    expect(allRanges(rangesIn(tables)).map(String)).toEqual(["10.96.0.0/12", "192.0.2.0/24"]);
+  });
+
   it("is not read while nothing needs it", async () => {
     const { tables, listed, watch } = await cluster();
     tables.policy.globalNetworkPolicies.put(policy({ nets: ["10.0.0.0/8"] }));

@@ -150,16 +150,20 @@ export class ApiClient {
     return this.#one("update", "PUT", resource, place, { body: object, contentType: JSON_TYPE }, parse);
   }
 
-  /** A merge patch (RFC 7396); with metadata.resourceVersion or .uid in it only over that version, or that object. */
+  /**
+   * A merge patch (RFC 7396), or a strategic one of Kubernetes, which adds to lists by their items' keys; with metadata.resourceVersion or .uid in it only
+   * over that version, or that object.
+   */
   patch(
     resource: ApiResource,
     place: Place,
     patch: object,
-    options: { readonly subresource?: string | undefined } = {},
+    options: { readonly subresource?: string | undefined; readonly strategic?: boolean } = {},
     parse = plainly,
   ): Promise<ApiObject> {
-    const contentType = "application/merge-patch+json";
-    return this.#one("patch", "PATCH", resource, place, { body: patch, contentType, ...options }, parse);
+    const { subresource, strategic = false } = options;
+    const contentType = `application/${strategic ? "strategic-merge-patch" : "merge-patch"}+json`;
+    return this.#one("patch", "PATCH", resource, place, { body: patch, contentType, subresource }, parse);
   }
 
   /** Returns once it is gone, or marked to go when those who hold it let it. */

@@ -3,7 +3,7 @@ import { type Clock, type Logger, type Timer, toError } from "@ocicat/kit";
 import { compareAddresses, formatAddress, type Prefix, parseAddress } from "@ocicat/net";
 import type { Announcement, LearnedRow, PeerNode } from "@ocicat/routing";
 import { type BgpPicture, sessionsOfPicture } from "../picture.ts";
-import { routerIdOf } from "../router-id.ts";
+import { type RouterId, routerIdOf } from "../router-id.ts";
 import type { BgpIdentity, BgpRunner } from "../runner.ts";
 import type { Secrets } from "../secrets.ts";
 import { SessionLog } from "../session-log.ts";
@@ -25,6 +25,8 @@ export interface BirdRunnerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly port: number | undefined;
+  /** BGP's identifier, where somebody set it. */
+  readonly routerId?: RouterId | undefined;
   readonly secrets: Secrets;
   readonly configuration: string;
   readonly socket: string;
@@ -207,7 +209,7 @@ export class BirdRunner implements BgpRunner {
     const inPool = (prefix: Prefix) => pools.some(({ cidr }) => cidr.covers(prefix));
     return {
       node: self.name,
-      routerId: formatAddress(routerIdOf(self)),
+      routerId: formatAddress(routerIdOf(self, this.#options.routerId)),
       localAs: self.asNumber ?? settings.asNumber,
       port: this.#options.port ?? rest.portOf(self.name),
       bindTo: settings.bindToNode ? formatAddress(own.address) : undefined,
