@@ -128,6 +128,29 @@ export function formatCandidate({ interfaceName, address, subnet }: Candidate): 
   return `${interfaceName} ${formatAddress(address)}/${subnet.length}`;
 }
 
+/** An interface of the host's own, as its resource names it. */
+export interface NodeInterface {
+  readonly name: string;
+  readonly addresses: readonly string[];
+}
+
+const LINK_LOCAL = parsePrefix("fe80::/10");
+
+/** Those that others can reach the host by, in the kernel's order, with their addresses: neither containers' nor this network's. */
+export function hostInterfaces(facts: Pick<HostFacts, "links" | "addresses">): readonly NodeInterface[] {
+  const candidates = ([4, 6] as const)
+    .flatMap((family) => candidatesOf(facts, family))
+    .filter(
+      ({ candidate: { interfaceName, address } }) =>
+        [...FOREIGN, ...OWN].every((pattern) => !pattern.test(interfaceName)) && !LINK_LOCAL.has(address),
+    );
+  const byLink = [...Map.groupBy(candidates, ({ link }) => link)].sort(([a], [b]) => a.index - b.index);
+  return byLink.map(([{ name }, of]) => ({
+    name,
+    addresses: of.map(({ candidate }) => formatAddress(candidate.address)),
+  }));
+}
+
 /** Every address of the family with its interface. */
 export function candidatesOf({ links, addresses }: Pick<HostFacts, "links" | "addresses">, family: Family) {
   const byIndex = new Map(links.map((link) => [link.index, link]));

@@ -15,9 +15,9 @@ import { type Address, type Family, familyOf, formatAddress, parseAddress, parse
 import { RouteProtocol } from "@ocicat/routing";
 import { findNodeAddress } from "./address.ts";
 import { addressTaken, noAddress, problemIn } from "./address-errors.ts";
-import { ambiguity, type Detected, formatCandidate } from "./detection.ts";
+import { ambiguity, type Detected, formatCandidate, hostInterfaces, type NodeInterface } from "./detection.ts";
 import type { AddressSource } from "./detection-method.ts";
-import { type NodeExtras, registerNode } from "./register.ts";
+import { hasInterfaces, type NodeExtras, registerNode } from "./register.ts";
 
 export interface OwnAddressesOptions {
   readonly kernel: Kernel;
@@ -44,6 +44,7 @@ export interface OwnAddressesOptions {
 interface Found {
   readonly ipv4: Detected | undefined;
   readonly ipv6: Detected | undefined;
+  readonly interfaces: readonly NodeInterface[];
 }
 
 /** What is looked at: the host alone, or what the datastore says of the node as well. */
@@ -57,7 +58,7 @@ type Look = "host" | "both";
 export class OwnAddresses {
   readonly #options: OwnAddressesOptions;
   readonly #backoff: Backoff;
-  #found: Found = { ipv4: undefined, ipv6: undefined };
+  #found: Found = { ipv4: undefined, ipv6: undefined, interfaces: [] };
   /** The resource as it was last read or written. */
   #present: Node | undefined;
   #timer: Timer | undefined;
@@ -91,7 +92,7 @@ export class OwnAddresses {
     const [ipv4, ipv6] = await Promise.all([this.#find(4, present), this.#find(6, present)]);
     const bgp = present?.spec.bgp;
     if (ipv4 === undefined && ipv6 === undefined && !bgp?.ipv4Address && !bgp?.ipv6Address) throw noAddress(nodeName);
-    await this.#take(present, { ipv4, ipv6 });
+    await this.#take(present, { ipv4, ipv6, interfaces: this.#interfaces() });
     for (const sentence of this.ambiguities) this.#options.logger.warning(sentence);
   }
 
@@ -154,7 +155,7 @@ export class OwnAddresses {
   async #isAsFound(): Promise<boolean> {
     const { found, problem } = await this.#findAgain(this.#present);
     const isSame = FAMILIES.every((family) => formatFound(found[family]) === formatFound(this.#found[family]));
-    if (!isSame) return false;
+    if (!isSame || !hasInterfaces(this.#present?.spec.interfaces, found.interfaces)) return false;
     // Others that would do may be others by now.
     this.#found = found;
     this.#tell(problem);
@@ -184,7 +185,12 @@ export class OwnAddresses {
       this.#find(4, present).catch(keep(this.#found.ipv4)),
       this.#find(6, present).catch(keep(this.#found.ipv6)),
     ]);
-    return { found: { ipv4, ipv6 }, problem: problems.join("; ") };
+    return { found: { ipv4, ipv6, interfaces: this.#interfaces() }, problem: problems.join("; ") };
+  }
+
+  #interfaces(): readonly NodeInterface[] {
+    const { kernel } = this.#options;
+    return hostInterfaces({ links: kernel.links(), addresses: kernel.addresses() });
   }
 
   #find(family: Family, present: Node | undefined): Promise<Detected | undefined> {
@@ -198,7 +204,7 @@ export class OwnAddresses {
   async #take(present: Node | undefined, found: Found): Promise<void> {
     const { client, nodeName, logger } = this.#options;
     await this.#mustBeFree(present, found);
-    const own = { ipv4: found.ipv4?.chosen, ipv6: found.ipv6?.chosen };
+    const own = { ipv4: found.ipv4?.chosen, ipv6: found.ipv6?.chosen, interfaces: found.interfaces };
     this.#present = await registerNode(client, nodeName, present, own, this.#options.extras);
     const before = this.#found;
     this.#found = found;

@@ -13,6 +13,7 @@ import { type ResourceClient, ResourceError } from "@ocicat/client";
 import { OcicatError } from "@ocicat/kit";
 import { formatAddress } from "@ocicat/net";
 import type { OwnAddress } from "@ocicat/routing";
+import type { NodeInterface } from "./detection.ts";
 
 /** Compatible with what this version of Calico stores. */
 const CALICO_VERSION = "v3.32.1";
@@ -44,6 +45,13 @@ export function nodeExtrasFrom(env: Readonly<Record<string, string | undefined>>
   });
 }
 
+/** What a host says of itself. */
+interface Own {
+  readonly ipv4: OwnAddress | undefined;
+  readonly ipv6: OwnAddress | undefined;
+  readonly interfaces: readonly NodeInterface[];
+}
+
 /**
  * Makes the node's resource, or brings its addresses and what else is given up to date, and nothing else of what stands
  * there. `present` is the resource as it was read. Resolves to it as it is then.
@@ -52,7 +60,7 @@ export async function registerNode(
   client: ResourceClient,
   name: string,
   present: Node | undefined,
-  own: { readonly ipv4: OwnAddress | undefined; readonly ipv6: OwnAddress | undefined },
+  own: Own,
   { asNumber, kubernetesNode }: NodeExtras = NO_EXTRAS,
 ): Promise<Node> {
   const wanted = {
@@ -64,15 +72,29 @@ export async function registerNode(
   const before = present?.spec.bgp ?? {};
   const isSame = (["ipv4Address", "ipv6Address", "asNumber"] as const).every((name) => bgp[name] === before[name]);
   const orchRefs = withReference(present?.spec.orchRefs, kubernetesNode);
-  if (present !== undefined && isSame && orchRefs === present.spec.orchRefs) return present;
+  const { interfaces } = own;
+  const isTold = hasInterfaces(present?.spec.interfaces, interfaces);
+  if (present !== undefined && isSame && isTold && orchRefs === present.spec.orchRefs) return present;
   const { resource } = await client.apply<Node>({
     kind: "Node",
     apiVersion: API_VERSION,
     metadata: present?.metadata ?? { name },
-    spec: { ...present?.spec, bgp, ...(orchRefs === undefined ? {} : { orchRefs }) },
+    spec: {
+      ...present?.spec,
+      bgp,
+      interfaces: interfaces.map(({ name, addresses }) => ({ name, addresses: [...addresses] })),
+      ...(orchRefs === undefined ? {} : { orchRefs }),
+    },
     ...(present?.status === undefined ? {} : { status: present.status }),
   });
   return resource;
+}
+
+/** Whether the resource names these interfaces, with these addresses. */
+export function hasInterfaces(told: Node["spec"]["interfaces"], own: readonly NodeInterface[]): boolean {
+  const textOf = (all: Node["spec"]["interfaces"]) =>
+    (all ?? []).map(({ name, addresses = [] }) => `${name} ${addresses.join()}`).join("\n");
+  return textOf(told) === textOf(own);
 }
 
 type References = Node["spec"]["orchRefs"];

@@ -90,16 +90,38 @@ describe("a node's own addresses", () => {
     expect(store.asked).toBe(0);
   });
 
-  it("are told at once when they change, and what else would do without a question", async () => {
+  it("are told at once when they change, and what else would do is known", async () => {
     link("ens4");
     address("ens4", "192.168.7.7");
     await settled();
     expect(own.found.ipv4?.others.map(({ interfaceName }) => interfaceName)).toEqual(["ens4"]);
-    expect(store.asked).toBe(0);
     address("ens3", "192.168.0.81", "address.delete");
     await settled();
     expect(await registered()).toBe("192.168.7.7/24");
     expect(own.found.ipv4?.chosen.interfaceName).toBe("ens4");
+  });
+
+  it("stand in the node's resource by interface, containers' and this network's own left out", async () => {
+    const interfaces = async () => (await client.get(node, "node1")).spec.interfaces;
+    expect(await interfaces()).toEqual([{ name: "ens3", addresses: ["192.168.0.81"] }]);
+    for (const name of ["docker0", "cali1234", "bond0"]) link(name);
+    address("docker0", "172.17.0.1");
+    address("bond0", "203.0.113.5");
+    address("bond0", "fd00::5");
+    address("bond0", "fe80::5");
+    address("cali1234", "10.65.0.7");
+    await settled();
+    expect(await interfaces()).toEqual([
+      { name: "ens3", addresses: ["192.168.0.81"] },
+      { name: "bond0", addresses: ["203.0.113.5", "fd00::5"] },
+    ]);
+    store.asked = 0;
+    address("docker0", "172.18.0.1");
+    await settled();
+    expect(store.asked).toBe(0);
+    must({ op: "link.delete", index: indexOf("bond0") });
+    await settled();
+    expect(await interfaces()).toEqual([{ name: "ens3", addresses: ["192.168.0.81"] }]);
   });
 
   it("are kept while there is none, and found as soon as there is", async () => {

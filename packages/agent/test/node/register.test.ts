@@ -42,7 +42,7 @@ describe("what variables say", () => {
   it("AS and CALICO_K8S_NODE_REF: stand in the node's resource, beside what is there", async () => {
     const cluster = client();
     const extras = nodeExtrasFrom({ AS: "1.10", CALICO_K8S_NODE_REF: "ip-10-0-0-1" });
-    const own = { ipv4: undefined, ipv6: undefined };
+    const own = { ipv4: undefined, ipv6: undefined, interfaces: [] };
     await registerNode(cluster, "node1", undefined, own, extras);
     const present = await cluster.get<Node>(node, "node1");
     expect(present.spec).toEqual({
