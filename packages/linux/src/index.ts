@@ -16,7 +16,9 @@ export * from "./namespace/index.ts";
 export { openPacketSender, type PacketSender, type PacketSenderOptions } from "./probe/sender.ts";
 export { openProbeSocket, type ProbeSocket, type ProbeSocketOptions } from "./probe/socket.ts";
 export type { FdWatch, WatchFd } from "./socket/fd-watcher.ts";
+export { requireHopLimit } from "./socket/hop-limit.ts";
 export { type Md5Counters, md5Counters, readMd5Counters } from "./socket/md5-counters.ts";
+export { openRouterSocket, type RouterSocket, type RouterSocketOptions } from "./socket/router-socket.ts";
 export {
   type KeyHolder,
   openTcpSocket,
