@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { formatAsPath, type OriginatedRoute } from "../../../packages/bgp/src/index.ts";
 import { formatExtCommunity } from "../../../packages/bgp/src/wire/attributes/communities.ts";
 import { eventually } from "../../../packages/bgp/test/support/real-clock.ts";
-import { formatAddress, ipv4, parseAddress, parsePrefix } from "../../../packages/net/src/index.ts";
+import { formatAddress, formatScoped, ipv4, parseAddress, parsePrefix } from "../../../packages/net/src/index.ts";
 import type { Daemon, DaemonSession, SeenRoute } from "./daemon.ts";
 import { Ours, type OursOptions } from "./ours.ts";
 import { Segment } from "./segment.ts";
@@ -92,7 +92,7 @@ export function interop(name: string, make: (segment: Segment) => Daemon, lacks:
       expect(status.negotiated).toMatchObject({ families: [4], fourOctetAs: true, holdTimeS: 90 });
       expect(await seen(OURS4)).toMatchObject({ nextHop: segment.ours(4), asPath: "", localPref: 100 });
       const route = await local.route(THEIRS4);
-      expect(route.nextHops.map(formatAddress)).toEqual([segment.theirs(4)]);
+      expect(route.nextHops.map(formatScoped)).toEqual([segment.theirs(4)]);
       expect(formatAsPath(route.attributes.asPath)).toBe("");
       if (daemon.programs) {
         const kernel = () => segment.kernelRoute(OURS4);
@@ -120,7 +120,7 @@ export function interop(name: string, make: (segment: Segment) => Daemon, lacks:
       await local.established();
       expect(await seen(OURS6)).toMatchObject({ nextHop: segment.ours(6) });
       const route = await local.route(THEIRS6);
-      expect(route.nextHops.map(formatAddress)).toEqual([segment.theirs(6)]);
+      expect(route.nextHops.map(formatScoped)).toEqual([segment.theirs(6)]);
       if (families.length === 2) expect(await seen(OURS4)).toMatchObject({ nextHop: segment.ours(4) });
       if (daemon.programs) {
         const kernel = () => segment.kernelRoute(OURS6);
@@ -258,8 +258,8 @@ export function interop(name: string, make: (segment: Segment) => Daemon, lacks:
         const second = await ours({ n: 2 }, [own("10.12.0.0/24")]);
         await Promise.all([first.established(), second.established()]);
         const [there, here] = [await first.route("10.12.0.0/24"), await second.route("10.11.0.0/24")];
-        expect(there.nextHops.map(formatAddress)).toEqual([segment.ours(4, 2)]);
-        expect(here.nextHops.map(formatAddress)).toEqual([segment.ours(4, 1)]);
+        expect(there.nextHops.map(formatScoped)).toEqual([segment.ours(4, 2)]);
+        expect(here.nextHops.map(formatScoped)).toEqual([segment.ours(4, 1)]);
         expect(formatAddress(there.attributes.originatorId ?? parsePrefix("0.0.0.0/0").address)).toBe("10.0.0.18");
         expect(there.attributes.clusterList?.map(formatAddress)).toEqual(["10.0.0.2"]);
         second.speaker.withdraw(parsePrefix("10.12.0.0/24"));
@@ -314,7 +314,7 @@ export function interop(name: string, make: (segment: Segment) => Daemon, lacks:
       const { negotiated } = await local.established();
       expect(negotiated?.extendedNextHop).toEqual([4]);
       const route = await local.route(THEIRS4);
-      expect(route.nextHops.map(formatAddress)).toEqual([segment.theirs(6)]);
+      expect(route.nextHops.map(formatScoped)).toEqual([segment.theirs(6)]);
       expect(await seen(OURS4)).toMatchObject({ nextHop: segment.ours(6) });
       if (!daemon.programs) return;
       const kernel = () => segment.kernelRoute(OURS4);
@@ -357,7 +357,7 @@ export function interop(name: string, make: (segment: Segment) => Daemon, lacks:
           clusterList: ["10.0.0.99"],
         });
         const back = await other.route(THEIRS4);
-        expect(back.nextHops.map(formatAddress)).toEqual([segment.theirs(4)]);
+        expect(back.nextHops.map(formatScoped)).toEqual([segment.theirs(4)]);
         expect(back.attributes.clusterList?.map(formatAddress)).toEqual(["10.0.0.99"]);
         expect(formatAddress(back.attributes.originatorId ?? clusterId)).toBe("10.0.0.2");
         other.speaker.withdraw(parsePrefix("10.12.0.0/24"));

@@ -45,6 +45,13 @@ export type {
   Speaker,
   SpeakerOptions,
 } from "./speaker/types.ts";
+export { ROUTER_TIMING, RouterLink, type RouterLinkOptions, type RouterTiming } from "./unnumbered/router-link.ts";
+export {
+  decodeRouterMessage,
+  encodeAdvertisement,
+  encodeSolicitation,
+  type RouterMessage,
+} from "./unnumbered/router-message.ts";
 export { formatAsPath } from "./wire/attributes/as-path.ts";
 export { formatAttributes } from "./wire/attributes/encode.ts";
 export type {

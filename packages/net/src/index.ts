@@ -19,4 +19,5 @@ export { ByteReader, ByteWriter, TruncatedError } from "./bytes.ts";
 export { internetChecksum } from "./checksum.ts";
 export { formatMac, type Mac, parseMac } from "./mac.ts";
 export { Prefix, type PrefixOptions, parsePrefix } from "./prefix.ts";
+export { formatScoped, isLinkLocal, isLinkName, parseScoped, type ScopedAddress } from "./scoped.ts";
 export { PrefixTrie } from "./trie.ts";

@@ -17,9 +17,26 @@ export type DesiredRoute = { readonly destination: Prefix; readonly protocol: nu
   | { readonly kind: "blackhole" }
   /** Straight onto a link: a local workload. */
   | { readonly kind: "device"; readonly device: string }
-  /** Through a neighbour. Without a device, the one whose subnet holds `via`. */
-  | { readonly kind: "via"; readonly via: Address; readonly device: string | undefined; readonly onlink: boolean }
+  /** Through a neighbour, and through those in `also`, which are as good (ECMP). */
+  | ({ readonly kind: "via"; readonly also?: readonly Way[] | undefined } & Way)
 );
+
+/** A neighbour that packets are handed to. Without a device, the one whose subnet holds `via`. */
+export interface Way {
+  /** Of IPv6 for IPv4 routes too (RFC 8950). */
+  readonly via: Address;
+  readonly device: string | undefined;
+  readonly onlink: boolean;
+}
+
+/** All ways of a route through neighbours. */
+export function waysOf({ via, device, onlink, also = [] }: DesiredRoute & { readonly kind: "via" }): readonly Way[] {
+  return [{ via, device, onlink }, ...also];
+}
+
+export function sameWay(a: Way, b: Way): boolean {
+  return a.device === b.device && a.onlink === b.onlink && compareAddresses(a.via, b.via) === 0;
+}
 
 /** The far end of a VXLAN, as this node's device is to know it: neighbour (address → mac) and forwarding entry (mac → node). */
 export interface Vtep {
@@ -57,8 +74,12 @@ export function sameRoute(a: DesiredRoute, b: DesiredRoute): boolean {
     case "device":
       return b.kind === "device" && a.device === b.device;
     case "via":
-      return b.kind === "via" && a.device === b.device && a.onlink === b.onlink && compareAddresses(a.via, b.via) === 0;
+      return b.kind === "via" && sameWays(waysOf(a), waysOf(b));
   }
+}
+
+function sameWays(a: readonly Way[], b: readonly Way[]): boolean {
+  return a.length === b.length && a.every((way, at) => b[at] !== undefined && sameWay(way, b[at]));
 }
 
 export function sameAnnouncement(a: Announcement, b: Announcement): boolean {

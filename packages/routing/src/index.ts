@@ -6,7 +6,10 @@ export {
   sameAnnouncement,
   sameRoute,
   sameVtep,
+  sameWay,
   type Vtep,
+  type Way,
+  waysOf,
 } from "./desired.ts";
 export {
   type AffinityRow,
@@ -23,6 +26,7 @@ export { isPassive, type MeshPeer, type MeshSettings, meshPeers } from "./mesh.t
 export {
   type BfdTimers,
   type LabelMatch,
+  type Neighbour,
   type PeerNode,
   type PeerRow,
   type PeerScope,

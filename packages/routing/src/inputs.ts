@@ -1,5 +1,5 @@
 import type { Origin, ResourceRef } from "@ocicat/kit";
-import type { Address, Prefix } from "@ocicat/net";
+import type { Address, Prefix, ScopedAddress } from "@ocicat/net";
 import type { NodeTunnels } from "./tunnels.ts";
 
 /** What routing needs of an IPPool. Modes as in the resource. */
@@ -62,10 +62,11 @@ export interface EndpointRow {
   readonly addresses: readonly Address[];
 }
 
-/** The best path to a prefix that BGP learned. */
+/** The best path to a prefix that BGP learned, and those that are as good. */
 export interface LearnedRow {
   readonly prefix: Prefix;
-  readonly nextHop: Address;
+  /** The best path's first; never none. */
+  readonly nextHops: readonly ScopedAddress[];
   /** The peer it came from, as people call it: `node2 (192.168.0.82)`. */
   readonly from: string;
   /** The BGPPeer that the session follows from; undefined: the mesh. */

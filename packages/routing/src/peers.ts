@@ -1,5 +1,14 @@
 import type { Origin } from "@ocicat/kit";
-import { type Address, compareAddresses, type Family, familyOf, formatAddress } from "@ocicat/net";
+import {
+  type Address,
+  compareAddresses,
+  type Family,
+  familyOf,
+  formatScoped,
+  type Ipv6,
+  ipv6,
+  isLinkLocal,
+} from "@ocicat/net";
 import type { NodeRow } from "./inputs.ts";
 import { isPassive } from "./mesh.ts";
 
@@ -10,7 +19,15 @@ export interface PeerRow {
   readonly nodes: "all" | { readonly name: string } | { readonly match: LabelMatch };
   /** Whom with: an address, the nodes whose labels match, or the node's own workloads whose labels match. */
   readonly peer:
-    | { readonly address: Address; readonly port: number | undefined; readonly asNumber: number | undefined }
+    | {
+        readonly address: Address;
+        /** The interface, where that is link-local. */
+        readonly link?: string | undefined;
+        readonly port: number | undefined;
+        readonly asNumber: number | undefined;
+      }
+    /** Whoever is at the other end of the link with this interface. */
+    | { readonly neighbourOn: string; readonly asNumber: number | undefined }
     | { readonly match: LabelMatch }
     | { readonly workloads: LabelMatch; readonly asNumber: number };
   /** This end's AS number, where it is not the node's. */
@@ -64,7 +81,12 @@ export interface PeerSettings {
   readonly portOf: (node: string) => number;
   /** This node's workloads. */
   readonly workloads?: Iterable<PeerWorkload> | undefined;
+  /** Who is at the other end of a link, or why that is not known. */
+  readonly neighbourOn?: ((link: string) => Neighbour) | undefined;
 }
+
+/** A router that was heard on a link, or in words why there is none that can be taken for it. */
+export type Neighbour = Ipv6 | { readonly unknown: string };
 
 /** A workload of this node, as a peer. */
 export interface PeerWorkload {
@@ -85,7 +107,12 @@ export interface PeerSession {
   readonly node: string | undefined;
   /** Source of what we dial; undefined: the system's choice. */
   readonly localAddress: Address | undefined;
+  /** Of a neighbour that is not known yet `::`. */
   readonly remoteAddress: Address;
+  /** The interface that the peer is on, where its address is link-local. */
+  readonly link: string | undefined;
+  /** The peer is whoever is at the other end of `link`, and hears this node's router advertisements. */
+  readonly unnumbered: boolean;
   readonly remotePort: number;
   readonly localAs: number;
   readonly remoteAs: number;
@@ -115,6 +142,9 @@ interface Far {
   readonly scope: PeerScope;
   readonly node: PeerNode | undefined;
   readonly address: Address;
+  readonly link?: string | undefined;
+  /** At the other end of the link, whatever its address is. Why that is not known. */
+  readonly neighbour?: { readonly unknown: string | undefined } | undefined;
   readonly port: number;
   readonly asNumber: number;
   readonly localAsNumber: number | undefined;
@@ -138,7 +168,7 @@ export function peerSessions(
   const ordered = [...ours.filter(isGlobal), ...ours.filter((far) => !isGlobal(far)), ...answers];
   const sessions = new Map<string, PeerSession>();
   for (const far of ordered) {
-    const key = formatAddress(far.address);
+    const key = far.neighbour === undefined ? formatScoped({ link: undefined, ...far }) : `%${far.link}`;
     if (!sessions.has(key) && !isOwn(far.address, self)) sessions.set(key, session(far, cluster));
   }
   return [...sessions.values()];
@@ -181,10 +211,36 @@ function farEnds(row: PeerRow, { nodes, settings }: Cluster): Far[] {
       .flatMap((node) => addressesOf(node).map((address) => ({ ...nodeEnd(node, settings), address })))
       .map((end) => ({ ...end, row, scope, localAsNumber, reason }));
   }
+  if ("neighbourOn" in peer) return [neighbourEnd(row, scope, peer, settings)];
   const node = nodes.find((candidate) => isOwn(peer.address, candidate));
   const end = node === undefined ? { node, port: 179, asNumber: settings.asNumber } : nodeEnd(node, settings);
   const asNumber = peer.asNumber ?? end.asNumber;
-  return [{ ...end, address: peer.address, port: peer.port ?? end.port, asNumber, row, scope, localAsNumber, reason }];
+  const { address, link } = peer;
+  return [{ ...end, address, link, port: peer.port ?? end.port, asNumber, row, scope, localAsNumber, reason }];
+}
+
+const NOT_KNOWN = ipv6(0n);
+
+function neighbourEnd(
+  row: PeerRow,
+  scope: PeerScope,
+  { neighbourOn: link, asNumber }: { readonly neighbourOn: string; readonly asNumber: number | undefined },
+  settings: PeerSettings,
+): Far {
+  const found = settings.neighbourOn?.(link) ?? { unknown: `nobody listens on ${link}` };
+  const isKnown = typeof found === "bigint";
+  return {
+    row,
+    scope,
+    node: undefined,
+    address: isKnown ? found : NOT_KNOWN,
+    link,
+    neighbour: { unknown: isKnown ? undefined : found.unknown },
+    port: 179,
+    asNumber: asNumber ?? settings.asNumber,
+    localAsNumber: row.localAsNumber,
+    reason: `BGPPeer ${row.name}, who is on ${link}`,
+  };
 }
 
 /** The nodes that name this one as a peer. */
@@ -210,7 +266,7 @@ function callers(row: PeerRow, { self, nodes, settings }: Cluster): Far[] {
 
 /** The families in which a BGPPeer names `self` as the peer. */
 function familiesOn({ peer }: PeerRow, self: PeerNode, settings: PeerSettings): Family[] {
-  if ("workloads" in peer) return [];
+  if ("workloads" in peer || "neighbourOn" in peer) return [];
   if ("match" in peer) return peer.match(self.labels) ? [4, 6] : [];
   const fits =
     isOwn(peer.address, self) &&
@@ -224,17 +280,20 @@ function nodeEnd(node: PeerNode, settings: PeerSettings) {
 }
 
 function session(far: Far, { self, settings }: Cluster): PeerSession {
-  const { row, scope, node, address } = far;
+  const { row, scope, node, address, link, neighbour } = far;
   const family = familyOf(address);
   const own = (family === 4 ? self.ipv4 : self.ipv6)?.address;
   const localAs = far.localAsNumber ?? self.asNumber ?? settings.asNumber;
   const reflects = self.routeReflectorClusterId !== undefined && localAs === far.asNumber;
   return {
-    name: `${NAMES[scope]}_${formatAddress(address).replaceAll(/[.:]/g, "_")}`,
+    name: `${NAMES[scope]}_${nameOf(far).replaceAll(/[.:%]/g, "_")}`,
     scope,
     node: node?.name,
-    localAddress: row.fromNodeAddress ? own : undefined,
+    // On a link by itself the system takes its address there.
+    localAddress: row.fromNodeAddress && link === undefined ? own : undefined,
     remoteAddress: address,
+    link,
+    unnumbered: neighbour !== undefined,
     remotePort: far.port,
     localAs,
     remoteAs: far.asNumber,
@@ -251,7 +310,7 @@ function session(far: Far, { self, settings }: Cluster): PeerSession {
     bfd: row.bfd,
     clusterId: reflects ? self.routeReflectorClusterId : undefined,
     reflectorClient: reflects && node?.routeReflectorClusterId !== self.routeReflectorClusterId,
-    refused: own === undefined ? `${self.name} has no IPv${family} address` : undefined,
+    refused: objectionTo(far, self),
     origin: {
       reason: far.reason,
       resources: [
@@ -260,6 +319,20 @@ function session(far: Far, { self, settings }: Cluster): PeerSession {
       ],
     },
   };
+}
+
+/** Why the session must not be held, in words. */
+function objectionTo({ address, link, neighbour }: Far, self: PeerNode): string | undefined {
+  if (link !== undefined) return neighbour?.unknown;
+  const text = formatScoped({ address, link });
+  if (isLinkLocal(address)) return `${text} is link-local: its interface must be named as well, as in ${text}%eth1`;
+  const family = familyOf(address);
+  return (family === 4 ? self.ipv4 : self.ipv6) === undefined ? `${self.name} has no IPv${family} address` : undefined;
+}
+
+/** What people know it by: the interface, where the address is whatever the neighbour has. */
+function nameOf({ address, link, neighbour }: Far): string {
+  return neighbour === undefined || link === undefined ? formatScoped({ address, link }) : link;
 }
 
 const NAMES: Readonly<Record<PeerScope, string>> = {

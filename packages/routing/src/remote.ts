@@ -1,6 +1,6 @@
 import type { Origin, ResourceRef } from "@ocicat/kit";
-import { type Address, formatAddress, type Prefix, type PrefixTrie } from "@ocicat/net";
-import { type DesiredRoute, RouteProtocol } from "./desired.ts";
+import { type Address, formatAddress, formatScoped, type Prefix, type PrefixTrie } from "@ocicat/net";
+import { type DesiredRoute, RouteProtocol, sameWay, type Way, waysOf } from "./desired.ts";
 import type { LearnedRow, NodeRow, OwnAddress, PoolRow } from "./inputs.ts";
 import { type PoolPath, poolPath } from "./pool-path.ts";
 import { TUNNEL_KINDS, TUNNELS, type TunnelKind } from "./tunnels.ts";
@@ -28,6 +28,8 @@ export type RemoteDecision = { readonly route: DesiredRoute } | { readonly refus
 /** Where a prefix is: through which next hop, and on which node if it is one of ours. */
 interface Place {
   readonly nextHop: Address;
+  /** The interface, where the next hop is link-local. */
+  readonly link: string | undefined;
   readonly node: NodeRow | undefined;
   readonly told: string;
   readonly byIpam: boolean;
@@ -50,11 +52,26 @@ export function decideRemote(prefix: Prefix, indexes: RemoteIndexes): RemoteDeci
     return { refused: `${prefix} lies in no IPPool: only routes inside pools are ours to program` };
   }
   const path = poolPath(pool);
-  const place = placeOf(key, path, learned, indexes);
-  if (place === undefined) return undefined;
   const self = indexes.nodes.get(indexes.self);
   const own = prefix.family === 4 ? self?.ipv4 : self?.ipv6;
-  return choose({ prefix, pool, path, place, own, indexes });
+  const places = placesOf(key, path, learned, indexes);
+  return asOne(places.map((place) => choose({ prefix, pool, path, place, own, indexes })));
+}
+
+/** Several decisions that are as good: those that are written alike become one route of several ways (ECMP). */
+function asOne(decisions: readonly RemoteDecision[]): RemoteDecision | undefined {
+  const routes = decisions.flatMap((decision) => ("route" in decision ? [decision.route] : []));
+  const [first, ...others] = routes.filter((route) => route.kind === "via");
+  if (first === undefined) return decisions[0];
+  const ways = others.filter(({ protocol }) => protocol === first.protocol).flatMap(waysOf);
+  const also = ways.filter((way, at) => !sameWay(way, first) && ways.findIndex((one) => sameWay(one, way)) === at);
+  if (also.length === 0) return { route: first };
+  const reason = `${first.origin.reason}; as good by ${also.map(wayText).join(", ")}`;
+  return { route: { ...first, also, origin: { ...first.origin, reason } } };
+}
+
+function wayText({ via, device }: Way): string {
+  return formatScoped({ address: via, link: device });
 }
 
 export function poolOf(prefix: Prefix, pools: PrefixTrie<PoolRow>): PoolRow | undefined {
@@ -62,31 +79,37 @@ export function poolOf(prefix: Prefix, pools: PrefixTrie<PoolRow>): PoolRow | un
 }
 
 /** VXLAN pools go by IPAM, with BGP for what IPAM does not place (yet); IPIP pools where it is so wanted; all others by BGP alone. */
-function placeOf(
+function placesOf(
   key: string,
   path: PoolPath,
   learned: LearnedRow | undefined,
   { nodes, nodesByAddress, placed, ipipByBlocks }: RemoteIndexes,
-): Place | undefined {
+): Place[] {
   const byBlocks = path.tunnel === "ipip" ? ipipByBlocks : path.tunnel !== undefined;
   const name = byBlocks ? placed.get(key) : undefined;
   if (name !== undefined) {
     const node = nodes.get(name);
     const own = path.tunnel === "vxlan6" ? node?.ipv6 : node?.ipv4;
     if (own !== undefined)
-      return { nextHop: own.address, node, told: `on ${name} by IPAM`, byIpam: true, peering: undefined };
+      return [
+        { nextHop: own.address, link: undefined, node, told: `on ${name} by IPAM`, byIpam: true, peering: undefined },
+      ];
   }
-  return learned === undefined ? undefined : placeLearned(learned, { nodesByAddress });
+  return learned === undefined ? [] : placesLearned(learned, { nodesByAddress });
 }
 
-function placeLearned(learned: LearnedRow, { nodesByAddress }: Pick<RemoteIndexes, "nodesByAddress">): Place {
-  return {
-    nextHop: learned.nextHop,
-    node: nodesByAddress.get(formatAddress(learned.nextHop)),
-    told: `learned by BGP from ${learned.from}, next hop ${formatAddress(learned.nextHop)}`,
+function placesLearned(
+  { nextHops, from, peering }: LearnedRow,
+  { nodesByAddress }: Pick<RemoteIndexes, "nodesByAddress">,
+): Place[] {
+  return nextHops.map((nextHop) => ({
+    nextHop: nextHop.address,
+    link: nextHop.link,
+    node: nodesByAddress.get(formatAddress(nextHop.address)),
+    told: `learned by BGP from ${from}, next hop ${formatScoped(nextHop)}`,
     byIpam: false,
-    peering: learned.peering,
-  };
+    peering,
+  }));
 }
 
 interface Choice {
@@ -126,8 +149,8 @@ function routerTo(choice: Choice): Choice | undefined {
   const { prefix, place, own, indexes } = choice;
   const key = prefix.toString();
   const learned = place.byIpam ? indexes.learned.get(key) : undefined;
-  if (learned === undefined || own?.subnet.has(learned.nextHop) !== true) return undefined;
-  return { ...choice, place: placeLearned(learned, indexes) };
+  const [router] = learned === undefined ? [] : placesLearned(learned, indexes);
+  return router !== undefined && own?.subnet.has(router.nextHop) === true ? { ...choice, place: router } : undefined;
 }
 
 /**
@@ -158,7 +181,7 @@ function direct(choice: Choice, how: string): DesiredRoute {
     kind: "via",
     destination: prefix,
     via: place.nextHop,
-    device: undefined,
+    device: place.link,
     onlink: false,
     protocol: vxlanPool ? RouteProtocol.felix : RouteProtocol.bird,
     origin: originOf(choice, how),

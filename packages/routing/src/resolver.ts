@@ -1,6 +1,6 @@
 import { type Address, compareAddresses, formatAddress, Prefix, PrefixTrie, parsePrefix } from "@ocicat/net";
 import { decideAnnouncement, decideRoute, type Indexes } from "./decide.ts";
-import { type Announcement, type DesiredRoute, sameRoute, sameVtep, type Vtep } from "./desired.ts";
+import { type Announcement, type DesiredRoute, sameRoute, sameVtep, type Vtep, waysOf } from "./desired.ts";
 import type { AffinityRow, BlockRow, EndpointRow, LearnedRow, NodeRow, PeerGateway, PoolRow } from "./inputs.ts";
 import type { Backend } from "./pool-path.ts";
 import { tunnelReaches } from "./remote.ts";
@@ -163,9 +163,9 @@ export class RoutingResolver {
   setLearned(prefix: Prefix, learned: LearnedRow | undefined): void {
     const key = prefix.toString();
     const before = this.#learned.get(key);
-    if (before !== undefined) this.#prefixesByHop.delete(formatAddress(before.nextHop), key);
+    for (const { address } of before?.nextHops ?? []) this.#prefixesByHop.delete(formatAddress(address), key);
     setOrDelete(this.#learned, key, learned);
-    if (learned !== undefined) this.#prefixesByHop.add(formatAddress(learned.nextHop), key);
+    for (const { address } of learned?.nextHops ?? []) this.#prefixesByHop.add(formatAddress(address), key);
     this.#touch(prefix);
   }
 
@@ -275,7 +275,9 @@ export class RoutingResolver {
   /** Whether a route wanted now leads through a tunnel. */
   sendsBy(kind: TunnelKind): boolean {
     const { device } = TUNNELS[kind];
-    return [...this.#routes.values()].some((route) => route.kind === "via" && route.device === device);
+    return [...this.#routes.values()].some(
+      (route) => route.kind === "via" && waysOf(route).some((way) => way.device === device),
+    );
   }
 
   /** Everything known about routes that match an address, or lie below or above a prefix; most specific first. */

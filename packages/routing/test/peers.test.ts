@@ -1,6 +1,13 @@
-import { formatAddress, Prefix, parseAddress } from "@ocicat/net";
+import { formatAddress, Prefix, parseAddress, parseScoped } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
-import { NO_TUNNELS, type PeerNode, type PeerRow, type PeerSettings, peerSessions } from "../src/index.ts";
+import {
+  type Neighbour,
+  NO_TUNNELS,
+  type PeerNode,
+  type PeerRow,
+  type PeerSettings,
+  peerSessions,
+} from "../src/index.ts";
 
 function own(text: string | undefined, length: number) {
   if (text === undefined) return undefined;
@@ -124,6 +131,41 @@ describe("a BGPPeer", () => {
     expect(told(NODE1, [row("tor", { peer: router("fd00::1") })])).toEqual([
       "Global_fd00__1 AS 65000 refused: node1 has no IPv6 address",
     ]);
+  });
+});
+
+describe("a peer on a link", () => {
+  const FOUND = parseScoped("fe80::2").address;
+  const onLink = (text: string) => ({ ...parseScoped(text), port: undefined, asNumber: 65000 });
+  const sessions = (rows: readonly PeerRow[], neighbour: Neighbour) =>
+    peerSessions(NODE1, NODES, rows, { ...SETTINGS, neighbourOn: () => neighbour });
+
+  it("may be named by its link-local address and the interface, and needs no address of the node", () => {
+    const [session] = sessions([row("tor", { peer: onLink("fe80::2%eth1") })], { unknown: "not asked" });
+    expect(session).toMatchObject({ name: "Global_fe80__2_eth1", link: "eth1", unnumbered: false, refused: undefined });
+    expect(session?.localAddress).toBeUndefined();
+  });
+
+  it("by its link-local address alone could be anywhere", () => {
+    expect(told(NODE1, [row("tor", { peer: onLink("fe80::2") })])).toEqual([
+      "Global_fe80__2 AS 65000 refused: fe80::2 is link-local: its interface must be named as well, as in fe80::2%eth1",
+    ]);
+  });
+
+  it("may be whoever is at the other end, and is called after the link whatever its address is", () => {
+    const rows = [row("tor", { peer: { neighbourOn: "eth1", asNumber: 65000 } })];
+    const known = typeof FOUND === "bigint" ? sessions(rows, FOUND) : [];
+    expect(known).toMatchObject([
+      { name: "Global_eth1", remoteAddress: FOUND, link: "eth1", unnumbered: true, refused: undefined },
+    ]);
+    expect(sessions(rows, { unknown: "nobody was heard" })).toMatchObject([
+      { name: "Global_eth1", link: "eth1", unnumbered: true, refused: "nobody was heard" },
+    ]);
+  });
+
+  it("the same address on two links is two peers", () => {
+    const rows = [row("a", { peer: onLink("fe80::2%eth1") }), row("b", { peer: onLink("fe80::2%eth2") })];
+    expect(told(NODE1, rows)).toEqual(["Global_fe80__2_eth1 AS 65000", "Global_fe80__2_eth2 AS 65000"]);
   });
 });
 

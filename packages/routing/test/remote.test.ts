@@ -1,4 +1,4 @@
-import { parseAddress, parseMac, parsePrefix } from "@ocicat/net";
+import { parseAddress, parseMac, parsePrefix, parseScoped } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
 import {
   type Backend,
@@ -77,7 +77,8 @@ function resolverOf({ modes, near, usable, published, backend, learned = true, p
   }
   if (learned) {
     for (const prefix of [block, borrowed]) {
-      resolver.setLearned(prefix, { prefix, nextHop: parseAddress(far), from: `node01 (${far})`, peering: undefined });
+      const nextHops = [parseScoped(far)];
+      resolver.setLearned(prefix, { prefix, nextHops, from: `node01 (${far})`, peering: undefined });
     }
   }
   return resolver;
@@ -167,10 +168,29 @@ describe("the way to another node's block", () => {
     expect([...wantedTunnels([pool({ ipipMode: "Always" })], "vxlan")]).toEqual([]);
   });
 
+  it("next hops that are as good become one route of several ways, each once", () => {
+    const resolver = resolverOf({ modes: {}, near: true, ...ready });
+    const nextHops = ["fe80::2%eth1", "fe80::2%eth2", "fe80::2%eth1"].map((text) => parseScoped(text));
+    resolver.setLearned(block, { prefix: block, nextHops, from: "node01 (fe80::2%eth1)", peering: undefined });
+    resolver.flush();
+    const route = resolver.routes.get(block.toString());
+    expect(route).toMatchObject({
+      via: nextHops[0]?.address,
+      device: "eth1",
+      also: [{ device: "eth2", onlink: false }],
+    });
+    expect(route?.origin.reason).toBe(
+      "learned by BGP from node01 (fe80::2%eth1), next hop fe80::2%eth1, un-encapsulated; as good by fe80::2%eth2",
+    );
+    resolver.setLearned(block, { prefix: block, nextHops: nextHops.slice(1, 2), from: "node01", peering: undefined });
+    expect(resolver.flush().routes.get(block.toString())?.route).toMatchObject({ device: "eth2" });
+    expect(resolver.flush().routes.size).toBe(0);
+  });
+
   it("a router that is no node is never sent to through a tunnel", () => {
     const resolver = resolverOf({ modes: { ipipMode: "Always" }, near: true, ...ready });
-    const nextHop = parseAddress("172.17.0.1");
-    resolver.setLearned(block, { prefix: block, nextHop, from: "172.17.0.1", peering: undefined });
+    const nextHops = [parseScoped("172.17.0.1")];
+    resolver.setLearned(block, { prefix: block, nextHops, from: "172.17.0.1", peering: undefined });
     resolver.flush();
     expect(shown(resolver.routes.get(block.toString()))).toBe(DIRECT);
   });
@@ -249,7 +269,8 @@ describe("until a VXLAN is ready at both ends", () => {
   it("packets go through a router on this node's subnet that knows the block", () => {
     const resolver = resolverOf({ modes: { vxlanMode: "Always" }, near: false, usable: [], published: [] });
     const router = parseAddress("172.17.0.1");
-    resolver.setLearned(block, { prefix: block, nextHop: router, from: "tor (172.17.0.1)", peering: undefined });
+    const nextHops = [{ address: router, link: undefined }];
+    resolver.setLearned(block, { prefix: block, nextHops, from: "tor (172.17.0.1)", peering: undefined });
     resolver.flush();
     expect(resolver.routes.get(block.toString())).toMatchObject({ via: router, device: undefined, onlink: false });
     resolver.setUsable("vxlan", true);

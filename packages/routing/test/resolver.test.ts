@@ -1,5 +1,5 @@
 import { describeOrigin, seededRandom } from "@ocicat/kit";
-import { formatAddress, Prefix, parseAddress, parsePrefix } from "@ocicat/net";
+import { formatAddress, Prefix, parseAddress, parsePrefix, parseScoped } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
 import { isPassive, meshPeers, NO_TUNNELS, type NodeRow, type PoolRow, RoutingResolver } from "../src/index.ts";
 
@@ -27,7 +27,7 @@ const borrower = {
 };
 const learned = {
   prefix: parsePrefix("10.244.103.64/26"),
-  nextHop: parseAddress("192.168.0.82"),
+  nextHops: [parseScoped("192.168.0.82")],
   from: "node2 (192.168.0.82)",
   peering: undefined,
 };

@@ -1,5 +1,5 @@
 import { seededRandom } from "@ocicat/kit";
-import { type Family, type Prefix, parseAddress, parsePrefix } from "@ocicat/net";
+import { type Family, type Prefix, parseAddress, parsePrefix, parseScoped } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
 import {
   NO_RANGES,
@@ -256,7 +256,7 @@ describe("a resolver, told of services", () => {
       tunnels: { ipip: undefined, vxlan: undefined, vxlan6: undefined },
     });
     resolver.setPool("balancers", pool(false));
-    const learned = { prefix: address, nextHop: parseAddress("192.168.0.82"), from: "node2", peering: undefined };
+    const learned = { prefix: address, nextHops: [parseScoped("192.168.0.82")], from: "node2", peering: undefined };
     resolver.setLearned(address, learned);
     expect(resolver.flush().routes.size).toBe(1);
     resolver.setServiceRanges([parsePrefix(BALANCER)]);

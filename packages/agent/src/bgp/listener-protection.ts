@@ -1,5 +1,5 @@
 import type { Server, Socket } from "node:net";
-import type { ConnectionSecurity, Protection } from "@ocicat/bgp";
+import type { ConnectionSecurity, Endpoint, Protection } from "@ocicat/bgp";
 import { OcicatError } from "@ocicat/kit";
 import { removeMd5Key, setMd5Key, setTtls } from "@ocicat/linux";
 import { type Address, type Family, familyOf, Prefix } from "@ocicat/net";
@@ -34,14 +34,14 @@ export class ListenerProtection {
   }
 
   /** A connection from a peer has been accepted. */
-  apply(socket: Socket, remote: Address): void {
+  apply(socket: Socket, remote: Endpoint): void {
     const security = this.#of(remote);
-    if (security !== undefined) setTtls(descriptorOf(socket), familyOf(remote), security);
+    if (security !== undefined) setTtls(descriptorOf(socket), familyOf(remote.address), security);
   }
 
   /** The most specific. */
-  #of(remote: Address): ConnectionSecurity | undefined {
-    const exact = this.#peers.find((peer) => peer.remote === remote);
+  #of({ address: remote, link }: Endpoint): ConnectionSecurity | undefined {
+    const exact = this.#peers.find((peer) => peer.remote === remote && peer.link === link);
     const ranges = this.#peers.flatMap(({ remote: range, security }) =>
       range instanceof Prefix && range.has(remote) ? [{ range, security }] : [],
     );

@@ -8,9 +8,10 @@ import {
   type Transport,
 } from "@ocicat/bgp";
 import { type Clock, type Logger, OcicatError, type Random, type Timer, toError } from "@ocicat/kit";
-import { type Address, compareAddresses, formatAddress, type Ipv4, type Prefix } from "@ocicat/net";
+import { compareAddresses, formatScoped, type Ipv4, type Prefix, type ScopedAddress } from "@ocicat/net";
 import { type Announcement, aggregated, type LearnedRow, type RoutingChanges } from "@ocicat/routing";
 import { announce, originated } from "./mesh.ts";
+import type { LinkNeighbours } from "./neighbours.ts";
 import { PathWatch } from "./path-watch.ts";
 import { type BgpPicture, sessionsOfPicture } from "./picture.ts";
 import { type RouterId, routerIdOf } from "./router-id.ts";
@@ -36,7 +37,9 @@ export interface MeshRunnerOptions {
   /** Blocks side by side are announced as one, up to the pool that they are in; undefined: each is by itself. */
   readonly aggregateWithin: ((prefix: Prefix) => Prefix | undefined) | undefined;
   /** Whether an address is on a link of this node's. */
-  readonly isOnLink: (address: Address) => boolean;
+  readonly isOnLink: (address: ScopedAddress) => boolean;
+  /** Who is at the other end of links that peers are named by. */
+  readonly neighbours: LinkNeighbours;
   readonly onChange: (changes: readonly BestChange[]) => void;
   /** Every peer has sent what it has, or has been waited for long enough. */
   readonly onReady: () => void;
@@ -115,7 +118,7 @@ export class MeshRunner implements BgpRunner {
   /** Whom a route was learned from. */
   learnedFrom({ peer, peerAddress }: BestRoute): Pick<LearnedRow, "from" | "peering"> {
     const session = this.#sessions.get(peer);
-    if (session === undefined) return { from: formatAddress(peerAddress), peering: undefined };
+    if (session === undefined) return { from: formatScoped(peerAddress), peering: undefined };
     return { from: describeSession(session), peering: peeringOf(session) };
   }
 

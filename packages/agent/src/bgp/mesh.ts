@@ -29,6 +29,5 @@ export function learnedRow(
   from: (route: BestRoute) => Pick<LearnedRow, "from" | "peering">,
 ): LearnedRow | undefined {
   const route = best ?? unreachable;
-  const nextHop = route?.nextHops[0];
-  return route === undefined || nextHop === undefined ? undefined : { prefix: route.prefix, nextHop, ...from(route) };
+  return route && { prefix: route.prefix, nextHops: route.nextHops, ...from(route) };
 }

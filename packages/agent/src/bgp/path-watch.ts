@@ -1,5 +1,5 @@
 import type { Logger } from "@ocicat/kit";
-import { type Address, formatAddress } from "@ocicat/net";
+import { formatAddress, formatScoped, type ScopedAddress } from "@ocicat/net";
 import { BfdThread } from "../bfd/thread.ts";
 import type { BfdReport, BfdWish } from "../bfd/wishes.ts";
 import type { Session } from "./sessions.ts";
@@ -7,7 +7,7 @@ import type { Session } from "./sessions.ts";
 export interface PathWatchOptions {
   readonly logger: Logger;
   /** The peer's address is on a link of this node's: then BFD goes over one hop (RFC 5881), else over several (RFC 5883). */
-  readonly isOnLink: (peer: Address) => boolean;
+  readonly isOnLink: (peer: ScopedAddress) => boolean;
   /** Packets do not reach the session's peer any more. */
   readonly onDead: (session: string) => void;
 }
@@ -40,14 +40,15 @@ export class PathWatch {
     return this.#thread.stop();
   }
 
-  #wishOf({ name, remoteAddress, config, bfd, refused }: Session): BfdWish[] {
+  #wishOf({ name, remoteAddress, link, config, bfd, refused }: Session): BfdWish[] {
     if (bfd === undefined || refused !== undefined) return [];
+    const remote = { address: remoteAddress, link };
     return [
       {
         name,
         local: config.localAddress === undefined ? undefined : formatAddress(config.localAddress),
-        remote: formatAddress(remoteAddress),
-        multihop: !this.#options.isOnLink(remoteAddress),
+        remote: formatScoped(remote),
+        multihop: !this.#options.isOnLink(remote),
         intervalUs: bfd.intervalMs * 1000,
         multiplier: bfd.multiplier,
       },

@@ -10,6 +10,7 @@ import {
 } from "@ocicat/routing";
 import type { BgpFilterRow } from "../tables/bgp-filter-row.ts";
 import type { BgpSettingsRow } from "../tables/bgp-rows.ts";
+import type { LinkNeighbours } from "./neighbours.ts";
 import type { Secrets } from "./secrets.ts";
 import { type Session, type SessionSettings, sessionsOf } from "./sessions.ts";
 
@@ -37,17 +38,21 @@ export interface PictureOptions {
   /** Overrides BGPConfiguration's listenPort; undefined: that one. */
   readonly port: number | undefined;
   readonly secrets: Secrets;
+  readonly neighbours: LinkNeighbours;
 }
 
 /** Every session that the node should have, also those that must not be held. */
-export function sessionsOfPicture(self: PeerNode, picture: BgpPicture, { port, secrets }: PictureOptions): Session[] {
+export function sessionsOfPicture(self: PeerNode, picture: BgpPicture, options: PictureOptions): Session[] {
+  const { port, secrets, neighbours } = options;
   const { nodes, peers, settings, workloads, policies } = picture;
   const all = [...nodes];
   const { asNumber, meshEnabled: enabled, meshPassword, meshRestartTimeS, meshBfd } = settings;
   // In a lab of one's own every node listens where this one was told to.
   const portOf = (node: string) => port ?? picture.portOf(node);
   const mesh = meshPeers(self, all, { enabled, asNumber });
-  const asked = peerSessions(self, all, peers, { asNumber, portOf, workloads });
+  const neighbourOn = (link: string) => neighbours.on(link);
+  const asked = peerSessions(self, all, peers, { asNumber, portOf, workloads, neighbourOn });
+  neighbours.want(asked.flatMap(({ unnumbered, link }) => (unnumbered && link !== undefined ? [link] : [])));
   const secret = (ref: SecretRef) => secrets.read(ref);
   return sessionsOf(mesh, asked, { portOf, meshPassword, meshRestartTimeS, meshBfd, secret, policies });
 }

@@ -17,6 +17,7 @@ export class PolicyBook {
   readonly #world: FilterWorld;
   readonly #entries = new Map<string, Entry>();
   readonly #used = new Set<string>();
+  readonly #pairs = new WeakMap<Policy, WeakMap<Policy, Policy>>();
   #filters: ReadonlyMap<string, BgpFilterRow> = new Map();
   #scope: ExportScope = { pools: [], advertisements: [], reflected: [] };
   #scopeKey = "";
@@ -34,13 +35,24 @@ export class PolicyBook {
     this.#used.clear();
   }
 
-  importing(filters: readonly string[], family: Family): Policy {
+  importing(filters: readonly string[], family: Family | "both"): Policy {
+    if (family === "both") return this.#both(this.importing(filters, 4), this.importing(filters, 6));
     return this.#policy(`import ${family}`, filters, family === 4 ? "importV4" : "importV6", "", () => importPolicy);
   }
 
-  exporting(filters: readonly string[], family: Family): Policy {
+  exporting(filters: readonly string[], family: Family | "both"): Policy {
+    if (family === "both") return this.#both(this.exporting(filters, 4), this.exporting(filters, 6));
     const field = family === 4 ? "exportV4" : "exportV6";
     return this.#policy(`export ${family}`, filters, field, this.#scopeKey, () => exportPolicy(this.#scope));
+  }
+
+  /** A session may carry both families. The same function for as long as both parts are. */
+  #both(four: Policy, six: Policy): Policy {
+    const known = this.#pairs.get(four)?.get(six);
+    if (known !== undefined) return known;
+    const policy: Policy = (route, peer) => (route.prefix.family === 4 ? four : six)(route, peer);
+    this.#pairs.set(four, new WeakMap([[six, policy]]));
+    return policy;
   }
 
   #policy(

@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress } from "@ocicat/net";
+import { formatAddress } from "@ocicat/net";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 import type { Foundation } from "../start/foundation.ts";
 import { kernelRows } from "./kernel-rows.ts";
@@ -46,15 +46,15 @@ function* nodeRoutes({ kernel }: Foundation, { mesh, routes }: Parts): Iterable<
   for (const prefix of mesh.speaker?.prefixes() ?? []) {
     const destination = prefix.toString();
     for (const { peer, nextHop, verdict } of mesh.speaker?.explain(prefix).paths ?? []) {
-      const type = verdict === "best" ? "FIB" : "RIB";
+      const type = verdict === "best" || verdict === "multipath" ? "FIB" : "RIB";
       if (peer === undefined) {
         yield { ...common, type, destination, source: "Static" };
         continue;
       }
-      const gateway = formatAddress(nextHop);
+      const gateway = formatAddress(nextHop.address);
       const session = sessions.get(peer);
       const source = session?.type === "node-to-node mesh" ? "NodeMesh" : "BGPPeer";
-      const device = routes.interfaceTowards(parseAddress(gateway));
+      const device = nextHop.link ?? routes.interfaceTowards(nextHop.address);
       yield { type, destination, gateway, interface: device, source, peer: session?.address };
     }
   }

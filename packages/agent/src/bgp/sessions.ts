@@ -1,6 +1,15 @@
 import type { ConnectionSecurity, PeerConfig, PeerStatus, Policy } from "@ocicat/bgp";
 import { describeOrigin, type Origin, type ResourceRef } from "@ocicat/kit";
-import { type Address, type Family, familyOf, formatAddress, ipv4, parseAddress } from "@ocicat/net";
+import {
+  type Address,
+  type Family,
+  familyOf,
+  formatAddress,
+  formatScoped,
+  ipv4,
+  isLinkLocal,
+  parseAddress,
+} from "@ocicat/net";
 import type { BfdTimers, MeshPeer, PeerSession, SecretRef } from "@ocicat/routing";
 import { meshPeerName } from "./mesh.ts";
 import type { SecretAnswer } from "./secrets.ts";
@@ -13,6 +22,10 @@ export interface Session {
   /** The peer's name, if it is a node of ours. */
   readonly node: string | undefined;
   readonly remoteAddress: Address;
+  /** The interface that the peer is on, where its address is link-local. */
+  readonly link: string | undefined;
+  /** The peer is whoever is at the other end of `link`. */
+  readonly unnumbered: boolean;
   readonly remoteAs: number;
   readonly config: PeerConfig;
   /** The gateway that the peer lies behind, where it was named. */
@@ -35,8 +48,8 @@ export interface SessionSettings {
   readonly meshBfd: BfdTimers | undefined;
   readonly secret: (ref: SecretRef) => SecretAnswer;
   readonly policies: {
-    importing(filters: readonly string[], family: Family): Policy;
-    exporting(filters: readonly string[], family: Family): Policy;
+    importing(filters: readonly string[], family: Family | "both"): Policy;
+    exporting(filters: readonly string[], family: Family | "both"): Policy;
   };
 }
 
@@ -48,7 +61,7 @@ export function sessionsOf(
   peers: readonly PeerSession[],
   settings: SessionSettings,
 ): Session[] {
-  const asked = new Set(peers.map(({ remoteAddress }) => remoteAddress));
+  const asked = new Set(peers.flatMap(({ remoteAddress, link }) => (link === undefined ? [remoteAddress] : [])));
   return [
     ...mesh.filter(({ remoteAddress }) => !asked.has(remoteAddress)).map((peer) => meshSession(peer, settings)),
     ...peers.map((peer) => peerSession(peer, settings)),
@@ -72,16 +85,17 @@ function meshSession(peer: MeshPeer, settings: SessionSettings): Session {
   };
   const type = "node-to-node mesh";
   const { refused } = protection;
-  const rest = { reachableBy: undefined, filters: [], bfd: settings.meshBfd };
+  const rest = { link: undefined, unnumbered: false, reachableBy: undefined, filters: [], bfd: settings.meshBfd };
   return { name, type, node, remoteAddress, remoteAs, config, refused, origin, ...rest };
 }
 
 function peerSession(peer: PeerSession, settings: SessionSettings): Session {
-  const { name, scope, node, remoteAddress, remoteAs, clusterId, origin } = peer;
+  const { name, scope, node, remoteAddress, link, unnumbered, remoteAs, clusterId, origin } = peer;
   const protection = protectionOf(peer.password, peer.mostHops, settings);
   const config: PeerConfig = {
     name,
     remoteAddress,
+    link,
     remotePort: peer.remotePort,
     localAddress: peer.localAddress,
     localAs: peer.localAs,
@@ -94,11 +108,14 @@ function peerSession(peer: PeerSession, settings: SessionSettings): Session {
     clusterId: clusterId === undefined ? undefined : clusterNumber(clusterId),
     reflectorClient: peer.reflectorClient,
     security: protection.security,
-    ...ofFamily(familyOf(remoteAddress), peer.filters, settings),
+    ...(link === undefined
+      ? ofFamily(familyOf(remoteAddress), peer.filters, settings)
+      : ofBoth(peer.filters, settings)),
   };
   const refused = peer.refused ?? protection.refused;
   const { reachableBy, filters, bfd } = peer;
-  return { name, type: scope, node, remoteAddress, remoteAs, config, reachableBy, filters, bfd, refused, origin };
+  const end = { remoteAddress, link, unnumbered };
+  return { name, type: scope, node, ...end, remoteAs, config, reachableBy, filters, bfd, refused, origin };
 }
 
 /** As with Calico's two daemons, a session carries the routes of the family that it runs over. */
@@ -107,6 +124,16 @@ function ofFamily(family: Family, filters: readonly string[], { policies }: Sess
     families: [family],
     importPolicy: policies.importing(filters, family),
     exportPolicy: policies.exporting(filters, family),
+  };
+}
+
+/** On a link there is one session for both, and routes of IPv4 have the link-local next hop too (RFC 8950). */
+function ofBoth(filters: readonly string[], { policies }: SessionSettings) {
+  return {
+    families: [4, 6] as const,
+    extendedNextHop: true,
+    importPolicy: policies.importing(filters, "both"),
+    exportPolicy: policies.exporting(filters, "both"),
   };
 }
 
@@ -139,7 +166,12 @@ function protectionOf(
 
 /** Who a route came from, as people call it: `node2 (192.168.0.82)`, `rack-tor (192.168.0.1)`. */
 export function describeSession(session: Session): string {
-  return `${session.node ?? peeringOf(session)?.name ?? "a peer"} (${formatAddress(session.remoteAddress)})`;
+  return `${session.node ?? peeringOf(session)?.name ?? "a peer"} (${formatEnd(session)})`;
+}
+
+/** `10.0.0.1`, `fe80::1%eth1`; of a neighbour that is not known yet `eth1`. */
+export function formatEnd({ remoteAddress: address, link }: Pick<Session, "remoteAddress" | "link">): string {
+  return link !== undefined && !isLinkLocal(address) ? link : formatScoped({ address, link });
 }
 
 /** The BGPPeer that a session follows from. */
@@ -152,7 +184,7 @@ export function sessionReport({ type, node, origin }: Pick<Session, "type" | "no
   return {
     name: status.name,
     reason: describeOrigin(origin),
-    address: formatAddress(status.remoteAddress),
+    address: formatEnd(status),
     as: status.remoteAs,
     type,
     node,
@@ -187,10 +219,11 @@ export type SessionReport = ReturnType<typeof sessionReport>;
 
 /** The same of a session that is not held. `since`: milliseconds since 1970. */
 export function refusedReport(session: Session, since: number): SessionReport {
-  const { name, remoteAddress, remoteAs, refused = "" } = session;
+  const { name, remoteAddress, link, remoteAs, refused = "" } = session;
   const status = {
     name,
     remoteAddress,
+    link,
     remoteAs,
     state: "Idle",
     since,

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Connection, ConnectionHandlers, Endpoint } from "@ocicat/bgp";
-import { type Address, parseAddress } from "@ocicat/net";
+import { parseScoped, type ScopedAddress } from "@ocicat/net";
 
 /** How long a closing connection may take to hand over its last bytes (the NOTIFICATION). */
 const LINGER_MS = 2_000;
@@ -58,10 +58,10 @@ export class TcpConnection implements Connection {
 }
 
 export function endpoint(address: string | undefined, port: number | undefined): Endpoint {
-  // A dual-stack listener shows IPv4 peers as ::ffff:a.b.c.d.
-  return { address: unmapped(address ?? "0.0.0.0"), port: port ?? 0 };
+  // A dual-stack listener shows IPv4 peers as ::ffff:a.b.c.d, and link-local ones as fe80::1%eth1.
+  return { ...unmapped(address ?? "0.0.0.0"), port: port ?? 0 };
 }
 
-function unmapped(text: string): Address {
-  return parseAddress(text.startsWith("::ffff:") && text.includes(".") ? text.slice("::ffff:".length) : text);
+function unmapped(text: string): ScopedAddress {
+  return parseScoped(text.startsWith("::ffff:") && text.includes(".") ? text.slice("::ffff:".length) : text);
 }

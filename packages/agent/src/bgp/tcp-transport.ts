@@ -11,7 +11,7 @@ import type {
 } from "@ocicat/bgp";
 import { OcicatError } from "@ocicat/kit";
 import { KernelError, openTcpSocket, readMd5Counters, setMd5Key, setTtls } from "@ocicat/linux";
-import { familyOf, formatAddress } from "@ocicat/net";
+import { familyOf, formatAddress, formatScoped } from "@ocicat/net";
 import { connectFailure } from "./connect-failure.ts";
 import { ListenerProtection } from "./listener-protection.ts";
 import { endpoint, TcpConnection } from "./tcp-connection.ts";
@@ -62,7 +62,7 @@ function dial(
   socket.once("error", (error: NodeJS.ErrnoException) => fail(connectFailure(error.code, error.message)));
   socket.once("connect", () => finish(() => onConnected(new TcpConnection(socket))));
   socket.connect({
-    host: formatAddress(options.remote.address),
+    host: formatScoped({ link: undefined, ...options.remote }),
     port: options.remote.port,
     ...(options.local === undefined ? {} : { localAddress: formatAddress(options.local) }),
   });
@@ -91,7 +91,7 @@ async function listen(options: ListenOptions, onConnection: (connection: Connect
   const server = createServer({ noDelay: true, pauseOnConnect: true, highWaterMark: SEND_MARK }, (socket) => {
     const connection = new TcpConnection(socket);
     try {
-      protection.apply(socket, connection.remote.address);
+      protection.apply(socket, connection.remote);
     } catch {
       // It has gone again, or cannot be protected as its peer must be: that peer has to come again.
       socket.destroy();

@@ -1,5 +1,5 @@
 import type { Kernel, Link, LinkAddress, Route } from "@ocicat/linux/kernel";
-import { type Address, type Family, Prefix } from "@ocicat/net";
+import { type Address, type Family, isLinkLocal, Prefix } from "@ocicat/net";
 
 const PROTOCOL_KERNEL = 2;
 
@@ -78,19 +78,23 @@ export class HostLinks {
     return this.#links.get(index);
   }
 
-  /** What is on links that are up. */
-  networks(): Prefix[] {
+  /** What is on links that are up, and which links: `10.0.0.0/24 2`. */
+  networks(): string[] {
     const isUp = ({ linkIndex }: { readonly linkIndex: number }) => this.#links.get(linkIndex)?.up === true;
     const addresses = this.#addresses.values().filter(isUp);
     const networks = this.#networks.values().filter(isUp);
     return [
-      ...addresses.map(({ address, prefixLength }) => Prefix.of(address, prefixLength)),
-      ...networks.map(({ network }) => network),
+      ...addresses.map(({ address, prefixLength, linkIndex }) => `${Prefix.of(address, prefixLength)} ${linkIndex}`),
+      ...networks.map(({ network, linkIndex }) => `${network} ${linkIndex}`),
     ];
   }
 
-  /** The link that the address is on: by the subnet of an address of ours (a /32 leads to no neighbour), or by a route. */
+  /**
+   * The link that the address is on: by the subnet of an address of ours (a /32 leads to no neighbour), or by a route. A
+   * link-local one may be on any.
+   */
   towards(address: Address): Link | undefined {
+    if (isLinkLocal(address)) return undefined;
     for (const entry of this.#addresses.values()) {
       const subnet = Prefix.of(entry.address, entry.prefixLength);
       if (!subnet.isHost && subnet.has(address)) return this.#links.get(entry.linkIndex);

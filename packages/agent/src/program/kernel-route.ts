@@ -1,11 +1,11 @@
 import type { Link, Route } from "@ocicat/linux/kernel";
 import type { Address } from "@ocicat/net";
-import type { DesiredRoute } from "@ocicat/routing";
+import { type DesiredRoute, type Way, waysOf } from "@ocicat/routing";
 import type { HostLinks } from "./host-links.ts";
 
 export const MAIN_TABLE = 254;
 const SCOPE_UNIVERSE = 0;
-const SCOPE_LINK = 253;
+export const SCOPE_LINK = 253;
 
 /** The kernel's form of a desired route, or the reason in words why there is none yet. */
 export function toKernelRoute(desired: DesiredRoute, links: HostLinks): Route | string {
@@ -27,10 +27,15 @@ export function toKernelRoute(desired: DesiredRoute, links: HostLinks): Route | 
         : { ...base, kind: "unicast", scope: linkScope(desired), nextHops: [hop(undefined, link, false)] };
     }
     case "via": {
-      const link = linkTowards(desired, links);
-      return typeof link === "string"
-        ? link
-        : { ...base, kind: "unicast", scope: SCOPE_UNIVERSE, nextHops: [hop(desired.via, link, desired.onlink)] };
+      // Of several ways those that can be gone now.
+      const ways = waysOf(desired).map((way) => ({ way, link: linkTowards(way, links) }));
+      const nextHops = ways.flatMap(({ way, link }) =>
+        typeof link === "string" ? [] : [hop(way.via, link, way.onlink)],
+      );
+      const [first] = ways;
+      return nextHops.length === 0 && typeof first?.link === "string"
+        ? first.link
+        : { ...base, kind: "unicast", scope: SCOPE_UNIVERSE, nextHops };
     }
   }
 }
@@ -40,9 +45,9 @@ function linkScope({ destination }: DesiredRoute): number {
   return destination.family === 4 ? SCOPE_LINK : SCOPE_UNIVERSE;
 }
 
-function linkTowards(desired: DesiredRoute & { readonly kind: "via" }, links: HostLinks): Link | string {
-  if (desired.device !== undefined) return usable(desired.device, links.byName(desired.device));
-  const link = links.towards(desired.via);
+function linkTowards({ via, device }: Way, links: HostLinks): Link | string {
+  if (device !== undefined) return usable(device, links.byName(device));
+  const link = links.towards(via);
   if (link !== undefined) return usable(link.name, link);
   return "its next hop is on no subnet of this node: a router that does not know the block would drop the packets";
 }

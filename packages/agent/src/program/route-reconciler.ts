@@ -16,8 +16,8 @@ import type {
   LinkAddress,
   Route,
 } from "@ocicat/linux/kernel";
-import { type Address, type Family, Prefix } from "@ocicat/net";
-import { type DesiredRoute, RouteProtocol, TUNNELS } from "@ocicat/routing";
+import { type Address, type Family, Prefix, type ScopedAddress } from "@ocicat/net";
+import { type DesiredRoute, RouteProtocol, TUNNELS, waysOf } from "@ocicat/routing";
 import { HostLinks } from "./host-links.ts";
 import { MAIN_TABLE, routeKey, sameKernelRoute, toKernelRoute } from "./kernel-route.ts";
 import { Rounds } from "./rounds.ts";
@@ -203,8 +203,9 @@ export class RouteReconciler {
    * Whether a packet can be handed to a next hop as it is: it is on a link that is up. Any other would be reached by way of a
    * router, which knows the next hop and not the pod that the packet is for.
    */
-  reaches(nextHop: Address): boolean {
-    return this.#links.towards(nextHop)?.up === true;
+  reaches({ address, link }: ScopedAddress): boolean {
+    const towards = link === undefined ? this.#links.towards(address) : this.#links.byName(link);
+    return towards?.up === true;
   }
 
   /** The link that a next hop is on. */
@@ -343,7 +344,7 @@ export class RouteReconciler {
   }
 
   #reachText(): string {
-    return this.#links.networks().map(String).sort().join(" ");
+    return this.#links.networks().sort().join(" ");
   }
 
   #tellReach(): void {
@@ -360,14 +361,13 @@ export class RouteReconciler {
 
   /** Keeps the index of routes by the device they name. */
   #index(key: string, before: DesiredRoute | undefined, after: DesiredRoute | undefined): void {
-    const [old, now] = [deviceOf(before), deviceOf(after)];
-    if (old === now) return;
-    if (old !== undefined) {
-      const keys = this.#byDevice.get(old);
+    const [old, now] = [devicesOf(before), devicesOf(after)];
+    for (const device of old.filter((name) => !now.includes(name))) {
+      const keys = this.#byDevice.get(device);
       keys?.delete(key);
-      if (keys?.size === 0) this.#byDevice.delete(old);
+      if (keys?.size === 0) this.#byDevice.delete(device);
     }
-    if (now !== undefined) this.#byDevice.set(now, (this.#byDevice.get(now) ?? new Set()).add(key));
+    for (const device of now) this.#byDevice.set(device, (this.#byDevice.get(device) ?? new Set()).add(key));
   }
 
   /** True if what routes depend on changed. */
@@ -420,9 +420,10 @@ export class RouteReconciler {
   }
 }
 
-/** The device a route names; one through a neighbour on a subnet names none. */
-function deviceOf(route: DesiredRoute | undefined): string | undefined {
-  return route === undefined || route.kind === "blackhole" ? undefined : route.device;
+/** The devices that a route names; one through a neighbour on a subnet names none. */
+function devicesOf(route: DesiredRoute | undefined): readonly string[] {
+  if (route === undefined || route.kind === "blackhole") return [];
+  return route.kind === "device" ? [route.device] : waysOf(route).flatMap(({ device }) => device ?? []);
 }
 
 /** A /32 or /128 leads to no neighbour. */

@@ -178,7 +178,7 @@ function interfaceOf(
   resolver: RoutingResolver,
   routes: RouteReconciler,
 ): string | undefined {
-  if (source !== undefined) return routes.interfaceTowards(attributes.nextHop);
+  if (source !== undefined) return source.link ?? routes.interfaceTowards(attributes.nextHop);
   const own = resolver.routes.get(prefix.toString());
   return own?.kind === "device" ? own.device : undefined;
 }
@@ -186,8 +186,8 @@ function interfaceOf(
 /** The peers that lie behind gateways which BGPPeers name, by their host prefixes. */
 function gatewaysOf(sessions: Iterable<Session>): ReadonlyMap<string, PeerGateway> {
   return new Map(
-    [...sessions].flatMap(({ remoteAddress, reachableBy: via, origin: { resources } }) => {
-      if (via === undefined) return [];
+    [...sessions].flatMap(({ remoteAddress, link, reachableBy: via, origin: { resources } }) => {
+      if (via === undefined || link !== undefined) return [];
       const origin = { reason: "the gateway that the peer lies behind, by reachableBy", resources };
       return [[Prefix.host(remoteAddress).toString(), { via, origin }] as const];
     }),

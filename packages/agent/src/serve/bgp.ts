@@ -1,6 +1,6 @@
 import { type ExplainedPath, formatAttributes, type Speaker } from "@ocicat/bgp";
 import { OcicatError } from "@ocicat/kit";
-import { formatAddress, type Prefix, parsePrefix } from "@ocicat/net";
+import { formatAddress, formatScoped, type Prefix, parsePrefix } from "@ocicat/net";
 import { json, type Routes, type Stream } from "@ocicat/service";
 import type { BgpRunner } from "../bgp/runner.ts";
 import type { SessionEvent, SessionLog } from "../bgp/session-log.ts";
@@ -124,7 +124,7 @@ function pathReport({ prefix, peer, origin, nextHop, attributes, verdict, why, s
     /** Undefined: a route of the node's own. */
     peer,
     origin,
-    nextHop: peer === undefined ? undefined : formatAddress(nextHop),
+    nextHop: peer === undefined ? undefined : formatScoped(nextHop),
     attributes: formatAttributes(attributes),
     verdict,
     why,

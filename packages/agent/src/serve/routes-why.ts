@@ -1,6 +1,8 @@
 import { describeOrigin } from "@ocicat/kit";
-import { formatAddress, parsePrefix } from "@ocicat/net";
-import type { RoutingResolver } from "@ocicat/routing";
+import type { Route } from "@ocicat/linux/kernel";
+import { familyOf, formatAddress, parsePrefix } from "@ocicat/net";
+import { RouteProtocol, type RoutingResolver } from "@ocicat/routing";
+import { SCOPE_LINK } from "../program/kernel-route.ts";
 import type { RouteReconciler } from "../program/route-reconciler.ts";
 
 /** One route as `ocicat routes why` prints it. */
@@ -23,18 +25,7 @@ export function whyRoutes(
 ): readonly WhyAnswer[] {
   return resolver.why(parsePrefix(target, { hostBits: "clear" })).map(({ prefix, route, announcement, refused }) => {
     const { actual, pending } = reconciler.inspect(prefix);
-    const hop = actual?.nextHops[0];
-    const shown =
-      actual === undefined
-        ? undefined
-        : [
-            actual.kind === "unicast" ? prefix.toString() : `${actual.kind} ${prefix}`,
-            ...(hop?.via === undefined ? [] : [`via ${formatAddress(hop.via)}`]),
-            ...(hop === undefined ? [] : [`dev ${reconciler.linkName(hop.linkIndex)}`]),
-            ...(actual.protocol === 12 ? ["proto bird"] : []),
-            ...(hop?.onlink === true ? ["onlink"] : []),
-            ...(actual.scope === 253 ? ["scope link"] : []),
-          ].join(" ");
+    const shown = actual && routeText(actual, (index) => reconciler.linkName(index));
     return {
       destination: prefix.toString(),
       route: shown,
@@ -44,4 +35,25 @@ export function whyRoutes(
       announced: announcement === undefined ? undefined : describeOrigin(announcement.origin),
     };
   });
+}
+
+/** As `ip route` prints it. */
+function routeText(
+  { kind, destination, nextHops, protocol, scope }: Route,
+  linkName: (index: number) => string,
+): string {
+  const way = ({ via, linkIndex }: Route["nextHops"][number]) => [
+    ...(via === undefined ? [] : [`via ${familyOf(via) === destination.family ? "" : "inet6 "}${formatAddress(via)}`]),
+    `dev ${linkName(linkIndex)}`,
+  ];
+  const [hop, ...others] = nextHops;
+  const several = others.length > 0;
+  return [
+    kind === "unicast" ? destination.toString() : `${kind} ${destination}`,
+    ...(several || hop === undefined ? [] : way(hop)),
+    ...(protocol === RouteProtocol.bird ? ["proto bird"] : []),
+    ...(several ? nextHops.flatMap((one) => ["nexthop", ...way(one)]) : []),
+    ...(hop?.onlink === true ? ["onlink"] : []),
+    ...(scope === SCOPE_LINK ? ["scope link"] : []),
+  ].join(" ");
 }

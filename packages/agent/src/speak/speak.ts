@@ -68,7 +68,7 @@ export async function startSpeaking(
     localAs,
     routerId,
     listen: configuration.listen,
-    multipath: false,
+    multipath: routes !== undefined,
     resolveNextHop: routes === undefined ? undefined : (hop) => ({ reachable: routes.reaches(hop), metric: 0 }),
     onChange: (changes) => program(changes, routes),
     onPeerState: (peer, state, why) => {
@@ -131,20 +131,11 @@ function kernelRoutes(
 
 function program(changes: readonly BestChange[], routes: RouteReconciler | undefined): void {
   for (const { prefix, best } of changes) {
-    const via = best?.nextHops[0];
-    const route =
-      best === undefined || via === undefined
-        ? undefined
-        : ({
-            kind: "via",
-            destination: prefix,
-            via,
-            device: undefined,
-            onlink: false,
-            protocol: RouteProtocol.bird,
-            origin: { reason: `learned by BGP from ${best.peer}`, resources: [] },
-          } as const);
-    routes?.setDesired(prefix, route);
+    const ways = best?.nextHops.map(({ address, link }) => ({ via: address, device: link, onlink: false })) ?? [];
+    const [first, ...also] = ways;
+    const origin = { reason: `learned by BGP from ${best?.peer}`, resources: [] };
+    const common = { kind: "via", destination: prefix, protocol: RouteProtocol.bird, origin } as const;
+    routes?.setDesired(prefix, first && { ...common, ...first, also });
   }
 }
 

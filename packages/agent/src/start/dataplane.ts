@@ -7,6 +7,7 @@ import { NftReconciler } from "@ocicat/nftables";
 import { RouteProtocol } from "@ocicat/routing";
 import { BirdRunner } from "../bgp/bird/bird-runner.ts";
 import { MeshRunner } from "../bgp/mesh-runner.ts";
+import { linkNeighbours } from "../bgp/neighbours.ts";
 import type { BgpRunner } from "../bgp/runner.ts";
 import { fileSecrets } from "../bgp/secrets.ts";
 import { tcpTransport } from "../bgp/tcp-transport.ts";
@@ -95,7 +96,22 @@ export function makeDataplane(foundation: Foundation, felix: FelixSettings): Dat
   // A BIRD keeps its routes itself, apart from ours.
   const restarting = byBgp && !byBird && hasLearnedRoutes(kernel);
   const secrets = fileSecrets({ directory: options.paths.secrets, clock, scope });
-  const common = { secrets, clock, logger: logger.child("bgp"), port: options.bgpPort, routerId: options.routerId };
+  const neighbours = linkNeighbours({
+    kernel,
+    clock,
+    random,
+    logger: logger.child("neighbours"),
+    scope,
+    onChange: () => engine.changed(),
+  });
+  const common = {
+    secrets,
+    neighbours,
+    clock,
+    logger: logger.child("bgp"),
+    port: options.bgpPort,
+    routerId: options.routerId,
+  };
   const mesh: BgpRunner = byBird
     ? new BirdRunner({
         ...common,
@@ -108,11 +124,11 @@ export function makeDataplane(foundation: Foundation, felix: FelixSettings): Dat
         transport: tcpTransport(),
         restarting,
         resolveNextHop: (nextHop, prefix) => ({
-          reachable: routes.reaches(nextHop) || resolver.tunnelReaches(nextHop, prefix),
+          reachable: routes.reaches(nextHop) || resolver.tunnelReaches(nextHop.address, prefix),
           metric: 0,
         }),
         aggregateWithin: options.aggregateBlocks ? ({ address }) => resolver.poolOf(address)?.cidr : undefined,
-        isOnLink: (address) => routes.interfaceTowards(address) !== undefined,
+        isOnLink: ({ address, link }) => (link ?? routes.interfaceTowards(address)) !== undefined,
         onChange: (changes) => engine.learn(changes),
         onReady: () => {
           engine.flush();

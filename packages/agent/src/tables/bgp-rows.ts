@@ -1,7 +1,7 @@
 import { type BGPConfiguration, type BGPPeer, compileSelector, durationMs, parsePeerIP } from "@ocicat/api";
 import { type AnyCommunity, parseCommunity } from "@ocicat/bgp";
 import { OcicatError } from "@ocicat/kit";
-import { type Prefix, parseAddress, parsePrefix } from "@ocicat/net";
+import { isLinkName, type Prefix, parseAddress, parsePrefix } from "@ocicat/net";
 import type { BfdTimers, PeerRow, SecretRef } from "@ocicat/routing";
 
 /** How BGP runs on a node, with Calico's defaults for what is not set. */
@@ -88,7 +88,7 @@ function network(text: string): Prefix {
 
 /** Undefined for a peer that nothing names. */
 export function peerRow({ metadata, spec }: BGPPeer): PeerRow | undefined {
-  const peer = farEnd(spec);
+  const peer = farEnd(spec, linkOf(metadata.annotations, spec));
   if (peer === undefined) return undefined;
   return {
     name: metadata.name,
@@ -116,12 +116,11 @@ function nearEnd({ node, nodeSelector }: BGPPeer["spec"]): PeerRow["nodes"] {
   return nodeSelector === undefined ? "all" : { match: compileSelector(nodeSelector).matches };
 }
 
-function farEnd({
-  peerIP,
-  asNumber,
-  peerSelector,
-  localWorkloadSelector,
-}: BGPPeer["spec"]): PeerRow["peer"] | undefined {
+function farEnd(
+  { peerIP, asNumber, peerSelector, localWorkloadSelector }: BGPPeer["spec"],
+  link: string | undefined,
+): PeerRow["peer"] | undefined {
+  if (link !== undefined) return { neighbourOn: link, asNumber };
   if (localWorkloadSelector !== undefined)
     return asNumber === undefined ? undefined : { workloads: compileSelector(localWorkloadSelector).matches, asNumber };
   if (peerSelector !== undefined) return { match: compileSelector(peerSelector).matches };
@@ -139,6 +138,27 @@ type SecretKeyRef = NonNullable<NonNullable<BGPPeer["spec"]["password"]>["secret
 
 function secretRef({ name = "", key, optional = false }: SecretKeyRef): SecretRef {
   return { name, key, optional };
+}
+
+/** On a BGPPeer: the peer is whoever is at the other end of this interface. Calico's resources have no field for it. */
+export const INTERFACE = "ocicat.io/interface";
+
+/** Throws OcicatError BGP_INTERFACE on what is no interface, and beside another way to name the peer. */
+function linkOf(
+  annotations: Readonly<Record<string, string>> | undefined,
+  { peerIP, peerSelector, localWorkloadSelector }: BGPPeer["spec"],
+): string | undefined {
+  const link = annotations?.[INTERFACE]?.trim() ?? "";
+  if (link === "") return undefined;
+  const where = `annotation ${INTERFACE}`;
+  if (!isLinkName(link)) {
+    const fix = "write its name as ip link shows it: eth1";
+    throw new OcicatError({ code: "BGP_INTERFACE", where, what: `"${link}" is no interface's name`, fix });
+  }
+  if (peerIP === undefined && peerSelector === undefined && localWorkloadSelector === undefined) return link;
+  const what = "the peer is named in another way as well";
+  const fix = "leave peerIP and the selectors out, or the annotation; for one address of a link write fe80::1%eth1";
+  throw new OcicatError({ code: "BGP_INTERFACE", where, what, fix });
 }
 
 /** On a BGPPeer, and on the BGPConfiguration "default" for the mesh: Calico's resources have no field for it. */

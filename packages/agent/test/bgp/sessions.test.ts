@@ -20,6 +20,8 @@ const asked = (address: string, extra: Partial<PeerSession> = {}): PeerSession =
   node: undefined,
   localAddress: parseAddress("10.0.0.1"),
   remoteAddress: parseAddress(address),
+  link: undefined,
+  unnumbered: false,
   remotePort: 1179,
   localAs: 64999,
   remoteAs: 65000,

@@ -1,6 +1,6 @@
 import { Scope, seededRandom, silentLogger, TestClock } from "@ocicat/kit";
 import { FakeKernel, type Kernel, type KernelOperation, type Route } from "@ocicat/linux/kernel";
-import { type Prefix, parseAddress, parsePrefix } from "@ocicat/net";
+import { type Prefix, parseAddress, parsePrefix, parseScoped } from "@ocicat/net";
 import type { DesiredRoute } from "@ocicat/routing";
 import { describe, expect, it } from "vitest";
 import { RouteReconciler } from "../../src/program/route-reconciler.ts";
@@ -305,7 +305,7 @@ describe("next hops that can be reached", () => {
     const parts = setUp();
     parts.reconciler.start();
     await parts.turn();
-    const reaches = (text: string) => parts.reconciler.reaches(parseAddress(text));
+    const reaches = (text: string) => parts.reconciler.reaches(parseScoped(text));
     return { ...parts, reaches };
   };
 
@@ -343,11 +343,11 @@ describe("next hops that can be reached", () => {
     );
     reconciler.start();
     await turn();
-    expect(reconciler.reaches(parseAddress("10.9.0.7"))).toBe(true);
+    expect(reconciler.reaches(parseScoped("10.9.0.7"))).toBe(true);
     must(kernel, { op: "route.delete", route: onLink(kernel) });
     kernel.overflowMonitors();
     await turn();
-    expect(reconciler.reaches(parseAddress("10.9.0.7"))).toBe(false);
+    expect(reconciler.reaches(parseScoped("10.9.0.7"))).toBe(false);
   });
 
   it("are not those that go with their link", async () => {
@@ -366,5 +366,48 @@ describe("next hops that can be reached", () => {
     makePodLink(kernel, "cali0001");
     await turn();
     expect(told.reach).toBe(0);
+  });
+});
+
+describe("several ways", () => {
+  const peer = parseAddress("fe80::2");
+  const several: DesiredRoute = {
+    kind: "via",
+    destination: parsePrefix("10.244.2.0/26"),
+    via: peer,
+    device: "eth1",
+    onlink: false,
+    also: [{ via: peer, device: "eth2", onlink: false }],
+    protocol: 12,
+    origin,
+  };
+  const hops = (kernel: Kernel) =>
+    [...kernel.routes(4, 254)]
+      .filter(({ destination }) => destination.equals(several.destination))
+      .flatMap(({ nextHops }) =>
+        nextHops.map(({ linkIndex }) => kernel.links().find((link) => link.index === linkIndex)?.name),
+      );
+
+  it("are one route of the kernel's, of those that are up; one that is down for good leaves the others", async () => {
+    const { kernel, reconciler, turn } = setUp((made) => {
+      for (const name of ["eth1", "eth2"]) makePodLink(made, name);
+    });
+    reconciler.start();
+    reconciler.setDesired(several.destination, several);
+    await turn();
+    expect(hops(kernel)).toEqual(["eth1", "eth2"]);
+    must(kernel, { op: "link.set", index: index(kernel, "eth1"), change: { up: false } });
+    await turn();
+    expect(hops(kernel)).toEqual(["eth2"]);
+    must(kernel, { op: "link.set", index: index(kernel, "eth1"), change: { up: true } });
+    await turn();
+    expect(hops(kernel)).toEqual(["eth1", "eth2"]);
+  });
+
+  it("a link-local next hop is reached by the link that is named, and by no other", () => {
+    const { reconciler } = setUp((made) => makePodLink(made, "eth1"));
+    expect(reconciler.reaches(parseScoped("fe80::2%eth1"))).toBe(true);
+    expect(reconciler.reaches(parseScoped("fe80::2%eth2"))).toBe(false);
+    expect(reconciler.reaches(parseScoped("fe80::2"))).toBe(false);
   });
 });

@@ -160,3 +160,28 @@ describe("a BGPPeer's row", () => {
     expect(() => of("100ms x 0")).toThrow("is no way");
   });
 });
+
+describe("the annotation ocicat.io/interface of a BGPPeer", () => {
+  const rowOf = (link: string, spec: Partial<BGPPeer["spec"]> = {}) =>
+    peerRow({
+      apiVersion: "projectcalico.org/v3",
+      kind: "BGPPeer",
+      metadata: { name: "tor", annotations: { "ocicat.io/interface": link } },
+      spec: { asNumber: 65000, ...spec },
+    });
+
+  it("names the peer as whoever is at the other end", () => {
+    expect(rowOf("eth1")?.peer).toEqual({ neighbourOn: "eth1", asNumber: 65000 });
+  });
+
+  it("is refused as no interface's name, and beside another way to name the peer", () => {
+    expect(() => rowOf("eth 1")).toThrow(/no interface's name/);
+    expect(() => rowOf("eth1", { peerIP: "10.0.0.1" })).toThrow(/named in another way/);
+    expect(() => rowOf("eth1", { peerSelector: "all()" })).toThrow(/named in another way/);
+  });
+
+  it("is not needed for a link-local address that has its interface", () => {
+    const peer = rowOf("", { peerIP: "[fe80::2%eth1]:1790" })?.peer;
+    expect(peer).toMatchObject({ link: "eth1", port: 1790, asNumber: 65000 });
+  });
+});

@@ -1,4 +1,4 @@
-import { type Address, familyOf, formatAddress, parseAddress } from "@ocicat/net";
+import { type Address, familyOf, formatAddress, parseAddress, parseScoped, type ScopedAddress } from "@ocicat/net";
 import { defineKind } from "../define-kind.ts";
 import type { Problem } from "../problem.ts";
 import type { Resource } from "../resource.ts";
@@ -47,7 +47,8 @@ const spec = object(
   {
     node: "The node that peers; without it and nodeSelector all of them.",
     nodeSelector: "The nodes that peer, by their labels.",
-    peerIP: "The peer's address, with a port if it is not 179: 10.0.0.1:1790, [fd00::1]:1790.",
+    peerIP:
+      "The peer's address, with a port if it is not 179: 10.0.0.1:1790, [fd00::1]:1790; with an interface if it is link-local: fe80::1%eth1.",
     asNumber: "The peer's AS number.",
     localASNumber: "The AS number that the node shows this peer; its own unless told.",
     peerSelector: "Peer with the nodes that have these labels, in place of peerIP and asNumber.",
@@ -97,28 +98,30 @@ export const bgpPeer = defineKind<BGPPeer>({
 /** A peer's address, and its port if it is not the usual one. */
 export interface PeerEndpoint {
   readonly address: Address;
+  /** The interface that a link-local address is on; undefined: it has none. */
+  readonly link: string | undefined;
   readonly port: number | undefined;
 }
 
-/** `address`, `address:port` for IPv4, `[address]:port` for IPv6; undefined for anything else. */
+/** `address`, `address:port` for IPv4, `[address]:port` for IPv6, which may have a link: `fe80::1%eth1`; undefined for anything else. */
 export function parsePeerIP(value: string): PeerEndpoint | undefined {
   const [, six, four, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value) ?? [];
   const port = digits === undefined ? undefined : Number(digits);
   if (port !== undefined && (port < 1 || port > 65_535)) return undefined;
   const host = attempt(six ?? four ?? value);
-  if (host === undefined || (six !== undefined && familyOf(host) !== 6)) return undefined;
-  return { address: host, port };
+  if (host === undefined || (six !== undefined && familyOf(host.address) !== 6)) return undefined;
+  return { ...host, port };
 }
 
 function peerAddress(): ScalarSchema<string> {
-  return text("an IP address, or one with a port: 10.0.0.1:179, [fd00::1]:179", (value) =>
+  return text("an IP address, or one with a port: 10.0.0.1:179, [fd00::1]:179, fe80::1%eth1", (value) =>
     parsePeerIP(value) === undefined ? refuse("peer-ip") : accept(value),
   );
 }
 
-function attempt(value: string): Address | undefined {
+function attempt(value: string): ScopedAddress | undefined {
   try {
-    return parseAddress(value);
+    return parseScoped(value);
   } catch {
     return undefined;
   }

@@ -16,7 +16,15 @@ export function reject(reason: string): Verdict {
 export interface PolicyRoute {
   readonly prefix: Prefix;
   readonly attributes: PathAttributes;
-  readonly source: { readonly name: string; readonly as: number; readonly internal: boolean } | undefined;
+  readonly source:
+    | {
+        readonly name: string;
+        readonly as: number;
+        readonly internal: boolean;
+        /** The interface that it is on, where its address is link-local. */
+        readonly link?: string | undefined;
+      }
+    | undefined;
   readonly origin: string | undefined;
 }
 

@@ -1,11 +1,11 @@
-import type { Prefix } from "@ocicat/net";
-import { type Address, compareAddresses } from "@ocicat/net";
+import type { Prefix, ScopedAddress } from "@ocicat/net";
 import type { AttributeStore } from "./attribute-store.ts";
 import { MARK } from "./attribute-store.ts";
 import { NONE } from "./columns.ts";
+import { compareHops, forwardingHop } from "./forwarding-hop.ts";
 import { PATH, type PathId, type PathTable } from "./path-table.ts";
 import type { PrefixId, PrefixTable } from "./prefix-table.ts";
-import { OWN, type Sources } from "./sources.ts";
+import { OWN, type RibPeer, type Sources } from "./sources.ts";
 
 /** What the owner knows of a next hop. `metric`: the interior cost, lower is nearer. */
 export interface NextHopState {
@@ -14,7 +14,7 @@ export interface NextHopState {
 }
 
 /** What the owner makes of a next hop; of the prefix too, for what a tunnel reaches may be one network only. */
-export type NextHopResolver = (nextHop: Address, prefix: Prefix) => NextHopState;
+export type NextHopResolver = (nextHop: ScopedAddress, prefix: Prefix) => NextHopState;
 
 /** Choices that RFC 4271 leaves to the operator. */
 export interface DecisionOptions {
@@ -93,7 +93,7 @@ export class Decision {
         keep: least((path) => (store.originatorId[set(path)] ?? 0) || (peer(path)?.routerId ?? 0)),
       },
       { name: "shortest CLUSTER_LIST", keep: least((path) => store.clusters[set(path)] ?? 0) },
-      { name: "lowest peer address", keep: lowest((path) => peer(path)?.address, compareAddresses) },
+      { name: "lowest peer address", keep: lowest((path) => endOf(peer(path)), compareHops) },
       // One peer may have told several (RFC 7911).
       { name: "lowest path identifier", keep: least((path) => paths.remoteId(path)) },
     ];
@@ -173,9 +173,10 @@ export class Decision {
 
   #hop(path: PathId): NextHopState {
     if (this.#resolve === undefined) return REACHABLE;
-    const { paths, prefixes, store } = this.#tables;
-    const { nextHop } = store.attributes(paths.accepted[path] ?? NONE);
-    return this.#resolve(nextHop, prefixes.prefixOf(paths.prefix[path] ?? NONE));
+    const { paths, prefixes, sources, store } = this.#tables;
+    const link = sources.peer(paths.source[path] ?? OWN)?.link;
+    const hop = forwardingHop(store.attributes(paths.accepted[path] ?? NONE), link);
+    return this.#resolve(hop, prefixes.prefixOf(paths.prefix[path] ?? NONE));
   }
 
   #metric(path: PathId): number {
@@ -205,6 +206,10 @@ export class Decision {
     const isExternal = (path: PathId) => sources.peer(paths.source[path] ?? OWN)?.internal === false;
     return candidates.every(isExternal) ? [this.#before] : candidates;
   }
+}
+
+function endOf(peer: RibPeer | undefined): ScopedAddress | undefined {
+  return peer && { address: peer.address, link: peer.link };
 }
 
 const REACHABLE: NextHopState = { reachable: true, metric: 0 };
@@ -255,6 +260,10 @@ function lowest<T>(keyOf: (path: PathId) => T | undefined, compare: (a: T, b: T)
       (low, next) => (low !== undefined && compare(low, next) <= 0 ? low : next),
       undefined,
     );
-    return candidates.filter((path) => keyOf(path) === least);
+    if (least === undefined) return candidates;
+    return candidates.filter((path) => {
+      const key = keyOf(path);
+      return key !== undefined && compare(key, least) === 0;
+    });
   };
 }

@@ -1,6 +1,7 @@
-import type { Address, Prefix } from "@ocicat/net";
+import type { Prefix, ScopedAddress } from "@ocicat/net";
 import type { PathAttributes } from "../wire/attributes/types.ts";
 import { NONE } from "./columns.ts";
+import { forwardingHop } from "./forwarding-hop.ts";
 import type { LocRib } from "./loc-rib.ts";
 import { PATH, type PathId } from "./path-table.ts";
 import type { PrefixId } from "./prefix-table.ts";
@@ -14,7 +15,8 @@ export interface ExplainedPath {
   readonly pathId: number;
   /** Why a route of our own exists. */
   readonly origin: string | undefined;
-  readonly nextHop: Address;
+  /** What packets are handed to. */
+  readonly nextHop: ScopedAddress;
   /** After the import policy; as they came, of one that was refused. */
   readonly attributes: PathAttributes;
   /** As they came. */
@@ -78,7 +80,7 @@ function explainPath(
     peer: sources.peer(source)?.name,
     pathId: paths.remoteId(path),
     origin: source === OWN ? originOf(prefix) : undefined,
-    nextHop: attributes.nextHop,
+    nextHop: forwardingHop(attributes, sources.peer(source)?.link),
     attributes,
     received,
     stale: (flags & PATH.stale) !== 0,

@@ -1,4 +1,4 @@
-import type { Address, Family, Ipv4, Prefix } from "@ocicat/net";
+import { type Address, type Family, type Ipv4, type Ipv6, isLinkLocal, type Prefix } from "@ocicat/net";
 import type { Policy, PolicyPeer } from "../filter/policy.ts";
 import { prependAs } from "../wire/attributes/as-path.ts";
 import { COMMUNITY } from "../wire/attributes/communities.ts";
@@ -16,6 +16,8 @@ export interface ExportView {
   readonly nextHopMode: NextHopMode;
   /** This speaker's address to name as next hop, by family. */
   readonly self: Readonly<Partial<Record<Family, Address>>>;
+  /** This speaker's address on the link that the peer is on: told behind a global one of IPv6 (RFC 2545 §3). */
+  readonly linkLocal?: Ipv6 | undefined;
   readonly policy: Policy;
   /** RFC 4456: the cluster that this speaker reflects for towards the peer, and whether the peer is its client. */
   readonly clusterId?: Ipv4 | undefined;
@@ -118,10 +120,11 @@ export function shape(
 ): { readonly attributes: PathAttributes } | { readonly refusal: string } {
   const nextHop = nextHopFor(family, attributes, view);
   if (nextHop === undefined) return { refusal: `no IPv${family} address of this speaker to name as next hop` };
-  const { linkLocalNextHop, ...rest } = attributes;
-  const kept = nextHop === attributes.nextHop && linkLocalNextHop !== undefined ? { linkLocalNextHop } : {};
+  // One that was learned is of the link that it was learned on (RFC 2545 §3).
+  const { linkLocalNextHop: _theirs, ...rest } = attributes;
   const shaped = view.peer.internal ? toInternal(rest, source, view) : toExternal(rest, withMed, view);
-  return { attributes: { ...shaped, nextHop, ...kept } };
+  const linkLocalNextHop = nextHop === view.self[6] && nextHop !== view.linkLocal ? view.linkLocal : undefined;
+  return { attributes: { ...shaped, nextHop, ...(linkLocalNextHop !== undefined && { linkLocalNextHop }) } };
 }
 
 /** RFC 4271 §5.1.3: own routes and external peers are given this speaker, the rest is left alone, unless configured. */
@@ -129,7 +132,7 @@ function nextHopFor(family: Family, { nextHop }: PathAttributes, view: ExportVie
   const { self, nextHopMode, peer, extendedNextHop = [], sharedNetworks = [] } = view;
   const speaksIpv6 = family === 4 && extendedNextHop.includes(4);
   const own = self[family] ?? (speaksIpv6 ? self[6] : undefined);
-  if (isUnspecified(nextHop) || nextHopMode === "self") return own;
+  if (isUnspecified(nextHop) || nextHopMode === "self" || isLinkLocal(nextHop)) return own;
   // What the peer could not even read.
   if (family === 4 && typeof nextHop !== "number" && !speaksIpv6) return own;
   if (nextHopMode === "keep" || peer.internal) return nextHop;

@@ -1,4 +1,4 @@
-import { type Address, formatAddress, type Ipv4, type Prefix, parsePrefix } from "@ocicat/net";
+import { type Address, formatAddress, type Ipv4, isLinkLocal, type Prefix, parsePrefix } from "@ocicat/net";
 import { asPathCount, neighbourAs } from "../wire/attributes/as-path.ts";
 import { COMMUNITY } from "../wire/attributes/communities.ts";
 import { isUnspecified } from "../wire/attributes/encode.ts";
@@ -34,7 +34,7 @@ export function refuseAttributes(attributes: PathAttributes, peer: RibPeer, self
   if (cluster !== undefined) return "this speaker is in CLUSTER_LIST";
   if (onlyToCustomer !== undefined && leaks(onlyToCustomer, peer, self.role))
     return `route leak: ONLY_TO_CUSTOMER says AS${onlyToCustomer}, and the peer is no provider`;
-  return refuseNextHop(nextHop, self);
+  return refuseNextHop(nextHop, peer, self);
 }
 
 /** What the RFCs add to the attributes as they come in, before any policy. */
@@ -56,8 +56,11 @@ function leaks(onlyToCustomer: number, peer: RibPeer, role: Role | undefined): b
 }
 
 /** RFC 4271 §5.1.3 and §6.3: a next hop must be a host that is not this speaker. */
-function refuseNextHop(nextHop: Address, self: Self): string | undefined {
+function refuseNextHop(nextHop: Address, { link }: RibPeer, self: Self): string | undefined {
   const text = formatAddress(nextHop);
+  // RFC 2545 §3: it is told to neighbours on the link alone, and nobody else knows which link that is.
+  if (link === undefined && isLinkLocal(nextHop))
+    return `next hop ${text} is link-local, and the peer is on no one link`;
   if (isUnspecified(nextHop) || NO_HOST.some((prefix) => prefix.has(nextHop)))
     return `next hop ${text} is no host's address`;
   if (self.addresses.includes(nextHop)) return `next hop ${text} is this speaker's`;

@@ -5,6 +5,8 @@ import { NONE, Rows } from "./columns.ts";
 export interface RibPeer {
   name: string;
   readonly address: Address;
+  /** The interface, where that is link-local. */
+  readonly link?: string | undefined;
   readonly as: number;
   readonly internal: boolean;
   routerId: Ipv4;

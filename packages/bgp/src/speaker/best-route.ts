@@ -1,5 +1,6 @@
-import { type Address, compareAddresses, type Prefix } from "@ocicat/net";
+import type { Prefix, ScopedAddress } from "@ocicat/net";
 import { UNREACHABLE } from "../rib/decision.ts";
+import { compareHops, forwardingHop } from "../rib/forwarding-hop.ts";
 import type { LocRib, Told } from "../rib/loc-rib.ts";
 import type { PrefixId } from "../rib/prefix-table.ts";
 import type { BestChange, BestRoute } from "./types.ts";
@@ -8,8 +9,8 @@ import type { BestChange, BestRoute } from "./types.ts";
 export function bestRoute(locRib: LocRib, id: PrefixId): BestRoute | undefined {
   const best = locRib.told(id);
   if (best === undefined) return undefined;
-  const hops = [best, ...locRib.ties(id)].map(({ set }) => locRib.store.attributes(set).nextHop);
-  const nextHops = hops.length === 1 ? hops : [...new Set(hops)].sort(compareAddresses);
+  const hops = [best, ...locRib.ties(id)].map((told) => hopOf(locRib, told));
+  const nextHops = hops.length === 1 ? hops : distinct(hops);
   return learnedRoute(locRib, locRib.prefixOf(id), best, nextHops, locRib.stepOf(id));
 }
 
@@ -24,18 +25,27 @@ export function bestChange(locRib: LocRib, id: PrefixId, wasLearned: boolean): B
 function unreachableRoute(locRib: LocRib, id: PrefixId): BestRoute | undefined {
   const best = locRib.unreachable(id);
   if (best === undefined) return undefined;
-  const { nextHop } = locRib.store.attributes(best.set);
-  return learnedRoute(locRib, locRib.prefixOf(id), best, [nextHop], UNREACHABLE);
+  return learnedRoute(locRib, locRib.prefixOf(id), best, [hopOf(locRib, best)], UNREACHABLE);
+}
+
+function hopOf({ store, sources }: LocRib, { set, source }: Told): ScopedAddress {
+  return forwardingHop(store.attributes(set), sources.peer(source)?.link);
+}
+
+function distinct(hops: readonly ScopedAddress[]): ScopedAddress[] {
+  const sorted = [...hops].sort(compareHops);
+  return sorted.filter((hop, at) => compareHops(hop, sorted[at - 1]) !== 0);
 }
 
 function learnedRoute(
   { sources, store }: LocRib,
   prefix: Prefix,
   { source, set }: Told,
-  nextHops: readonly Address[],
+  nextHops: readonly ScopedAddress[],
   why: string,
 ): BestRoute | undefined {
   const peer = sources.peer(source);
   if (peer === undefined) return undefined;
-  return { prefix, nextHops, attributes: store.attributes(set), peer: peer.name, peerAddress: peer.address, why };
+  const peerAddress = { address: peer.address, link: peer.link };
+  return { prefix, nextHops, attributes: store.attributes(set), peer: peer.name, peerAddress, why };
 }

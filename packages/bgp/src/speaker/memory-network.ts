@@ -139,7 +139,8 @@ class Network implements MemoryNetwork {
         onFailed({ kind: "refused", text: "connection refused" });
         return;
       }
-      const stream = new Stream(this, { address: local, port: this.#nextPort++ }, remote);
+      // A link has one name here, at both of its ends.
+      const stream = new Stream(this, { address: local, port: this.#nextPort++, link: remote.link }, remote);
       this.#streams.add(stream);
       listener.onConnection(stream.ends[1]);
       onConnected(stream.ends[0]);

@@ -1,4 +1,5 @@
 import { OcicatError } from "@ocicat/kit";
+import { formatAddress, isLinkLocal } from "@ocicat/net";
 import type { DynamicPeerConfig, PeerConfig } from "./types.ts";
 
 const MAX_AS = 2 ** 32 - 1;
@@ -114,6 +115,7 @@ export function checkPeer(config: Checked, localAs: number): void {
     if (found === undefined || found === also) continue;
     if (!Number.isInteger(found) || found < least || found > most) throw invalidPeer(config, what(found), fix);
   }
+  if ("remoteAddress" in config) checkLink(config);
   if (config.families?.length === 0) throw invalidPeer(config, "no address family", "list 4, 6 or both");
   if (config.role !== undefined && config.remoteAs === localAs) {
     const what = `role ${config.role} towards a peer of the same AS`;
@@ -123,6 +125,16 @@ export function checkPeer(config: Checked, localAs: number): void {
   if (length === 0 || length > MAX_PASSWORD) {
     throw invalidPeer(config, `a password of ${length} characters`, `set 1 to ${MAX_PASSWORD}, or none`);
   }
+}
+
+/** RFC 4007 §6: a link-local address is known on its link alone. */
+function checkLink(config: PeerConfig): void {
+  const { remoteAddress, link } = config;
+  const address = formatAddress(remoteAddress);
+  if (isLinkLocal(remoteAddress) && link === undefined)
+    throw invalidPeer(config, `${address} is link-local, and no link is named`, "set link to the interface's name");
+  if (!isLinkLocal(remoteAddress) && link !== undefined)
+    throw invalidPeer(config, `link ${link} beside ${address}, which is not link-local`, "leave link out");
 }
 
 export function invalidPeer({ name }: { readonly name: string }, what: string, fix: string): OcicatError {

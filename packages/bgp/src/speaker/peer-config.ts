@@ -1,4 +1,4 @@
-import { type Address, type Family, formatAddress, type Ipv4, type Prefix } from "@ocicat/net";
+import { type Address, type Family, formatAddress, formatScoped, type Ipv4, type Prefix } from "@ocicat/net";
 import { shuttingDown } from "../filter/graceful-shutdown.ts";
 import { acceptAll, type Policy } from "../filter/policy.ts";
 import { rejectUnlessTold } from "../filter/required.ts";
@@ -26,6 +26,7 @@ export interface SpeakerSelf {
 export interface ResolvedPeer {
   readonly name: string;
   readonly remoteAddress: Address;
+  readonly link: string | undefined;
   readonly remotePort: number;
   readonly localAddress: Address | undefined;
   readonly ownNextHop: Readonly<Partial<Record<Family, Address>>>;
@@ -49,16 +50,16 @@ export interface ResolvedPeer {
 /** Checks a list of peers and fills in defaults. Throws OcicatError on the first mistake. */
 export function resolvePeers(configs: readonly PeerConfig[], self: SpeakerSelf): ResolvedPeer[] {
   const names = new Set<string>();
-  const addresses = new Map<Address, string>();
+  const addresses = new Map<string, string>();
   return configs.map((config) => {
-    const address = formatAddress(config.remoteAddress);
+    const address = endOf(config);
     if (names.has(config.name))
       throw invalidPeer(config, "the name is taken by another peer", "give each peer its own name");
-    const rival = addresses.get(config.remoteAddress);
+    const rival = addresses.get(address);
     if (rival !== undefined)
       throw invalidPeer(config, `${address} is the address of peer ${rival} too`, "configure one session an address");
     names.add(config.name);
-    addresses.set(config.remoteAddress, config.name);
+    addresses.set(address, config.name);
     return resolve(config, self);
   });
 }
@@ -77,6 +78,11 @@ export function checkDynamicPeers(configs: readonly DynamicPeerConfig[], self: S
   }
 }
 
+/** What tells peers apart: `10.0.0.1`, `fe80::1%eth1`. */
+export function endOf(peer: Pick<PeerConfig, "remoteAddress" | "link">): string {
+  return formatScoped({ address: peer.remoteAddress, link: peer.link });
+}
+
 export function limitOf(config: DynamicPeerConfig): number {
   return config.limit ?? DEFAULT_DYNAMIC_LIMIT;
 }
@@ -91,7 +97,7 @@ export function instantiate(config: DynamicPeerConfig, remoteAddress: Address, s
 function resolve(config: PeerConfig, self: SpeakerSelf): ResolvedPeer {
   const localAs = config.localAs ?? self.localAs;
   checkPeer(config, localAs);
-  const { name, remoteAddress, localAddress, security } = config;
+  const { name, remoteAddress, link, localAddress, security } = config;
   const restart = config.gracefulRestart;
   const families = config.families ?? [4];
   const session: SessionConfig = {
@@ -121,6 +127,7 @@ function resolve(config: PeerConfig, self: SpeakerSelf): ResolvedPeer {
   return {
     name,
     remoteAddress,
+    link,
     remotePort: config.remotePort ?? BGP_PORT,
     localAddress,
     ownNextHop: config.ownNextHop ?? {},
@@ -137,7 +144,7 @@ function resolve(config: PeerConfig, self: SpeakerSelf): ResolvedPeer {
     prefixLimit: config.prefixLimit,
     shutdown: config.shutdown,
     session,
-    sessionKey: sessionKey(remoteAddress, localAddress, security, session),
+    sessionKey: sessionKey(endOf(config), localAddress, security, session),
   };
 }
 
@@ -146,12 +153,12 @@ function resolve(config: PeerConfig, self: SpeakerSelf): ResolvedPeer {
  * sent, may; the hold time too, where it does not rule.
  */
 function sessionKey(
-  remote: Address,
+  remote: string,
   local: Address | undefined,
   security: ConnectionSecurity | undefined,
   session: SessionConfig,
 ): string {
   const { passive: _passive, timers: _timers, keepaliveS: _keepalive, holdTimeS: _hold, ...opened } = session;
-  const ends = [remote, local].map((address) => (address === undefined ? null : formatAddress(address)));
+  const ends = [remote, local === undefined ? null : formatAddress(local)];
   return JSON.stringify([ends, security ?? null, opened]);
 }

@@ -4,13 +4,14 @@ import { notification } from "../wire/notification.ts";
 import { Peer, type PeerHost } from "./peer.ts";
 import {
   checkDynamicPeers,
+  endOf,
   instantiate,
   limitOf,
   type ResolvedPeer,
   resolvePeers,
   type SpeakerSelf,
 } from "./peer-config.ts";
-import type { ConnectionSecurity, Protection } from "./transport.ts";
+import type { ConnectionSecurity, Endpoint, Protection } from "./transport.ts";
 import type { DynamicPeerConfig, PeerConfig } from "./types.ts";
 
 export interface PeerSetOptions {
@@ -24,7 +25,8 @@ export interface PeerSetOptions {
 export class PeerSet {
   readonly #options: PeerSetOptions;
   readonly #peers = new Map<string, Peer>();
-  readonly #byAddress = new Map<Address, Peer>();
+  /** By where they are: `10.0.0.1`, `fe80::1%eth1`. */
+  readonly #byEnd = new Map<string, Peer>();
   /** Of each dynamic peer the prefix that it came from. */
   readonly #cameFrom = new Map<Peer, string>();
   /** By prefix. */
@@ -48,7 +50,7 @@ export class PeerSet {
     const declared = resolvePeers(configs, self);
     checkDynamicPeers(dynamic, self);
     this.#dynamic = new Map(dynamic.map((config) => [config.prefix.toString(), config]));
-    const wanted = [...declared, ...this.#instances(new Set(declared.map(({ remoteAddress }) => remoteAddress)))];
+    const wanted = [...declared, ...this.#instances(new Set(declared.map(endOf)))];
     // Those that go make room first: an address may have passed from one name to another.
     const names = new Set(wanted.map(({ name }) => name));
     for (const config of wanted) this.#rename(config, names);
@@ -70,8 +72,8 @@ export class PeerSet {
   }
 
   /** The peer that a connection comes from; undefined: nobody's. */
-  at(address: Address): Peer | undefined {
-    return this.#byAddress.get(address) ?? this.#newcomer(address);
+  at({ address, link }: Endpoint): Peer | undefined {
+    return this.#byEnd.get(endOf({ remoteAddress: address, link })) ?? this.#newcomer(address);
   }
 
   /** Ends all sessions. Without a message the peers may take it for a restart. */
@@ -90,12 +92,12 @@ export class PeerSet {
 
   /** What connections to the listener must show. */
   protections(): Protection[] {
-    const of = (remote: Address | Prefix, security: ConnectionSecurity | undefined): Protection[] =>
-      security === undefined ? [] : [{ remote, security }];
+    const of = (remote: Address | Prefix, security: ConnectionSecurity | undefined, link?: string): Protection[] =>
+      security === undefined ? [] : [{ remote, link, security }];
     const declared = this.#peers.values().filter((peer) => !this.#cameFrom.has(peer));
     return [
       ...this.#dynamic.values().flatMap(({ prefix, security }) => of(prefix, security)),
-      ...declared.flatMap(({ config }) => of(config.remoteAddress, config.security)),
+      ...declared.flatMap(({ config }) => of(config.remoteAddress, config.security, config.link)),
     ];
   }
 
@@ -117,16 +119,17 @@ export class PeerSet {
   }
 
   /** Dynamic peers that are there, as they are to be now; one whose address is declared makes room. */
-  #instances(declared: ReadonlySet<Address>): ResolvedPeer[] {
-    return [...this.#cameFrom.keys()].flatMap(({ config: { remoteAddress } }) => {
-      const config = declared.has(remoteAddress) ? undefined : this.#templateFor(remoteAddress);
+  #instances(declared: ReadonlySet<string>): ResolvedPeer[] {
+    return [...this.#cameFrom.keys()].flatMap(({ config: known }) => {
+      const { remoteAddress } = known;
+      const config = declared.has(endOf(known)) ? undefined : this.#templateFor(remoteAddress);
       return config === undefined ? [] : [instantiate(config, remoteAddress, this.#options.self)];
     });
   }
 
   /** A session that is wanted under another name goes on: a node of the mesh may become one that a BGPPeer names. */
   #rename(config: ResolvedPeer, wanted: ReadonlySet<string>): void {
-    const peer = this.#byAddress.get(config.remoteAddress);
+    const peer = this.#byEnd.get(endOf(config));
     if (peer === undefined || this.#peers.has(config.name) || wanted.has(peer.config.name)) return;
     if (this.#cameFrom.has(peer) || !peer.survives(config)) return;
     this.#peers.delete(peer.config.name);
@@ -137,14 +140,14 @@ export class PeerSet {
   #add(config: ResolvedPeer): Peer {
     const peer = new Peer(this.#options.host, config);
     this.#peers.set(config.name, peer);
-    this.#byAddress.set(config.remoteAddress, peer);
+    this.#byEnd.set(endOf(config), peer);
     peer.start();
     return peer;
   }
 
   #remove(peer: Peer, message: NotificationMessage | undefined): void {
     this.#peers.delete(peer.config.name);
-    this.#byAddress.delete(peer.config.remoteAddress);
+    this.#byEnd.delete(endOf(peer.config));
     this.#cameFrom.delete(peer);
     peer.stop(message);
   }

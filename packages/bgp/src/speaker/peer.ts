@@ -98,6 +98,7 @@ export class Peer implements Member {
     this.peer = {
       name: config.name,
       address: config.remoteAddress,
+      link: config.link,
       as: remoteAs,
       internal: remoteAs === localAs,
       routerId: ipv4(0),
@@ -223,6 +224,7 @@ export class Peer implements Member {
     return {
       name: this.#config.name,
       remoteAddress: this.#config.remoteAddress,
+      link: this.#config.link,
       remoteAs: this.#config.session.remoteAs,
       state,
       since: this.#since,
@@ -324,9 +326,9 @@ export class Peer implements Member {
   }
 
   #dialOut(): void {
-    const { localAddress, remoteAddress, remotePort, security } = this.#config;
+    const { localAddress, remoteAddress, link, remotePort, security } = this.#config;
     this.#dial = this.#host.transport.connect(
-      { local: localAddress, remote: { address: remoteAddress, port: remotePort }, security },
+      { local: localAddress, remote: { address: remoteAddress, port: remotePort, link }, security },
       (connection) => {
         this.#attach("outgoing", connection);
         this.#feed({ type: "connected" });

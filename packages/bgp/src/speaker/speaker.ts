@@ -1,5 +1,5 @@
 import { OcicatError, type Timer, toError } from "@ocicat/kit";
-import { type Address, type Family, formatAddress, type Ipv4, type Prefix } from "@ocicat/net";
+import { type Address, type Family, formatScoped, type Ipv4, type Prefix } from "@ocicat/net";
 import { NONE } from "../rib/columns.ts";
 import { type ExplainedExport, type Explanation, explain } from "../rib/explain.ts";
 import { LocRib } from "../rib/loc-rib.ts";
@@ -217,13 +217,13 @@ class BgpSpeaker implements Speaker {
   }
 
   accept(connection: Connection): void {
-    const peer = this.#peers.at(connection.remote.address);
+    const peer = this.#peers.at(connection.remote);
     if (peer !== undefined) {
       peer.offer(connection);
       return;
     }
     this.#options.logger.warning("connection from an address that is no peer's", {
-      address: formatAddress(connection.remote.address),
+      address: formatScoped({ link: undefined, ...connection.remote }),
     });
     connection.send(encodeControl(notification("cease/rejected")));
     connection.close();

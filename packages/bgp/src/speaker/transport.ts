@@ -4,6 +4,8 @@ import type { Trouble } from "../session/trouble.ts";
 export interface Endpoint {
   readonly address: Address;
   readonly port: number;
+  /** The interface that a link-local address is on; undefined: the address is none. */
+  readonly link?: string | undefined;
 }
 
 /** Called by a connection; never from inside a call into it. */
@@ -64,6 +66,8 @@ export interface ListenOptions {
 /** What connections from an address, or from anywhere within a prefix, must be protected by. */
 export interface Protection {
   readonly remote: Address | Prefix;
+  /** The interface, where the address is link-local. */
+  readonly link?: string | undefined;
   readonly security: ConnectionSecurity;
 }
 

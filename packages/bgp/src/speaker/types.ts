@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from "@ocicat/kit";
-import type { Address, Family, Ipv4, Prefix } from "@ocicat/net";
+import type { Address, Family, Ipv4, Prefix, ScopedAddress } from "@ocicat/net";
 import type { Policy } from "../filter/policy.ts";
 import type { ReceivedRoute } from "../rib/adj-rib-in.ts";
 import type { DecisionOptions, NextHopResolver } from "../rib/decision.ts";
@@ -20,6 +20,8 @@ export interface PeerConfig {
   readonly name: string;
   /** Incoming connections are told apart by this address. */
   readonly remoteAddress: Address;
+  /** The interface that the peer is on: needed where its address is link-local, and for no other. */
+  readonly link?: string | undefined;
   /** 179. */
   readonly remotePort?: number | undefined;
   /** Source of the connections we dial; the system's choice. */
@@ -102,7 +104,7 @@ export interface PeerConfig {
  * Peers that dial us from anywhere within a prefix. Each is a passive peer of its own, named after its address, for as long as
  * there is a connection or a route of it.
  */
-export interface DynamicPeerConfig extends Omit<PeerConfig, "remoteAddress" | "remotePort" | "passive"> {
+export interface DynamicPeerConfig extends Omit<PeerConfig, "remoteAddress" | "link" | "remotePort" | "passive"> {
   readonly prefix: Prefix;
   /** How many there may be at once; 100. */
   readonly limit?: number | undefined;
@@ -110,12 +112,15 @@ export interface DynamicPeerConfig extends Omit<PeerConfig, "remoteAddress" | "r
 
 export interface BestRoute {
   readonly prefix: Prefix;
-  /** Distinct, ascending; more than one where paths tie up to the next hop's metric (multipath). */
-  readonly nextHops: readonly Address[];
+  /**
+   * What packets are handed to: distinct, ascending; more than one where paths tie up to the next hop's metric (multipath). Of a
+   * peer on a link its link-local one, where it told one (RFC 2545 §3), with the link.
+   */
+  readonly nextHops: readonly ScopedAddress[];
   readonly attributes: PathAttributes;
   /** Name and address of the peer that the best path came from. */
   readonly peer: string;
-  readonly peerAddress: Address;
+  readonly peerAddress: ScopedAddress;
   /** The step of the decision process that chose it, for people. */
   readonly why: string;
 }
@@ -168,6 +173,8 @@ export interface SpeakerOptions {
 export interface PeerStatus {
   readonly name: string;
   readonly remoteAddress: Address;
+  /** The interface, where that is link-local. */
+  readonly link: string | undefined;
   readonly remoteAs: number;
   readonly state: StateName;
   /** When the session entered or left Established, or the peer was configured: milliseconds since 1970. */

@@ -1,4 +1,4 @@
-import type { Family, Prefix } from "@ocicat/net";
+import { type Family, isLinkLocal, type Prefix } from "@ocicat/net";
 import { acceptAll, type Policy } from "../filter/policy.ts";
 import type { ExplainedExport } from "../rib/explain.ts";
 import { type ExportView, exportPath } from "../rib/export.ts";
@@ -6,6 +6,7 @@ import type { LocRib } from "../rib/loc-rib.ts";
 import { OWN } from "../rib/sources.ts";
 import { UpdateGroup } from "../rib/update-group.ts";
 import type { Negotiated } from "../session/negotiate.ts";
+import { FAMILIES } from "../wire/family.ts";
 import type { Peer } from "./peer.ts";
 
 export interface UpdateGroupsOptions {
@@ -103,9 +104,9 @@ export class UpdateGroups {
 
   /** Equal for peers that are told the same in the same form. */
   #key(peer: Peer, negotiated: Negotiated): string {
-    const { policy, self, sharedNetworks = [], peer: other, ...view } = viewOf(peer, negotiated);
-    const { families, codec } = negotiated;
-    const own = families.map((family) => [family, self[family]?.toString() ?? null]);
+    const { policy, self, linkLocal, sharedNetworks = [], peer: other, ...view } = viewOf(peer, negotiated);
+    const { codec } = negotiated;
+    const own = [...FAMILIES.map((family) => self[family]), linkLocal].map((address) => address?.toString() ?? null);
     // Only a policy can tell apart external peers of different ASs.
     const remoteAs = policy === acceptAll ? 0 : other.remoteAs;
     const shared = sharedNetworks.map(String);
@@ -130,7 +131,9 @@ export class UpdateGroups {
 function viewOf({ config, localAddress, peer }: Peer, { role, remote, extendedNextHop }: Negotiated): ExportView {
   const self: Partial<Record<Family, NonNullable<typeof localAddress>>> = {};
   if (localAddress !== undefined) self[typeof localAddress === "number" ? 4 : 6] = localAddress;
+  const isOnLink = config.link !== undefined && localAddress !== undefined && isLinkLocal(localAddress);
   return {
+    linkLocal: isOnLink ? localAddress : undefined,
     peer: { internal: peer.internal, localAs: config.session.localAs, remoteAs: config.session.remoteAs },
     nextHopMode: config.nextHopMode,
     self: { ...self, ...config.ownNextHop },

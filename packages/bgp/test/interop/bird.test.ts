@@ -1,5 +1,5 @@
 import { seededRandom, silentLogger } from "@ocicat/kit";
-import { formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
+import { formatScoped, parseAddress, parsePrefix } from "@ocicat/net";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   acceptAll,
@@ -79,7 +79,7 @@ describe("with BIRD 2", () => {
             gone.push(prefix.toString());
             routes.delete(prefix.toString());
           } else {
-            routes.set(prefix.toString(), best.nextHops.map(formatAddress).join(" "));
+            routes.set(prefix.toString(), best.nextHops.map(formatScoped).join(" "));
           }
         }
       },

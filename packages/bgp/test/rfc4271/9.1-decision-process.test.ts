@@ -1,4 +1,4 @@
-import { type Prefix, parsePrefix } from "@ocicat/net";
+import { type Prefix, parsePrefix, type ScopedAddress } from "@ocicat/net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RibPeer } from "../../src/rib/sources.ts";
@@ -98,7 +98,7 @@ describe("RFC 4271 §9.1.2.2, step by step: all before being equal", () => {
 
   it("e) the nearest next hop", () => {
     const near = address4("10.0.0.9");
-    const resolve = (hop: unknown) => ({ reachable: true, metric: hop === near ? 1 : 10 });
+    const resolve = ({ address: hop }: ScopedAddress) => ({ reachable: true, metric: hop === near ? 1 : 10 });
     expect(
       decideBoth(
         [
@@ -159,7 +159,7 @@ describe("RFC 4271 §9.1.2.2, step by step: all before being equal", () => {
 describe("RFC 4271 §9.1.2: paths that cannot be used", () => {
   it("an unreachable next hop rules a path out, until it is reachable again", () => {
     const down = new Set<unknown>([address4(A)]);
-    const lab = new RibLab((hop) => ({ reachable: !down.has(hop), metric: 0 }));
+    const lab = new RibLab(({ address }) => ({ reachable: !down.has(address), metric: 0 }));
     lab.adjRibIn(ribPeer(A)).announce({ prefixes: [PREFIX] }, path({ nextHop: address4(A) }));
     expect(lab.best(PREFIX)).toBe("none");
     down.clear();
@@ -177,7 +177,7 @@ describe("RFC 4271 §9.1.2: paths that cannot be used", () => {
           [ribPeer(A), path({ nextHop: far })],
           [external(B, 64513), path({ asPath: through(64513, 64514), nextHop: address4(B) })],
         ],
-        (hop) => ({ reachable: hop !== far, metric: 0 }),
+        ({ address }) => ({ reachable: address !== far, metric: 0 }),
       ),
     ).toBe("peer 10.0.0.2: only path");
   });
@@ -369,7 +369,7 @@ describe("the selection", () => {
 
 describe("explain", () => {
   it("says of each path at which step it lost", () => {
-    const lab = new RibLab((hop) => ({ reachable: hop !== address4("10.9.9.9"), metric: 0 }));
+    const lab = new RibLab(({ address }) => ({ reachable: address !== address4("10.9.9.9"), metric: 0 }));
     lab.adjRibIn(ribPeer(A)).announce({ prefixes: [PREFIX] }, path());
     lab.adjRibIn(ribPeer(B)).announce({ prefixes: [PREFIX] }, path({ localPref: 50 }));
     lab.adjRibIn(ribPeer("10.0.0.3")).announce({ prefixes: [PREFIX] }, path({ origin: 2 }));

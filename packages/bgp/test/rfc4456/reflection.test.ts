@@ -1,4 +1,4 @@
-import { formatAddress, parsePrefix } from "@ocicat/net";
+import { formatScoped, parsePrefix } from "@ocicat/net";
 import { describe, expect, it } from "vitest";
 import { acceptAll } from "../../src/filter/policy.ts";
 import type { PeerConfig } from "../../src/index.ts";
@@ -133,7 +133,7 @@ describe("RFC 4456 §8 avoiding routing information loops", () => {
       lab.advance(10_000);
       const { paths } = reflectors[0]?.speaker.explain(parsePrefix("172.16.1.0/24")) ?? { paths: [] };
       expect(paths.map(({ verdict }) => verdict)).toEqual(["best", expected]);
-      expect(paths.map(({ nextHop }) => formatAddress(nextHop))).toEqual(["10.0.0.1", "10.0.0.1"]);
+      expect(paths.map(({ nextHop }) => formatScoped(nextHop))).toEqual(["10.0.0.1", "10.0.0.1"]);
     }
   });
 });

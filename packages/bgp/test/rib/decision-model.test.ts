@@ -38,7 +38,7 @@ class Real extends RibLab {
   readonly ribs: readonly AdjRibIn[];
 
   constructor(model: Model) {
-    super((hop) => ({ reachable: !model.down.has(hop), metric: model.metrics.get(hop) ?? 0 }));
+    super(({ address }) => ({ reachable: !model.down.has(address), metric: model.metrics.get(address) ?? 0 }));
     this.ribs = PEERS.map((peer) => this.adjRibIn(peer));
   }
 

@@ -229,7 +229,11 @@ describe("next hops that cannot be reached", () => {
     expect(a.changes).toMatchObject([
       {
         best: undefined,
-        unreachable: { peer: "Mesh_10_0_0_2", nextHops: [address4(B)], why: "next hop is not reachable" },
+        unreachable: {
+          peer: "Mesh_10_0_0_2",
+          nextHops: [{ address: address4(B), link: undefined }],
+          why: "next hop is not reachable",
+        },
       },
     ]);
     expect(c.routes()).toEqual([]);

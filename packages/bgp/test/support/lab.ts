@@ -1,5 +1,5 @@
 import { createLogger, type Logger, seededRandom, TestClock } from "@ocicat/kit";
-import { formatAddress, type Ipv4, ipv4, parseAddress, parsePrefix } from "@ocicat/net";
+import { formatScoped, type Ipv4, ipv4, parseAddress, parsePrefix } from "@ocicat/net";
 import {
   type BestChange,
   createSpeaker,
@@ -68,7 +68,7 @@ export function createLab(options: MemoryNetworkOptions = {}): Lab {
           changes.push(...batch);
           for (const { prefix, best } of batch) {
             if (best === undefined) table.delete(prefix.toString());
-            else table.set(prefix.toString(), best.nextHops.map(formatAddress).join(" "));
+            else table.set(prefix.toString(), best.nextHops.map(formatScoped).join(" "));
           }
         },
         onReady: () => {

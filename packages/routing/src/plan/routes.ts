@@ -131,7 +131,8 @@ function decided(
   for (const kind of state.usable) resolver.setUsable(kind, true);
   resolver.setBlock("block", { prefix: block, node: to.name, borrowed: [] });
   if (nextHop !== undefined) {
-    resolver.setLearned(block, { prefix: block, nextHop, from: to.name, peering: undefined });
+    const nextHops = [{ address: nextHop, link: undefined }];
+    resolver.setLearned(block, { prefix: block, nextHops, from: to.name, peering: undefined });
   }
   resolver.flush();
   const route = resolver.routes.get(block.toString());

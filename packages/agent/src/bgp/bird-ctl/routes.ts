@@ -88,8 +88,8 @@ function ownRow(prefix: Prefix, time: string): Row {
 }
 
 function learnedRow(prefix: Prefix, peer: string, path: ExplainedPath, time: string, source: BirdSource): Row {
-  const hop = formatAddress(path.nextHop);
-  const device = source.interfaceTowards(hop);
+  const hop = formatAddress(path.nextHop.address);
+  const device = path.nextHop.link ?? source.interfaceTowards(hop);
   const way = device === undefined ? "unreachable" : `via ${hop} on ${device}`;
   const best = path.verdict === "best";
   const stale = path.stale ? "s" : "";
@@ -98,7 +98,7 @@ function learnedRow(prefix: Prefix, peer: string, path: ExplainedPath, time: str
     protocol: peer,
     best,
     text: `${way} [${peer} ${time}] ${best ? "* " : ""}(100/${device === undefined ? "-" : 0}${stale}) [${originOf(path.attributes)}]`,
-    details: ["Type: BGP unicast univ", ...attributeLines(path.attributes, path.nextHop)],
+    details: ["Type: BGP unicast univ", ...attributeLines(path.attributes, path.nextHop.address)],
   };
 }
 

@@ -92,8 +92,9 @@ const NEXT_HOPS = { auto: [], self: ["    next hop self;"], keep: ["    next hop
 function protocol(session: Session, inputs: BirdInputs): string[] {
   const { name, node, remoteAddress, remoteAs, config } = session;
   const { localAs = inputs.localAs, remotePort = 179, security, allowedOwnAs = 0 } = config;
-  const family = familyOf(remoteAddress);
-  const address = formatAddress(remoteAddress);
+  const { link } = session;
+  // BIRD has an interface's name in quotes: fe80::1%'eth1'.
+  const address = link === undefined ? formatAddress(remoteAddress) : `${formatAddress(remoteAddress)}%'${link}'`;
   const local = config.localAddress === undefined ? undefined : formatAddress(config.localAddress);
   const hops = security?.minTtl === undefined ? undefined : 256 - security.minTtl;
   const internal = localAs === remoteAs;
@@ -105,7 +106,7 @@ function protocol(session: Session, inputs: BirdInputs): string[] {
       : [`  local ${inputs.port === 179 ? "" : `port ${inputs.port} `}as ${localAs};`]),
     `  neighbor ${address} ${remotePort === 179 ? "" : `port ${remotePort} `}as ${remoteAs};`,
     ...(local === undefined ? [] : [`  source address ${local};  # The local address we use for the TCP connection`]),
-    `  multihop${hops === undefined ? "" : ` ${hops}`};`,
+    link === undefined ? `  multihop${hops === undefined ? "" : ` ${hops}`};` : "  direct;",
     ...(hops === undefined ? [] : ["  ttl security on;"]),
     ...(config.passive === true ? ["  passive on; # Mesh is unidirectional, peer will connect to us."] : []),
     ...(config.clusterId === undefined ? [] : [`  rr cluster id ${formatAddress(config.clusterId)};`]),
@@ -116,13 +117,17 @@ function protocol(session: Session, inputs: BirdInputs): string[] {
       : [`  graceful restart time ${config.gracefulRestart.restartTimeS};`]),
     ...(allowedOwnAs === 0 ? [] : [`  allow local as ${allowedOwnAs};`]),
     ...(security?.password === undefined ? [] : [`  password ${quoted(security.password)};`]),
-    `  ipv${family} {`,
-    `    import filter { ${calls(session, "import", family, internal, inputs)} accept; };`,
-    `    export filter { ${calls(session, "export", family, internal, inputs)} calico_export_to_bgp_peers(${internal}); reject; };`,
-    "    gateway recursive; # This should be the default, but just in case.",
-    "    add paths on;",
-    ...NEXT_HOPS[config.nextHopMode ?? "auto"],
-    "  };",
+    ...(link === undefined ? [familyOf(remoteAddress)] : ([4, 6] as const)).flatMap((family) => [
+      `  ipv${family} {`,
+      `    import filter { ${calls(session, "import", family, internal, inputs)} accept; };`,
+      `    export filter { ${calls(session, "export", family, internal, inputs)} calico_export_to_bgp_peers(${internal}); reject; };`,
+      ...(link === undefined
+        ? ["    gateway recursive; # This should be the default, but just in case."]
+        : ["    gateway direct;", ...(family === 4 ? ["    extended next hop on;"] : [])]),
+      "    add paths on;",
+      ...NEXT_HOPS[config.nextHopMode ?? "auto"],
+      "  };",
+    ]),
     "}",
   ];
 }

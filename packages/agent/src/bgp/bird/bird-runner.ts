@@ -1,7 +1,8 @@
 import type { BestRoute } from "@ocicat/bgp";
 import { type Clock, type Logger, type Timer, toError } from "@ocicat/kit";
-import { compareAddresses, formatAddress, type Prefix, parseAddress } from "@ocicat/net";
+import { compareAddresses, formatAddress, formatScoped, type Prefix, parseAddress } from "@ocicat/net";
 import type { Announcement, LearnedRow, PeerNode } from "@ocicat/routing";
+import type { LinkNeighbours } from "../neighbours.ts";
 import { type BgpPicture, sessionsOfPicture } from "../picture.ts";
 import { type RouterId, routerIdOf } from "../router-id.ts";
 import type { BgpIdentity, BgpRunner } from "../runner.ts";
@@ -28,6 +29,7 @@ export interface BirdRunnerOptions {
   /** BGP's identifier, where somebody set it. */
   readonly routerId?: RouterId | undefined;
   readonly secrets: Secrets;
+  readonly neighbours: LinkNeighbours;
   readonly configuration: string;
   readonly socket: string;
 }
@@ -102,7 +104,7 @@ export class BirdRunner implements BgpRunner {
   nextHopsChanged(): void {}
 
   learnedFrom({ peer, peerAddress }: BestRoute): Pick<LearnedRow, "from" | "peering"> {
-    return { from: `${peer} (${formatAddress(peerAddress)})`, peering: undefined };
+    return { from: `${peer} (${formatScoped(peerAddress)})`, peering: undefined };
   }
 
   announce(_changes: unknown, all: Iterable<Announcement>): void {
@@ -133,7 +135,7 @@ export class BirdRunner implements BgpRunner {
   }
 
   #reportOf(session: Session): SessionReport {
-    const { name, remoteAddress, remoteAs, refused } = session;
+    const { name, remoteAddress, link, remoteAs, refused } = session;
     if (refused !== undefined) return refusedReport(session, this.#refusedSince.get(name) ?? this.#options.clock.now());
     const seen = this.#seen.get(name);
     const {
@@ -150,6 +152,7 @@ export class BirdRunner implements BgpRunner {
     const report = sessionReport(session, {
       name,
       remoteAddress,
+      link,
       remoteAs,
       state: STATES.find((known) => known === state) ?? "Idle",
       since: seen?.since ?? this.#options.clock.now(),

@@ -26,6 +26,8 @@ function session(address: string, extra: Partial<Session> = {}, config: Partial<
     type: "node-to-node mesh",
     node: undefined,
     remoteAddress,
+    link: undefined,
+    unnumbered: false,
     remoteAs: 64512,
     reachableBy: undefined,
     filters: [],
