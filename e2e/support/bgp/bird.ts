@@ -43,6 +43,7 @@ export function birdDaemon(segment: Segment): Daemon {
     seen: (prefix) => paths(ask("show", "route", prefix, "all")),
     refresh: () => void ask("reload", "in", "peer0"),
     shutdown: (communication) => void ask("disable", "peer0", `"${communication}"`),
+    dumpTable: (file) => void ask("mrt", "dump", "table", '"master4"', "to", `"${file}"`),
     kill,
     restart: () => launch("-R"),
     stop: async () => {
@@ -79,8 +80,10 @@ function configuration(segment: Segment, session: DaemonSession): string {
   ${families.map(channel).join("\n  ")}
 }`,
   );
+  const record = session.messages === undefined ? "" : `mrtdump "${session.messages}"; mrtdump protocols all;`;
   return `log stderr all;
 router id 10.0.0.2;
+${record}
 protocol device { }
 protocol direct { ipv4; ipv6; }
 ${([4, 6] as const).map((family) => `protocol kernel { ipv${family} { import none; export where source = RTS_BGP; }; }`).join("\n")}

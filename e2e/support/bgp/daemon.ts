@@ -34,6 +34,8 @@ export interface DaemonSession {
   /** Our addresses; two for two clients of a reflector. */
   readonly peers: readonly string[];
   readonly routes: readonly DaemonRoute[];
+  /** An MRT file that the daemon is to write all messages into. */
+  readonly messages?: string;
 }
 
 /** A route of ours as the daemon shows it. */
@@ -61,6 +63,8 @@ export interface Daemon {
   refresh?(): void;
   /** Shuts the session down in these words. Undefined: it cannot say words. */
   shutdown?(communication: string): void;
+  /** Writes its table into an MRT file. Undefined: it cannot at once. */
+  dumpTable?(file: string): void;
   /** It puts what it learns into its kernel. */
   readonly programs: boolean;
   /** SIGKILL, and the same again. */

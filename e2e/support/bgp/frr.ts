@@ -82,6 +82,7 @@ export function frrDaemon(segment: Segment, extra: (session: DaemonSession) => r
       const line = `neighbor ${first} shutdown message ${communication}`;
       ask("configure terminal", "router bgp", line);
     },
+    dumpTable: (target) => void ask("configure terminal", `dump bgp routes-mrt ${target}`),
     kill,
     restart: launch,
     stop: async () => {
@@ -119,6 +120,7 @@ function configuration(segment: Segment, session: DaemonSession, extra: readonly
   ];
   return [
     "log stdout",
+    ...(session.messages === undefined ? [] : [`dump bgp all-et ${session.messages}`]),
     // Else networks with a route map come five seconds late.
     "bgp route-map delay-timer 1",
     `router bgp ${as}`,

@@ -118,7 +118,11 @@ function configuration(segment: Segment, session: DaemonSession): string {
       ...families.map(family),
     ].join("\n");
   const own = `[global.config]\nas = ${as}\nrouter-id = "10.0.0.2"\nlocal-address-list = ["${segment.theirs(transport)}"]`;
-  return [own, ...session.peers.map(neighbor), ""].join("\n");
+  const record =
+    session.messages === undefined
+      ? ""
+      : `[[mrt-dump]]\n[mrt-dump.config]\ndump-type = "updates"\nfile-name = "${session.messages}"`;
+  return [own, ...session.peers.map(neighbor), record, ""].join("\n");
 }
 
 function attributes(route: DaemonRoute, identifier: number): string[] {

@@ -67,7 +67,7 @@ export class Recorder {
     const { remoteAddress: peerAddress, remoteAs: peerAs } = peer;
     // Over which address the session goes is known while there is one; a record of a state has both all the same.
     const localAddress = familyOf(peerAddress) === 4 ? ipv4(0) : ipv6(0n);
-    this.#messages.stateChanged({ peerAs, peerAddress, localAs: this.#options.localAs, localAddress, from, to });
+    this.#messages.stateChanged({ peerAs, peerAddress, localAs: this.#options.localAs, localAddress }, from, to);
   }
 
   /** Begins to write the table down at its times. */

@@ -1,5 +1,5 @@
 import { type Connection, type PeerConfig, reject, type Speaker } from "@ocicat/bgp";
-import { type MrtEntry, type MrtPeer, Player, playedPeer } from "@ocicat/bgp/mrt";
+import { type MrtEntry, type MrtPeer, Player, playedPeer, stateName } from "@ocicat/bgp/mrt";
 import { type Clock, type Logger, OcicatError, type Scope } from "@ocicat/kit";
 import { type Address, formatAddress, ipv4 } from "@ocicat/net";
 import { mrtEntries } from "../record/mrt-file.ts";
@@ -57,7 +57,7 @@ export class Replay {
     if (entry.kind === "paths") {
       for (const path of entry.paths) await this.#tell(entry.prefix, path);
     } else if (entry.kind === "state") {
-      if (entry.from === "Established") this.#players.get(entry.peerAddress)?.end();
+      if (stateName(entry.from) === "Established") this.#players.get(entry.peerAddress)?.end();
     } else if (entry.kind === "message" && !entry.sent && "type" in entry.decoded && entry.decoded.type === "update") {
       const { peerAddress: address, peerAs: as } = entry;
       const player = await this.#player({ address, as, routerId: ipv4(0) });

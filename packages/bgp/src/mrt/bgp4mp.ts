@@ -26,8 +26,9 @@ export interface MrtMessage extends MrtSession, MessageForm {
 }
 
 export interface MrtStateChange extends MrtSession {
-  readonly from: StateName;
-  readonly to: StateName;
+  /** By RFC 6396's numbers; `stateName` has those of RFC 4271. FRR writes 7 and 8 for states of its own. */
+  readonly from: number;
+  readonly to: number;
 }
 
 /** RFC 6396 §4.4.1 and, what ends in 4, §4.4.4: with AS numbers of two octets, and of four. */
@@ -45,22 +46,24 @@ const MESSAGES: ReadonlyMap<number, MessageForm> = new Map([
   [11, { as4: true, sent: true, addPath: true }],
 ]);
 
-/** RFC 4271 §8.2.2 by the numbers of RFC 6396 §4.4.1. */
-export const STATE_NAMES: readonly StateName[] = [
-  "Idle",
-  "Connect",
-  "Active",
-  "OpenSent",
-  "OpenConfirm",
-  "Established",
-];
+/** RFC 4271 §8.2.2 by the numbers of RFC 6396 §4.4.1, which begin at 1. */
+const STATE_NAMES: readonly StateName[] = ["Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established"];
+
+export function stateNumber(state: StateName): number {
+  return STATE_NAMES.indexOf(state) + 1;
+}
+
+/** "Established", or the number of a state that is not RFC 4271's. */
+export function stateName(number: number): string {
+  return STATE_NAMES[number - 1] ?? String(number);
+}
 
 /** Undefined: a subtype that this reader does not know. Throws TruncatedError or Mistake. */
 export function decodeBgp4mp(subtype: number, reader: ByteReader): MrtMessage | MrtStateChange | undefined {
   const form = MESSAGES.get(subtype);
   if (form !== undefined) return { ...readSession(reader, form.as4), ...form, message: reader.bytes(reader.left) };
   if (subtype !== STATE_CHANGE.as2 && subtype !== STATE_CHANGE.as4) return undefined;
-  return { ...readSession(reader, subtype === STATE_CHANGE.as4), from: readState(reader), to: readState(reader) };
+  return { ...readSession(reader, subtype === STATE_CHANGE.as4), from: reader.u16(), to: reader.u16() };
 }
 
 export function encodeMessage(message: MrtMessage): { readonly subtype: number; readonly body: Uint8Array } {
@@ -74,7 +77,7 @@ export function encodeMessage(message: MrtMessage): { readonly subtype: number; 
 export function encodeStateChange(change: MrtStateChange): { readonly subtype: number; readonly body: Uint8Array } {
   const writer = new ByteWriter(64);
   writeSession(writer, change, true);
-  writer.u16(STATE_NAMES.indexOf(change.from) + 1).u16(STATE_NAMES.indexOf(change.to) + 1);
+  writer.u16(change.from).u16(change.to);
   return { subtype: STATE_CHANGE.as4, body: writer.finish() };
 }
 
@@ -112,11 +115,4 @@ function writeSession(writer: ByteWriter, { peerAs, localAs, peerAddress, localA
   }
   writer.u16(0).u16(AFI[familyOf(peerAddress)]);
   writer.bytes(addressToBytes(peerAddress)).bytes(addressToBytes(localAddress));
-}
-
-function readState(reader: ByteReader): StateName {
-  const number = reader.u16();
-  const name = STATE_NAMES[number - 1];
-  if (name === undefined) throw new Mistake(`state ${number}; 1 to 6 are known`);
-  return name;
 }

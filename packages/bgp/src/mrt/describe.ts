@@ -4,6 +4,7 @@ import { formatAttributes } from "../wire/attributes/encode.ts";
 import type { Message } from "../wire/message.ts";
 import type { Nlri } from "../wire/nlri.ts";
 import { formatNotification } from "../wire/notification.ts";
+import { stateName } from "./bgp4mp.ts";
 import type { MrtEntry } from "./decode.ts";
 import { MICROSECONDS } from "./record.ts";
 
@@ -35,7 +36,7 @@ export function describeEntry(entry: MrtEntry): Readonly<Record<string, unknown>
       return { ...head, kind: "paths", sequence: entry.sequence, prefix: entry.prefix.toString(), paths };
     }
     case "state":
-      return { ...head, kind: "state", ...session(entry), from: entry.from, to: entry.to };
+      return { ...head, kind: "state", ...session(entry), from: stateName(entry.from), to: stateName(entry.to) };
     case "message":
       return { ...head, kind: "message", ...session(entry), sent: entry.sent, ...describeMessage(entry.decoded) };
   }

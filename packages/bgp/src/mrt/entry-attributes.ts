@@ -2,7 +2,7 @@ import { type Address, addressFromBytes, ByteReader, ByteWriter, type Ipv6, ipv6
 import { type AttributeProblem, decodeAttributes } from "../wire/attributes/decode.ts";
 import { FLAG } from "../wire/attributes/descriptor.ts";
 import { encodePathAttributes } from "../wire/attributes/encode.ts";
-import { encodeNextHop } from "../wire/attributes/table.ts";
+import { ATTRIBUTE_BY_CODE, encodeNextHop } from "../wire/attributes/table.ts";
 import type { PathAttributes } from "../wire/attributes/types.ts";
 import { DEFAULT_CONTEXT } from "../wire/context.ts";
 import { concat } from "../wire/framer.ts";
@@ -56,9 +56,14 @@ export function decodeEntryAttributes(bytes: Uint8Array): EntryAttributes {
 
 type Hops = Pick<PathAttributes, "nextHop" | "linkLocalNextHop">;
 
-/** MP_REACH_NLRI taken out, for its form is not an UPDATE's. */
+/**
+ * As an UPDATE has them, without MP_REACH_NLRI, whose form here is not an UPDATE's. Flags that a table says of an attribute that
+ * is known mean nothing (BIRD writes 0 for NEXT_HOP).
+ */
 function splitHops(bytes: Uint8Array): { readonly others: Uint8Array; readonly hops: Hops | undefined } {
   const reader = new ByteReader(bytes);
+  let others: Uint8Array = bytes.slice();
+  let hops: Hops | undefined;
   while (reader.left >= 3) {
     const start = reader.offset;
     const flags = reader.u8();
@@ -67,11 +72,16 @@ function splitHops(bytes: Uint8Array): { readonly others: Uint8Array; readonly h
     // One that does not fit is told of where all are read.
     if (length > reader.left) break;
     const value = reader.bytes(length);
-    if (code !== MP_REACH) continue;
-    const others = concat(bytes.subarray(0, start), bytes.subarray(reader.offset));
-    return { others, hops: readHops(new ByteReader(value)) };
+    if (code === MP_REACH && hops === undefined) {
+      others = concat(others.subarray(0, start), others.subarray(reader.offset));
+      hops = readHops(new ByteReader(value));
+    } else {
+      const known = ATTRIBUTE_BY_CODE.get(code)?.flags;
+      const at = start - (bytes.length - others.length);
+      if (known !== undefined) others[at] = known | (flags & (FLAG.extended | FLAG.partial));
+    }
   }
-  return { others: bytes, hops: undefined };
+  return { others, hops };
 }
 
 /** Some write the whole attribute all the same: no next hop has 0 bytes, and the first byte of a family is 0. */

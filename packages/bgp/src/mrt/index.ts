@@ -1,5 +1,5 @@
 /** MRT (RFC 6396, RFC 8050): files of tables and of sessions, written and read. */
-export type { MrtMessage, MrtSession, MrtStateChange } from "./bgp4mp.ts";
+export { type MrtMessage, type MrtSession, type MrtStateChange, stateName } from "./bgp4mp.ts";
 export { MrtDecoder, type MrtEntry, type TablePath } from "./decode.ts";
 export { describeEntry } from "./describe.ts";
 export { type DumpedPeer, dumpTable, type TableToDump } from "./dump-table.ts";

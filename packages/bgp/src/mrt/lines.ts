@@ -5,7 +5,6 @@ import type { AsPath, PathAttributes } from "../wire/attributes/types.ts";
 import type { Message, UpdateMessage } from "../wire/message.ts";
 import type { Nlri } from "../wire/nlri.ts";
 import { formatNotification } from "../wire/notification.ts";
-import { STATE_NAMES } from "./bgp4mp.ts";
 import type { MrtEntry } from "./decode.ts";
 import { MICROSECONDS, MRT_TYPE, type MrtRecord } from "./record.ts";
 
@@ -28,10 +27,8 @@ export function linesOf(entry: MrtEntry): readonly string[] {
       return [];
     case "other":
       return [`OTHER|${timeOf(record)}|type ${record.type}.${record.subtype}|${record.body.length} bytes`];
-    case "state": {
-      const states = [entry.from, entry.to].map((state) => STATE_NAMES.indexOf(state) + 1);
-      return [[...sessionFields(entry, "STATE"), ...states].join("|")];
-    }
+    case "state":
+      return [[...sessionFields(entry, "STATE"), entry.from, entry.to].join("|")];
     case "paths":
       return entry.paths.map(({ peer, pathId, attributes, problems }) => {
         const type = pathId === undefined ? "TABLE_DUMP2" : "TABLE_DUMP2_AP";

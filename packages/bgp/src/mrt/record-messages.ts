@@ -1,6 +1,7 @@
 import { type Address, ByteReader, type Family } from "@ocicat/net";
 import { BgpError } from "../error.ts";
 import type { ConnectionObserver } from "../record/observed-transport.ts";
+import type { StateName } from "../session/state.ts";
 import type { Connection } from "../speaker/transport.ts";
 import { FLAG } from "../wire/attributes/descriptor.ts";
 import type { AddPath } from "../wire/capabilities.ts";
@@ -9,7 +10,7 @@ import { type Frame, Framer } from "../wire/framer.ts";
 import { frame as framed, MAX_EXTENDED_MESSAGE } from "../wire/header.ts";
 import type { OpenMessage } from "../wire/message.ts";
 import { decodeOpen } from "../wire/open.ts";
-import { encodeMessage, encodeStateChange, type MessageForm, type MrtStateChange } from "./bgp4mp.ts";
+import { encodeMessage, encodeStateChange, type MessageForm, type MrtSession, stateNumber } from "./bgp4mp.ts";
 import { encodeRecord, MRT_TYPE } from "./record.ts";
 
 /** One direction of a connection. */
@@ -48,8 +49,8 @@ export class MessageRecorder {
     };
   }
 
-  stateChanged(change: MrtStateChange): void {
-    this.#write(encodeStateChange(change));
+  stateChanged(session: MrtSession, from: StateName, to: StateName): void {
+    this.#write(encodeStateChange({ ...session, from: stateNumber(from), to: stateNumber(to) }));
   }
 
   #take(connection: Connection, one: Direction, other: Direction, bytes: Uint8Array): void {

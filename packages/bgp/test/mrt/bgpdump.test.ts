@@ -153,7 +153,7 @@ describe("bgpdump, of a session", () => {
         encodeRecord({
           time: TIME,
           type: MRT_TYPE.bgp4mp,
-          ...encodeStateChange({ ...six, from: "Established", to: "Idle" }),
+          ...encodeStateChange({ ...six, from: 6, to: 1 }),
         }),
       ]),
     );

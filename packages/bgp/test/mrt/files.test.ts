@@ -1,5 +1,5 @@
 import { isOcicatError } from "@ocicat/kit";
-import { type Ipv4, type Ipv6, ipv4, ipv6 } from "@ocicat/net";
+import { type Ipv4, type Ipv6, ipv4, ipv6, Prefix } from "@ocicat/net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeMessage, encodeStateChange } from "../../src/mrt/bgp4mp.ts";
@@ -139,6 +139,47 @@ describe("a table's file (RFC 6396 §4.3, RFC 8050)", () => {
   });
 });
 
+describe("a table of many routes", () => {
+  // MRT_ROUTES=1000000 for a whole Internet's.
+  const routes = Number(process.env.MRT_ROUTES ?? 100_000);
+
+  function* rows(): IterableIterator<TableRow> {
+    const [peer] = peers;
+    if (peer === undefined) return;
+    const from = ribPeer(peer);
+    for (let n = 0; n < routes; n++) {
+      const asPath = [{ type: "sequence" as const, asns: [64512, n % 1000, n % 777] }];
+      const attributes = { origin: 0 as const, asPath, nextHop: ipv4(1) };
+      yield { prefix: Prefix.of(ipv4(0x0a00_0000 + n * 64), 26), paths: [{ peer: from, pathId: 0, attributes }] };
+    }
+  }
+
+  it("is written and read with no more memory than a few records need", () => {
+    const reader = new MrtReader("file");
+    const decoder = new MrtDecoder("file");
+    let paths = 0;
+    let most = 0;
+    const before = memory();
+    for (const piece of dumpTable({ routerId: ipv4(9), peers, rows: rows(), time: TIME })) {
+      reader.push(piece);
+      for (let record = reader.next(); record !== undefined; record = reader.next()) {
+        const entry = decoder.decode(record);
+        if (entry.kind === "paths") paths += entry.paths.length;
+      }
+      if (paths % 10_000 === 0) most = Math.max(most, memory());
+    }
+    reader.end();
+    expect(paths).toBe(routes);
+    // What waits for a collection; held, 100,000 decoded routes are more than 150 MiB.
+    expect((most - before) / 2 ** 20).toBeLessThan(100);
+  });
+});
+
+function memory(): number {
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
 describe("a session's file (RFC 6396 §4.4)", () => {
   const session = { peerAs: 64513, peerAddress: ipv4(2), localAs: 64512, localAddress: ipv4(1) };
 
@@ -161,22 +202,21 @@ describe("a session's file (RFC 6396 §4.4)", () => {
   });
 
   it("tells states by RFC 4271's numbers", () => {
-    const form = encodeStateChange({ ...session, from: "OpenConfirm", to: "Established" });
+    const form = encodeStateChange({ ...session, from: 5, to: 6 });
     const [entry] = read(encodeRecord({ time: TIME, type: MRT_TYPE.bgp4mpEt, ...form }));
     if (entry === undefined) throw new Error("nothing read");
     expect(linesOf(entry)).toEqual(["BGP4MP_ET|1767225600.123456|STATE|0.0.0.2|64513|5|6"]);
   });
 
-  it("is refused where a state, a family or a message cannot be", () => {
+  it("is refused where a family or a message cannot be", () => {
     const record = (form: { subtype: number; body: Uint8Array }) =>
       encodeRecord({ time: TIME, type: MRT_TYPE.bgp4mp, ...form });
-    const change = encodeStateChange({ ...session, from: "Idle", to: "Connect" });
+    const change = encodeStateChange({ ...session, from: 1, to: 2 });
     const bad = (at: number, value: number) => {
       const body = change.body.slice();
       body[at] = value;
       return damageOf(() => read(record({ ...change, body })));
     };
-    expect(bad(23, 9)).toMatch(/^file, byte 0: .*state 9/);
     expect(bad(11, 7)).toMatch(/^file, byte 0: .*addresses of family 7/);
     const half = encodeMessage({
       ...session,
@@ -193,7 +233,7 @@ describe("a session's file (RFC 6396 §4.4)", () => {
     const known = encodeRecord({
       time: TIME,
       type: MRT_TYPE.bgp4mp,
-      ...encodeStateChange({ ...session, from: "Idle", to: "Connect" }),
+      ...encodeStateChange({ ...session, from: 1, to: 2 }),
     });
     const lines = read(joined([strange, known])).flatMap(linesOf);
     expect(lines).toEqual(["OTHER|1767225600|type 48.3|2 bytes", "BGP4MP|1767225600|STATE|0.0.0.2|64513|1|2"]);
