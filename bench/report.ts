@@ -54,13 +54,14 @@ export function percentile(values: readonly number[], p: number): number {
 /** A table for people, or one JSON object a line. Returns the process' exit code: 1 if a goal was missed. */
 export function report(cases: readonly Case[], asJson: boolean): number {
   if (asJson) for (const entry of cases) process.stdout.write(`${JSON.stringify(entry)}\n`);
-  else process.stdout.write(`\n${toTable(cases)}\n`);
+  else process.stdout.write(`\n${alignColumns(cells(cases))}\n`);
   return cases.every((entry) => entry.met) ? 0 : 1;
 }
 
-function toTable(cases: readonly Case[]): string {
+/** A row a case, under a row of titles. */
+export function cells(cases: readonly Case[]): readonly (readonly string[])[] {
   const number = (value: number | null) => (value === null ? "" : Number(value.toPrecision(3)).toString());
-  const rows = [
+  return [
     ["CASE", "OURS", "PEER", "RATIO", "GOAL", "MET", "PEER IS"],
     ...cases.map((entry) => [
       entry.case,
@@ -72,7 +73,6 @@ function toTable(cases: readonly Case[]): string {
       entry.peerName,
     ]),
   ];
-  return alignColumns(rows);
 }
 
 /** Rows as lines, each column as wide as its widest cell. */
