@@ -132,7 +132,12 @@ export class ByteWriter {
     return this;
   }
 
-  /** Overwrites two bytes written before: for lengths known only afterwards. */
+  /** Overwrites a byte written before: for lengths known only afterwards. */
+  patchU8(offset: number, value: number): void {
+    this.#view.setUint8(offset, value);
+  }
+
+  /** The same for two bytes. */
   patchU16(offset: number, value: number): void {
     this.#view.setUint16(offset, value);
   }
@@ -143,6 +148,12 @@ export class ByteWriter {
 
   patchU32le(offset: number, value: number): void {
     this.#view.setUint32(offset, value, true);
+  }
+
+  /** Moves what was written from `offset` on, so that `count` bytes come before it; they are to be patched. */
+  makeGap(offset: number, count: number): void {
+    this.#grow(count);
+    this.#bytes.copyWithin(offset + count, offset, this.#length - count);
   }
 
   /** A copy of what was written. */

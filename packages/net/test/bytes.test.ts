@@ -44,11 +44,19 @@ describe("ByteReader and ByteWriter", () => {
   });
 
   it("patches lengths written before", () => {
-    const writer = new ByteWriter().u16(0).u16le(0).u32le(0);
+    const writer = new ByteWriter().u16(0).u16le(0).u32le(0).u8(0);
     writer.patchU16(0, 0x1234);
     writer.patchU16le(2, 0x1234);
     writer.patchU32le(4, 0xdeadbeef);
-    expect([...writer.finish()]).toEqual([0x12, 0x34, 0x34, 0x12, 0xef, 0xbe, 0xad, 0xde]);
+    writer.patchU8(8, 0x56);
+    expect([...writer.finish()]).toEqual([0x12, 0x34, 0x34, 0x12, 0xef, 0xbe, 0xad, 0xde, 0x56]);
+  });
+
+  it("makes room for what turns out to belong before what was written", () => {
+    const writer = new ByteWriter(4).bytes(Uint8Array.of(1, 2, 3, 4));
+    writer.makeGap(1, 2);
+    writer.patchU16(1, 0x0908);
+    expect([...writer.u8(5).finish()]).toEqual([1, 9, 8, 2, 3, 4, 5]);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Prefix } from "@ocicat/net";
+import { ipv4, type Prefix, parsePrefix } from "@ocicat/net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { canonicalBytes } from "../../src/wire/attributes/encode.ts";
@@ -10,6 +10,7 @@ import { anyIpv4, anyIpv6, attributes, flatAsPath, openMessage, prefix4, prefix6
 import { decodeOne, decodeUpdateBytes } from "../support/bytes.ts";
 
 const RUNS = { seed: 7, numRuns: 400 };
+const PREFIX = parsePrefix("10.1.2.0/24");
 const AS2: CodecContext = { ...DEFAULT_CONTEXT, as4: false };
 
 function announced(messages: readonly Uint8Array[], context: CodecContext) {
@@ -63,6 +64,25 @@ describe("what is encoded decodes to the same", () => {
       ),
       RUNS,
     );
+  });
+
+  it("attributes of 255 bytes and of more, whose length takes two", () => {
+    for (const count of [63, 64, 65, 200]) {
+      const communities = Array.from({ length: count }, (_, index) => 0x0102_0304 + index);
+      const unknown = [
+        { code: 200, flags: 0xe0, value: Uint8Array.from({ length: count * 4 + 1 }, (_, index) => index + 1) },
+      ];
+      const set: PathAttributes = {
+        origin: 0,
+        asPath: [],
+        nextHop: ipv4(0x0a000001),
+        localPref: 5,
+        communities,
+        unknown,
+      };
+      const result = announced(packAnnouncements(set, 4, [PREFIX], DEFAULT_CONTEXT), DEFAULT_CONTEXT);
+      expect(result).toEqual({ prefixes: [String(PREFIX)], sets: 1, attributes: set });
+    }
   });
 
   it("through a two-octet session: AS4_PATH and AS4_AGGREGATOR bring the true numbers back (RFC 6793)", () => {

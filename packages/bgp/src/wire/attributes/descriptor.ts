@@ -1,4 +1,4 @@
-import { type ByteReader, ByteWriter } from "@ocicat/net";
+import type { ByteReader, ByteWriter } from "@ocicat/net";
 import type { CodecContext } from "../context.ts";
 import type { NotificationKind } from "../notification-kinds.ts";
 import type { WireAttributes } from "./types.ts";
@@ -75,9 +75,10 @@ export function attribute<K extends keyof WireAttributes>(row: AttributeRow<K>):
     write(writer, from, context) {
       const value = from[row.key];
       if (value === undefined || (row.category !== "mandatory" && isEmptyList(value))) return;
-      const body = new ByteWriter(64);
-      row.encode(body, value, context);
-      writeAttribute(writer, flags, row.code, body.finish());
+      const start = writer.length;
+      writer.u8(flags).u8(row.code).u8(0);
+      row.encode(writer, value, context);
+      setLength(writer, start, flags);
     },
     show(from) {
       const value = from[row.key];
@@ -91,18 +92,22 @@ function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/** The length takes one byte where it fits. */
+/** An attribute whose value is at hand as bytes. */
 export function writeAttribute(writer: ByteWriter, flags: number, code: number, value: Uint8Array): void {
-  if (value.length > 255) {
-    writer
-      .u8(flags | FLAG.extended)
-      .u8(code)
-      .u16(value.length);
-  } else {
-    writer
-      .u8(flags & ~FLAG.extended)
-      .u8(code)
-      .u8(value.length);
+  const start = writer.length;
+  const short = flags & ~FLAG.extended;
+  writer.u8(short).u8(code).u8(0).bytes(value);
+  setLength(writer, start, short);
+}
+
+/** Sets the length of the attribute that was written from `start` on. It takes one byte where it fits, which is nearly always. */
+function setLength(writer: ByteWriter, start: number, flags: number): void {
+  const length = writer.length - start - 3;
+  if (length <= 255) {
+    writer.patchU8(start + 2, length);
+    return;
   }
-  writer.bytes(value);
+  writer.makeGap(start + 3, 1);
+  writer.patchU8(start, flags | FLAG.extended);
+  writer.patchU16(start + 2, length);
 }

@@ -56,7 +56,7 @@ const CANONICAL: CodecContext = { ...DEFAULT_CONTEXT, families: [] };
 
 function toWire(path: PathAttributes, context: CodecContext): DecodedAttributes {
   const { nextHop: _nextHop, linkLocalNextHop: _linkLocal, unknown: _unknown, ...shared } = path;
-  return context.as4 ? { ...shared } : { ...shared, ...downgraded(path) };
+  return context.as4 ? shared : { ...shared, ...downgraded(path) };
 }
 
 /** RFC 6793 §4.2.2: towards a two-octet speaker, the true numbers travel in AS4_PATH and AS4_AGGREGATOR where they are needed. */
