@@ -112,6 +112,11 @@ export class AttributeStore {
     return made;
   }
 
+  /** The same as canonical bytes: a view, good until the next set is acquired. */
+  bytes(id: AttributeId): Uint8Array {
+    return this.#arena.get(id);
+  }
+
   /** Another number whenever `id` has come to mean another set: for what is remembered of a set that is not held. */
   generation(id: AttributeId): number {
     return this.#generation[id] ?? 0;

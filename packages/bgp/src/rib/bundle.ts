@@ -1,5 +1,5 @@
 import type { CodecContext } from "../wire/context.ts";
-import { writeAnnouncements, writeWithdrawals } from "../wire/pack.ts";
+import { writeAnnouncements, writeCanonical, writeWithdrawals } from "../wire/pack.ts";
 import { writePathId } from "../wire/prefix-entries.ts";
 import { type Entries, UpdateWriter } from "../wire/update-writer.ts";
 import type { AttributeId } from "./attribute-store.ts";
@@ -88,12 +88,12 @@ export class Bundle {
   }
 
   #write(writer: UpdateWriter, bucket: Bucket): void {
+    const { store } = this.#locRib;
+    const { set, family } = bucket;
     const entries = this.#entries(bucket);
-    if (bucket.set === NONE) writeWithdrawals(writer, bucket.family, entries);
-    else {
-      const attributes = this.#locRib.store.attributes(bucket.set);
-      writeAnnouncements(writer, attributes, bucket.family, entries, this.#context);
-    }
+    if (set === NONE) writeWithdrawals(writer, family, entries);
+    else if (this.#context.as4) writeCanonical(writer, store.bytes(set), family, entries);
+    else writeAnnouncements(writer, store.attributes(set), family, entries, this.#context);
   }
 
   #entries({ prefixes, localIds, family }: Bucket): Entries {

@@ -1,7 +1,7 @@
 import type { Family } from "@ocicat/net";
 import { acceptAll } from "../filter/policy.ts";
 import type { CodecContext } from "../wire/context.ts";
-import { fits } from "../wire/pack.ts";
+import { canonicalFits, fits } from "../wire/pack.ts";
 import type { AttributeId } from "./attribute-store.ts";
 import { NONE } from "./columns.ts";
 import { type ExportView, forbiddenBy, keepsMed, permit, shape } from "./export.ts";
@@ -68,7 +68,16 @@ export class Exporter {
     const peer = sources.peer(source);
     if (forbiddenBy({ attributes, source: peer }, this.#view) !== undefined) return NONE;
     const shaped = shape(family, attributes, peer, withMed, this.#view);
-    const announceable = "attributes" in shaped && fits(shaped.attributes, family, this.#codec);
-    return announceable ? store.acquire(shaped.attributes) : NONE;
+    if ("refusal" in shaped) return NONE;
+    const made = store.acquire(shaped.attributes);
+    if (this.#fits(family, made)) return made;
+    store.release(made);
+    return NONE;
+  }
+
+  #fits(family: Family, set: AttributeId): boolean {
+    const { store } = this.#locRib;
+    if (this.#codec.as4) return canonicalFits(store.bytes(set), family, this.#codec);
+    return fits(store.attributes(set), family, this.#codec);
   }
 }

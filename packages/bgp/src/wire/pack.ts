@@ -1,5 +1,5 @@
 import type { Family, Prefix } from "@ocicat/net";
-import { encodePathAttributes } from "./attributes/encode.ts";
+import { encodePathAttributes, findNextHop } from "./attributes/encode.ts";
 import { encodeNextHop } from "./attributes/table.ts";
 import type { PathAttributes } from "./attributes/types.ts";
 import type { CodecContext } from "./context.ts";
@@ -11,6 +11,7 @@ import { type Entries, UpdateWriter } from "./update-writer.ts";
 const LONGEST = { 4: 5, 6: 17 } as const;
 const MP_REACH_FIXED = 4 + 3 + 1 + 32 + 1;
 const PATH_ID = 4;
+const IPV4_BYTES = 4;
 
 /** UPDATEs that announce prefixes of one family with the same attributes, each as full as the limit allows. */
 export function packAnnouncements(
@@ -59,6 +60,13 @@ export function writeAnnouncements(
   else writer.announceMp(family, encodeNextHop(attributes.nextHop, attributes.linkLocalNextHop), encoded, entries);
 }
 
+/** The same from canonical bytes, for sessions where AS numbers have four octets: nothing is encoded again. */
+export function writeCanonical(writer: UpdateWriter, canonical: Uint8Array, family: Family, entries: Entries): void {
+  const { attributes, nextHop } = formOf(canonical, family);
+  if (nextHop === undefined) writer.announcePlain(attributes, entries);
+  else writer.announceMp(family, nextHop, attributes, entries);
+}
+
 export function writeWithdrawals(writer: UpdateWriter, family: Family, entries: Entries): void {
   if (family === 4) writer.withdrawPlain(entries);
   else writer.withdrawMp(family, entries);
@@ -67,6 +75,29 @@ export function writeWithdrawals(writer: UpdateWriter, family: Family, entries: 
 /** False: the attributes leave no room for even one prefix, and the route cannot be announced (RFC 4271 §9.2). */
 export function fits(attributes: PathAttributes, family: Family, context: CodecContext): boolean {
   const plain = family === 4 && typeof attributes.nextHop === "number";
-  const size = encodePathAttributes(attributes, context, plain).length + (plain ? 0 : MP_REACH_FIXED);
-  return HEADER_LENGTH + 4 + size + PATH_ID + LONGEST[family] <= context.maxMessage;
+  return leavesRoom(encodePathAttributes(attributes, context, plain).length, plain, family, context);
+}
+
+/** The same from canonical bytes, for sessions where AS numbers have four octets. */
+export function canonicalFits(canonical: Uint8Array, family: Family, context: CodecContext): boolean {
+  const { attributes, nextHop } = formOf(canonical, family);
+  return leavesRoom(attributes.length, nextHop === undefined, family, context);
+}
+
+function leavesRoom(length: number, plain: boolean, family: Family, { maxMessage }: CodecContext): boolean {
+  const size = length + (plain ? 0 : MP_REACH_FIXED);
+  return HEADER_LENGTH + 4 + size + PATH_ID + LONGEST[family] <= maxMessage;
+}
+
+/** Attributes as they go into an UPDATE; `nextHop`: what of them goes into MP_REACH_NLRI, undefined where there is none. */
+function formOf(
+  canonical: Uint8Array,
+  family: Family,
+): { readonly attributes: Uint8Array; readonly nextHop: Uint8Array | undefined } {
+  const { start, value, end } = findNextHop(canonical);
+  if (family === 4 && end - value === IPV4_BYTES) return { attributes: canonical, nextHop: undefined };
+  const attributes = new Uint8Array(canonical.length - (end - start));
+  attributes.set(canonical.subarray(0, start));
+  attributes.set(canonical.subarray(end), start);
+  return { attributes, nextHop: canonical.subarray(value, end) };
 }

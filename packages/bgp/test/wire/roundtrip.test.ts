@@ -5,7 +5,17 @@ import { canonicalBytes } from "../../src/wire/attributes/encode.ts";
 import type { PathAttributes } from "../../src/wire/attributes/types.ts";
 import { encodeControl } from "../../src/wire/codec.ts";
 import { type CodecContext, DEFAULT_CONTEXT } from "../../src/wire/context.ts";
-import { packAnnouncements, packEndOfRib, packWithdrawals } from "../../src/wire/pack.ts";
+import {
+  canonicalFits,
+  fits,
+  packAnnouncements,
+  packEndOfRib,
+  packWithdrawals,
+  writeAnnouncements,
+  writeCanonical,
+} from "../../src/wire/pack.ts";
+import { prefixEntries } from "../../src/wire/prefix-entries.ts";
+import { UpdateWriter } from "../../src/wire/update-writer.ts";
 import { anyIpv4, anyIpv6, attributes, flatAsPath, openMessage, prefix4, prefix6 } from "../support/arbitraries.ts";
 import { decodeOne, decodeUpdateBytes } from "../support/bytes.ts";
 
@@ -116,6 +126,39 @@ describe("what is encoded decodes to the same", () => {
         announced: [],
       });
     }
+  });
+
+  it("canonical bytes go on the wire as the attributes that they are of, and as much fits beside them", () => {
+    const written = (write: (writer: UpdateWriter) => void) => {
+      const writer = new UpdateWriter(DEFAULT_CONTEXT.maxMessage);
+      write(writer);
+      return [...writer.take()];
+    };
+    const hop = fc.oneof(anyIpv4, anyIpv6);
+    const sets = fc.oneof(attributes(anyIpv4), attributes(anyIpv6), attributes(hop));
+    fc.assert(
+      fc.property(sets, fc.option(anyIpv6, { nil: undefined }), (drawn, linkLocal) => {
+        const isWide = typeof drawn.nextHop === "bigint";
+        const set = isWide && linkLocal !== undefined ? { ...drawn, linkLocalNextHop: linkLocal } : drawn;
+        const bytes = canonicalBytes(set);
+        for (const family of [4, 6] as const) {
+          const entries = prefixEntries([family === 4 ? PREFIX : parsePrefix("2001:db8::/48")]);
+          const slow = written((writer) => writeAnnouncements(writer, set, family, entries, DEFAULT_CONTEXT));
+          expect(written((writer) => writeCanonical(writer, bytes, family, entries))).toEqual(slow);
+          for (const maxMessage of [
+            bytes.length + 30,
+            bytes.length + 50,
+            bytes.length + 70,
+            bytes.length + 100,
+            4096,
+          ]) {
+            const context = { ...DEFAULT_CONTEXT, maxMessage };
+            expect(canonicalFits(bytes, family, context)).toBe(fits(set, family, context));
+          }
+        }
+      }),
+      RUNS,
+    );
   });
 
   it("canonical bytes are equal exactly for equal attributes", () => {

@@ -5,7 +5,7 @@ import { type DecodedAttributes, FLAG, writeAttribute } from "./descriptor.ts";
 import { ATTRIBUTES, encodeNextHop } from "./table.ts";
 import type { PathAttributes, UnknownAttribute } from "./types.ts";
 
-const NEXT_HOP_CODE = 3;
+const NEXT_HOP = 3;
 
 /**
  * The attributes of a path as they go on the wire, NLRI and IPv6 next hop aside (those are MP_REACH_NLRI's). `withNextHop`:
@@ -33,12 +33,33 @@ export function encodeAttributes(
   return writer.finish();
 }
 
-/** Bytes that are equal exactly for equal attributes, however they travelled: the identity of an attribute set. */
+/**
+ * Bytes that are equal exactly for equal attributes, however they travelled: the identity of an attribute set. They are what an
+ * UPDATE for IPv4 carries where AS numbers have four octets, but for NEXT_HOP, which here may be an IPv6 address, or two.
+ */
 export function canonicalBytes(path: PathAttributes): Uint8Array {
-  const attributes = encodeAttributes(toWire(path, CANONICAL), path.unknown ?? [], CANONICAL);
-  const writer = new ByteWriter(attributes.length + 40);
-  writeAttribute(writer, FLAG.transitive, NEXT_HOP_CODE, encodeNextHop(path.nextHop, path.linkLocalNextHop));
-  return writer.bytes(attributes).finish();
+  const { nextHop, unknown = [] } = path;
+  const wire = toWire(path, CANONICAL);
+  if (typeof nextHop === "number") return encodeAttributes({ ...wire, nextHop }, unknown, CANONICAL);
+  const hop = { code: NEXT_HOP, flags: FLAG.transitive, value: encodeNextHop(nextHop, path.linkLocalNextHop) };
+  return encodeAttributes(wire, [...unknown, hop].toSorted(byCode), CANONICAL);
+}
+
+/** Where canonical bytes have NEXT_HOP: the attribute is from `start` to `end`, its value from `value` on. */
+export function findNextHop(canonical: Uint8Array): {
+  readonly start: number;
+  readonly value: number;
+  readonly end: number;
+} {
+  for (let start = 0; start < canonical.length; ) {
+    const isLong = ((canonical[start] ?? 0) & FLAG.extended) !== 0;
+    const [first = 0, second = 0] = canonical.subarray(start + 2, start + 4);
+    const value = start + (isLong ? 4 : 3);
+    const end = value + (isLong ? (first << 8) | second : first);
+    if (canonical[start + 1] === NEXT_HOP) return { start, value, end };
+    start = end;
+  }
+  throw new Error("an attribute set without NEXT_HOP");
 }
 
 /** For people: one "NAME: value" an attribute. */
@@ -68,6 +89,10 @@ function downgraded(path: PathAttributes): DecodedAttributes {
     wire.aggregator = { as: AS_TRANS, address: path.aggregator.address };
   }
   return wire;
+}
+
+function byCode(a: UnknownAttribute, b: UnknownAttribute): number {
+  return a.code - b.code;
 }
 
 function writeUnknownBelow(
