@@ -46,9 +46,12 @@ export function putSparse(column: Int32Array<ArrayBuffer>, row: number, value: n
   return longer;
 }
 
-/** How long a column becomes that must hold `row`: half as long again, so that growing costs little in all and wastes little. */
+/**
+ * How long a column becomes that must hold `row`: twice as long, so that growing costs little in all. What of it was never
+ * written takes no memory: the system gives a page when it is first touched.
+ */
 export function roomFor(row: number, length: number): number {
-  return Math.max(row + 1, length + (length >>> 1));
+  return Math.max(row + 1, length * 2);
 }
 
 /** Hands out the rows of a table, the lowest that was never used or the one that was given back last. */
