@@ -1,13 +1,14 @@
 /**
  * `npm run bench -- SUITE… [--json] [--publish]`: each case against its peer in the same run, rounds interleaved, medians. Exit
- * code 1 if a goal is missed. `--publish` puts the figures into docs/figures.md, met or not.
+ * code 1 if a goal is missed. `--publish` puts the figures into docs/figures.md, met or not. What else begins with `--` is the
+ * suite's own: see there.
  */
 import { circumstances, publish } from "./publish.ts";
 import { type Case, report } from "./report.ts";
 
 interface Suite {
   readonly what: string;
-  readonly load: () => Promise<{ run(): Promise<Case[]> }>;
+  readonly load: () => Promise<{ run(options: readonly string[]): Promise<Case[]> }>;
 }
 
 const SUITES: Readonly<Record<string, Suite>> = {
@@ -27,6 +28,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
 };
 
 const words = process.argv.slice(2);
+const options = words.filter((word) => word.startsWith("--") && word !== "--json" && word !== "--publish");
 const wanted = words.filter((word) => !word.startsWith("--"));
 const suites = wanted.flatMap((name) => Object.entries(SUITES).filter(([known]) => known === name));
 if (suites.length === 0 || suites.length < wanted.length) {
@@ -36,8 +38,8 @@ if (suites.length === 0 || suites.length < wanted.length) {
 const cases: Case[] = [];
 for (const [name, { what, load }] of suites) {
   const when = circumstances(new Date());
-  const measured = await (await load()).run();
-  if (words.includes("--publish")) publish(name, what, measured, when);
+  const measured = await (await load()).run(options);
+  if (words.includes("--publish")) publish([name, ...options].join(" "), what, measured, when);
   cases.push(...measured);
 }
 process.exitCode = report(cases, words.includes("--json"));

@@ -1,17 +1,19 @@
 /** The clients of a reflector, in a process of their own within its network: `clients.ts <scenario as JSON>`, prints an Outcome. */
-import { readdirSync, readFileSync } from "node:fs";
 import { median, percentile } from "../report.ts";
-import { announcements, Client, type Share, single, withdrawals } from "./client.ts";
+import { announcements, Client, medOf, type Share, SingleUpdate, withdrawals } from "./client.ts";
 import { CLIENTS, type Outcome, type Scenario, SENDERS } from "./plan.ts";
+import { cpuMs, peakMib } from "./process.ts";
 
 const UPDATES_A_SECOND = 10_000;
 const TICK_MS = 5;
-const MED_ATTRIBUTE = 4;
 const SINGLE_CHANGES = 11;
 const REST_MS = 3_000;
-const PATIENCE_MS = 300_000;
+const PATIENCE_MS = 1_800_000;
+/** MEDs of the churn begin here, so that no other route has one of them. */
+const FIRST_MED = 1000;
 
 const scenario: Scenario = JSON.parse(process.argv[2] ?? "{}");
+const { pid } = scenario;
 const each = scenario.prefixes / SENDERS;
 const shares = Array.from({ length: SENDERS }, (_, index): Share => {
   return { first: index * each, count: each, sets: Math.max(1, scenario.sets / SENDERS) };
@@ -30,12 +32,12 @@ const announce = await timed(
 );
 await quiet();
 
-// The first time is that of code that has not run yet.
+// The first times are those of code that has not run yet.
 const changes: { ms: number; cpuMs: number; counts: number[] }[] = [];
 for (let change = 0; change < SINGLE_CHANGES; change++) {
   const before = clients.map(({ updates }) => updates);
   const one = await timed(
-    () => at(senders, 0).write(single(0, change, 7)),
+    () => at(senders, 0).write(new SingleUpdate(0).of(change, 7)),
     () => clients.every(({ updates }, index) => index === 0 || updates > at(before, index)),
   );
   changes.push({ ...one, counts: clients.slice(1).map(({ updates }, index) => updates - at(before, index + 1)) });
@@ -61,7 +63,7 @@ const outcome: Outcome = {
   churn,
   withdrawMs: withdraw.ms,
   withdrawCpuMs: withdraw.cpuMs,
-  peakMib: peakMib(),
+  peakMib: peakMib(pid),
 };
 process.stdout.write(`${JSON.stringify(outcome)}\n`);
 for (const client of clients) client.end();
@@ -71,15 +73,15 @@ function tell(streams: readonly Uint8Array[]): void {
   for (const [index, client] of senders.entries()) client.write(at(streams, index));
 }
 
-/** From the first byte sent to the fact. */
+/** From the first byte sent to the fact; CPU time until the daemon rests. */
 async function timed(act: () => void, isDone: () => boolean): Promise<{ ms: number; cpuMs: number }> {
-  const cpu = cpuMs();
+  const cpu = cpuMs(pid);
   const start = performance.now();
   act();
   await until(isDone);
   const ms = performance.now() - start;
   await quiet();
-  return { ms, cpuMs: cpuMs() - cpu };
+  return { ms, cpuMs: cpuMs(pid) - cpu };
 }
 
 async function until(isDone: () => boolean): Promise<void> {
@@ -95,7 +97,7 @@ async function quiet(): Promise<void> {
   const limit = performance.now() + REST_MS;
   for (let heard = -1, cpu = -1, calm = 0; calm < 3 && performance.now() < limit; ) {
     await new Promise((resolve) => setTimeout(resolve, 50));
-    const [now, used] = [clients.reduce((sum, { updates }) => sum + updates, 0), cpuMs()];
+    const [now, used] = [clients.reduce((sum, { updates }) => sum + updates, 0), cpuMs(pid)];
     calm = now === heard && used - cpu < 10 ? calm + 1 : 0;
     [heard, cpu] = [now, used];
   }
@@ -103,29 +105,30 @@ async function quiet(): Promise<void> {
 
 /** Each update is one prefix with a MED that says when it was sent; the receiver finds out how long it took. */
 async function runChurn(seconds: number): Promise<Outcome["churn"]> {
-  const sentAt: number[] = [];
+  const all = seconds * UPDATES_A_SECOND;
+  const sentAt = new Float64Array(all);
   const latencies: number[] = [];
+  const underWay: number[] = [];
+  const templates = senders.map(({ index }) => new SingleUpdate(index));
   let newest = -1;
   receiver.onUpdate = (body) => {
-    const number = medOf(body) - 1000;
+    const number = medOf(body) - FIRST_MED;
     if (number < 0) return;
     newest = Math.max(newest, number);
     latencies.push(performance.now() - (sentAt[number] ?? 0));
   };
-  const cpu = cpuMs();
+  const cpu = cpuMs(pid);
   const start = performance.now();
-  for (let sent = 0; sent < seconds * UPDATES_A_SECOND; ) {
-    const due = Math.min(
-      seconds * UPDATES_A_SECOND,
-      Math.floor(((performance.now() - start) / 1000) * UPDATES_A_SECOND),
-    );
+  for (let sent = 0; sent < all; ) {
+    underWay.push(sent - 1 - newest);
+    const due = Math.min(all, Math.floor(((performance.now() - start) / 1000) * UPDATES_A_SECOND));
     const batches: Uint8Array[][] = senders.map(() => []);
     for (; sent < due; sent++) {
       const index = sent % SENDERS;
       const share = at(shares, index);
       // Spread over the table: another prefix each time.
       const prefix = share.first + ((sent * 7919) % share.count);
-      at(batches, index).push(single(index, prefix, 1000 + sent));
+      at(batches, index).push(at(templates, index).of(prefix, FIRST_MED + sent));
       sentAt[sent] = performance.now();
     }
     batches.forEach((batch, index) => {
@@ -134,46 +137,20 @@ async function runChurn(seconds: number): Promise<Outcome["churn"]> {
     await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }
   const ms = performance.now() - start;
-  await until(() => newest >= seconds * UPDATES_A_SECOND - 1);
-  const cpuShare = (cpuMs() - cpu) / ms;
+  await until(() => newest >= all - 1);
+  const cpuShare = (cpuMs(pid) - cpu) / ms;
   receiver.onUpdate = () => undefined;
+  const third = Math.floor(underWay.length / 3);
+  const [early, late] = [median(underWay.slice(0, third)), median(underWay.slice(-third))];
   return {
     p50Ms: percentile(latencies, 50),
     p99Ms: percentile(latencies, 99),
-    lost: seconds * UPDATES_A_SECOND - latencies.length,
+    underWay: [early, late],
+    // From the middle of the first third to that of the last.
+    growth: (late - early) / ((ms / 1000) * (2 / 3)),
+    lost: all - latencies.length,
     cpuShare,
   };
-}
-
-function medOf(body: Uint8Array): number {
-  const start = 2 + (((body[0] ?? 0) << 8) | (body[1] ?? 0));
-  const end = start + 2 + (((body[start] ?? 0) << 8) | (body[start + 1] ?? 0));
-  for (let offset = start + 2; offset < end; ) {
-    const long = ((body[offset] ?? 0) & 0x10) !== 0;
-    const length = long ? ((body[offset + 2] ?? 0) << 8) | (body[offset + 3] ?? 0) : (body[offset + 2] ?? 0);
-    const value = offset + (long ? 4 : 3);
-    if (body[offset + 1] === MED_ATTRIBUTE) return new DataView(body.buffer, body.byteOffset + value, 4).getUint32(0);
-    offset = value + length;
-  }
-  return 0;
-}
-
-/** Of all threads of the daemon, those that have ended aside. */
-function cpuMs(): number {
-  const tasks = `/proc/${scenario.pid}/task`;
-  const nanoseconds = readdirSync(tasks).map((task) => {
-    try {
-      return Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0]);
-    } catch {
-      return 0;
-    }
-  });
-  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e6;
-}
-
-function peakMib(): number {
-  const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${scenario.pid}/status`, "utf8"));
-  return Number(line?.[1] ?? 0) / 1024;
 }
 
 function at<T>(list: readonly T[], index: number): T {

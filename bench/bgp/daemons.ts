@@ -5,54 +5,68 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatAddress } from "@ocicat/net";
-import { AS, CLIENTS, clientAddress, PORT, REFLECTOR } from "./plan.ts";
+import { AS, clientAddress, FILTER, PORT, REFLECTOR, type Setup } from "./plan.ts";
 
 export type DaemonName = "Ocicat" | "BIRD" | "FRR" | "GoBGP";
+export const DAEMON_NAMES: readonly DaemonName[] = ["Ocicat", "BIRD", "FRR", "GoBGP"];
 
 interface Daemon {
   readonly program: string;
   /** Configuration, by file name. */
-  readonly config: string;
-  readonly command: (directory: string, config: string) => readonly string[];
+  readonly config: (setup: Setup) => string;
+  readonly command: (directory: string, config: string, setup: Setup) => readonly string[];
 }
 
-const CLIENT_ADDRESSES = Array.from({ length: CLIENTS }, (_, index) => formatAddress(clientAddress(index)));
-
-export const DAEMONS: Readonly<Record<DaemonName, Daemon>> = {
+const DAEMONS: Readonly<Record<DaemonName, Daemon>> = {
   Ocicat: {
     program: process.execPath,
-    config: "",
-    command: () => [process.execPath, join(import.meta.dirname, "reflector.ts")],
+    config: () => "",
+    command: (_directory, _config, setup) => [
+      process.execPath,
+      join(import.meta.dirname, "reflector.ts"),
+      JSON.stringify(setup),
+    ],
   },
   BIRD: {
     program: "/usr/sbin/bird",
-    config: `router id ${REFLECTOR};
+    config: (setup) => `router id ${REFLECTOR};
 log stderr { warning, error, fatal, bug };
 protocol device {}
 protocol static { ipv4; route 10.77.0.0/24 via "bench"; }
+filter bench {
+${FILTER.map(({ action, network, minLength, maxLength }) => `  if net ~ [ ${network}{${minLength},${maxLength}} ] then ${action};`).join("\n")}
+}
 template bgp reflected {
   local ${REFLECTOR} port ${PORT} as ${AS};
   neighbor port ${PORT} internal;
   multihop; passive on; rr client; graceful restart off;
-  ipv4 { import all; export where source = RTS_BGP; };
+  ipv4 { ${setup.filtered ? "import filter bench; export filter bench;" : "import all; export where source = RTS_BGP;"} };
 }
-${CLIENT_ADDRESSES.map((address, index) => `protocol bgp c${index} from reflected { neighbor ${address}; }`).join("\n")}
+${addresses(setup)
+  .map((address, index) => `protocol bgp c${index} from reflected { neighbor ${address}; }`)
+  .join("\n")}
 `,
     command: (directory, config) => ["/usr/sbin/bird", "-f", "-c", config, "-s", join(directory, "bird.ctl")],
   },
   FRR: {
     program: "/usr/lib/frr/bgpd",
-    config: `router bgp ${AS}
+    config: (setup) => `${FILTER.map(
+      ({ action, network, minLength, maxLength }, index) =>
+        `ip prefix-list bench seq ${index + 1} ${action === "accept" ? "permit" : "deny"} ${network}${frrLengths(network, minLength, maxLength)}`,
+    ).join("\n")}
+router bgp ${AS}
  bgp router-id ${REFLECTOR}
  bgp cluster-id ${REFLECTOR}
  no bgp graceful-restart
  neighbor c peer-group
  neighbor c remote-as ${AS}
  neighbor c passive
-${CLIENT_ADDRESSES.map((address) => ` neighbor ${address} peer-group c`).join("\n")}
+${addresses(setup)
+  .map((address) => ` neighbor ${address} peer-group c`)
+  .join("\n")}
  address-family ipv4 unicast
   neighbor c route-reflector-client
- exit-address-family
+${setup.filtered ? "  neighbor c prefix-list bench in\n  neighbor c prefix-list bench out\n" : ""} exit-address-family
 `,
     command: (directory, config) => [
       "/usr/lib/frr/bgpd",
@@ -75,13 +89,16 @@ ${CLIENT_ADDRESSES.map((address) => ` neighbor ${address} peer-group c`).join("\
   },
   GoBGP: {
     program: "/usr/bin/gobgpd",
-    config: `[global.config]
+    config: (setup) => {
+      if (setup.filtered) throw new Error("GoBGP is not measured with a filter");
+      return `[global.config]
   as = ${AS}
   router-id = "${REFLECTOR}"
   port = ${PORT}
   local-address-list = ["${REFLECTOR}"]
-${CLIENT_ADDRESSES.map(
-  (address) => `[[neighbors]]
+${addresses(setup)
+  .map(
+    (address) => `[[neighbors]]
   [neighbors.config]
     neighbor-address = "${address}"
     peer-as = ${AS}
@@ -90,8 +107,10 @@ ${CLIENT_ADDRESSES.map(
   [neighbors.route-reflector.config]
     route-reflector-client = true
     route-reflector-cluster-id = "${REFLECTOR}"`,
-).join("\n")}
-`,
+  )
+  .join("\n")}
+`;
+    },
     command: (_directory, config) => [
       "/usr/bin/gobgpd",
       "-f",
@@ -103,19 +122,30 @@ ${CLIENT_ADDRESSES.map(
   },
 };
 
+function addresses({ clients }: Setup): string[] {
+  return Array.from({ length: clients }, (_, index) => formatAddress(clientAddress(index)));
+}
+
+/** FRR wants "ge" to be more than the network's own length, and "le" not to be said twice. */
+function frrLengths(network: string, minLength: number, maxLength: number): string {
+  const own = Number(network.split("/")[1]);
+  return `${minLength > own ? ` ge ${minLength}` : ""} le ${maxLength}`;
+}
+
 /** A daemon that runs in a namespace and listens. */
 export async function withDaemon<T>(
   name: DaemonName,
   namespace: string,
+  setup: Setup,
   work: (pid: number) => Promise<T>,
 ): Promise<T> {
   const { program, config, command } = DAEMONS[name];
   if (!existsSync(program)) throw new Error(`${name} is missing: sh tools/setup.sh`);
   const directory = mkdtempSync(join(tmpdir(), "oct-bench-bgp-"));
   const file = join(directory, "daemon.conf");
-  writeFileSync(file, config);
+  writeFileSync(file, config(setup));
   // No program between us and the daemon: the process that is measured is the one that was started.
-  const words = ["netns", "exec", namespace, "setpriv", "--pdeathsig", "KILL", ...command(directory, file)];
+  const words = ["netns", "exec", namespace, "setpriv", "--pdeathsig", "KILL", ...command(directory, file, setup)];
   const child = spawn("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
   let log = "";
   child.stderr?.on("data", (bytes) => {

@@ -1,10 +1,26 @@
-/** Our speaker as a route reflector, in a process of its own. */
+/** Our speaker as a route reflector, in a process of its own: `reflector.ts <setup as JSON>`. */
 
 import { tcpTransport } from "@ocicat/agent/bgp-transport";
-import { createSpeaker, type PeerConfig } from "@ocicat/bgp";
+import { acceptAll, compilePolicy, createSpeaker, type PeerConfig, reject } from "@ocicat/bgp";
 import { type Clock, seededRandom, silentLogger } from "@ocicat/kit";
-import { type Ipv4, parseAddress } from "@ocicat/net";
-import { AS, CLIENTS, clientAddress, PORT, REFLECTOR } from "./plan.ts";
+import { type Ipv4, parseAddress, parsePrefix } from "@ocicat/net";
+import { AS, clientAddress, FILTER, PORT, REFLECTOR, type Setup } from "./plan.ts";
+
+const setup: Setup = JSON.parse(process.argv[2] ?? "{}");
+/** What a BGPFilter is compiled to. */
+const filter = compilePolicy(
+  [
+    {
+      name: "BGPFilter bench importV4",
+      rules: FILTER.map(({ action, network, ...lengths }) => ({
+        action,
+        destination: { network: parsePrefix(network), operator: "In", ...lengths },
+      })),
+    },
+  ],
+  () => reject("no rule applies"),
+);
+const policy = setup.filtered ? filter : acceptAll;
 
 const clock: Clock = {
   now: () => Date.now(),
@@ -27,7 +43,7 @@ const speaker = createSpeaker({
 speaker.setOriginated([]);
 speaker.setPeers(
   Array.from(
-    { length: CLIENTS },
+    { length: setup.clients },
     (_, index): PeerConfig => ({
       name: `client${index}`,
       remoteAddress: clientAddress(index),
@@ -37,6 +53,8 @@ speaker.setPeers(
       holdTimeS: 240,
       clusterId: address,
       reflectorClient: true,
+      importPolicy: policy,
+      exportPolicy: policy,
       gracefulRestart: { mode: "off" },
     }),
   ),
