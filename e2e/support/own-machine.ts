@@ -60,6 +60,11 @@ export class OwnMachine {
     throw new Error("no processor makes a namespace that others can be mounted in");
   }
 
+  /** Its network: what is opened in it belongs to the machine. Closed with it. */
+  get net(): NamespaceHandle {
+    return this.#net;
+  }
+
   /** Ends every process in it; mounts, links and files go with them. */
   async close(): Promise<void> {
     for (const handle of [this.#net, this.#mount, this.#pid]) handle.close();

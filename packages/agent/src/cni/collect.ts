@@ -1,9 +1,9 @@
-import { blocksPrefix, handleKey } from "@ocicat/api";
+import { blockKey, blocksPrefix, HANDLES_PREFIX, handleKey } from "@ocicat/api";
 import type { ValidAttachment } from "@ocicat/cni";
-import { ClusterState, NO_FENCE, perform, releaseOf, type Verdict } from "@ocicat/controllers/collect";
-import type { Datastore } from "@ocicat/datastore";
+import { ClusterState, judge, NO_FENCE, perform, releaseOf, type Verdict } from "@ocicat/controllers/collect";
+import type { Datastore, KeyValue } from "@ocicat/datastore";
 import type { Clock, Logger } from "@ocicat/kit";
-import { formatAddress } from "@ocicat/net";
+import { formatAddress, parsePrefix } from "@ocicat/net";
 import type { AgentEndpointRow } from "../tables/rows.ts";
 import type { Table } from "../tables/table.ts";
 
@@ -18,7 +18,7 @@ export interface CollectContext {
   readonly isBusy: (handleId: string) => boolean;
 }
 
-/** Blocks in a list of few pages: there may be ten thousand, and those that do not mention this node are not decoded. */
+/** There may be ten thousand rows. */
 const PAGE = 500;
 
 /**
@@ -31,7 +31,7 @@ export async function collectInvalid(
   network: string,
   valid: readonly ValidAttachment[],
 ): Promise<readonly AgentEndpointRow[]> {
-  const { store, clock, logger, cooldownSeconds, isBusy } = context;
+  const { store, isBusy } = context;
   const state = await blocksOfNode(context);
   const keep = new Set(valid.map(({ containerId }) => containerId));
   const gone: AgentEndpointRow[] = [];
@@ -40,32 +40,76 @@ export async function collectInvalid(
     if (container === undefined || keep.has(container) || isBusy(handleId)) continue;
     // As they are before: the watch takes them out of the table while this goes on.
     const endpoints = endpointsOf(context, container);
-    const verdict = await judge(context, state, handleId, endpoints);
+    const verdict = await judgeInvalid(context, state, handleId, endpoints);
     if (verdict === undefined) continue;
-    const outcome = await perform(store, [verdict], NO_FENCE, () => ({
-      now: clock.now(),
-      cooldownSeconds: cooldownSeconds(),
-    }));
-    const isDone = outcome.kind === "done" && outcome.done.length > 0;
-    logger[isDone ? "info" : "warning"](isDone ? "collected" : "not collected: it changed meanwhile", {
-      handle: handleId,
-      reason: verdict.reason,
-      addresses: [...state.allocationsOf(handleId)].map(({ address }) => formatAddress(address)),
-    });
-    if (isDone) gone.push(...endpoints);
+    if (await performed(context, state, handleId, verdict)) gone.push(...endpoints);
   }
+  if (!store.abilities.transactions) await collectEmpty(context, state, network, keep);
   return gone;
 }
 
+/**
+ * Handles under which nothing is held: what an ADD leaves that a crash has cut off after its first write, where a datastore
+ * takes one at a time. None of this node's blocks leads to them, so all are looked at.
+ */
+async function collectEmpty(
+  context: CollectContext,
+  state: ClusterState,
+  network: string,
+  keep: ReadonlySet<string>,
+): Promise<void> {
+  for await (const item of rowsUnder(context.store, HANDLES_PREFIX)) {
+    const handleId = item.key.slice(HANDLES_PREFIX.length);
+    const container = containerOf(context, network, handleId);
+    if (container === undefined || keep.has(container) || context.isBusy(handleId)) continue;
+    state.put(item);
+    const counted = [...(state.handles.get(handleId)?.counts.keys() ?? [])];
+    // What another node's blocks are counted for is that node's.
+    const isOurs = counted.every((cidr) => state.blocks.has(blockKey(parsePrefix(cidr))));
+    if (!isOurs || state.allocationsOf(handleId).size > 0) continue;
+    const verdict = judge(state, `handle ${handleId}`);
+    if (verdict !== undefined) await performed(context, state, handleId, verdict);
+  }
+}
+
+/** False: something of it changed meanwhile. */
+async function performed(
+  { store, clock, logger, cooldownSeconds }: CollectContext,
+  state: ClusterState,
+  handleId: string,
+  verdict: Verdict,
+): Promise<boolean> {
+  const outcome = await perform(store, [verdict], NO_FENCE, () => ({
+    now: clock.now(),
+    cooldownSeconds: cooldownSeconds(),
+  }));
+  const isDone = outcome.kind === "done" && outcome.done.length > 0;
+  logger[isDone ? "info" : "warning"](isDone ? "collected" : "not collected: it changed meanwhile", {
+    handle: handleId,
+    reason: verdict.reason,
+    addresses: [...state.allocationsOf(handleId)].map(({ address }) => formatAddress(address)),
+  });
+  return isDone;
+}
+
+/** Those that do not mention this node are not decoded. */
 async function blocksOfNode({ store, nodeName }: CollectContext): Promise<ClusterState> {
   const state = new ClusterState();
   const mark = JSON.stringify(nodeName);
-  let page = await store.list(blocksPrefix(), { limit: PAGE });
+  for await (const item of rowsUnder(store, blocksPrefix())) {
+    // A block of the node's that is empty mentions it as its owner.
+    if (item.value.includes(mark) || item.value.includes(JSON.stringify(`host:${nodeName}`))) state.put(item);
+  }
+  return state;
+}
+
+async function* rowsUnder(store: Datastore, prefix: string): AsyncIterable<KeyValue> {
+  let page = await store.list(prefix, { limit: PAGE });
   for (;;) {
-    for (const item of page.items) if (item.value.includes(mark)) state.put(item);
+    yield* page.items;
     const after = page.items.at(-1)?.key;
-    if (!page.more || after === undefined) return state;
-    page = await store.list(blocksPrefix(), { limit: PAGE, revision: page.revision, after });
+    if (!page.more || after === undefined) return;
+    page = await store.list(prefix, { limit: PAGE, revision: page.revision, after });
   }
 }
 
@@ -85,7 +129,7 @@ function endpointsOf({ table }: CollectContext, container: string): readonly Age
 }
 
 /** Undefined: some of what the handle holds is not this node's, or not a container's. */
-async function judge(
+async function judgeInvalid(
   context: CollectContext,
   state: ClusterState,
   handleId: string,
