@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -82,7 +82,10 @@ export class Credentials {
       users: [{ name: user, user: { token: this.tokenOf(user) } }],
       contexts: [{ name: "lab", context: { cluster: "lab", user } }],
     };
-    writeFileSync(file, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+    const newFile = `${file}.${process.pid}.new`;
+    // Whoever reads it now, beside another who has it written, reads a whole one.
+    writeFileSync(newFile, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+    renameSync(newFile, file);
     return file;
   }
 
