@@ -6,9 +6,9 @@
  *     --proxy nftables|iptables
  *     --focus REGEX           of the suite's names
  *     --procs N               of ginkgo, side by side (2)
- *     --write                 docs/kubernetes-conformance.md anew
+ *     --write                 puts them into docs/kubernetes-conformance.md, in the place of what it had of the same suites
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { TestCluster } from "../support/cluster.ts";
@@ -65,9 +65,8 @@ for (const { suite, cases, seconds } of runs) {
 }
 if (left.length > 0) process.stdout.write(`left behind: ${left.join(", ")}\n`);
 if (values.write) {
-  const docs = join(import.meta.dirname, "../../../docs");
-  mkdirSync(docs, { recursive: true });
-  writeFileSync(join(docs, "kubernetes-conformance.md"), conformancePage(runs));
+  const page = join(import.meta.dirname, "../../../docs/kubernetes-conformance.md");
+  writeFileSync(page, conformancePage(runs, readFileSync(page, "utf8")));
 }
 const failed = runs.some(({ cases }) => cases.length === 0 || cases.some(({ outcome }) => outcome === "failed"));
 process.exitCode = failed || left.length > 0 ? 1 : 0;
