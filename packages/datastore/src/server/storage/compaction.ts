@@ -1,5 +1,5 @@
 import type { StatementSync } from "node:sqlite";
-import { columnsOf, integer } from "./columns.ts";
+import { bytes, columnsOf, integer } from "./columns.ts";
 import type { Store } from "./store.ts";
 
 /** Rows looked at in one slice: a millisecond or two. */
@@ -15,7 +15,7 @@ export class Scavenger {
   readonly #store: Store;
   readonly #sliceEnd: StatementSync;
   readonly #takeSuperseded: StatementSync;
-  readonly #forgetDeleted: StatementSync;
+  readonly #deletions: StatementSync;
   readonly #takeDeletions: StatementSync;
   /** History up to here is done for good, whatever the next compact revision. */
   #finished: number;
@@ -33,11 +33,9 @@ export class Scavenger {
     this.#takeSuperseded = db.prepare(
       "DELETE FROM history WHERE id IN (SELECT previous FROM history WHERE id > ? AND id <= ?) AND revision < ?",
     );
-    this.#forgetDeleted = db.prepare(
-      `DELETE FROM latest WHERE (key, id) IN
-         (SELECT key, id FROM history WHERE id > ? AND id <= ? AND version = 0 AND revision < ?)`,
-    );
-    this.#takeDeletions = db.prepare("DELETE FROM history WHERE id > ? AND id <= ? AND version = 0 AND revision < ?");
+    const deletions = "history WHERE id > ? AND id <= ? AND version = 0 AND revision < ?";
+    this.#deletions = db.prepare(`SELECT key, id FROM ${deletions}`);
+    this.#takeDeletions = db.prepare(`DELETE FROM ${deletions}`);
   }
 
   /** One bounded step; false if nothing was left to do. */
@@ -52,12 +50,13 @@ export class Scavenger {
     }
     const to = integer(last);
     const finished = Math.max(this.#finished, Math.min(to, this.#store.firstIdOf(target) - 1));
+    const deletions = this.#deletions.all(from, to, target).map(columnsOf);
     this.#store.maintain(() => {
       this.#takeSuperseded.run(from, to, target);
-      this.#forgetDeleted.run(from, to, target);
       this.#takeDeletions.run(from, to, target);
       this.#store.meta.set("scavenged_id", finished.toString());
     });
+    for (const [key, id] of deletions) this.#store.forget(bytes(key), integer(id));
     this.#finished = finished;
     this.#pass = { target, position: to };
     return true;

@@ -29,7 +29,8 @@ export function rangeContains(range: KeyRange, key: Uint8Array): boolean {
 
 /** Bytes as a string with one character a byte: something a Map can have as its key. */
 export function byteString(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString("latin1");
 }
 
 /** Equal for ranges of the same keys written alike. */

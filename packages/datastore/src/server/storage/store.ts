@@ -3,12 +3,12 @@ import { AuthTable } from "./auth-table.ts";
 import { columnsOf, integer } from "./columns.ts";
 import { type Change, isDeletion } from "./entry.ts";
 import type { DataFile } from "./file.ts";
+import { HistoryTable } from "./history-table.ts";
+import { KeyIndex } from "./key-index.ts";
 import { byteString, type KeyRange, rangeContains } from "./key-range.ts";
 import { LeaseTable } from "./lease-table.ts";
-import { LiveCounts } from "./live-counts.ts";
 import { MetaTable } from "./meta-table.ts";
 import { isMachineFailure } from "./sqlite-errors.ts";
-import { Statements } from "./statements.ts";
 import { type State, View } from "./view.ts";
 import { type Tables, Writer } from "./writer.ts";
 
@@ -28,11 +28,12 @@ export interface Committed {
 }
 
 /**
- * The keys with their history, in one SQLite file. Everything is synchronous. Writes happen in groups:
+ * The keys with their history, in one SQLite file, and the present in memory (key-index.ts). Everything is synchronous.
+ * Writes happen in groups:
  *
  *     begin() · request() · request() · … · commit()      or rollback()
  *
- * Each request of a group sees those before it, and has a savepoint of its own, so that one that throws leaves no trace.
+ * Each request of a group sees those before it. One that throws leaves no trace.
  * What commit() returns is in the log but not on the disk yet: bringing it there is up to the caller (GroupCommit).
  */
 export class Store extends View implements Tables {
@@ -42,7 +43,6 @@ export class Store extends View implements Tables {
   readonly file: DataFile;
   #state: State;
   #before: State;
-  readonly #liveCounts: LiveCounts;
   readonly #savepoint: StatementSync;
   readonly #release: StatementSync;
   readonly #totalChanges: StatementSync;
@@ -51,12 +51,12 @@ export class Store extends View implements Tables {
   #effects: (() => void)[] = [];
 
   constructor(file: DataFile) {
-    super(new Statements(file.db), () => this.#state);
+    const history = new HistoryTable(file.db);
+    super(history, new KeyIndex(history.from(0)), () => this.#state);
     this.file = file;
     this.meta = new MetaTable(file.db);
     this.leases = new LeaseTable(file.db);
     this.auth = new AuthTable(file.db, this.meta);
-    this.#liveCounts = new LiveCounts(file.db, (range) => super.count(range));
     this.#savepoint = file.db.prepare("SAVEPOINT request");
     this.#release = file.db.prepare("RELEASE request");
     this.#totalChanges = file.db.prepare("SELECT total_changes()");
@@ -72,19 +72,27 @@ export class Store extends View implements Tables {
 
   /** What `apply` throws comes through. After a failure of the machine (isMachineFailure) the group must be rolled back. */
   request<T>(apply: (writer: Writer) => T): T {
-    const { db } = this.file;
-    const writer = new Writer(this.statements, this, this.#state);
-    this.#savepoint.run();
+    const mark = this.index.mark;
+    let hasSavepoint = false;
+    const tables = () => {
+      if (!hasSavepoint) this.#savepoint.run();
+      hasSavepoint = true;
+      return this;
+    };
+    const writer = new Writer(this.history, this.index, tables, this.#state);
     try {
       const result = apply(writer);
-      this.#release.run();
+      if (hasSavepoint) this.#release.run();
       this.#state = writer.state;
       this.#changes.push(...writer.changes);
       this.#effects.push(...writer.effects);
       return result;
     } catch (error) {
-      this.statements.rolledBack();
-      if (!isMachineFailure(error)) db.exec("ROLLBACK TO request; RELEASE request");
+      this.index.takeBack(mark);
+      if (!isMachineFailure(error)) {
+        if (hasSavepoint) this.file.db.exec("ROLLBACK TO request; RELEASE request");
+        this.history.removeFrom(this.#state.nextId);
+      }
       throw error;
     }
   }
@@ -93,16 +101,16 @@ export class Store extends View implements Tables {
     const wrote = this.#rowsWritten() > this.#rowsBefore;
     this.file.db.exec("COMMIT");
     const committed = { changes: this.#changes, effects: this.#effects, wrote };
-    this.#liveCounts.take(committed.changes);
-    this.#forget();
+    this.index.settle();
+    this.#reset();
     return committed;
   }
 
   /** Everything is as before begin(). */
   rollback(): void {
     this.#state = this.#before;
-    this.#forget();
-    this.statements.rolledBack();
+    this.index.takeBack(0);
+    this.#reset();
     // Some errors (disk full, I/O) make SQLite roll back by itself.
     if (this.file.db.isTransaction) this.file.db.exec("ROLLBACK");
   }
@@ -119,11 +127,6 @@ export class Store extends View implements Tables {
       if (db.isTransaction) db.exec("ROLLBACK");
       throw error;
     }
-  }
-
-  /** Not to be asked amid a group: what it has written is not counted yet. */
-  override count(range: KeyRange): number {
-    return this.#liveCounts.count(range);
   }
 
   /** From the present count, if not too much has changed since. */
@@ -147,7 +150,7 @@ export class Store extends View implements Tables {
 
   /** Writes from a revision on, in order. Take what is needed and stop. */
   changesSince(revision: number): Generator<Change, void, undefined> {
-    return this.statements.changesFrom(this.firstIdOf(revision));
+    return this.history.from(this.firstIdOf(revision));
   }
 
   /**
@@ -159,11 +162,16 @@ export class Store extends View implements Tables {
     let high = this.#state.nextId;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      const found = this.statements.placeFrom(middle);
+      const found = this.history.placeFrom(middle);
       if (found === undefined || found.revision >= revision) high = middle;
       else low = found.id + 1;
     }
-    return this.statements.placeFrom(low)?.id ?? this.#state.nextId;
+    return this.history.placeFrom(low)?.id ?? this.#state.nextId;
+  }
+
+  /** Compaction took this deletion from the file. */
+  forget(key: Uint8Array, id: number): void {
+    this.index.forget(byteString(key), id);
   }
 
   close(): void {
@@ -174,7 +182,7 @@ export class Store extends View implements Tables {
     return integer(columnsOf(this.#totalChanges.get())[0]);
   }
 
-  #forget(): void {
+  #reset(): void {
     this.#changes = [];
     this.#effects = [];
   }

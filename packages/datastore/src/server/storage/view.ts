@@ -1,6 +1,7 @@
-import { type Change, type Entry, isDeletion } from "./entry.ts";
-import type { KeyRange } from "./key-range.ts";
-import type { Statements } from "./statements.ts";
+import { type Change, type Entry, isDeletion, NO_BYTES } from "./entry.ts";
+import type { HistoryTable } from "./history-table.ts";
+import { isLive, type KeyIndex, type Slot } from "./key-index.ts";
+import { byteString, type KeyRange } from "./key-range.ts";
 
 /** Where the store stands. */
 export interface State {
@@ -21,11 +22,13 @@ export interface ReadOptions {
 
 /** Reads, of the present and of any revision not compacted. A write request reads what it has written itself. */
 export class View {
-  protected readonly statements: Statements;
+  protected readonly history: HistoryTable;
+  protected readonly index: KeyIndex;
   readonly #state: () => State;
 
-  constructor(statements: Statements, state: () => State) {
-    this.statements = statements;
+  constructor(history: HistoryTable, index: KeyIndex, state: () => State) {
+    this.history = history;
+    this.index = index;
     this.#state = state;
   }
 
@@ -39,24 +42,21 @@ export class View {
 
   /** The key as it is, without its value; undefined if it does not exist. */
   get(key: Uint8Array): Entry | undefined {
-    const latest = this.statements.latest(key);
-    return latest === undefined || isDeletion(latest.entry) ? undefined : latest.entry;
+    const slot = this.index.get(byteString(key));
+    return isLive(slot) ? this.#entry(key, slot, false) : undefined;
   }
 
   /** The keys that exist, in bytewise order. */
-  entries(range: KeyRange, options: ReadOptions): Entry[] {
+  entries(range: KeyRange, { limit, values }: ReadOptions): Entry[] {
     if (range.kind === "one") {
-      const { statements } = this;
-      const latest = options.values ? statements.latestWithValue(range.key) : statements.latest(range.key);
-      return latest === undefined || isDeletion(latest.entry) ? [] : [latest.entry];
+      const slot = this.index.get(byteString(range.key));
+      return isLive(slot) ? [this.#entry(range.key, slot, values)] : [];
     }
-    return options.values
-      ? this.statements.liveEntries(range, options.limit)
-      : this.statements.liveKeys(range, options.limit);
+    return this.index.live(range, limit).map((key) => this.#entry(bytesOf(key), this.index.slot(key), values));
   }
 
   count(range: KeyRange): number {
-    return this.statements.liveCount(range);
+    return this.index.count(range);
   }
 
   /**
@@ -65,20 +65,24 @@ export class View {
    */
   entriesAt(range: KeyRange, revision: number, limit = Number.POSITIVE_INFINITY): Entry[] {
     const entries: Entry[] = [];
-    for (const newest of this.statements.newest(range)) {
+    for (const key of this.index.all(range)) {
       if (entries.length >= limit) break;
-      const entry = this.#asOf(newest, revision);
+      const slot = this.index.slot(key);
+      const isUnchanged = slot.modRevision <= revision;
+      const entry = isUnchanged ? this.#entry(bytesOf(key), slot, isLive(slot)) : this.#before(slot, revision);
       if (entry !== undefined && !isDeletion(entry)) entries.push(entry);
     }
     return entries;
   }
 
   countAt(range: KeyRange, revision: number): number {
-    const changed = this.statements.changedSince(range, revision).filter((id) => {
-      const entry = this.#asOf(this.#change(id), revision);
-      return entry !== undefined && !isDeletion(entry);
-    });
-    return this.statements.unchangedCount(range, revision) + changed.length;
+    let count = 0;
+    for (const key of this.index.all(range)) {
+      const slot = this.index.slot(key);
+      const version = slot.modRevision <= revision ? slot.version : this.#before(slot, revision)?.version;
+      if (version !== undefined && version > 0) count += 1;
+    }
+    return count;
   }
 
   /** The key as the write before this one left it; undefined if it did not exist, or that write is compacted away. */
@@ -88,16 +92,30 @@ export class View {
   }
 
   leasedKeys(lease: bigint): Uint8Array[] {
-    return this.statements.leasedKeys(lease);
+    return this.index.leasedKeys(lease).map(bytesOf);
   }
 
-  #asOf(newest: Change | undefined, revision: number): Entry | undefined {
-    let change = newest;
+  #entry(key: Uint8Array, slot: Slot, withValue: boolean): Entry {
+    const { modRevision, createRevision, version, lease } = slot;
+    return { key, value: withValue ? this.#value(slot) : NO_BYTES, modRevision, createRevision, version, lease };
+  }
+
+  #value({ id, value }: Slot): Uint8Array {
+    return value === undefined ? this.history.value(id) : bytesOf(value);
+  }
+
+  /** The last write up to `revision`, of a key that was written after it. */
+  #before(slot: Slot, revision: number): Entry | undefined {
+    let change = this.#change(slot.previousId);
     while (change !== undefined && change.entry.modRevision > revision) change = this.#change(change.previousId);
     return change?.entry;
   }
 
   #change(id: number): Change | undefined {
-    return id === 0 ? undefined : this.statements.change(id);
+    return id === 0 ? undefined : this.history.get(id);
   }
+}
+
+function bytesOf(text: string): Uint8Array {
+  return Buffer.from(text, "latin1");
 }

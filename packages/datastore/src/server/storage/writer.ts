@@ -1,9 +1,10 @@
 import type { AuthTable } from "./auth-table.ts";
-import { type Change, type Entry, isDeletion, NO_BYTES, NO_LEASE } from "./entry.ts";
-import type { KeyRange } from "./key-range.ts";
+import { type Change, type Entry, NO_BYTES, NO_LEASE } from "./entry.ts";
+import type { HistoryTable } from "./history-table.ts";
+import { isLive, type KeyIndex } from "./key-index.ts";
+import { byteString, type KeyRange } from "./key-range.ts";
 import type { LeaseTable } from "./lease-table.ts";
 import type { MetaTable } from "./meta-table.ts";
-import type { Statements } from "./statements.ts";
 import { type State, View } from "./view.ts";
 
 /** What is stored besides keys. */
@@ -18,19 +19,24 @@ export interface Tables {
  * A request that throws, at whatever point, leaves no trace (store.ts).
  */
 export class Writer extends View {
-  readonly leases: LeaseTable;
-  readonly auth: AuthTable;
   readonly changes: Change[] = [];
   readonly effects: (() => void)[] = [];
-  readonly #meta: MetaTable;
+  /** Asked for when first needed: what a request writes to them is undone by a savepoint (store.ts). */
+  readonly #tables: () => Tables;
   #state: State;
 
-  constructor(statements: Statements, { leases, auth, meta }: Tables, state: State) {
-    super(statements, () => this.#state);
-    this.leases = leases;
-    this.auth = auth;
-    this.#meta = meta;
+  constructor(history: HistoryTable, index: KeyIndex, tables: () => Tables, state: State) {
+    super(history, index, () => this.#state);
+    this.#tables = tables;
     this.#state = state;
+  }
+
+  get leases(): LeaseTable {
+    return this.#tables().leases;
+  }
+
+  get auth(): AuthTable {
+    return this.#tables().auth;
   }
 
   get state(): State {
@@ -38,10 +44,10 @@ export class Writer extends View {
   }
 
   put(key: Uint8Array, value: Uint8Array, lease: bigint): void {
-    const latest = this.statements.latest(key);
-    const alive = latest !== undefined && !isDeletion(latest.entry) ? latest.entry : undefined;
+    const slot = this.index.get(byteString(key));
+    const alive = isLive(slot) ? slot : undefined;
     const revision = this.#writeRevision();
-    this.#write(latest?.id ?? 0, {
+    this.#write(slot?.id ?? 0, {
       key,
       value,
       modRevision: revision,
@@ -53,20 +59,20 @@ export class Writer extends View {
 
   /** Deletes what exists in the range and returns how many keys that were. */
   delete(range: KeyRange): number {
-    const doomed = this.statements.liveKeys(range);
+    const doomed = this.entries(range, { values: false });
     for (const { key } of doomed) this.#delete(key);
     return doomed.length;
   }
 
   /** Ends a lease and deletes its keys. */
   revokeLease(lease: bigint): void {
-    for (const key of this.statements.leasedKeys(lease)) this.#delete(key);
+    for (const key of this.leasedKeys(lease)) this.#delete(key);
     this.leases.remove(lease);
   }
 
   /** From here on nothing below `revision` can be read. Its rows go later (compaction.ts). */
   compact(revision: number): void {
-    this.#meta.set("compact_revision", revision.toString());
+    this.#tables().meta.set("compact_revision", revision.toString());
     this.#state = { ...this.#state, compactRevision: revision };
   }
 
@@ -76,7 +82,7 @@ export class Writer extends View {
   }
 
   #delete(key: Uint8Array): void {
-    const previousId = this.statements.latest(key)?.id ?? 0;
+    const previousId = this.index.get(byteString(key))?.id ?? 0;
     this.#write(previousId, {
       key,
       value: NO_BYTES,
@@ -93,7 +99,8 @@ export class Writer extends View {
 
   #write(previousId: number, entry: Entry): void {
     const change = { id: this.#state.nextId, entry, previousId };
-    this.statements.write(change);
+    this.history.add(change);
+    this.index.take(change);
     this.changes.push(change);
     this.#state = { ...this.#state, revision: entry.modRevision, nextId: change.id + 1 };
   }

@@ -147,18 +147,25 @@ describe("the data file", () => {
     recovered.close();
   });
 
-  it("of the first format is made one of today's, and keeps what is in it", () => {
+  it.each([
+    [1, "DROP TABLE users; DROP TABLE roles; DROP TABLE user_roles; DROP TABLE permissions; PRAGMA auto_vacuum = NONE"],
+    [2, "SELECT 1"],
+  ])("of format %i is made one of today's, and keeps what is in it", (format, without) => {
     makeFile();
     const old = new DatabaseSync(path);
-    old.exec("DROP TABLE users; DROP TABLE roles; DROP TABLE user_roles; DROP TABLE permissions");
-    old.exec("PRAGMA auto_vacuum = NONE; PRAGMA user_version = 1; VACUUM");
+    old.exec("CREATE TABLE latest (key BLOB PRIMARY KEY, id INTEGER NOT NULL, lease TEXT) STRICT, WITHOUT ROWID");
+    old.exec("CREATE INDEX latest_by_lease ON latest (lease) WHERE lease IS NOT NULL");
+    old.exec(
+      `INSERT INTO latest SELECT key, id, lease FROM history; ${without}; PRAGMA user_version = ${format}; VACUUM`,
+    );
     old.close();
     const store = new Store(openDataFile(path));
-    expect(store.revision).toBe(401);
+    expect([store.revision, store.count({ kind: "from", start: bytes("key") })]).toEqual([401, 400]);
     expect(store.auth.read()).toEqual({ enabled: false, users: new Map(), roles: new Map() });
     expect(store.file.db.prepare("PRAGMA auto_vacuum").get()).toEqual([2]);
+    expect(store.file.db.prepare("SELECT name FROM sqlite_schema WHERE name LIKE 'latest%'").all()).toEqual([]);
     store.close();
-    expect(readFileSync(path).readUInt32BE(60)).toBe(2);
+    expect(readFileSync(path).readUInt32BE(60)).toBe(3);
   });
 });
 
