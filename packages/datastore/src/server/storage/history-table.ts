@@ -6,6 +6,7 @@ const COLUMNS = "key, revision, created, version, lease, value, id, previous";
 
 /** Every write that compaction has left, in order: all that is kept of keys. */
 export class HistoryTable {
+  readonly #all: StatementSync;
   readonly #one: StatementSync;
   readonly #from: StatementSync;
   readonly #value: StatementSync;
@@ -14,12 +15,18 @@ export class HistoryTable {
   readonly #removeFrom: StatementSync;
 
   constructor(db: DatabaseSync) {
+    this.#all = db.prepare(`SELECT ${COLUMNS.replace("value", "x'' AS value")} FROM history ORDER BY id`);
     this.#one = db.prepare(`SELECT ${COLUMNS} FROM history WHERE id = ?`);
     this.#from = db.prepare(`SELECT ${COLUMNS} FROM history WHERE id >= ? ORDER BY id`);
     this.#value = db.prepare("SELECT value FROM history WHERE id = ?");
     this.#nextPlace = db.prepare("SELECT id, revision FROM history WHERE id >= ? ORDER BY id LIMIT 1");
     this.#add = db.prepare(`INSERT INTO history (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#removeFrom = db.prepare("DELETE FROM history WHERE id >= ?");
+  }
+
+  /** Without the values, which may be much. */
+  *all(): Generator<Change, void, undefined> {
+    for (const row of this.#all.iterate()) yield changeOf(row);
   }
 
   /** Undefined if compaction has taken it. */

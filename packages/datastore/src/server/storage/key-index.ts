@@ -2,7 +2,7 @@ import { type Change, type Entry, NO_LEASE } from "./entry.ts";
 import { byteString, type KeyRange } from "./key-range.ts";
 import { SortedKeys, type Span } from "./sorted-keys.ts";
 
-/** Of values that are kept beside their keys; others are read from the file. */
+/** Of values that are kept beside their keys when they were written or read; others are read from the file. */
 const VALUE_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -39,21 +39,20 @@ export class KeyIndex {
   /** Goes round over the slots when values have to go. */
   #hand: MapIterator<Slot>;
 
-  /** `history`: all of it, in its order. */
+  /** `history`: all of it, in its order. Its values are not looked at. */
   constructor(history: Iterable<Change>, maxValueBytes = VALUE_BYTES) {
     this.#maxValueBytes = maxValueBytes;
-    for (const change of history) {
-      const key = byteString(change.entry.key);
-      const slot = slotOf(change);
-      if (this.#valueBytes >= maxValueBytes) slot.value = undefined;
-      this.#valueBytes += valueBytes(slot) - valueBytes(this.#slots.get(key));
-      this.#slots.set(key, slot);
-    }
+    for (const change of history) this.#slots.set(byteString(change.entry.key), slotOf(change, undefined));
     this.#hand = this.#slots.values();
-    const sorted = [...this.#slots.keys()].sort();
-    this.#live = new SortedKeys(sorted.filter((key) => isLive(this.#slots.get(key))));
-    this.#deleted = new SortedKeys(sorted.filter((key) => !isLive(this.#slots.get(key))));
-    for (const [key, slot] of this.#slots) this.#hold(key, slot);
+    const [live, deleted]: [string[], string[]] = [[], []];
+    for (const key of [...this.#slots.keys()].sort()) {
+      const slot = this.#slots.get(key);
+      if (isLive(slot)) live.push(key);
+      else deleted.push(key);
+      this.#hold(key, slot);
+    }
+    this.#live = new SortedKeys(live);
+    this.#deleted = new SortedKeys(deleted);
   }
 
   get(key: string): Slot | undefined {
@@ -95,7 +94,14 @@ export class KeyIndex {
   take(change: Change): void {
     const key = byteString(change.entry.key);
     this.#journal.push({ key, before: this.#slots.get(key) });
-    this.#set(key, slotOf(change));
+    this.#set(key, slotOf(change, byteString(change.entry.value)));
+    this.#trim();
+  }
+
+  /** The value of a slot without one, as read from the file. */
+  keep(slot: Slot, value: Uint8Array): void {
+    slot.value = byteString(value);
+    this.#valueBytes += valueBytes(slot);
     this.#trim();
   }
 
@@ -163,9 +169,9 @@ export function isLive(slot: Slot | undefined): slot is Slot {
   return slot !== undefined && slot.version > 0;
 }
 
-function slotOf({ id, previousId, entry }: Change): Slot {
-  const { value, modRevision, createRevision, version, lease } = entry;
-  return { id, previousId, modRevision, createRevision, version, lease, value: byteString(value) };
+function slotOf({ id, previousId, entry }: Change, value: string | undefined): Slot {
+  const { modRevision, createRevision, version, lease } = entry;
+  return { id, previousId, modRevision, createRevision, version, lease, value };
 }
 
 function valueBytes(slot: Slot | undefined): number {

@@ -52,7 +52,7 @@ export class Store extends View implements Tables {
 
   constructor(file: DataFile) {
     const history = new HistoryTable(file.db);
-    super(history, new KeyIndex(history.from(0)), () => this.#state);
+    super(history, new KeyIndex(history.all()), () => this.#state);
     this.file = file;
     this.meta = new MetaTable(file.db);
     this.leases = new LeaseTable(file.db);

@@ -100,8 +100,11 @@ export class View {
     return { key, value: withValue ? this.#value(slot) : NO_BYTES, modRevision, createRevision, version, lease };
   }
 
-  #value({ id, value }: Slot): Uint8Array {
-    return value === undefined ? this.history.value(id) : bytesOf(value);
+  #value(slot: Slot): Uint8Array {
+    if (slot.value !== undefined) return bytesOf(slot.value);
+    const value = this.history.value(slot.id);
+    this.index.keep(slot, value);
+    return value;
   }
 
   /** The last write up to `revision`, of a key that was written after it. */

@@ -6,6 +6,7 @@ import { HistoryTable } from "../../../src/server/storage/history-table.ts";
 import { KeyIndex } from "../../../src/server/storage/key-index.ts";
 import { byteString, type KeyRange } from "../../../src/server/storage/key-range.ts";
 import type { Store } from "../../../src/server/storage/store.ts";
+import { View } from "../../../src/server/storage/view.ts";
 import { bytes, openStore, text, write } from "../support/store.ts";
 
 const EMPTY = bytes("");
@@ -41,10 +42,11 @@ function present(store: Store) {
 
 /** The same of an index that is made from the file. */
 function anew(store: Store) {
-  const index = new KeyIndex(new HistoryTable(store.file.db).from(0));
+  const history = new HistoryTable(store.file.db);
+  const index = new KeyIndex(history.all());
   const entries = index.live(EVERYTHING).map((key) => {
-    const { id: _, previousId: __, ...slot } = index.slot(key);
-    return { ...slot, key };
+    const { id, previousId: _, ...slot } = index.slot(key);
+    return { ...slot, key, value: text(history.value(id)) };
   });
   return { entries, leased: [1n, 2n, 3n].map((lease) => index.leasedKeys(lease)) };
 }
@@ -91,19 +93,27 @@ describe("the index of keys", () => {
   it("keeps as many values as it may, and reads the others from the file", async () => {
     await using scope = new Scope("index");
     const store = openStore(scope);
-    const put = (key: string, value: string) =>
-      write(store, (writer) => writer.put(bytes(key), bytes(value.repeat(100)), 0n));
-    for (const key of ["a", "b", "c", "d"]) put(key, key);
     const history = new HistoryTable(store.file.db);
-    const kept = (index: KeyIndex) => index.live(EVERYTHING).filter((key) => index.slot(key).value !== undefined);
-    const index = new KeyIndex(history.from(0), 250);
-    expect(kept(index)).toEqual(["a", "b", "c"]);
-    put("e", "e");
-    for (const change of store.changesSince(store.revision)) index.take(change);
-    expect(kept(index)).toEqual(["c", "e"]);
-    expect(text(history.value(index.slot("a").id))).toBe("a".repeat(100));
+    const index = new KeyIndex(history.all(), 250);
+    const kept = () => index.live(EVERYTHING).filter((key) => index.slot(key).value !== undefined);
+    const put = (key: string) => {
+      write(store, (writer) => writer.put(bytes(key), bytes(key.repeat(100)), 0n));
+      for (const change of store.changesSince(store.revision)) index.take(change);
+    };
+    for (const key of ["a", "b", "c"]) put(key);
+    expect(kept()).toEqual(["b", "c"]);
+    put("d");
+    expect(kept()).toEqual(["c", "d"]);
     index.takeBack(0);
-    expect(kept(index)).toEqual(["c"]);
+    expect(kept()).toEqual([]);
+
+    const again = new KeyIndex(history.all(), 250);
+    const view = new View(history, again, () => ({ revision: 1, compactRevision: 0, nextId: 1 }));
+    for (const limit of [3, 2]) {
+      const values = view.entries(EVERYTHING, { values: true, limit }).map(({ value }) => text(value));
+      expect(values).toEqual(["a", "b", "c"].slice(0, limit).map((key) => key.repeat(100)));
+    }
+    expect(again.live(EVERYTHING).filter((key) => again.slot(key).value !== undefined).length).toBe(2);
   });
 
   it("keeps values as they were written, whatever becomes of the bytes they came in", async () => {
