@@ -32,6 +32,7 @@ const RARE: Readonly<Record<string, readonly (readonly [rights: RegExp, why: str
   "ocicat-controllers": [
     [/^services\/status patch$/, "a service of type LoadBalancer"],
     [/^hostendpoints \w+$/, "host endpoints of their own accord"],
+    [/^kubecontrollersconfigurations (get|update)$/, "somebody made one, whose status says what holds"],
     [
       /^(blockaffinities|ipamblocks|ipamhandles) \w+$/,
       "addresses are collected after a grace period, and given to services",

@@ -12,7 +12,7 @@ import type { ControllersOptions } from "./options.ts";
 import { type BacklogReport, reportBacklog } from "./report.ts";
 import { DEFAULTS, SETTINGS_PREFIXES } from "./settings.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { controllersFor, Syncer } from "./sync/index.ts";
+import { controllersFor, runningConfig, runningNames, Syncer } from "./sync/index.ts";
 
 export interface RunningControllers {
   /** Of metrics and health. */
@@ -52,6 +52,7 @@ async function start(
   const parts = { store, clock, random, scope };
   // It is the datastore: what would be copied from it is there.
   const isKubernetes = kubernetes?.rows === store;
+  const isBeside = kubernetes !== undefined && !isKubernetes;
 
   const collector: Collector = new Collector({
     ...parts,
@@ -84,7 +85,14 @@ async function start(
   const syncer: Syncer = new Syncer({
     ...busy,
     logger: logger.child("sync"),
-    controllers: controllersFor(options.enabled, kubernetes !== undefined && !isKubernetes),
+    controllers: [
+      ...controllersFor(options.enabled, isBeside),
+      runningConfig({
+        running: runningNames(options.enabled, isBeside, kubernetes !== undefined),
+        environment: options.environment,
+        reconcilerPeriod: options.overrides.reconcilerPeriod,
+      }),
+    ],
     settings: () => collector.settings.controllers,
     periodMs: () => collector.settings.reconcilerMs,
   });

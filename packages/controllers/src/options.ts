@@ -18,6 +18,8 @@ export interface ControllersOptions {
   /** Who this instance is, for people. */
   readonly identity: string;
   readonly enabled: ReadonlySet<ControllerName>;
+  /** Variables of the environment that say how they run, as they are. */
+  readonly environment: Readonly<Record<string, string>>;
   /** What the environment says over the KubeControllersConfiguration. */
   readonly overrides: Overrides;
   /** How long a leader that says nothing stays one, in seconds. */
@@ -43,6 +45,7 @@ export function controllersOptionsFrom(env: Environment, host: string, pid: numb
   return {
     identity: `${host} pid ${pid}`,
     enabled: enabledFrom(env),
+    environment: toldIn(env),
     overrides: {
       autoHostEndpoints: switchFrom(env, "AUTO_HOST_ENDPOINTS"),
       syncLabels: switchFrom(env, "SYNC_NODE_LABELS"),
@@ -56,6 +59,20 @@ export function controllersOptionsFrom(env: Environment, host: string, pid: numb
     socket: env.OCICAT_CONTROLLERS_SOCKET || DEFAULT_SOCKET,
     lagResolutionMs: numberFrom(env, "OCICAT_LAG_RESOLUTION_MS", 100, 1, 10_000),
   };
+}
+
+/** Those that KubeControllersConfiguration's status names, by kube-controllers' names. */
+const TOLD = [
+  "DATASTORE_TYPE",
+  "ENABLED_CONTROLLERS",
+  "AUTO_HOST_ENDPOINTS",
+  "SYNC_NODE_LABELS",
+  "COMPACTION_PERIOD",
+  "RECONCILER_PERIOD",
+] as const;
+
+function toldIn(env: Environment): Readonly<Record<string, string>> {
+  return Object.fromEntries(TOLD.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
 }
 
 /** All of them, unless some are named. */

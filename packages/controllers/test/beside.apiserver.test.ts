@@ -40,6 +40,7 @@ describe("the controllers on etcd, with Kubernetes beside it", () => {
       {
         identity: "test",
         enabled: new Set(CONTROLLER_NAMES),
+        environment: {},
         overrides: {},
         leaseSeconds: 3,
         perSecond: 1_000,

@@ -40,6 +40,7 @@ async function startInstance(endpoint: string, leaseSeconds: number): Promise<In
   const controllers = await startControllers(
     {
       enabled: new Set(CONTROLLER_NAMES),
+      environment: {},
       overrides: {},
       identity: `instance ${made}`,
       leaseSeconds,

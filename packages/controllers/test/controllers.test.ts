@@ -38,6 +38,7 @@ async function instance(name: string, log: LogRecord[] = []): Promise<RunningCon
     {
       identity: name,
       enabled: new Set(CONTROLLER_NAMES),
+      environment: {},
       overrides: {},
       leaseSeconds: 2,
       perSecond: 1_000,

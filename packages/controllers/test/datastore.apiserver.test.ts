@@ -52,6 +52,7 @@ describe("the controllers on Kubernetes", () => {
       {
         identity: name,
         enabled: new Set(CONTROLLER_NAMES),
+        environment: {},
         overrides: {},
         leaseSeconds: 3,
         perSecond: 1_000,
@@ -141,6 +142,9 @@ describe("the controllers on Kubernetes", () => {
     await instance("a");
     const mine = async () => (await endpoints()).filter(([name]) => name === "hep1-auto-hep");
     await eventually(mine, ([found]) => found?.[1] !== undefined && "zone" in found[1] && found[1].zone === "a");
+    const status = async () =>
+      (await store.get("/calico/resources/v3/projectcalico.org/kubecontrollersconfigurations/default"))?.value ?? "";
+    await eventually(status, (text) => /"status":\{.*"runningConfig":.*"autoCreate":"Enabled"/.test(text));
     const place = { namespace: undefined, name: "hep1" };
     await store.api.patch(NODES, place, { metadata: { labels: { zone: "b" } } });
     await eventually(mine, ([found]) => found?.[1] !== undefined && "zone" in found[1] && found[1].zone === "b");

@@ -31,6 +31,7 @@ describe.each(DATASTORES)("garbage collection without a grace period, on %s", (_
         {
           identity: "test",
           enabled: new Set(CONTROLLER_NAMES),
+          environment: {},
           overrides: {},
           leaseSeconds: 5,
           perSecond: 10_000,

@@ -4,7 +4,7 @@ import { createLogger, type LogRecord, Scope, seededRandom, TestClock } from "@o
 import { NO_FENCE } from "../../src/collect/index.ts";
 import { Mirror } from "../../src/mirror.ts";
 import { Settings } from "../../src/settings.ts";
-import { controllersFor, Syncer } from "../../src/sync/index.ts";
+import { type Controller, controllersFor, Syncer } from "../../src/sync/index.ts";
 
 const NAMES = ["node", "namespace", "serviceaccount", "policy", "workloadendpoint"];
 
@@ -18,16 +18,16 @@ export class Pair {
   readonly log: LogRecord[] = [];
   isLeading = true;
 
-  constructor({ transactions = true, names = NAMES } = {}) {
+  constructor({ transactions = true, names = NAMES, more = [] as readonly Controller[], overrides = {} } = {}) {
     this.store = new MemoryDatastore({ transactions });
     const logger = createLogger("test", "info", (record) => void this.log.push(record));
     const parts = { clock: this.clock, random: seededRandom(7), logger, scope: this.scope };
-    const settings = new Settings();
+    const settings = new Settings(overrides);
     const term = { fence: NO_FENCE, since: 0 };
     this.syncer = new Syncer({
       ...parts,
       store: this.store,
-      controllers: controllersFor(new Set(names), true),
+      controllers: [...controllersFor(new Set(names), true), ...more],
       settings: () => settings.controllers,
       periodMs: () => settings.reconcilerMs,
       term: () => (this.isLeading ? term : undefined),
