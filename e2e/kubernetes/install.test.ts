@@ -1,9 +1,8 @@
-import { isObject } from "@ocicat/api";
 import { projectManifest } from "@ocicat/lab/kubernetes";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parseAllDocuments } from "yaml";
 import { collect, eventually } from "../support/lab.ts";
 import { agnhost, expectReach, TestCluster } from "./support/cluster.ts";
+import { expectLeast, granted, used } from "./support/rights.ts";
 
 const cluster = new TestCluster();
 
@@ -42,37 +41,6 @@ const RARE: Readonly<Record<string, readonly (readonly [rights: RegExp, why: str
 
 const isRare = (account: string, each: string) =>
   (RARE[account] ?? []).some(([rights]) => rights.test(each.slice(each.indexOf("/") + 1)));
-
-interface Rights {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-}
-
-/** By account, `group/resource verb`, as the manifest's roles have it. */
-function granted(account: string): ReadonlySet<string> {
-  const rights = parseAllDocuments(projectManifest())
-    .map((document): unknown => document.toJS())
-    .filter(isObject)
-    .filter(
-      ({ kind, metadata }) => /^(Cluster)?Role$/.test(String(kind)) && isObject(metadata) && metadata.name === account,
-    )
-    .flatMap(({ rules }) => (Array.isArray(rules) ? (rules as Rights[]) : []));
-  return new Set(
-    rights.flatMap(({ apiGroups, resources, verbs }) =>
-      apiGroups.flatMap((group) => resources.flatMap((resource) => verbs.map((verb) => right(group, resource, verb)))),
-    ),
-  );
-}
-
-const right = (group: string, resource: string, verb: string) => `${group}/${resource} ${verb}`;
-
-function used(account: string): ReadonlySet<string> {
-  const all = cluster.kubernetes.controlPlane().audited();
-  const own = all.filter(({ user }) => user === `system:serviceaccount:kube-system:${account}`);
-  expect(own.filter(({ status }) => status === 403)).toEqual([]);
-  return new Set(own.map(({ group, resource, verb }) => right(group, resource, verb)));
-}
 
 describe("an upgrade", () => {
   it("goes node by node, and no ping between pods' nodes is lost", async () => {
@@ -128,21 +96,13 @@ describe("what agents and controllers may do is what they do", () => {
       "--timeout=90s",
     );
     await eventually(
-      () => Promise.resolve([...used("ocicat-controllers")]),
+      () => Promise.resolve([...used(cluster, "ocicat-controllers")]),
       (rights) => rights.includes("coordination.k8s.io/leases update"),
       60_000,
     );
   });
 
   it.each(["ocicat-node", "ocicat-controllers"])("%s", (account) => {
-    const [has, uses] = [granted(account), used(account)];
-    expect(
-      [...uses].filter((each) => !has.has(each)),
-      "used and not granted",
-    ).toEqual([]);
-    expect(
-      [...has].filter((each) => !uses.has(each) && !isRare(account, each)),
-      "granted and not used",
-    ).toEqual([]);
+    expectLeast(granted(projectManifest(), account), used(cluster, account), (right) => isRare(account, right));
   });
 });

@@ -176,4 +176,40 @@ describe("a cluster of Calico's", () => {
     expect(report.answered).toBeGreaterThan(50);
     expect(report.missing).toBe(0);
   }, 300_000);
+
+  it("is taken over whole, says that its network is there although Calico's said at its end that it goes, and given back", async () => {
+    const stop = steadyPing(await cluster.podIp("there"));
+    const all = await migrate("take-over", "--all");
+    expect(all).toMatchObject({ code: 0, stderr: "" });
+    for (const node of NODES) {
+      expect(all.stdout).toContain(`${node}: taken over`);
+      expect(await ready(node)).toEqual(["ocicat-node=True"]);
+      expect(await tables(node)).not.toMatch(/ calico$/m);
+    }
+    expect((await migrate("take-over", "--all")).stdout).toContain(`${NODE}: is so already`);
+    const unavailable = '{.status.conditions[?(@.type=="NetworkUnavailable")].status}';
+    const patch = {
+      type: "NetworkUnavailable",
+      status: "True",
+      reason: "CalicoIsDown",
+      message: "as calico-node says it",
+    };
+    await cluster.kubectl(
+      "patch",
+      `node/${NODE}`,
+      "--subresource=status",
+      "-p",
+      JSON.stringify({ status: { conditions: [patch] } }),
+    );
+    await eventually(
+      () => cluster.path(unavailable, `node/${NODE}`),
+      (status) => status === "False",
+      45_000,
+    );
+    const back = await migrate("back", "--all");
+    expect(back).toMatchObject({ code: 0, stderr: "" });
+    for (const node of NODES) expect(await ready(node)).toEqual(["calico-node=True"]);
+    const report = await stop();
+    expect(report.missing).toBe(0);
+  }, 400_000);
 });

@@ -14,6 +14,7 @@ export const TEMPLATES = [
   "definitions.yaml",
   "definitions-policy.yaml",
   "rbac.yaml",
+  "fanout.yaml",
   "node.yaml",
   "controllers.yaml",
 ];

@@ -12,6 +12,10 @@ const MANIFESTS: Readonly<
     about: "Resources are kept as people write them, in projectcalico.org/v3: kubectl apply is checked by our rules.",
     values: { apiGroup: "projectcalico.org/v3" },
   },
+  "ocicat-fanout.yaml": {
+    about: "For a hundred nodes and more: agents read from ocicat fanout. Its certificates come first: docs/fanout.md.",
+    values: { fanout: { enabled: true } },
+  },
   "ocicat-migrate.yaml": {
     about: "For a cluster of Calico's: agents run on the nodes that ocicat migrate calico take-over has labelled.",
     values: {

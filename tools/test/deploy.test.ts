@@ -13,6 +13,7 @@ type Json = Readonly<Record<string, unknown>>;
 const GROUPS: Readonly<Record<string, ApiGroup>> = {
   "ocicat.yaml": "crd.projectcalico.org/v1",
   "ocicat-v3.yaml": "projectcalico.org/v3",
+  "ocicat-fanout.yaml": "crd.projectcalico.org/v1",
   "ocicat-migrate.yaml": "crd.projectcalico.org/v1",
 };
 
@@ -95,6 +96,19 @@ describe("the chart's values", () => {
     const none = daemonSet({ pools: { create: false } });
     expect(none).toContain('{"name":"NO_DEFAULT_POOLS","value":"true"}');
     expect(none).not.toContain("CALICO_IPV4POOL_");
+  });
+
+  it("let agents read the secrets that are named, each by its name, and none unless told", () => {
+    const roles = (changes: Json) =>
+      objectsIn(render("rbac.yaml", valuesWith(changes), "network")).filter(({ kind }) => kind === "Role");
+    const of = (changes: Json) => roles(changes).filter((role) => nameOf(role) === "Role ocicat-node-secrets");
+    expect(of({})).toEqual([]);
+    expect(of({ bgp: { secrets: ["bgp", "tor"] } })).toMatchObject([
+      {
+        metadata: { namespace: "network" },
+        rules: [{ resources: ["secrets"], resourceNames: ["bgp", "tor"], verbs: ["list", "watch"] }],
+      },
+    ]);
   });
 
   it("leave definitions out, for a cluster whose definitions somebody else looks after", () => {

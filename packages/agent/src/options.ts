@@ -26,6 +26,8 @@ export interface AgentPaths {
 
 export interface AgentOptions {
   readonly nodeName: string;
+  /** Where the agent's own pod is; its secrets are there. */
+  readonly namespace: string;
   /** Which datastore, and how it is reached. */
   readonly datastore: Settings;
   /** Who watches the datastore for many agents; undefined: each for itself. */
@@ -111,6 +113,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
   ]);
   return {
     nodeName,
+    namespace: env.POD_NAMESPACE || "kube-system",
     datastore: settingsFromEnv(env),
     fanout: fanoutFrom(env),
     ip,
@@ -145,9 +148,10 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Any of those named will do: all tell the same. */
+/** Any of those named will do: all tell the same. Without endpoints a service of Kubernetes may be named. */
 function fanoutFrom(env: Environment): FanoutSettings | undefined {
-  const endpoints = (env.OCICAT_FANOUT_ENDPOINTS ?? "").split(",").flatMap((endpoint) => endpoint.trim() || []);
+  const named = (env.OCICAT_FANOUT_ENDPOINTS ?? "").split(",").flatMap((endpoint) => endpoint.trim() || []);
+  const endpoints = named.length > 0 ? named : serviceFrom(env);
   if (endpoints.length === 0) return undefined;
   const files = {
     caFile: env.OCICAT_FANOUT_CA_FILE,
@@ -156,6 +160,21 @@ function fanoutFrom(env: Environment): FanoutSettings | undefined {
     serverName: env.OCICAT_FANOUT_SERVER_NAME,
   };
   return { endpoints, tls: Object.fromEntries(Object.entries(files).filter(([, value]) => value)) };
+}
+
+/** Where the kubelet says that the service is: variables, as it has them for every service of the pod's namespace. */
+function serviceFrom(env: Environment): readonly string[] {
+  const name = env.OCICAT_FANOUT_SERVICE ?? "";
+  if (name === "" || name === "none") return [];
+  const prefix = `${name.toUpperCase().replaceAll("-", "_")}_SERVICE_`;
+  const [host, port] = [env[`${prefix}HOST`], env[`${prefix}PORT`]];
+  if (host && port) return [`https://${host.includes(":") ? `[${host}]` : host}:${port}`];
+  throw bad(
+    "OCICAT_FANOUT_SERVICE",
+    name,
+    "no service that the kubelet knows",
+    "make the service before this pod, or use none",
+  );
 }
 
 function addressSourceFrom(env: Environment, name: "IP" | "IP6", family: Family, fallback: string): AddressSource {

@@ -110,6 +110,16 @@ describe("calico-node's variables", () => {
     expect(() => optionsWith({ [name]: value })).toThrow(name);
   });
 
+  it.each([
+    ["10.96.3.4", "https://10.96.3.4:5473"],
+    ["fd96::4", "https://[fd96::4]:5473"],
+  ])("OCICAT_FANOUT_SERVICE is where the kubelet says that it is: %s", (host, endpoint) => {
+    const place = { OCICAT_FANOUT_SERVICE_HOST: host, OCICAT_FANOUT_SERVICE_PORT: "5473" };
+    expect(optionsWith({ OCICAT_FANOUT_SERVICE: "ocicat-fanout", ...place }).fanout?.endpoints).toEqual([endpoint]);
+    expect(optionsWith({ OCICAT_FANOUT_SERVICE: "none", ...place }).fanout).toBeUndefined();
+    expect(() => optionsWith({ OCICAT_FANOUT_SERVICE: "ocicat-fanout" })).toThrow("OCICAT_FANOUT_SERVICE");
+  });
+
   it("CALICO_ADVERTISE_CLUSTER_IPS may be several networks", () => {
     const { serviceClusterIps } = optionsWith({ CALICO_ADVERTISE_CLUSTER_IPS: "10.96.0.0/12, fd96::/112" });
     expect(serviceClusterIps.map(String)).toEqual(["10.96.0.0/12", "fd96::/112"]);

@@ -5,11 +5,12 @@ import type { Kernel } from "@ocicat/linux";
 import type { Address } from "@ocicat/net";
 import { NftReconciler } from "@ocicat/nftables";
 import { RouteProtocol } from "@ocicat/routing";
+import { apiSecrets, eitherSecrets } from "../bgp/api-secrets.ts";
 import { BirdRunner } from "../bgp/bird/bird-runner.ts";
 import { MeshRunner } from "../bgp/mesh-runner.ts";
 import { linkNeighbours } from "../bgp/neighbours.ts";
 import type { BgpRunner } from "../bgp/runner.ts";
-import { fileSecrets } from "../bgp/secrets.ts";
+import { fileSecrets, type Secrets } from "../bgp/secrets.ts";
 import { tcpTransport } from "../bgp/tcp-transport.ts";
 import { ipamSettings } from "../node/ipam.ts";
 import { makePolicy } from "../policy/policy.ts";
@@ -95,7 +96,7 @@ export function makeDataplane(foundation: Foundation, felix: FelixSettings): Dat
   const byBird = options.bgpDaemon === "bird";
   // A BIRD keeps its routes itself, apart from ours.
   const restarting = byBgp && !byBird && hasLearnedRoutes(kernel);
-  const secrets = fileSecrets({ directory: options.paths.secrets, clock, scope });
+  const secrets = secretsOf(foundation);
   const neighbours = linkNeighbours({
     kernel,
     clock,
@@ -217,4 +218,13 @@ function hasLearnedRoutes(kernel: Kernel): boolean {
   return [...kernel.routes(4, MAIN_TABLE), ...kernel.routes(6, MAIN_TABLE)].some(
     (route) => route.protocol === RouteProtocol.bird && route.kind === "unicast",
   );
+}
+
+/** Files, and where the datastore is a cluster's API the secrets that it has. */
+function secretsOf({ options, kubernetes, clock, random, logger, scope }: Foundation): Secrets {
+  const files = fileSecrets({ directory: options.paths.secrets, clock, scope });
+  if (kubernetes === undefined) return files;
+  const { api } = kubernetes;
+  const { namespace } = options;
+  return eitherSecrets(files, apiSecrets({ api, namespace, clock, random, logger: logger.child("secrets"), scope }));
 }
