@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "@ocicat/kit";
+import type { Clock, Scope, Timer } from "@ocicat/kit";
 
 /** What a loop sleeps on. A ring while nobody sleeps is not lost: the next sleep ends at once. */
 export class Alarm {
@@ -10,6 +10,15 @@ export class Alarm {
   constructor(clock: Clock, name: string) {
     this.#clock = clock;
     this.#name = name;
+  }
+
+  /** Begins a loop that sleeps on this. The scope's end rings, and waits until the loop has ended. */
+  carry(scope: Scope, loop: () => Promise<void>): void {
+    const running = loop();
+    scope.add(this.#name, () => {
+      this.ring();
+      return running;
+    });
   }
 
   ring(): void {

@@ -74,11 +74,7 @@ export class Collector implements MirrorSink {
 
   /** Begins; ends with the scope. */
   start(): void {
-    const running = this.#run();
-    this.#options.scope.add("collector", () => {
-      this.#alarm.ring();
-      return running;
-    });
+    this.#alarm.carry(this.#options.scope, () => this.#run());
   }
 
   get state(): ClusterState {

@@ -35,11 +35,7 @@ export class Compaction {
 
   /** Begins; ends with the scope. */
   start(): void {
-    const running = this.#run();
-    this.#options.scope.add("compaction", () => {
-      this.#alarm.ring();
-      return running;
-    });
+    this.#alarm.carry(this.#options.scope, () => this.#run());
   }
 
   /** To be called when the period changes, or who leads. */

@@ -1,7 +1,7 @@
 import { type Datastore, DatastoreError, type KeyValue } from "@ocicat/datastore";
 import { createBackoff, stringifyJson, toError } from "@ocicat/kit";
-import { Alarm } from "../alarm.ts";
-import type { Election, ElectionOptions, Term } from "./election.ts";
+import { Candidate } from "./candidate.ts";
+import type { ElectionOptions, Term } from "./election.ts";
 
 /** Below Calico's root, where access is granted, and beside all that Calico reads. */
 export const LEADER_KEY = "/calico/ocicat/v1/controllers/leader";
@@ -20,44 +20,15 @@ export interface KeyElectionOptions extends ElectionOptions {
  * Between a leader's own clock and the store's there is no promise: a process that is stopped for a minute and goes on
  * believes for a moment that it leads. So leading is not what allows a write; the fence in its transaction does.
  */
-export class KeyElection implements Election {
+export class KeyElection extends Candidate {
   readonly #options: KeyElectionOptions;
-  readonly #alarm: Alarm;
-  #term: Term | undefined;
-  #leader: string | undefined;
 
   constructor(options: KeyElectionOptions) {
+    super(options);
     this.#options = options;
-    this.#alarm = new Alarm(options.clock, "election");
   }
 
-  /** Begins; ends with the scope. */
-  start(): void {
-    const running = this.#run();
-    this.#options.scope.add("election", () => {
-      this.#alarm.ring();
-      return running;
-    });
-  }
-
-  /** Undefined while another leads, or nobody. */
-  get term(): Term | undefined {
-    return this.#term;
-  }
-
-  /** Who leads, as far as is known. */
-  get leader(): string | undefined {
-    return this.#leader;
-  }
-
-  /** Says that a write of this term was refused by its fence. */
-  depose(term: Term): void {
-    if (this.#term !== term) return;
-    this.#setTerm(undefined);
-    this.#alarm.ring();
-  }
-
-  async #run(): Promise<void> {
+  protected async run(): Promise<void> {
     const { scope, random, logger, ttlSeconds } = this.#options;
     const backoff = createBackoff(random, { initialMs: 100, maxMs: (ttlSeconds * 1000) / 3 });
     while (!scope.closed) {
@@ -67,7 +38,7 @@ export class KeyElection implements Election {
       } catch (error) {
         if (scope.closed) return;
         logger.warning("the election is interrupted", { error: toError(error).message });
-        await this.#alarm.sleep(backoff.next());
+        await this.alarm.sleep(backoff.next());
       }
     }
   }
@@ -78,7 +49,7 @@ export class KeyElection implements Election {
     const { items, revision } = await store.list(LEADER_KEY);
     const current = items.find(({ key }) => key === LEADER_KEY);
     if (current !== undefined) {
-      this.#know(holderOf(current));
+      this.setLeader(holderOf(current));
       await this.#untilGone(revision + 1n);
       return;
     }
@@ -88,7 +59,7 @@ export class KeyElection implements Election {
       const won = await this.#create(lease);
       if (won !== undefined && !scope.closed) await this.#lead(lease, won, asked);
     } finally {
-      this.#setTerm(undefined);
+      this.setTerm(undefined);
       await this.#giveBack(lease);
     }
   }
@@ -110,13 +81,13 @@ export class KeyElection implements Election {
   async #lead(lease: bigint, { modRevision }: KeyValue, asked: number): Promise<void> {
     const { clock, identity, logger, ttlSeconds, scope } = this.#options;
     const term: Term = { fence: { compares: [{ key: LEADER_KEY, modRevision }] }, since: clock.now() };
-    this.#leader = identity;
-    this.#setTerm(term);
+    this.setLeader(identity);
+    this.setTerm(term);
     logger.info("leading", { identity });
     let renewed = asked;
-    while (!scope.closed && this.#term === term) {
-      await this.#alarm.sleep((ttlSeconds * 1000) / 3);
-      if (scope.closed || this.#term !== term) break;
+    while (!scope.closed && this.term === term) {
+      await this.alarm.sleep((ttlSeconds * 1000) / 3);
+      if (scope.closed || this.term !== term) break;
       const begun = clock.monotonic();
       const outcome = await this.#renew(lease);
       if (outcome === "lost") break;
@@ -156,27 +127,15 @@ export class KeyElection implements Election {
       for await (const { events } of watch) {
         const last = events.at(-1);
         if (last?.type === "delete") {
-          this.#know(undefined);
+          this.setLeader(undefined);
           return;
         }
-        if (last?.type === "put") this.#know(holderOf(last.item));
+        if (last?.type === "put") this.setLeader(holderOf(last.item));
       }
     } finally {
       forget();
       watch.close();
     }
-  }
-
-  #know(leader: string | undefined): void {
-    if (leader === this.#leader) return;
-    this.#leader = leader;
-    this.#options.onChange();
-  }
-
-  #setTerm(term: Term | undefined): void {
-    if (term === this.#term) return;
-    this.#term = term;
-    this.#options.onChange();
   }
 }
 

@@ -1,7 +1,7 @@
 import { type Datastore, DatastoreError, type Transaction } from "@ocicat/datastore";
 import { createBackoff, toError } from "@ocicat/kit";
-import { Alarm } from "../alarm.ts";
-import type { Election, ElectionOptions, Term } from "./election.ts";
+import { Candidate } from "./candidate.ts";
+import type { ElectionOptions, Term } from "./election.ts";
 
 /** A row that is about to be written, as it was when that was announced. */
 export interface Announced {
@@ -54,9 +54,8 @@ const AT_ONCE = 16;
  *
  * No clock is compared with another's: a Lease is over when it has not changed for its duration, here.
  */
-export class LeaseElection implements Election {
+export class LeaseElection extends Candidate {
   readonly #options: LeaseElectionOptions;
-  readonly #alarm: Alarm;
   /** Of this process alone, also where another has the same name. */
   readonly #self: string;
   readonly #underWay = new Set<readonly Announced[]>();
@@ -65,43 +64,19 @@ export class LeaseElection implements Election {
   #renewedAt = 0;
   #last: Promise<unknown> = Promise.resolve();
   #next: Promise<boolean> | undefined;
-  #term: Term | undefined;
-  #leader: string | undefined;
 
   constructor(options: LeaseElectionOptions) {
+    super(options);
     this.#options = options;
-    this.#alarm = new Alarm(options.clock, "election");
     const { random } = options;
     this.#self = `${options.identity.replaceAll(" ", "_")}_${[random.uint32(), random.uint32()].map((word) => word.toString(36)).join("")}`;
-  }
-
-  start(): void {
-    const running = this.#run();
-    this.#options.scope.add("election", () => {
-      this.#alarm.ring();
-      return running;
-    });
-  }
-
-  get term(): Term | undefined {
-    return this.#term;
-  }
-
-  get leader(): string | undefined {
-    return this.#leader;
-  }
-
-  depose(term: Term): void {
-    if (this.#term !== term) return;
-    this.#setTerm(undefined);
-    this.#alarm.ring();
   }
 
   get #ttlMs(): number {
     return this.#options.ttlSeconds * 1000;
   }
 
-  async #run(): Promise<void> {
+  protected async run(): Promise<void> {
     const { scope, random, logger } = this.#options;
     const backoff = createBackoff(random, { initialMs: 100, maxMs: this.#ttlMs / 3 });
     while (!scope.closed) {
@@ -109,10 +84,10 @@ export class LeaseElection implements Election {
         await this.#campaign();
         backoff.reset();
       } catch (error) {
-        this.#setTerm(undefined);
+        this.setTerm(undefined);
         if (scope.closed) return;
         logger.warning("the election is interrupted", { error: toError(error).message });
-        await this.#alarm.sleep(backoff.next());
+        await this.alarm.sleep(backoff.next());
       }
     }
   }
@@ -123,7 +98,7 @@ export class LeaseElection implements Election {
     const found = await lease.read();
     const won = found === undefined ? await lease.create(this.#claim(undefined)) : await this.#takeOver(found);
     if (won === undefined) {
-      if (found !== undefined) await this.#alarm.sleep(this.#untilNextLook(found));
+      if (found !== undefined) await this.alarm.sleep(this.#untilNextLook(found));
       return;
     }
     this.#record = won;
@@ -131,7 +106,7 @@ export class LeaseElection implements Election {
       await this.#undo(found?.announced ?? []);
       await this.#lead();
     } finally {
-      this.#setTerm(undefined);
+      this.setTerm(undefined);
       await this.#giveBack();
     }
   }
@@ -139,7 +114,7 @@ export class LeaseElection implements Election {
   async #takeOver(found: LeaseRecord): Promise<LeaseRecord | undefined> {
     const { clock, lease } = this.#options;
     if (this.#seen?.version !== found.version) this.#seen = { version: found.version, at: clock.monotonic() };
-    this.#know(found.holder || undefined);
+    this.setLeader(found.holder || undefined);
     const isOver = clock.monotonic() - this.#seen.at >= found.durationSeconds * 1000;
     if (found.holder !== "" && !isOver) return undefined;
     return await lease.replace({ ...this.#claim(found), version: found.version });
@@ -191,16 +166,16 @@ export class LeaseElection implements Election {
     if (scope.closed) return;
     const fence = {
       compares: [],
-      announce: (transaction: Transaction) => this.#announce(transaction, () => this.#term === term),
-      stillHolds: () => this.#term === term && this.#isFresh,
+      announce: (transaction: Transaction) => this.#announce(transaction, () => this.term === term),
+      stillHolds: () => this.term === term && this.#isFresh,
     };
     const term: Term = { fence, since: clock.now() };
-    this.#leader = identity;
-    this.#setTerm(term);
+    this.setLeader(identity);
+    this.setTerm(term);
     logger.info("leading", { identity });
-    while (!scope.closed && this.#term === term) {
-      await this.#alarm.sleep(this.#ttlMs / 3);
-      if (scope.closed || this.#term !== term) break;
+    while (!scope.closed && this.term === term) {
+      await this.alarm.sleep(this.#ttlMs / 3);
+      if (scope.closed || this.term !== term) break;
       if (!(await this.#renew())) break;
     }
     logger.info("no longer leading", { identity });
@@ -280,18 +255,6 @@ export class LeaseElection implements Election {
     } catch (error) {
       logger.debug("the lease was not given back", { error: toError(error).message });
     }
-  }
-
-  #know(leader: string | undefined): void {
-    if (leader === this.#leader) return;
-    this.#leader = leader;
-    this.#options.onChange();
-  }
-
-  #setTerm(term: Term | undefined): void {
-    if (term === this.#term) return;
-    this.#term = term;
-    this.#options.onChange();
   }
 }
 

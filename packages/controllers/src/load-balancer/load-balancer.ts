@@ -84,11 +84,7 @@ export class LoadBalancer {
 
   /** Begins; ends with the scope. */
   start(): void {
-    const running = this.#run();
-    this.#options.scope.add("load balancer", () => {
-      this.#alarm.ring();
-      return running;
-    });
+    this.#alarm.carry(this.#options.scope, () => this.#run());
   }
 
   /** What could not be done, by service or handle, with the reason. */

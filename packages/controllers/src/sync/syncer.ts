@@ -64,11 +64,7 @@ export class Syncer {
 
   /** Begins; ends with the scope. */
   start(): void {
-    const running = this.#run();
-    this.#options.scope.add("syncer", () => {
-      this.#alarm.ring();
-      return running;
-    });
+    this.#alarm.carry(this.#options.scope, () => this.#run());
   }
 
   /** What could not be done, by controller and subject, with the reason. */
