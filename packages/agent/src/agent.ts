@@ -43,12 +43,7 @@ export async function startAgent(
   surroundings: Surroundings,
   scope: Scope = new Scope(`agent ${options.nodeName}`),
 ): Promise<RunningAgent> {
-  try {
-    await start(options, surroundings, scope);
-  } catch (error) {
-    await scope.close();
-    throw error;
-  }
+  await scope.whole(() => start(options, surroundings, scope));
   return { stop: () => scope.close() };
 }
 

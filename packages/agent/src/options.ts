@@ -1,8 +1,9 @@
 import { durationMs, type FelixConfiguration, felixFromEnvironment, parseDuration } from "@ocicat/api";
-import { OcicatError } from "@ocicat/kit";
+import type { OcicatError } from "@ocicat/kit";
 import { type Settings, settingsFromEnv } from "@ocicat/kubernetes/open";
 import { type Family, isAddress, type Prefix, parseAddress, parsePrefix } from "@ocicat/net";
 import { BACKENDS, type Backend } from "@ocicat/routing";
+import { type Environment, numberVariable, refusedVariable } from "@ocicat/service";
 import type { RouterId } from "./bgp/router-id.ts";
 import { type AddressSource, METHODS, parseMethod, parseSource } from "./node/detection-method.ts";
 import { type FirstPool, firstPoolsFrom } from "./node/first-pools.ts";
@@ -146,7 +147,7 @@ export function agentOptionsFrom(env: Environment, hostname: string): AgentOptio
   };
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+const CODE = "AGENT_CONFIG";
 
 /** Any of those named will do: all tell the same. Without endpoints a service of Kubernetes may be named. */
 function fanoutFrom(env: Environment): FanoutSettings | undefined {
@@ -250,20 +251,9 @@ function routerIdFrom(env: Environment): RouterId | undefined {
 }
 
 function numberFrom(env: Environment, name: string, fallback: number, min: number, max: number): number {
-  const text = env[name];
-  if (text === undefined || text === "") return fallback;
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw bad(name, text, "not a number in its range", `use a whole number from ${min} to ${max}`);
-  }
-  return value;
+  return numberVariable(env, name, { code: CODE, fallback, min, max });
 }
 
 function bad(variable: string, value: string, why: string, fix: string): OcicatError {
-  return new OcicatError({
-    code: "AGENT_CONFIG",
-    where: `environment variable ${variable}`,
-    what: `"${value}" is ${why}`,
-    fix,
-  });
+  return refusedVariable(CODE, variable, `"${value}" is ${why}`, fix);
 }

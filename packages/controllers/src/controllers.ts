@@ -31,12 +31,7 @@ export async function startControllers(
   surroundings: Surroundings,
   scope: Scope = new Scope("controllers"),
 ): Promise<RunningControllers> {
-  try {
-    return await start(options, surroundings, scope);
-  } catch (error) {
-    await scope.close();
-    throw error;
-  }
+  return await scope.whole(() => start(options, surroundings, scope));
 }
 
 async function start(

@@ -1,5 +1,6 @@
 import { durationMs } from "@ocicat/api";
-import { OcicatError } from "@ocicat/kit";
+import type { OcicatError } from "@ocicat/kit";
+import { type Environment, numberVariable, refusedVariable } from "@ocicat/service";
 import type { Overrides, Switch } from "./settings.ts";
 
 /** As ENABLED_CONTROLLERS names them. */
@@ -38,7 +39,7 @@ export interface ControllersOptions {
 
 export const DEFAULT_SOCKET = "/run/ocicat/controllers.sock";
 
-type Environment = Readonly<Record<string, string | undefined>>;
+const CODE = "CONTROLLERS_CONFIG";
 
 /** From the environment. Throws OcicatError CONTROLLERS_CONFIG, naming the variable, its value and what would do. */
 export function controllersOptionsFrom(env: Environment, host: string, pid: number): ControllersOptions {
@@ -118,13 +119,9 @@ function durationFrom(env: Environment, name: string): string | undefined {
 }
 
 function refusal(variable: string, what: string, fix: string): OcicatError {
-  return new OcicatError({ code: "CONTROLLERS_CONFIG", where: `environment variable ${variable}`, what, fix });
+  return refusedVariable(CODE, variable, what, fix);
 }
 
 function numberFrom(env: Environment, name: string, fallback: number, min: number, max: number): number {
-  const text = env[name];
-  if (text === undefined || text === "") return fallback;
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw refusal(name, `"${text}" is not a number in its range`, `use a whole number from ${min} to ${max}`);
+  return numberVariable(env, name, { code: CODE, fallback, min, max });
 }

@@ -48,12 +48,7 @@ export async function startFanout(
   surroundings: FanoutSurroundings,
   scope: Scope = new Scope("fanout"),
 ): Promise<RunningFanout> {
-  try {
-    return await start(options, surroundings, scope);
-  } catch (error) {
-    await scope.close();
-    throw error;
-  }
+  return await scope.whole(() => start(options, surroundings, scope));
 }
 
 async function start(

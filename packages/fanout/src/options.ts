@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { ListenAddress, ServerTls } from "@ocicat/datastore/serving";
-import { OcicatError } from "@ocicat/kit";
+import type { OcicatError } from "@ocicat/kit";
+import { type Environment, numberVariable, refusedVariable } from "@ocicat/service";
 import type { HistoryLimits } from "./cache/history.ts";
 
 export interface FanoutOptions {
@@ -19,7 +20,7 @@ export interface FanoutOptions {
   readonly lagResolutionMs: number;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+const CODE = "FANOUT_CONFIG";
 
 /** Where Calico's own is found. */
 export const DEFAULT_PORT = 5473;
@@ -82,13 +83,9 @@ function isLoopback(host: string): boolean {
 }
 
 function numberFrom(env: Environment, name: string, fallback: number, min: number, max: number): number {
-  const text = env[name];
-  if (text === undefined || text === "") return fallback;
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw refusal(name, `"${text}" is not a number in its range`, `use a whole number from ${min} to ${max}`);
+  return numberVariable(env, name, { code: CODE, fallback, min, max });
 }
 
 function refusal(variable: string, what: string, fix: string): OcicatError {
-  return new OcicatError({ code: "FANOUT_CONFIG", where: `environment variable ${variable}`, what, fix });
+  return refusedVariable(CODE, variable, what, fix);
 }

@@ -41,6 +41,16 @@ export class Scope {
     return this.#closers.map((entry) => entry.what);
   }
 
+  /** What `open` opens here stays open if all of it can be; else the scope is closed, and the failure thrown. */
+  async whole<T>(open: () => Promise<T>): Promise<T> {
+    try {
+      return await open();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -11,3 +11,4 @@ export {
 } from "./local-http.ts";
 export { logToStdout } from "./log.ts";
 export { untilSignalled } from "./signals.ts";
+export { type Environment, numberVariable, refusedVariable } from "./variables.ts";

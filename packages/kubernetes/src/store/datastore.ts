@@ -51,11 +51,11 @@ export class KubernetesDatastore implements Datastore {
     const { clock = systemClock, random = systemRandom, logger = silentLogger } = api;
     const client = new ApiClient(api);
     const families = makeFamilies(apiGroup, { interfacePrefix, usePodCidr });
-    const rows = new RowReader(logger);
+    const parts = { client, families, rows: new RowReader(logger) };
     this.#client = client;
-    this.#writes = new Writes({ client, families, rows, random });
-    this.#lists = new Lists(client, families, rows);
-    this.#watches = new Watches({ client, families, rows, lists: this.#lists, clock, random });
+    this.#writes = new Writes({ ...parts, random });
+    this.#lists = new Lists(parts);
+    this.#watches = new Watches({ ...parts, lists: this.#lists, clock, random });
   }
 
   /** The API itself, for what has no place in a store: leases, and what operators make. */

@@ -1,10 +1,10 @@
 import { DatastoreError, type KeyValue, type ListOptions, type ListResult } from "@ocicat/datastore";
 import { compareKeys } from "@ocicat/datastore/shared";
-import { type ApiClient, ApiError, type ApiList } from "../api/index.ts";
-import { type Family, type Scope, scopesOf } from "./collection.ts";
+import { ApiError, type ApiList } from "../api/index.ts";
+import { type Scope, scopesOf } from "./collection.ts";
 import { NAMESPACES } from "./core.ts";
 import { toDatastoreError } from "./failures.ts";
-import type { RowReader } from "./rows.ts";
+import type { StoreParts } from "./parts.ts";
 
 /** Objects of one answer: a page of pods is some megabytes. */
 const PAGE = 500;
@@ -18,16 +18,12 @@ const ATTEMPTS = 3;
  * several collections is listed whole, all of them at the version of the first.
  */
 export class Lists {
-  readonly #client: ApiClient;
-  readonly #families: readonly Family[];
-  readonly #rows: RowReader;
+  readonly #parts: StoreParts;
   /** The server's token for what follows a key, by prefix, version and key. */
   readonly #pending = new Map<string, string>();
 
-  constructor(client: ApiClient, families: readonly Family[], rows: RowReader) {
-    this.#client = client;
-    this.#families = families;
-    this.#rows = rows;
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
   }
 
   /** Throws DatastoreError. */
@@ -45,11 +41,11 @@ export class Lists {
 
   /** The version of the cluster now, for a key that nothing is behind. */
   async now(): Promise<bigint> {
-    return BigInt((await this.#client.list(NAMESPACES, { limit: 1 })).resourceVersion);
+    return BigInt((await this.#parts.client.list(NAMESPACES, { limit: 1 })).resourceVersion);
   }
 
   async #list(prefix: string, { revision, limit, after }: ListOptions): Promise<ListResult> {
-    const scopes = scopesOf(this.#families, prefix);
+    const scopes = scopesOf(this.#parts.families, prefix);
     const [only] = scopes;
     // Pages are the server's, which knows names that begin with something as little as keys.
     const isAll = prefix.endsWith("/");
@@ -114,7 +110,7 @@ export class Lists {
 
   #collect(prefix: string, { collection }: Scope, page: ApiList, items: KeyValue[]): void {
     for (const object of page.items) {
-      const read = this.#rows.read(collection, object);
+      const read = this.#parts.rows.read(collection, object);
       if (read !== undefined && !read.isGone && read.item.key.startsWith(prefix)) items.push(read.item);
     }
   }
@@ -132,7 +128,7 @@ export class Lists {
       resourceVersion: page.revision?.toString(),
     };
     try {
-      return await this.#client.list(resource, request, parse);
+      return await this.#parts.client.list(resource, request, parse);
     } catch (error) {
       if (isOptional === true && error instanceof ApiError && error.status === 404) return undefined;
       throw error;

@@ -1,11 +1,12 @@
 import { DatastoreError, type KeyValue, type Watch, type WatchEvent, type WatchOptions } from "@ocicat/datastore";
 import { compacted, WatchQueue } from "@ocicat/datastore/shared";
 import { type Clock, type Random, toError } from "@ocicat/kit";
-import { type ApiClient, ApiError, type ApiObject, type ChangeType } from "../api/index.ts";
-import { type Family, type Scope, scopesOf } from "./collection.ts";
+import { ApiError, type ApiObject, type ChangeType } from "../api/index.ts";
+import { type Scope, scopesOf } from "./collection.ts";
 import { toDatastoreError } from "./failures.ts";
 import type { Lists } from "./lists.ts";
-import { type RowReader, versionOf } from "./rows.ts";
+import type { StoreParts } from "./parts.ts";
+import { versionOf } from "./rows.ts";
 
 /**
  * Where history is gone everybody who watches is told at once, and lists again. Each waits for a time of its own, of up to this
@@ -13,10 +14,7 @@ import { type RowReader, versionOf } from "./rows.ts";
  */
 const SPREAD_MS = 2_000;
 
-export interface WatchesOptions {
-  readonly client: ApiClient;
-  readonly families: readonly Family[];
-  readonly rows: RowReader;
+export interface WatchesOptions extends StoreParts {
   readonly lists: Lists;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,19 +1,17 @@
 import { DatastoreError, type KeyValue } from "@ocicat/datastore";
 import { alreadyExists, conflict, notFound } from "@ocicat/datastore/shared";
 import { isOcicatError, type Random } from "@ocicat/kit";
-import { type ApiClient, ApiError, type ApiObject, type ApiResource, type Place } from "../api/index.ts";
-import { type Collection, type Family, locate } from "./collection.ts";
+import { ApiError, type ApiObject, type ApiResource, type Place } from "../api/index.ts";
+import { type Collection, locate } from "./collection.ts";
 import { toDatastoreError } from "./failures.ts";
 import { withNonce } from "./nonce.ts";
-import { itemOf, type RowReader, versionOf } from "./rows.ts";
+import type { StoreParts } from "./parts.ts";
+import { itemOf, versionOf } from "./rows.ts";
 
 /** How often an unconditional write is repeated that others come between. */
 const ATTEMPTS = 20;
 
-export interface WritesOptions {
-  readonly client: ApiClient;
-  readonly families: readonly Family[];
-  readonly rows: RowReader;
+export interface WritesOptions extends StoreParts {
   readonly random: Random;
 }
 

@@ -21,7 +21,9 @@ const POLICY = {
   rules: [
     {
       level: "Metadata",
-      users: ["ocicat-node", "ocicat-controllers"].map((account) => `system:serviceaccount:kube-system:${account}`),
+      users: ["ocicat-node", "ocicat-controllers", "ocicat-fanout"].map(
+        (account) => `system:serviceaccount:kube-system:${account}`,
+      ),
     },
     { level: "None" },
   ],
