@@ -79,6 +79,15 @@ const STAGES: readonly (readonly Stage[])[] = [
       onlyIfNamed: true,
     }),
   ],
+  [
+    suite(
+      "backends",
+      "the same of BGP by the agent itself and by BIRD",
+      [...E2E, "e2e/bgp-interop-backends", "e2e/bgp-bird"],
+      ["env", "OCICAT_E2E_BACKENDS=ocicat,bird"],
+      { onlyIfNamed: true },
+    ),
+  ],
   [step("demo", "npm run demo, and what it leaves behind", [["node", "tools/demo.ts", "--check"]])],
 ];
 

@@ -21,16 +21,18 @@ export class PolicyBook {
   #filters: ReadonlyMap<string, BgpFilterRow> = new Map();
   #scope: ExportScope = { pools: [], advertisements: [], reflected: [] };
   #scopeKey = "";
+  #normalPriority: FilterWorld["normalPriority"];
 
   constructor(world: FilterWorld) {
     this.#world = world;
   }
 
   /** What policies go by from now on. Those that nobody asked for since the last time are forgotten. */
-  update(filters: Iterable<BgpFilterRow>, scope: ExportScope): void {
+  update(filters: Iterable<BgpFilterRow>, scope: ExportScope, normalPriority?: FilterWorld["normalPriority"]): void {
     this.#filters = new Map([...filters].map((filter) => [filter.name, filter]));
     this.#scope = scope;
     this.#scopeKey = exportScopeKey(scope);
+    this.#normalPriority = normalPriority;
     for (const place of this.#entries.keys()) if (!this.#used.has(place)) this.#entries.delete(place);
     this.#used.clear();
   }
@@ -64,13 +66,18 @@ export class PolicyBook {
   ): Policy {
     const place = `${direction} ${names.join()}`;
     const filters = names.map((name) => this.#filters.get(name));
-    const key = JSON.stringify([filters.map((filter) => filter?.key ?? null), otherwiseKey]);
+    const key = JSON.stringify([
+      filters.map((filter) => filter?.key ?? null),
+      otherwiseKey,
+      this.#normalPriority ?? null,
+    ]);
     this.#used.add(place);
     const known = this.#entries.get(place);
     if (known?.key === key) return known.policy;
     const missing = names.find((name) => !this.#filters.has(name));
     const rules = filters.flatMap((filter): FilterRules[] => (filter === undefined ? [] : [filter[field]]));
-    const policy = missing === undefined ? compilePolicy(rules, otherwise(), this.#world) : closed(missing);
+    const world = { ...this.#world, normalPriority: this.#normalPriority };
+    const policy = missing === undefined ? compilePolicy(rules, otherwise(), world) : closed(missing);
     this.#entries.set(place, { key, policy });
     return policy;
   }

@@ -126,7 +126,8 @@ export class Engine {
     const own = tables.ownNode();
     const [pools, filters] = [[...tables.pools.rows()], [...tables.filters.rows()]];
     const reflected = own?.routeReflectorClusterId === undefined ? [] : allRanges(rangesIn(tables));
-    this.#policies.update(filters, { pools, advertisements: settings.advertisements, reflected });
+    const normalPriority = { 4: settings.normalPriority4, 6: settings.normalPriority6 };
+    this.#policies.update(filters, { pools, advertisements: settings.advertisements, reflected }, normalPriority);
     mesh.update({
       self: own,
       nodes: tables.nodes.rows(),

@@ -1,5 +1,5 @@
 import { type BGPConfiguration, type BGPPeer, compileSelector, durationMs, parsePeerIP } from "@ocicat/api";
-import { type AnyCommunity, parseCommunity } from "@ocicat/bgp";
+import { type AnyCommunity, NORMAL_PRIORITY, parseCommunity } from "@ocicat/bgp";
 import { OcicatError } from "@ocicat/kit";
 import { isLinkName, type Prefix, parseAddress, parsePrefix } from "@ocicat/net";
 import type { BfdTimers, PeerRow, SecretRef } from "@ocicat/routing";
@@ -17,6 +17,11 @@ export interface BgpSettingsRow {
   /** Whether packets reach the nodes of the mesh is watched. */
   readonly meshBfd: BfdTimers | undefined;
   readonly advertisements: readonly PrefixAdvertisement[];
+  /** What a filter takes a route without a LOCAL_PREF for. */
+  readonly normalPriority4: number;
+  readonly normalPriority6: number;
+  /** Interfaces whose subnets are nobody's to be told of, by name or with `*`. */
+  readonly ignoredInterfaces: readonly string[];
 }
 
 /** Routes in the network are told with these communities as well. */
@@ -41,6 +46,9 @@ const DEFAULT_SETTINGS: BgpSettingsRow = {
   meshRestartTimeS: undefined,
   meshBfd: undefined,
   advertisements: [],
+  normalPriority4: NORMAL_PRIORITY,
+  normalPriority6: NORMAL_PRIORITY,
+  ignoredInterfaces: [],
 };
 
 export function bgpConfigurationRow({ metadata, spec }: BGPConfiguration): BgpConfigurationRow {
@@ -54,6 +62,9 @@ export function bgpConfigurationRow({ metadata, spec }: BGPConfiguration): BgpCo
     meshRestartTimeS: seconds(spec.nodeMeshMaxRestartTime, 0, 4095),
     meshBfd: bfdTimers(metadata.annotations),
     advertisements: prefixAdvertisements?.map(({ cidr, communities }) => ({ network: network(cidr), communities })),
+    normalPriority4: spec.ipv4NormalRoutePriority,
+    normalPriority6: spec.ipv6NormalRoutePriority,
+    ignoredInterfaces: spec.ignoredInterfaces,
     communityNames: new Map((spec.communities ?? []).map(({ name, value }) => [name, value])),
   });
 }

@@ -89,6 +89,19 @@ describe("the function", () => {
   });
 });
 
+describe("a rule about a priority", () => {
+  it("takes a route without a LOCAL_PREF for one of the normal priority, which may change", () => {
+    const only700 = filter("only700", { importV4: [{ action: "Accept", priority: 700 }, { action: "Reject" }] });
+    book.update([only700], SCOPE);
+    const before = book.importing(["only700"], 4);
+    expect(before(route("10.1.0.0/16"), EXTERNAL)).toMatchObject({ accept: false });
+    book.update([only700], SCOPE, { 4: 700, 6: 1024 });
+    const after = book.importing(["only700"], 4);
+    expect(after).not.toBe(before);
+    expect(after(route("10.1.0.0/16"), EXTERNAL)).toMatchObject({ accept: true });
+  });
+});
+
 const PODS_AGAIN = {
   exportV4: [
     { action: "Accept", matchOperator: "In", cidr: "10.98.0.0/16", prefixLength: { max: 24 } },

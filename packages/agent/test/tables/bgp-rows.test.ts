@@ -28,6 +28,9 @@ describe("settings of BGP", () => {
       meshRestartTimeS: undefined,
       meshBfd: undefined,
       advertisements: [],
+      normalPriority4: 1024,
+      normalPriority6: 1024,
+      ignoredInterfaces: [],
     });
   });
 
@@ -39,6 +42,16 @@ describe("settings of BGP", () => {
       asNumber: 64599,
       listenPort: 1790,
       bindToNode: true,
+    });
+  });
+
+  it("have the priority of routes that say none, and the interfaces that are left out", () => {
+    const all = configuration("default", { ipv4NormalRoutePriority: 700, ignoredInterfaces: ["docker*"] });
+    const own = configuration("node.node1", { ipv6NormalRoutePriority: 900 });
+    expect(bgpSettings(all, own)).toMatchObject({
+      normalPriority4: 700,
+      normalPriority6: 900,
+      ignoredInterfaces: ["docker*"],
     });
   });
 

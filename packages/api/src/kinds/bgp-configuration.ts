@@ -78,8 +78,8 @@ const spec = object(
     localWorkloadPeeringIPV4: "The node's IPv4 address towards workloads that it peers with.",
     localWorkloadPeeringIPV6: "The node's IPv6 address towards workloads that it peers with.",
     programClusterRoutes: "Which of the routes to other nodes' blocks the BGP speaker writes.",
-    ipv4NormalRoutePriority: "The metric of IPv4 routes that the speaker writes.",
-    ipv6NormalRoutePriority: "The metric of IPv6 routes that the speaker writes.",
+    ipv4NormalRoutePriority: "The priority that a BGPFilter takes IPv4 routes without a LOCAL_PREF for.",
+    ipv6NormalRoutePriority: "The priority that a BGPFilter takes IPv6 routes without a LOCAL_PREF for.",
   },
 );
 
@@ -107,10 +107,7 @@ export const bgpConfiguration = defineKind<BGPConfiguration>({
       localWorkloadPeeringIPV6: null,
     },
     "route programming": {
-      ignoredInterfaces: [],
       programClusterRoutes: null,
-      ipv4NormalRoutePriority: null,
-      ipv6NormalRoutePriority: null,
     },
   }),
   columns: [

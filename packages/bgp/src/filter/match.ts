@@ -1,4 +1,4 @@
-import { bitsOf, type Prefix } from "@ocicat/net";
+import { bitsOf, type Family, type Prefix } from "@ocicat/net";
 import { hasCommunity } from "./community.ts";
 import type { PolicyPeer, PolicyRoute } from "./policy.ts";
 import { priorityOf } from "./priority.ts";
@@ -8,6 +8,8 @@ import type { Destination, FilterRule } from "./rule.ts";
 export interface FilterWorld {
   /** The interface that packets of a route leave by, while that is known. */
   readonly interfaceOf?: ((route: PolicyRoute) => string | undefined) | undefined;
+  /** The priority of routes without a LOCAL_PREF; 1024. */
+  readonly normalPriority?: Readonly<Record<Family, number>> | undefined;
 }
 
 export type Match = (route: PolicyRoute, peer: PolicyPeer) => boolean;
@@ -19,7 +21,7 @@ export function matchesOf(rule: FilterRule, world: FilterWorld): readonly Match[
     peer === undefined ? [] : matchPeer(peer),
     learned === true ? ((({ source }) => source !== undefined) satisfies Match) : [],
     destination === undefined ? [] : matchDestination(destination),
-    priority === undefined ? [] : ((({ attributes }) => priorityOf(attributes) === priority) satisfies Match),
+    priority === undefined ? [] : matchPriority(priority, world),
     community === undefined ? [] : ((({ attributes }) => hasCommunity(attributes, community)) satisfies Match),
     asPathPrefix.length === 0 ? [] : matchAsPath(asPathPrefix),
     pattern === undefined ? [] : matchInterface(pattern, world),
@@ -29,6 +31,10 @@ export function matchesOf(rule: FilterRule, world: FilterWorld): readonly Match[
 function matchPeer(wanted: "internal" | "external"): Match {
   const internal = wanted === "internal";
   return (_route, peer) => peer.internal === internal;
+}
+
+function matchPriority(wanted: number, { normalPriority }: FilterWorld): Match {
+  return ({ attributes, prefix }) => priorityOf(attributes, normalPriority?.[prefix.family]) === wanted;
 }
 
 function matchDestination({ network, operator, minLength, maxLength }: Destination): Match {

@@ -7,12 +7,12 @@ import type { PathAttributes } from "../wire/attributes/types.ts";
  */
 const TURN = 0x7fff_ffff;
 
-/** What a route of this node's has unless told (BGPConfiguration's ipv4NormalRoutePriority). */
+/** What a route has unless told, and unless BGPConfiguration's ipv4NormalRoutePriority, ipv6NormalRoutePriority say another. */
 export const NORMAL_PRIORITY = 1024;
 
 /** A route without a LOCAL_PREF has the normal priority. */
-export function priorityOf({ localPref }: Pick<PathAttributes, "localPref">): number {
-  return localPref === undefined ? NORMAL_PRIORITY : TURN - localPref;
+export function priorityOf({ localPref }: Pick<PathAttributes, "localPref">, normal = NORMAL_PRIORITY): number {
+  return localPref === undefined ? normal : TURN - localPref;
 }
 
 /** `priority`: 1 to 2147483646. */

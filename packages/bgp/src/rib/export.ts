@@ -1,6 +1,6 @@
 import { type Address, type Family, type Ipv4, type Ipv6, isLinkLocal, type Prefix } from "@ocicat/net";
 import type { Policy, PolicyPeer } from "../filter/policy.ts";
-import { prependAs } from "../wire/attributes/as-path.ts";
+import { hasConfederation, prependAs, withoutConfederation } from "../wire/attributes/as-path.ts";
 import { COMMUNITY } from "../wire/attributes/communities.ts";
 import { isUnspecified } from "../wire/attributes/encode.ts";
 import type { PathAttributes } from "../wire/attributes/types.ts";
@@ -161,7 +161,9 @@ function toExternal(attributes: PathAttributes, withMed: boolean, view: ExportVi
   const { localAs } = view.peer;
   const marks = rest.onlyToCustomer === undefined && view.role !== undefined && MARKS_ON_THE_WAY_OUT.has(view.role);
   // A route server stands beside the path, not in it (RFC 7947 §2.2.2.1).
-  const asPath = view.role === "rs" ? attributes.asPath : prependAs(attributes.asPath, localAs);
+  // RFC 5065 §5.3: what members of a confederation are called inside it is nobody's business outside.
+  const path = hasConfederation(attributes.asPath) ? withoutConfederation(attributes.asPath) : attributes.asPath;
+  const asPath = view.role === "rs" ? path : prependAs(path, localAs);
   return {
     ...rest,
     ...(withMed && med !== undefined && { med }),

@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { acceptAll, type Policy } from "../../src/filter/policy.ts";
 import { type ExportedPath, type ExportView, exportPath } from "../../src/rib/export.ts";
 import type { RibPeer } from "../../src/rib/sources.ts";
-import { COMMUNITY } from "../../src/wire/attributes/communities.ts";
 import type { PathAttributes } from "../../src/wire/attributes/types.ts";
 import { address4 } from "../support/lab.ts";
 import { path, ribPeer } from "../support/rib.ts";
@@ -92,19 +91,6 @@ describe("RFC 4271 §9.2: what is announced to whom", () => {
       towards(true),
     );
     expect(verdict).toEqual({ refusal: "no IPv6 address of this speaker to name as next hop" });
-  });
-});
-
-describe("RFC 1997 well-known communities", () => {
-  it.each([
-    ["no-advertise", COMMUNITY.noAdvertise, false, false],
-    ["no-export", COMMUNITY.noExport, true, false],
-    ["no-export-subconfed", COMMUNITY.noExportSubconfed, true, false],
-    ["any other", 0xfc00_0001, true, true],
-  ])("%s", (_name, community, internal, external) => {
-    const attributes = { ...OWN, communities: [community] };
-    expect(typeof sent(undefined, attributes, towards(true)) === "object").toBe(internal);
-    expect(typeof sent(undefined, attributes, towards(false)) === "object").toBe(external);
   });
 });
 

@@ -19,14 +19,15 @@ export function renderBird(inputs: BirdInputs): string {
     "",
     `router id ${inputs.routerId};`,
     "",
-    ...infrastructure(),
+    ...infrastructure(inputs),
     "",
     ...template(inputs),
     ...HEADINGS.flatMap(([type, title]) => section(title, type, inputs)),
   ].join("\n")}\n`;
 }
 
-function infrastructure(): string[] {
+function infrastructure({ ignoredInterfaces }: BirdInputs): string[] {
+  const left = [...ignoredInterfaces, "cali*", "kube-ipvs*"].map((name) => `-"${name}"`);
   return [
     "# Configure synchronization between routing tables and kernel.",
     ...kernelProtocol(4),
@@ -40,7 +41,7 @@ function infrastructure(): string[] {
     "protocol direct direct1 {",
     "  ipv4;",
     "  ipv6;",
-    '  interface -"cali*", -"kube-ipvs*", "*"; # Pods and services have routes of their own.',
+    `  interface ${left.join(", ")}, "*"; # Pods and services have routes of their own.`,
     "}",
   ];
 }

@@ -223,6 +223,8 @@ export class BirdRunner implements BgpRunner {
       blocks: this.#announcements.filter(isBlock).map(({ prefix }) => prefix),
       statics: this.#announcements.filter(({ prefix }) => !inPool(prefix)).map(({ prefix }) => prefix),
       reflected,
+      normalPriority: { 4: settings.normalPriority4, 6: settings.normalPriority6 },
+      ignoredInterfaces: settings.ignoredInterfaces,
     };
   }
 

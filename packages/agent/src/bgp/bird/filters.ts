@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { type FilterRule, localPrefOf, NORMAL_PRIORITY, type Operation } from "@ocicat/bgp";
+import { type FilterRule, localPrefOf, type Operation } from "@ocicat/bgp";
 import { bitsOf } from "@ocicat/net";
 import type { BgpFilterRow } from "../../tables/bgp-filter-row.ts";
-import { addCommunity, attributeOf, tuple } from "./inputs.ts";
+import { addCommunity, attributeOf, type BirdInputs, tuple } from "./inputs.ts";
 
 export const DIRECTIONS = ["importV4", "exportV4", "importV6", "exportV6"] as const;
 export type Direction = (typeof DIRECTIONS)[number];
@@ -20,24 +20,24 @@ export function functionName(filter: string, direction: Direction): string {
 }
 
 /** The functions of a filter's directions that have rules. Each is called with whether the peer is of the same AS. */
-export function filterFunctions(filter: BgpFilterRow): string[] {
+export function filterFunctions(filter: BgpFilterRow, normalPriority: BirdInputs["normalPriority"]): string[] {
   return DIRECTIONS.filter((direction) => filter[direction].rules.length > 0).flatMap((direction) => [
     `# BGPFilter ${filter.name}, ${direction}`,
     `function ${functionName(filter.name, direction)}(bool is_same_as) {`,
-    ...filter[direction].rules.map((rule) => `  ${statement(rule)}`),
+    ...filter[direction].rules.map((rule) => `  ${statement(rule, normalPriority[direction.endsWith("4") ? 4 : 6])}`),
     "}",
   ]);
 }
 
-function statement(rule: FilterRule): string {
-  const conditions = conditionsOf(rule);
+function statement(rule: FilterRule, normalPriority: number): string {
+  const conditions = conditionsOf(rule, normalPriority);
   const body = [...(rule.operations ?? []).flatMap(operation), `${rule.action};`].join(" ");
   return conditions.length === 0 ? body : `if (${conditions.map((one) => `(${one})`).join(" && ")}) then { ${body} }`;
 }
 
 const OPERATORS = { Equal: "=", NotEqual: "!=", In: "~", NotIn: "!~" } as const;
 
-function conditionsOf(rule: FilterRule): string[] {
+function conditionsOf(rule: FilterRule, normalPriority: number): string[] {
   const { destination, learned, peer, community, asPathPrefix = [], priority, interface: pattern } = rule;
   return [
     peer === undefined ? [] : peer === "internal" ? "is_same_as" : "!is_same_as",
@@ -46,7 +46,7 @@ function conditionsOf(rule: FilterRule): string[] {
     pattern === undefined ? [] : `ifname ~ "${pattern}"`,
     community === undefined ? [] : `${tuple(community)} ~ ${attributeOf(community)}`,
     asPathPrefix.length === 0 ? [] : `bgp_path ~ [= ${asPathPrefix.join(" ")} * =]`,
-    priority === undefined ? [] : matchPriority(priority),
+    priority === undefined ? [] : matchPriority(priority, normalPriority),
   ].flat();
 }
 
@@ -59,9 +59,9 @@ function matchDestination({ network, operator, minLength, maxLength }: NonNullab
 }
 
 /** See `priorityOf`: it travels in LOCAL_PREF. */
-function matchPriority(priority: number): string {
+function matchPriority(priority: number, normal: number): string {
   const told = `defined(bgp_local_pref) && bgp_local_pref = ${localPrefOf(priority)}`;
-  return priority === NORMAL_PRIORITY ? `!defined(bgp_local_pref) || (${told})` : told;
+  return priority === normal ? `!defined(bgp_local_pref) || (${told})` : told;
 }
 
 function operation(one: Operation): string[] {

@@ -1,5 +1,5 @@
 import type { AnyCommunity } from "@ocicat/bgp";
-import type { Prefix } from "@ocicat/net";
+import type { Family, Prefix } from "@ocicat/net";
 import type { PoolRow } from "@ocicat/routing";
 import type { BgpFilterRow } from "../../tables/bgp-filter-row.ts";
 import type { PrefixAdvertisement } from "../../tables/bgp-rows.ts";
@@ -22,6 +22,10 @@ export interface BirdInputs {
   readonly blocks: readonly Prefix[];
   /** What it announces besides: services' addresses. */
   readonly statics: readonly Prefix[];
+  /** Priority of routes without a LOCAL_PREF. */
+  readonly normalPriority: Readonly<Record<Family, number>>;
+  /** Interfaces whose subnets BIRD is not to know, by name or with `*`. */
+  readonly ignoredInterfaces: readonly string[];
   /** Ranges whose routes a reflector passes on. */
   readonly reflected: readonly Prefix[];
 }

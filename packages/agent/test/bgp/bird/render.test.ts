@@ -127,6 +127,8 @@ const INPUTS: BirdInputs = {
   blocks: ["10.244.42.64/26", "10.245.1.0/32", "fd00:10::40/122"].map((text) => parsePrefix(text)),
   statics: [parsePrefix("10.96.0.0/12")],
   reflected: [parsePrefix("10.96.0.0/12")],
+  normalPriority: { 4: 1024, 6: 1024 },
+  ignoredInterfaces: [],
 };
 
 /** What BIRD's parser says. */
@@ -145,6 +147,27 @@ async function judged(inputs: BirdInputs): Promise<string> {
 }
 
 describe("BIRD's configuration", () => {
+  it("leaves out interfaces that are to be ignored, and knows the normal priority of each family", async () => {
+    const rule = { action: "accept", priority: 700 } as const;
+    const filter = {
+      ...EDGE,
+      importV4: { ...EDGE.importV4, rules: [rule] },
+      importV6: { ...EDGE.importV6, rules: [rule] },
+    };
+    const inputs = {
+      ...INPUTS,
+      filters: [filter],
+      normalPriority: { 4: 700, 6: 1024 },
+      ignoredInterfaces: ["docker*", "eth9"],
+    };
+    expect(await judged(inputs)).toBe("good");
+    expect(renderBird(inputs)).toContain('interface -"docker*", -"eth9", -"cali*", -"kube-ipvs*", "*";');
+    const rules = renderIpam(inputs)
+      .split("\n")
+      .filter((line) => line.includes("2147482947"));
+    expect(rules.map((line) => line.includes("!defined(bgp_local_pref)"))).toEqual([true, false]);
+  });
+
   it("is one that BIRD 2 takes, with everything in it, and with nothing", async () => {
     expect(await judged(INPUTS)).toBe("good");
     const nothing = {
