@@ -96,7 +96,7 @@ async function latencies(places: LabPlaces, store: Datastore, firstMember: numbe
   const witness = new GenerationWitness(pidOf(places, "agent-node1"));
   const [put, member]: [number[], number[]] = [[], []];
   try {
-    await witness.quiet(500);
+    await witness.quiet(1_000);
     for (let round = 0; round < ROUNDS; round++) {
       const key = policyKey("measured");
       put.push(

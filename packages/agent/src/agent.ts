@@ -5,20 +5,21 @@ import { serveBirdControl } from "./bgp/bird-ctl/index.ts";
 import { reportNodeState } from "./bgp/report-state.ts";
 import { serveCni } from "./cni/serve.ts";
 import { collectFlows } from "./flows/index.ts";
-import { collectGarbage } from "./node/collect-garbage.ts";
 import { readFelix } from "./node/felix.ts";
 import { forwardIpv4, forwardIpv6WhenNeeded } from "./node/forwarding.ts";
 import { leavePools, mendIpam } from "./node/ipam.ts";
 import { tellNetwork } from "./node/network-condition.ts";
 import { reportOwn } from "./node/own-addresses.ts";
+import { collectGarbage, Tidier } from "./node/tidier.ts";
 import type { AgentOptions } from "./options.ts";
 import { limitTraffic } from "./qos/index.ts";
 import { agentMetrics } from "./serve/metrics.ts";
 import { answerWhenAsked, serveHealth } from "./start/answers.ts";
 import { makeDataplane, startDataplane } from "./start/dataplane.ts";
-import { layFoundation } from "./start/foundation.ts";
+import { type Foundation, layFoundation } from "./start/foundation.ts";
 import { joinCluster } from "./start/join.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { allTables } from "./tables/tables.ts";
 import { checkFelixRules, removeFelixRules } from "./takeover/index.ts";
 
 /** By then what a start leaves behind is garbage, and pods that waited for it have been added. */
@@ -88,7 +89,15 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
     own.lookAgain();
     tunnels.schedule();
   });
-  const garbage = clock.after(AFTER_START_MS, "garbage of the start", collectGarbage);
-  scope.add("garbage", () => garbage.cancel());
+  tidyFromNowOn(foundation);
   logger.info("ready", { node: options.nodeName, ...reportOwn(own), restarting });
+}
+
+function tidyFromNowOn({ clock, scope, tables }: Foundation): void {
+  const tidier = new Tidier({ clock, scope, tidy: collectGarbage });
+  const begin = clock.after(AFTER_START_MS, "garbage of the start", () => tidier.due());
+  scope.add("garbage of the start", () => begin.cancel());
+  let isTold = false;
+  for (const table of allTables(tables)) table.subscribe(() => isTold && tidier.changed());
+  isTold = true;
 }

@@ -12,6 +12,7 @@ export { stampsAreOn } from "./capture/stamps.ts";
 export { type OpenKernelOptions, openKernel } from "./host/kernel.ts";
 export { type LegacyTableBytes, readLegacyTable } from "./host/legacy-tables.ts";
 export * from "./kernel/index.ts";
+export { giveBackFreed } from "./libc/memory-calls.ts";
 export * from "./namespace/index.ts";
 export { openPacketSender, type PacketSender, type PacketSenderOptions } from "./probe/sender.ts";
 export { openProbeSocket, type ProbeSocket, type ProbeSocketOptions } from "./probe/socket.ts";
