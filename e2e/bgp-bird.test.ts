@@ -3,29 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually, pingCounts, program, TestLab } from "./support/lab.ts";
+import { TWO_RACKS } from "./support/racks.ts";
 
 /** BGP by BIRD, which the agents look after: nodes 1 and 2 on one segment, node3 behind a router. */
-const TOPOLOGY = `
-segments: [racka, rackb]
-routers:
-  - name: tor
-    interfaces:
-      - { segment: racka, address: 10.0.1.1/24 }
-      - { segment: rackb, address: 10.0.2.1/24 }
-nodes:
-  - { name: node1, segment: racka, address: 10.0.1.11/24, gateway: 10.0.1.1 }
-  - { name: node2, segment: racka, address: 10.0.1.12/24, gateway: 10.0.1.1 }
-  - { name: node3, segment: rackb, address: 10.0.2.13/24, gateway: 10.0.2.1 }
-datastore: node1
-pools:
-  - { name: plain, cidr: 10.244.0.0/16, blockSize: 26, ipipMode: Never, vxlanMode: Never, natOutgoing: true }
-pods:
-  - { name: pod1, node: node1 }
-  - { name: pod2, node: node2 }
-  - { name: pod3, node: node3 }
-`;
 
-const lab = new TestLab(TOPOLOGY, program("bird"));
+const lab = new TestLab(TWO_RACKS, program("bird"));
 const files = mkdtempSync(join(tmpdir(), "oct-bird-"));
 
 beforeAll(() => lab.up());
@@ -39,11 +21,6 @@ function apply(kind: string, name: string, spec: object): void {
   writeFileSync(path, JSON.stringify({ apiVersion: "projectcalico.org/v3", kind, metadata: { name }, spec }));
   const done = lab.ocicat("apply", "-f", path);
   expect(done.stderr).toBe("");
-}
-
-function block(pod: string): string {
-  const [a, b, c, d = "0"] = lab.address(pod).split(".");
-  return `${a}.${b}.${c}.${Number(d) & 0xc0}/26`;
 }
 
 const birdcl = (node: string, ...line: string[]) => lab.out(node, "birdcl", "-s", "/var/run/calico/bird.ctl", ...line);
@@ -71,10 +48,10 @@ describe("BIRD, looked after by the agent", () => {
   it("writes the routes of a pool without tunnels itself, and pods reach each other", async () => {
     const text = await eventually(
       () => routes("node1"),
-      (all) => all.includes(block("pod2")),
+      (all) => all.includes(lab.block("pod2")),
     );
-    expect(text).toMatch(new RegExp(`^${block("pod2")} via 10\\.0\\.1\\.12 dev ens33 proto bird metric 32`, "m"));
-    expect(text).toMatch(new RegExp(`^blackhole ${block("pod1")} proto bird`, "m"));
+    expect(text).toMatch(new RegExp(`^${lab.block("pod2")} via 10\\.0\\.1\\.12 dev ens33 proto bird metric 32`, "m"));
+    expect(text).toMatch(new RegExp(`^blackhole ${lab.block("pod1")} proto bird`, "m"));
     await eventually(
       () => pings("pod1", "pod2"),
       (count) => count === 2,
@@ -85,9 +62,9 @@ describe("BIRD, looked after by the agent", () => {
     apply("IPPool", "plain", { cidr: "10.244.0.0/16", natOutgoing: true, vxlanMode: "CrossSubnet" });
     const text = await eventually(
       () => routes("node1"),
-      (all) => new RegExp(`^${block("pod3")} via \\S+ dev vxlan.calico onlink`, "m").test(all),
+      (all) => new RegExp(`^${lab.block("pod3")} via \\S+ dev vxlan.calico onlink`, "m").test(all),
     );
-    expect(text).toMatch(new RegExp(`^${block("pod2")} via 10\\.0\\.1\\.12 dev ens33 proto 80`, "m"));
+    expect(text).toMatch(new RegExp(`^${lab.block("pod2")} via 10\\.0\\.1\\.12 dev ens33 proto 80`, "m"));
     // What BIRD had written before is gone, and nothing of the node's own is there twice.
     await eventually(
       () => routes("node1"),

@@ -4,28 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RouterBird, startBird } from "./support/bird.ts";
 import { eventually, OCICAT, pingCounts, program, TestLab } from "./support/lab.ts";
+import { TWO_RACKS } from "./support/racks.ts";
 import { SteadyPing } from "./support/steady-ping.ts";
-
-/** Two nodes on one segment, one behind a router, which speaks BGP in an AS of its own with those of its first segment. */
-const TOPOLOGY = `
-segments: [racka, rackb]
-routers:
-  - name: tor
-    interfaces:
-      - { segment: racka, address: 10.0.1.1/24 }
-      - { segment: rackb, address: 10.0.2.1/24 }
-nodes:
-  - { name: node1, segment: racka, address: 10.0.1.11/24, gateway: 10.0.1.1 }
-  - { name: node2, segment: racka, address: 10.0.1.12/24, gateway: 10.0.1.1 }
-  - { name: node3, segment: rackb, address: 10.0.2.13/24, gateway: 10.0.2.1 }
-datastore: node1
-pools:
-  - { name: plain, cidr: 10.244.0.0/16, blockSize: 26, ipipMode: Never, vxlanMode: Never, natOutgoing: true }
-pods:
-  - { name: pod1, node: node1 }
-  - { name: pod2, node: node2 }
-  - { name: pod3, node: node3 }
-`;
 
 /** The router has two networks, of a pool of its own. */
 const ROUTER = `
@@ -47,7 +27,7 @@ protocol bgp node2 from nodes { neighbor 10.0.1.12 as 64512; }
 const BACKENDS = process.env["OCICAT_E2E_BACKENDS"]?.split(",") ?? ["bird"];
 
 describe.each(BACKENDS)("BGP by %s", (daemon) => {
-  const lab = new TestLab(TOPOLOGY, program(daemon));
+  const lab = new TestLab(TWO_RACKS, program(daemon));
   const files = mkdtempSync(join(tmpdir(), "oct-backend-"));
   let router: RouterBird | undefined;
 
@@ -70,14 +50,9 @@ describe.each(BACKENDS)("BGP by %s", (daemon) => {
     expect({ code, stderr }).toMatchObject({ code: 0 });
   }
 
-  async function sessions(node: string): Promise<string[]> {
-    const { peers } = (await lab.agent(node, "/bgp")) as { peers: { address: string; type: string; state: string }[] };
-    return peers.map(({ address, type, state }) => `${address} ${type} ${state}`).sort();
-  }
-
   const up = (node: string, wanted: readonly string[]) =>
     eventually(
-      () => sessions(node).then((all) => JSON.stringify(all)),
+      () => lab.sessions(node).then((all) => JSON.stringify(all)),
       (all) => all === JSON.stringify([...wanted].sort()),
       40_000,
     );
@@ -92,11 +67,6 @@ describe.each(BACKENDS)("BGP by %s", (daemon) => {
   const atRouter = (session: string, wanted: (text: string) => boolean) =>
     eventually(() => router?.ask(`show route protocol ${session} all`) ?? "", wanted, 30_000);
 
-  function block(pod: string): string {
-    const [a, b, c, d = "0"] = lab.address(pod).split(".");
-    return `${a}.${b}.${c}.${Number(d) & 0xc0}/26`;
-  }
-
   const reaches = (from: string, to: string) =>
     eventually(
       async () => pingCounts((await lab.exec(from, "ping", "-c", "1", "-W", "1", lab.address(to))).stdout).received,
@@ -105,7 +75,7 @@ describe.each(BACKENDS)("BGP by %s", (daemon) => {
 
   it("has the mesh, and pods of one segment reach each other without a tunnel", async () => {
     await up("node1", ["10.0.1.12 node-to-node mesh Established", "10.0.2.13 node-to-node mesh Established"]);
-    await route("node1", new RegExp(`^${block("pod2")} via 10\\.0\\.1\\.12 dev \\S+ proto bird`, "m"));
+    await route("node1", new RegExp(`^${lab.block("pod2")} via 10\\.0\\.1\\.12 dev \\S+ proto bird`, "m"));
     await reaches("pod1", "pod2");
   });
 
@@ -128,12 +98,12 @@ describe.each(BACKENDS)("BGP by %s", (daemon) => {
     for (const node of ["node1", "node2"])
       apply("BGPPeer", `tor-${node}`, { peerIP: "10.0.1.1", asNumber: 65000, node, filters: ["edge"] });
     const told = await atRouter("node1", (text) => text.includes("BGP.large_community"));
-    expect(told).toContain(block("pod1"));
+    expect(told).toContain(lab.block("pod1"));
     expect(told).toContain("BGP.as_path: 64512 64599");
     expect(told).toContain("(64512, 1, 2)");
     // Blocks as a whole, not pods one by one; pod2's only from the node that has it.
     expect(told).not.toContain("/32");
-    expect(told).not.toContain(block("pod2"));
+    expect(told).not.toContain(lab.block("pod2"));
     const kernel = await route("node1", /^10\.99\.0\.128\/26 via 10\.0\.1\.1 dev \S+ proto bird/m, 30_000);
     expect(kernel).not.toContain("10.99.0.64/26");
   });
@@ -144,7 +114,7 @@ describe.each(BACKENDS)("BGP by %s", (daemon) => {
     expect(before).toBeDefined();
     apply("BGPFilter", "edge", { exportV4: [{ action: "Reject", source: "RemotePeers" }] });
     await route("node1", /^10\.99\.0\.64\/26 via 10\.0\.1\.1 /m, 30_000);
-    await atRouter("node1", (text) => text.includes(block("pod1")) && !text.includes("large_community"));
+    await atRouter("node1", (text) => text.includes(lab.block("pod1")) && !text.includes("large_community"));
     expect(since()).toBe(before);
   });
 
@@ -154,7 +124,7 @@ describe.each(BACKENDS)("BGP by %s", (daemon) => {
       prefixAdvertisements: [{ cidr: "10.96.0.0/16", communities: ["64512:77"] }],
     });
     const told = await atRouter("node2", (text) => text.includes("10.96.0.0/16") && text.includes("(64512,77)"));
-    expect(told).toContain(block("pod2"));
+    expect(told).toContain(lab.block("pod2"));
   });
 
   it("loses no packet when an agent is killed and begins again", async () => {
@@ -163,14 +133,14 @@ describe.each(BACKENDS)("BGP by %s", (daemon) => {
     const before = await lab.out("node1", "ip", "route");
     await lab.lab.kill("agent-node1");
     await eventually(
-      () => sessions("node2"),
+      () => lab.sessions("node2"),
       (all) => all.some((one) => /^10\.0\.1\.11 .* (?!Established)\S+$/.test(one)),
       30_000,
     );
     expect(await lab.out("node1", "ip", "route")).toBe(before);
     await lab.withCommand(["env", `OCICAT_BGP_DAEMON=${daemon}`, process.execPath, OCICAT]).restartAgent("node1");
     await eventually(
-      () => sessions("node1"),
+      () => lab.sessions("node1"),
       (all) => all.filter((one) => one.endsWith(" Established")).length === 3,
       60_000,
     );
@@ -185,8 +155,8 @@ describe.each(BACKENDS)("BGP by %s", (daemon) => {
 
   it("sends by a tunnel across subnets, and without one within", async () => {
     apply("IPPool", "plain", { cidr: "10.244.0.0/16", natOutgoing: true, vxlanMode: "CrossSubnet" });
-    await route("node1", new RegExp(`^${block("pod3")} via \\S+ dev vxlan\\.calico onlink`, "m"), 30_000);
-    await route("node1", new RegExp(`^${block("pod2")} via 10\\.0\\.1\\.12 dev (?!vxlan)\\S+ `, "m"));
+    await route("node1", new RegExp(`^${lab.block("pod3")} via \\S+ dev vxlan\\.calico onlink`, "m"), 30_000);
+    await route("node1", new RegExp(`^${lab.block("pod2")} via 10\\.0\\.1\\.12 dev (?!vxlan)\\S+ `, "m"));
     await reaches("pod1", "pod3");
     await reaches("pod3", "pod2");
   });

@@ -4,32 +4,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RouterBird, startBird } from "./support/bird.ts";
 import { eventually, pingCounts, TestLab } from "./support/lab.ts";
+import { TWO_RACKS } from "./support/racks.ts";
 import { RouteWitness } from "./support/route-witness.ts";
 import { SteadyPing } from "./support/steady-ping.ts";
 
-/** Two racks, and between them a router that knows the nodes and, unless it is told, no pod. */
-const TOPOLOGY = `
-segments: [racka, rackb]
-routers:
-  - name: tor
-    interfaces:
-      - { segment: racka, address: 10.0.1.1/24 }
-      - { segment: rackb, address: 10.0.2.1/24 }
-nodes:
-  - { name: node1, segment: racka, address: 10.0.1.11/24, gateway: 10.0.1.1 }
-  - { name: node2, segment: racka, address: 10.0.1.12/24, gateway: 10.0.1.1 }
-  - { name: node3, segment: rackb, address: 10.0.2.13/24, gateway: 10.0.2.1 }
-datastore: node1
-pools:
-  - { name: plain, cidr: 10.244.0.0/16, blockSize: 26, ipipMode: Never, vxlanMode: Never, natOutgoing: true }
-pods:
-  - { name: pod1, node: node1 }
-  - { name: pod2, node: node2 }
-  - { name: pod3, node: node3 }
-`;
 const NODES = { node1: "10.0.1.11", node2: "10.0.1.12", node3: "10.0.2.13" };
 
-const lab = new TestLab(TOPOLOGY);
+const lab = new TestLab(TWO_RACKS);
 const files = mkdtempSync(join(tmpdir(), "oct-router-"));
 let bird: RouterBird | undefined;
 
@@ -67,11 +48,6 @@ async function routeTo(where: string, block: string): Promise<KernelRoute | unde
   return all.find(({ dst }) => dst === block);
 }
 
-function blockOf(pod: string): string {
-  const [a, b, c, d = "0"] = lab.address(pod).split(".");
-  return `${a}.${b}.${c}.${Number(d) & 0xc0}/26`;
-}
-
 async function pings(from: string, to: string): Promise<number> {
   const { stdout } = await lab.exec(from, "ping", "-c", "2", "-i", "0.2", "-W", "1", lab.address(to));
   return pingCounts(stdout).received;
@@ -91,19 +67,13 @@ const peer = (name: string, spec: string) =>
 const poolWith = (mode: string) =>
   `{ apiVersion: projectcalico.org/v3, kind: IPPool, metadata: { name: plain }, spec: { cidr: 10.244.0.0/16, natOutgoing: true, ${mode} } }\n`;
 
-/** Sessions as a node's agent reports them, "10.0.1.1 node specific Established". */
-async function sessions(node: string): Promise<string[]> {
-  const { peers } = (await lab.agent(node, "/bgp")) as { peers: { address: string; type: string; state: string }[] };
-  return peers.map(({ address, type, state }) => `${address} ${type} ${state}`);
-}
-
 async function expectNoWay(): Promise<void> {
   await eventually(
-    () => routeTo("node1", blockOf("pod3")),
+    () => routeTo("node1", lab.block("pod3")),
     (route) => route === undefined,
   );
   const why = lab.ocicat("routes", "why", lab.address("pod3")).stdout;
-  expect(why).toContain(`(none) ${blockOf("pod3")}`);
+  expect(why).toContain(`(none) ${lab.block("pod3")}`);
   expect(why).toContain("its next hop is on no subnet of this node");
   expect(why).toContain("a router that does not know the block would drop the packets");
   expect(why).toContain("learned by BGP from node3 (10.0.2.13), next hop 10.0.2.13");
@@ -119,7 +89,7 @@ async function expectWayThroughRouter(): Promise<void> {
     ["node3", "pod2", "10.0.2.1"],
   ] as const) {
     const route = await eventually(
-      () => routeTo(node, blockOf(pod)),
+      () => routeTo(node, lab.block(pod)),
       (found) => found !== undefined,
       30_000,
     );
@@ -128,12 +98,12 @@ async function expectWayThroughRouter(): Promise<void> {
   // BIRD tells its peers before its kernel.
   for (const pod of ["pod1", "pod2", "pod3"]) {
     await eventually(
-      () => routeTo("tor", blockOf(pod)),
+      () => routeTo("tor", lab.block(pod)),
       (found) => found !== undefined,
     );
   }
   // Inside a rack nothing changes.
-  expect(await routeTo("node1", blockOf("pod2"))).toMatchObject({ gateway: NODES.node2, dev: "ens33" });
+  expect(await routeTo("node1", lab.block("pod2"))).toMatchObject({ gateway: NODES.node2, dev: "ens33" });
   for (const [from, to] of [
     ["pod1", "pod3"],
     ["pod3", "pod1"],
@@ -147,17 +117,17 @@ async function expectWayThroughRouter(): Promise<void> {
 describe("across a router that speaks no BGP", () => {
   it("the mesh is up all the same: nodes reach each other", async () => {
     const mesh = await eventually(
-      () => sessions("node1"),
+      () => lab.sessions("node1"),
       (all) => all.every((one) => one.endsWith("Established")) && all.length === 2,
     );
     expect(mesh).toEqual(["10.0.1.12 node-to-node mesh Established", "10.0.2.13 node-to-node mesh Established"]);
-    expect(await routeTo("node1", blockOf("pod2"))).toMatchObject({ gateway: NODES.node2, protocol: "bird" });
+    expect(await routeTo("node1", lab.block("pod2"))).toMatchObject({ gateway: NODES.node2, protocol: "bird" });
   });
 
   it("the other rack's blocks are refused with why, no pod gets through, and nothing wrong is programmed", async () => {
     await expectNoWay();
     expect(await lab.out("node1", "ip", "route", "get", lab.address("pod3"))).toContain("via 10.0.1.1 dev ens33");
-    expect(await routeTo("tor", blockOf("pod3"))).toBeUndefined();
+    expect(await routeTo("tor", lab.block("pod3"))).toBeUndefined();
   });
 });
 
@@ -167,7 +137,7 @@ describe("a next hop that a static route says is on the link", () => {
     await lab.out("tor", "sysctl", "-q", "-w", "net.ipv4.conf.eth0.proxy_arp=1");
     await lab.out("node1", "ip", "route", "add", "10.0.2.0/24", "dev", "ens33", "scope", "link");
     const there = await eventually(
-      () => routeTo("node1", blockOf("pod3")),
+      () => routeTo("node1", lab.block("pod3")),
       (route) => route !== undefined,
     );
     expect(there).toMatchObject({ gateway: NODES.node3, dev: "ens33", protocol: "bird" });
@@ -190,7 +160,7 @@ describe("with a router in an AS of its own", () => {
         `---\n${peer("rackb", `node: node3, peerIP: 10.0.2.1, ${behind}, keepaliveTime: 10s`)}`,
     );
     await eventually(
-      () => sessions("node1"),
+      () => lab.sessions("node1"),
       (all) => all.includes("10.0.1.1 node specific Established"),
       30_000,
     );
@@ -206,7 +176,7 @@ describe("with a router in an AS of its own", () => {
     expect(why).toMatch(/via 10\.0\.1\.1 dev ens33 proto bird +programmed +learned by BGP from racka \(10\.0\.1\.1\)/);
     expect(why).toContain("[BGPPeer racka, IPPool plain]");
     const held = lab.ocicat("get", "bgppeer", "racka", "-o", "why").stdout;
-    expect(held).toContain(`route ${blockOf("pod3")}`);
+    expect(held).toContain(`route ${lab.block("pod3")}`);
     expect(held).toMatch(/BGP session 10\.0\.1\.1 +BGPPeer racka/);
   });
 
@@ -231,14 +201,14 @@ describe("with a router in an AS of its own", () => {
       ["pod2", "node2"],
       ["pod3", "node3"],
     ] as const) {
-      expect(await routeTo("tor", blockOf(pod))).toMatchObject({ gateway: NODES[node] });
+      expect(await routeTo("tor", lab.block(pod))).toMatchObject({ gateway: NODES[node] });
     }
   });
 
   it("the pool may be given a tunnel and lose it again under traffic: no packet is lost, no block is without a route", async () => {
-    const blocks = [blockOf("pod3"), blockOf("pod2")];
-    const viaRouter = `${blockOf("pod3")} via 10.0.1.1 dev ens33 proto bird`;
-    const viaTunnel = new RegExp(`^${blockOf("pod3")} via \\S+ dev vxlan.calico onlink`, "m");
+    const blocks = [lab.block("pod3"), lab.block("pod2")];
+    const viaRouter = `${lab.block("pod3")} via 10.0.1.1 dev ens33 proto bird`;
+    const viaTunnel = new RegExp(`^${lab.block("pod3")} via \\S+ dev vxlan.calico onlink`, "m");
     const routes = () => lab.out("node1", "ip", "route");
     const pings = [
       ["pod1", "pod3"],
@@ -265,10 +235,10 @@ describe("with a router in an AS of its own", () => {
     await bird?.stop();
     bird = undefined;
     await expectNoWay();
-    const status = await sessions("node1");
+    const status = await lab.sessions("node1");
     expect(status).toContain("10.0.1.12 node-to-node mesh Established");
     expect(status.find((one) => one.startsWith("10.0.1.1 "))).not.toContain("Established");
-    expect(await routeTo("node1", blockOf("pod2"))).toMatchObject({ gateway: NODES.node2 });
+    expect(await routeTo("node1", lab.block("pod2"))).toMatchObject({ gateway: NODES.node2 });
   });
 });
 
@@ -291,7 +261,7 @@ describe("with a router that reflects routes in the nodes' own AS", () => {
     const done = lab.ocicat("delete", "bgppeer", "racka", "rackb");
     expect(done.code).toBe(0);
     await expectNoWay();
-    expect(await sessions("node1")).toEqual([
+    expect(await lab.sessions("node1")).toEqual([
       "10.0.1.12 node-to-node mesh Established",
       "10.0.2.13 node-to-node mesh Established",
     ]);

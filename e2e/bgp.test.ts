@@ -4,26 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RouterBird, startBird } from "./support/bird.ts";
 import { eventually, TestLab } from "./support/lab.ts";
+import { ONE_RACK } from "./support/racks.ts";
 
-/** Two nodes, and a router with BIRD 2 in an AS of its own. */
-const TOPOLOGY = `
-segments: [lan]
-routers:
-  - name: tor
-    interfaces:
-      - { segment: lan, address: 10.0.1.1/24 }
-nodes:
-  - { name: node1, segment: lan, address: 10.0.1.11/24, gateway: 10.0.1.1 }
-  - { name: node2, segment: lan, address: 10.0.1.12/24, gateway: 10.0.1.1 }
-datastore: node1
-pools:
-  - { name: plain, cidr: 10.244.0.0/16, blockSize: 26, ipipMode: Never, vxlanMode: Never, natOutgoing: true }
-pods:
-  - { name: pod1, node: node1 }
-  - { name: pod2, node: node2 }
-`;
-
-const lab = new TestLab(TOPOLOGY);
+const lab = new TestLab(ONE_RACK);
 const files = mkdtempSync(join(tmpdir(), "oct-bgp-"));
 let bird: RouterBird | undefined;
 
@@ -75,11 +58,6 @@ const printed = (wanted: RegExp, ...line: string[]) =>
 
 const established = () => printed(/Global_10_0_1_1 .* Established/, "peers");
 
-function block(pod: string): string {
-  const [a, b, c, d = "0"] = lab.address(pod).split(".");
-  return `${a}.${b}.${c}.${Number(d) & 0xc0}/26`;
-}
-
 /** When BIRD's session with node1 came up. */
 function birdSince(): string | undefined {
   return /^node1 +BGP +--- +up +(\S+)/m.exec(bird?.ask("show protocols node1") ?? "")?.[1];
@@ -101,12 +79,12 @@ describe("ocicat bgp", () => {
     );
     expect(received).toMatch(/10\.99\.0\.0\/24 +10\.0\.1\.1 +Global_10_0_1_1 +65000 .*best +only path\n/);
     expect(received).toMatch(/refused +AS 64512, this speaker's, is in AS_PATH\n/);
-    expect(bgp("routes", "--advertised", "10.0.1.1")).toContain(block("pod1"));
+    expect(bgp("routes", "--advertised", "10.0.1.1")).toContain(lab.block("pod1"));
   });
 
   it("why: every path to a block, and what each peer is told of it", () => {
     const why = bgp("why", lab.address("pod2"));
-    expect(why).toContain(`this one: ${block("pod2")}\n  * from Mesh_10_0_1_12, next hop 10.0.1.12\n      best: `);
+    expect(why).toContain(`this one: ${lab.block("pod2")}\n  * from Mesh_10_0_1_12, next hop 10.0.1.12\n      best: `);
     expect(why).toContain("Mesh_10_0_1_12: no, learned from this peer");
     expect(why).toMatch(/Global_10_0_1_1: yes, nothing keeps it back; .*AS_PATH: 64512.*MULTI_EXIT_DISC: 100/);
   });
@@ -120,7 +98,7 @@ describe("a BGPFilter that changes", () => {
   it("changes what the router and the node have of each other, and not the session", async () => {
     const before = birdSince();
     expect(before).toBeDefined();
-    expect(bird?.ask("show route")).toContain(block("pod1"));
+    expect(bird?.ask("show route")).toContain(lab.block("pod1"));
     apply("edge", "BGPFilter", "edge", {
       importV4: [{ action: "Reject", communities: { values: ["65000:7"] } }],
       exportV4: [
@@ -133,14 +111,14 @@ describe("a BGPFilter that changes", () => {
     });
     await printed(/10\.99\.0\.0\/24 .*refused +BGPFilter edge importV4\[0\]/, "routes", "--received", "10.0.1.1");
     const own = await eventually(
-      () => bird?.ask(`show route ${block("pod1")} protocol node1 all`) ?? "",
+      () => bird?.ask(`show route ${lab.block("pod1")} protocol node1 all`) ?? "",
       (text) => text.includes("BGP.large_community"),
     );
     expect(own).toContain("BGP.as_path: 64512 64599");
     expect(own).toContain("(64512, 1, 2)");
     expect(bgp("routes", "--received", "10.0.1.1")).toMatch(/10\.98\.0\.0\/24 .* best +only path/);
     // pod2's block only from the node that has it.
-    expect(bird?.ask("show route protocol node1")).not.toContain(block("pod2"));
+    expect(bird?.ask("show route protocol node1")).not.toContain(lab.block("pod2"));
     expect(birdSince()).toBe(before);
   });
 
@@ -154,12 +132,12 @@ describe("a BGPFilter that changes", () => {
     );
     await eventually(
       () => bird?.ask("show route protocol node1") ?? "",
-      (text) => !text.includes(block("pod1")),
+      (text) => !text.includes(lab.block("pod1")),
     );
     apply("edge", "BGPFilter", "edge", {});
     await eventually(
       () => bird?.ask("show route protocol node1") ?? "",
-      (text) => text.includes(block("pod1")),
+      (text) => text.includes(lab.block("pod1")),
     );
     expect(birdSince()).toBe(before);
   });
@@ -173,7 +151,7 @@ describe("prefix advertisements", () => {
       prefixAdvertisements: [{ cidr: "10.244.0.0/16", communities: ["pods", "64512:1:300"] }],
     });
     const text = await eventually(
-      () => bird?.ask(`show route ${block("pod1")} protocol node1 all`) ?? "",
+      () => bird?.ask(`show route ${lab.block("pod1")} protocol node1 all`) ?? "",
       (all) => all.includes("(64512,300)"),
     );
     expect(text).toContain("(64512, 1, 300)");
@@ -211,7 +189,7 @@ describe("BIRD's control socket", () => {
     expect(await birdcl("show", "protocols")).toMatch(/^Mesh_10_0_1_12 BGP +master +up +\S+ +Established$/m);
     const routes = await birdcl("show", "route");
     expect(routes).toMatch(/^10\.0\.1\.0\/24 +dev ens33 \[direct1 \S+\] \* \(240\)$/m);
-    expect(routes).toContain(`${block("pod1").padEnd(18)} blackhole [static1 `);
+    expect(routes).toContain(`${lab.block("pod1").padEnd(18)} blackhole [static1 `);
     expect(routes).toMatch(/dev cali\w+ \[kernel1 \S+\] \* \(10\)$/m);
     expect(await birdcl("show", "route", "for", lab.address("pod2"), "all")).toContain("BGP.next_hop: 10.0.1.12");
   });
@@ -232,7 +210,7 @@ describe("a CalicoNodeStatus", () => {
     expect(status).toMatchObject({
       agent: { birdV4: { state: "Ready", routerID: "10.0.1.11" } },
       bgp: { peersV4: expect.arrayContaining([expect.objectContaining({ peerIP: "10.0.1.12", type: "NodeMesh" })]) },
-      routes: { routesV4: expect.arrayContaining([expect.objectContaining({ destination: block("pod2") })]) },
+      routes: { routesV4: expect.arrayContaining([expect.objectContaining({ destination: lab.block("pod2") })]) },
     });
   });
 });

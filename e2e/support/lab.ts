@@ -178,6 +178,18 @@ export class TestLab {
     return address;
   }
 
+  /** The block that a pod's address is in, where blocks have 64 addresses. */
+  block(pod: string): string {
+    const [a, b, c, d = "0"] = this.address(pod).split(".");
+    return `${a}.${b}.${c}.${Number(d) & 0xc0}/26`;
+  }
+
+  /** BGP's sessions as a node's agent tells them, in the order of their texts: "10.0.1.1 node specific Established". */
+  async sessions(node: string): Promise<string[]> {
+    const { peers } = (await this.agent(node, "/bgp")) as { peers: { address: string; type: string; state: string }[] };
+    return peers.map(({ address, type, state }) => `${address} ${type} ${state}`).sort();
+  }
+
   /** JSON from a node's agent. */
   async agent(node: string, path: string): Promise<unknown> {
     const text = await this.out(node, "curl", "-sf", "--unix-socket", "/run/ocicat/agent.sock", `http://agent${path}`);
