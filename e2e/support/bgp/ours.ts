@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { tcpTransport } from "../../../packages/agent/src/bgp/tcp-transport.ts";
 import {
   type BestRoute,
-  type Connection,
   createSpeaker,
   type OriginatedRoute,
   type PeerConfig,
@@ -12,6 +11,7 @@ import {
   type SpeakerOptions,
   type Transport,
 } from "../../../packages/bgp/src/index.ts";
+import { observedTransport } from "../../../packages/bgp/src/record/index.ts";
 import { Framer } from "../../../packages/bgp/src/wire/framer.ts";
 import { frame, MAX_EXTENDED_MESSAGE } from "../../../packages/bgp/src/wire/header.ts";
 import { eventually, realClock } from "../../../packages/bgp/test/support/real-clock.ts";
@@ -128,36 +128,20 @@ export class Ours {
 function recorded(transport: Transport, daemon: string): Transport {
   const directory = process.env.BGP_CORPUS;
   if (directory === undefined) return transport;
-  const tap = (connection: Connection): Connection => {
+  return observedTransport(transport, () => {
     const framer = new Framer();
     framer.maxMessage = MAX_EXTENDED_MESSAGE;
     return {
-      local: connection.local,
-      remote: connection.remote,
-      get queued() {
-        return connection.queued;
+      sent: () => undefined,
+      received: (bytes) => {
+        framer.push(bytes);
+        for (let next = framer.next(); next !== undefined; next = framer.next()) {
+          const { type, body } = next;
+          const whole = frame(type, (writer) => writer.bytes(body));
+          appendFileSync(join(directory, `${daemon.toLowerCase()}.hex`), `${Buffer.from(whole).toString("hex")}\n`);
+        }
       },
-      handle: (handlers) =>
-        connection.handle({
-          ...handlers,
-          onBytes: (bytes) => {
-            framer.push(bytes);
-            for (let next = framer.next(); next !== undefined; next = framer.next()) {
-              const { type, body } = next;
-              const whole = frame(type, (writer) => writer.bytes(body));
-              appendFileSync(join(directory, `${daemon.toLowerCase()}.hex`), `${Buffer.from(whole).toString("hex")}\n`);
-            }
-            handlers.onBytes(bytes);
-          },
-        }),
-      send: (bytes) => connection.send(bytes),
-      close: () => connection.close(),
-      reset: () => connection.reset(),
+      ended: () => undefined,
     };
-  };
-  return {
-    ...transport,
-    connect: (options, onConnected, onFailed) => transport.connect(options, (one) => onConnected(tap(one)), onFailed),
-    listen: (options, onConnection) => transport.listen(options, (one) => onConnection(tap(one))),
-  };
+  });
 }

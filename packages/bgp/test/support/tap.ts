@@ -1,5 +1,6 @@
 import { parsePrefix } from "@ocicat/net";
 import type { Connection, MemoryNetwork, Transport } from "../../src/index.ts";
+import { observedTransport } from "../../src/record/index.ts";
 import { type Capabilities, NO_CAPABILITIES } from "../../src/wire/capabilities.ts";
 import { type ControlMessage, decodeMessage, encodeControl } from "../../src/wire/codec.ts";
 import { type CodecContext, DEFAULT_CONTEXT } from "../../src/wire/context.ts";
@@ -28,12 +29,11 @@ class Tap {
   /** A host whose dialled and accepted connections are recorded: what it sends. */
   host(ip: string): Transport {
     const transport = this.#network.host(address4(ip));
-    const record = (connection: Connection): Connection => recording(connection, (bytes) => this.#bytes.push(bytes));
-    return {
-      connect: (options, onConnected, onFailed) =>
-        transport.connect(options, (connection) => onConnected(record(connection)), onFailed),
-      listen: (options, onConnection) => transport.listen(options, (connection) => onConnection(record(connection))),
-    };
+    return observedTransport(transport, () => ({
+      sent: (bytes) => this.#bytes.push(bytes),
+      received: () => undefined,
+      ended: () => undefined,
+    }));
   }
 
   said(): string[] {
@@ -214,21 +214,4 @@ function messagesOf(chunks: readonly Uint8Array[], context = DEFAULT_CONTEXT): M
     }
   }
   return messages;
-}
-
-function recording(connection: Connection, onSent: (bytes: Uint8Array) => void): Connection {
-  return {
-    local: connection.local,
-    remote: connection.remote,
-    get queued() {
-      return connection.queued;
-    },
-    handle: (handlers) => connection.handle(handlers),
-    send: (bytes) => {
-      onSent(bytes);
-      return connection.send(bytes);
-    },
-    close: () => connection.close(),
-    reset: () => connection.reset(),
-  };
 }

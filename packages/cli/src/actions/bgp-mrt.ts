@@ -1,5 +1,5 @@
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { mrtEntries } from "@ocicat/agent";
+import { mrtEntries } from "@ocicat/agent/mrt";
 import { describeEntry, linesOf, type MrtEntry } from "@ocicat/bgp/mrt";
 import { stringifyJson } from "@ocicat/kit";
 import { downloadFromAgent } from "../agents/ask.ts";
