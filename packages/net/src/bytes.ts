@@ -3,16 +3,17 @@ export class TruncatedError extends Error {
   readonly code = "TRUNCATED";
 }
 
-/** A cursor over bytes, big-endian unless the name says otherwise. Reading past the end throws TruncatedError. */
+/**
+ * A cursor over bytes, big-endian unless the name says otherwise. Reading past the end throws TruncatedError. It reads byte by
+ * byte: most readers read a few words, and making a DataView costs more than those.
+ */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #offset: number;
   readonly #end: number;
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#offset = start;
     this.#end = end;
   }
@@ -26,27 +27,33 @@ export class ByteReader {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#at(this.#take(1));
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#take(2));
+    const start = this.#take(2);
+    return (this.#at(start) << 8) | this.#at(start + 1);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4));
+    const start = this.#take(4);
+    const high = (this.#at(start) << 24) | (this.#at(start + 1) << 16);
+    return (high | (this.#at(start + 2) << 8) | this.#at(start + 3)) >>> 0;
   }
 
   u16le(): number {
-    return this.#view.getUint16(this.#take(2), true);
+    const start = this.#take(2);
+    return this.#at(start) | (this.#at(start + 1) << 8);
   }
 
   u32le(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    return this.i32le() >>> 0;
   }
 
   i32le(): number {
-    return this.#view.getInt32(this.#take(4), true);
+    const start = this.#take(4);
+    const low = this.#at(start) | (this.#at(start + 1) << 8);
+    return low | (this.#at(start + 2) << 16) | (this.#at(start + 3) << 24);
   }
 
   /** A view of the next `count` bytes, not a copy. */
@@ -65,6 +72,10 @@ export class ByteReader {
     this.#take(count);
   }
 
+  #at(offset: number): number {
+    return this.#bytes[offset] ?? 0;
+  }
+
   #take(count: number): number {
     const start = this.#offset;
     if (count < 0 || start + count > this.#end) {
@@ -78,12 +89,10 @@ export class ByteReader {
 /** Appends to a buffer that grows by doubling. Big-endian unless the name says otherwise. */
 export class ByteWriter {
   #bytes: Uint8Array;
-  #view: DataView;
   #length = 0;
 
   constructor(capacity = 256) {
     this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
   }
 
   get length(): number {
@@ -92,31 +101,29 @@ export class ByteWriter {
 
   u8(value: number): this {
     const at = this.#grow(1);
-    this.#view.setUint8(at, value);
+    this.#bytes[at] = value;
     return this;
   }
 
   u16(value: number): this {
-    const at = this.#grow(2);
-    this.#view.setUint16(at, value);
+    this.patchU16(this.#grow(2), value);
     return this;
   }
 
   u32(value: number): this {
     const at = this.#grow(4);
-    this.#view.setUint32(at, value);
+    this.patchU16(at, value >>> 16);
+    this.patchU16(at + 2, value);
     return this;
   }
 
   u16le(value: number): this {
-    const at = this.#grow(2);
-    this.#view.setUint16(at, value, true);
+    this.patchU16le(this.#grow(2), value);
     return this;
   }
 
   u32le(value: number): this {
-    const at = this.#grow(4);
-    this.#view.setUint32(at, value, true);
+    this.patchU32le(this.#grow(4), value);
     return this;
   }
 
@@ -134,20 +141,23 @@ export class ByteWriter {
 
   /** Overwrites a byte written before: for lengths known only afterwards. */
   patchU8(offset: number, value: number): void {
-    this.#view.setUint8(offset, value);
+    this.#bytes[offset] = value;
   }
 
   /** The same for two bytes. */
   patchU16(offset: number, value: number): void {
-    this.#view.setUint16(offset, value);
+    this.#bytes[offset] = value >>> 8;
+    this.#bytes[offset + 1] = value;
   }
 
   patchU16le(offset: number, value: number): void {
-    this.#view.setUint16(offset, value, true);
+    this.#bytes[offset] = value;
+    this.#bytes[offset + 1] = value >>> 8;
   }
 
   patchU32le(offset: number, value: number): void {
-    this.#view.setUint32(offset, value, true);
+    this.patchU16le(offset, value);
+    this.patchU16le(offset + 2, value >>> 16);
   }
 
   /** Moves what was written from `offset` on, so that `count` bytes come before it; they are to be patched. */
@@ -161,7 +171,7 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
-  /** Makes room and returns where it starts. It may replace the buffer and the view: call it before naming either. */
+  /** Makes room and returns where it starts. It may replace the buffer: call it before naming that. */
   #grow(count: number): number {
     const start = this.#length;
     const needed = start + count;
@@ -169,7 +179,6 @@ export class ByteWriter {
       const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
       larger.set(this.#bytes.subarray(0, start));
       this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
     }
     this.#length = needed;
     return start;

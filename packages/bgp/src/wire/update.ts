@@ -184,22 +184,23 @@ export function sharedAttributes(
   const { med, localPref, atomicAggregate, communities, originatorId, clusterList } = known;
   const { extCommunities, largeCommunities, onlyToCustomer } = known;
   const aggregator = merged?.aggregator ?? known.aggregator;
-  return {
-    origin,
-    asPath: merged?.asPath ?? asPath,
-    ...(med !== undefined && { med }),
-    ...(localPref !== undefined && { localPref }),
-    ...(atomicAggregate !== undefined && { atomicAggregate }),
-    ...(aggregator !== undefined && { aggregator }),
-    ...(communities !== undefined && { communities }),
-    ...(extCommunities !== undefined && { extCommunities }),
-    ...(largeCommunities !== undefined && { largeCommunities }),
-    ...(originatorId !== undefined && { originatorId }),
-    ...(clusterList !== undefined && { clusterList }),
-    ...(onlyToCustomer !== undefined && { onlyToCustomer }),
-    ...(unknown.length > 0 && { unknown }),
-  };
+  // Always in this order, and not by spreading: objects that are made alike are read faster.
+  const shared: Mutable<Omit<PathAttributes, "nextHop">> = { origin, asPath: merged?.asPath ?? asPath };
+  if (med !== undefined) shared.med = med;
+  if (localPref !== undefined) shared.localPref = localPref;
+  if (atomicAggregate !== undefined) shared.atomicAggregate = atomicAggregate;
+  if (aggregator !== undefined) shared.aggregator = aggregator;
+  if (communities !== undefined) shared.communities = communities;
+  if (extCommunities !== undefined) shared.extCommunities = extCommunities;
+  if (largeCommunities !== undefined) shared.largeCommunities = largeCommunities;
+  if (originatorId !== undefined) shared.originatorId = originatorId;
+  if (clusterList !== undefined) shared.clusterList = clusterList;
+  if (onlyToCustomer !== undefined) shared.onlyToCustomer = onlyToCustomer;
+  if (unknown.length > 0) shared.unknown = unknown;
+  return shared;
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** RFC 6793 §4.2.3: an AGGREGATOR that is not AS_TRANS was written by a speaker that does not know AS4_PATH: both AS4 attributes are out of date. */
 function mergeAs4(

@@ -25,13 +25,14 @@ export interface AttributeList {
   readonly problems: readonly AttributeProblem[];
 }
 
-/** One attribute cut out of the list: its raw bytes are the Data of a NOTIFICATION about it. */
+/** Where an attribute is in the list: from `start` to `end`, its value from `value` on. */
 interface RawAttribute {
   readonly flags: number;
   readonly code: number;
+  readonly list: Uint8Array;
   readonly start: number;
-  readonly value: Uint8Array;
-  readonly raw: Uint8Array;
+  readonly value: number;
+  readonly end: number;
 }
 
 /**
@@ -43,7 +44,10 @@ export function decodeAttributes(bytes: Uint8Array, context: CodecContext): Attr
   const unknown: UnknownAttribute[] = [];
   const problems: AttributeProblem[] = [];
   const seen = new Set<number>();
-  for (const attribute of cut(bytes, problems)) {
+  for (let at = 0; at < bytes.length; ) {
+    const attribute = cut(bytes, at, problems);
+    if (attribute === undefined) break;
+    at = attribute.end;
     const descriptor = ATTRIBUTE_BY_CODE.get(attribute.code);
     if (seen.has(attribute.code)) {
       problems.push(repeated(attribute, descriptor));
@@ -56,26 +60,27 @@ export function decodeAttributes(bytes: Uint8Array, context: CodecContext): Attr
   return { known, unknown: unknown.sort((a, b) => a.code - b.code), problems };
 }
 
-function* cut(bytes: Uint8Array, problems: AttributeProblem[]): IterableIterator<RawAttribute> {
-  const reader = new ByteReader(bytes);
-  while (reader.left > 0) {
-    const start = reader.offset;
-    const flags = bytes[start] ?? 0;
-    const headerLength = (flags & FLAG.extended) === 0 ? 3 : 4;
-    const code = bytes[start + 1] ?? 0;
-    if (reader.left < headerLength) {
-      problems.push(problem(code, "withdraw", `${reader.left} bytes are left, too few for an attribute`));
-      return;
-    }
-    reader.skip(2);
-    const length = headerLength === 3 ? reader.u8() : reader.u16();
-    if (length > reader.left) {
-      problems.push(problem(code, "withdraw", `its length is ${length}, but ${reader.left} bytes are left`));
-      return;
-    }
-    const value = reader.bytes(length);
-    yield { flags, code, start, value, raw: bytes.subarray(start, reader.offset) };
+/** The attribute that begins at `start`; undefined: what is left is none. */
+function cut(list: Uint8Array, start: number, problems: AttributeProblem[]): RawAttribute | undefined {
+  const [left, flags, code] = [list.length - start, list[start] ?? 0, list[start + 1] ?? 0];
+  const headerLength = (flags & FLAG.extended) === 0 ? 3 : 4;
+  if (left < headerLength) {
+    problems.push(problem(code, "withdraw", `${left} bytes are left, too few for an attribute`));
+    return undefined;
   }
+  const [first = 0, second = 0] = [list[start + 2], list[start + 3]];
+  const length = headerLength === 3 ? first : (first << 8) | second;
+  const value = start + headerLength;
+  if (length > list.length - value) {
+    problems.push(problem(code, "withdraw", `its length is ${length}, but ${list.length - value} bytes are left`));
+    return undefined;
+  }
+  return { flags, code, list, start, value, end: value + length };
+}
+
+/** All of an attribute: the Data of a NOTIFICATION about it. */
+function rawOf({ list, start, end }: RawAttribute): Uint8Array {
+  return list.subarray(start, end);
 }
 
 /** RFC 7606 §3 g): the first one counts; a second MP attribute ends the session. */
@@ -88,14 +93,14 @@ function repeated(attribute: RawAttribute, descriptor: AttributeDescriptor | und
 
 /** RFC 4271 §9: unknown optional attributes are passed on if transitive, with the partial bit, and else ignored. */
 function keepUnknown(attribute: RawAttribute, unknown: UnknownAttribute[]): void {
-  const { flags, code, value, raw } = attribute;
+  const { flags, code, list, value, end } = attribute;
   if ((flags & FLAG.optional) === 0) {
     throw new BgpError("update/unrecognized-well-known", `attribute ${code} is marked well-known and is not known`, {
-      data: raw,
+      data: rawOf(attribute),
     });
   }
   if ((flags & FLAG.transitive) === 0) return;
-  unknown.push({ code, flags: FLAG.optional | FLAG.transitive | FLAG.partial, value: value.slice() });
+  unknown.push({ code, flags: FLAG.optional | FLAG.transitive | FLAG.partial, value: list.slice(value, end) });
 }
 
 function readKnown(
@@ -116,7 +121,7 @@ function readKnown(
     problems.push(problem(code, "withdraw", `its flags are 0x${attribute.flags.toString(16)}`));
     if (descriptor.malformed !== "reset") return;
   }
-  const reader = new ByteReader(attribute.value);
+  const reader = new ByteReader(attribute.list, attribute.value, attribute.end);
   try {
     descriptor.read(reader, context, known);
     if (reader.left > 0) throw new MalformedValue("update/attribute-length", `${reader.left} bytes too long`);
@@ -125,7 +130,7 @@ function readKnown(
     const malformed = asMalformed(error);
     if (descriptor.malformed === "reset") {
       throw new BgpError(malformed.kind, `${descriptor.name}: ${malformed.message}`, {
-        data: attribute.raw,
+        data: rawOf(attribute),
         cause: error,
       });
     }
