@@ -26,6 +26,10 @@ const clock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, _name, callback) {
+    if (ms <= 0) {
+      const immediate = setImmediate(callback);
+      return { cancel: () => clearImmediate(immediate) };
+    }
     const timer = setTimeout(callback, ms);
     return { cancel: () => clearTimeout(timer) };
   },

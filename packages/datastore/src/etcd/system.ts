@@ -9,6 +9,11 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, _name, callback) {
+    // A timer takes a millisecond at least, which is long for who only gives way to others.
+    if (ms <= 0) {
+      const immediate = setImmediate(callback);
+      return { cancel: () => clearImmediate(immediate) };
+    }
     let timer: NodeJS.Timeout;
     const start = (left: number) => {
       const part = Math.min(left, MAX_TIMEOUT_MS);
