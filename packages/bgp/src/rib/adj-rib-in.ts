@@ -84,9 +84,11 @@ export class AdjRibIn {
       for (const [index, prefix] of nlri.prefixes.entries())
         this.#put(prefixes.hold(prefix), nlri.pathIds?.[index] ?? 0, received, common);
     } else {
-      packed.each((length, a, b, c, d, pathId) =>
-        this.#put(prefixes.holdWords(packed.family, length, a, b, c, d), pathId, received, common),
-      );
+      for (const cursor = packed.cursor(); cursor.next(); ) {
+        const { length, word0, word1, word2, word3 } = cursor;
+        const prefix = prefixes.holdWords(packed.family, length, word0, word1, word2, word3);
+        this.#put(prefix, cursor.pathId, received, common);
+      }
     }
     store.release(received);
     store.release(common);
@@ -99,9 +101,10 @@ export class AdjRibIn {
       for (const [index, prefix] of nlri.prefixes.entries())
         this.#withdraw(prefixes.find(prefix), nlri.pathIds?.[index] ?? 0);
     } else {
-      packed.each((length, a, b, c, d, pathId) =>
-        this.#withdraw(prefixes.findWords(packed.family, length, a, b, c, d), pathId),
-      );
+      for (const cursor = packed.cursor(); cursor.next(); ) {
+        const { length, word0, word1, word2, word3 } = cursor;
+        this.#withdraw(prefixes.findWords(packed.family, length, word0, word1, word2, word3), cursor.pathId);
+      }
     }
   }
 

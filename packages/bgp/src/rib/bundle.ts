@@ -5,7 +5,7 @@ import { type Entries, UpdateWriter } from "../wire/update-writer.ts";
 import type { AttributeId } from "./attribute-store.ts";
 import { NONE } from "./columns.ts";
 import type { LocRib } from "./loc-rib.ts";
-import type { PrefixId } from "./prefix-table.ts";
+import type { PrefixId, PrefixTable } from "./prefix-table.ts";
 import type { SourceId } from "./sources.ts";
 
 /** Bytes of an UPDATE's header and attributes, and of an entry. */
@@ -45,10 +45,13 @@ export class Bundle {
   readonly #buckets = new Map<number, Bucket>();
   /** Where the last route went: the next one nearly always goes there too. */
   #last: Bucket | undefined;
+  /** Nearly no session has path identifiers. */
+  readonly #anyIds: boolean;
 
   constructor(locRib: LocRib, context: CodecContext) {
     this.#locRib = locRib;
     this.#context = context;
+    this.#anyIds = Object.values(context.addPath).some((directions) => directions?.send === true);
   }
 
   get isEmpty(): boolean {
@@ -90,24 +93,10 @@ export class Bundle {
   #write(writer: UpdateWriter, bucket: Bucket): void {
     const { store } = this.#locRib;
     const { set, family } = bucket;
-    const entries = this.#entries(bucket);
+    const entries = new BucketEntries(this.#locRib.prefixes, bucket, this.#withIds(family));
     if (set === NONE) writeWithdrawals(writer, family, entries);
     else if (this.#context.as4) writeCanonical(writer, store.bytes(set), family, entries);
     else writeAnnouncements(writer, store.attributes(set), family, entries, this.#context);
-  }
-
-  #entries({ prefixes, localIds, family }: Bucket): Entries {
-    const table = this.#locRib.prefixes;
-    const withIds = this.#withIds(family);
-    const idSize = withIds ? 4 : 0;
-    return {
-      count: prefixes.length,
-      size: (index) => idSize + table.wireSize(prefixes[index] ?? NONE),
-      write: (index, into, at) => {
-        const start = withIds ? writePathId(localIds[index] ?? 0, into, at) : at;
-        return table.write(prefixes[index] ?? NONE, into, start);
-      },
-    };
   }
 
   #bucket(set: AttributeId, family: 4 | 6, except: SourceId): Bucket {
@@ -125,6 +114,32 @@ export class Bundle {
   }
 
   #withIds(family: 4 | 6): boolean {
-    return this.#context.addPath[family]?.send === true;
+    return this.#anyIds && this.#context.addPath[family]?.send === true;
+  }
+}
+
+/** A bucket's prefixes as the writer wants them. */
+class BucketEntries implements Entries {
+  readonly #table: PrefixTable;
+  readonly #bucket: Bucket;
+  readonly #withIds: boolean;
+
+  constructor(table: PrefixTable, bucket: Bucket, withIds: boolean) {
+    this.#table = table;
+    this.#bucket = bucket;
+    this.#withIds = withIds;
+  }
+
+  get count(): number {
+    return this.#bucket.prefixes.length;
+  }
+
+  size(index: number): number {
+    return (this.#withIds ? 4 : 0) + this.#table.wireSize(this.#bucket.prefixes[index] ?? NONE);
+  }
+
+  write(index: number, into: Uint8Array, at: number): number {
+    const start = this.#withIds ? writePathId(this.#bucket.localIds[index] ?? 0, into, at) : at;
+    return this.#table.write(this.#bucket.prefixes[index] ?? NONE, into, start);
   }
 }

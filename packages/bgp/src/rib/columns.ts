@@ -47,11 +47,11 @@ export function putSparse(column: Int32Array<ArrayBuffer>, row: number, value: n
 }
 
 /**
- * How long a column becomes that must hold `row`: twice as long, so that growing costs little in all. What of it was never
+ * How long a column becomes that must hold `row`: four times as long, so that growing costs little in all. What of it was never
  * written takes no memory: the system gives a page when it is first touched.
  */
 export function roomFor(row: number, length: number): number {
-  return Math.max(row + 1, length * 2);
+  return Math.max(row + 1, length * 4);
 }
 
 /** Hands out the rows of a table, the lowest that was never used or the one that was given back last. */

@@ -54,7 +54,8 @@ export class Exporter {
 
   #shaped(family: Family, source: SourceId, set: AttributeId, withMed: boolean): AttributeId {
     const { store } = this.#locRib;
-    const memo = this.#memos[family][withMed ? "withMed" : "withoutMed"];
+    const memos = this.#memos[family];
+    const memo = withMed ? memos.withMed : memos.withoutMed;
     const known = memo.get(set, source);
     if (known !== undefined) return store.hold(known);
     const made = this.#make(family, source, set, withMed);

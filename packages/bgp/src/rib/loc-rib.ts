@@ -106,8 +106,8 @@ export class LocRib {
       const prefix = this.#dirty.take();
       if (prefix === undefined) return;
       const wasLearned = this.isLearned(prefix);
-      const changed = this.#decide(prefix) || this.#changed.has(prefix);
-      this.#changed.delete(prefix);
+      const forced = this.#changed.size > 0 && this.#changed.delete(prefix);
+      const changed = this.#decide(prefix) || forced;
       onDecided(prefix, changed, wasLearned);
       this.prefixes.letGo(prefix);
     }
@@ -141,13 +141,13 @@ export class LocRib {
 
   /** The best of the paths that cannot be used, while there are only such. */
   unreachable(prefix: PrefixId): Told | undefined {
-    return this.#unreachable.get(prefix);
+    return this.#unreachable.size === 0 ? undefined : this.#unreachable.get(prefix);
   }
 
   /** Whether there is a learned route to tell of, also one that cannot be used. */
   isLearned(prefix: PrefixId): boolean {
     if (this.best(prefix) !== NONE) return this.#bestSource[prefix] !== OWN;
-    const unreachable = this.#unreachable.get(prefix);
+    const unreachable = this.unreachable(prefix);
     return unreachable !== undefined && unreachable.source !== OWN;
   }
 

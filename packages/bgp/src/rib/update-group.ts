@@ -47,22 +47,20 @@ export class UpdateGroup {
   readonly #dirty = new IdQueue();
   readonly #seats = new Map<Member, Seat>();
   readonly #exporter: Exporter;
+  /** Whether it must hear of every change of a path, not of the best only (RFC 7911). */
+  readonly tellsAllPaths: boolean;
 
   constructor(options: UpdateGroupOptions) {
     this.#options = options;
     this.#locRib = options.locRib;
     this.#out = new AdjRibOut(options.locRib);
     this.#exporter = new Exporter(options.view, options.codec, options.locRib);
+    this.tellsAllPaths = Object.values(options.codec.addPath).some((directions) => directions?.send === true);
     this.reconsiderAll();
   }
 
   get members(): number {
     return this.#seats.size;
-  }
-
-  /** Whether it must hear of every change of a path, not of the best only (RFC 7911). */
-  get tellsAllPaths(): boolean {
-    return Object.values(this.#options.codec.addPath).some((directions) => directions?.send === true);
   }
 
   /** True if a further `flush` has something to do now. */
@@ -174,7 +172,7 @@ export class UpdateGroup {
   }
 
   #tellsPathsOf(prefix: PrefixId): boolean {
-    return this.#options.codec.addPath[this.#locRib.prefixes.familyOf(prefix)]?.send === true;
+    return this.tellsAllPaths && this.#options.codec.addPath[this.#locRib.prefixes.familyOf(prefix)]?.send === true;
   }
 
   #compareBest(prefix: PrefixId, changes: Changes): void {

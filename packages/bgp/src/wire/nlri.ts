@@ -23,16 +23,6 @@ export interface Nlri {
 
 export const NO_NLRI: Nlri = { prefixes: [] };
 
-/** What is called with each prefix: the words of its address, the most significant first; IPv4 has one. */
-export type NlriVisitor = (
-  length: number,
-  word0: number,
-  word1: number,
-  word2: number,
-  word3: number,
-  pathId: number,
-) => void;
-
 /** Prefixes as they stand in a message, checked. The RIB reads them as numbers; objects are made for who asks for them. */
 export class PackedNlri implements Nlri {
   readonly family: Family;
@@ -54,34 +44,64 @@ export class PackedNlri implements Nlri {
 
   get prefixes(): readonly Prefix[] {
     const prefixes: Prefix[] = [];
-    this.each((length, ...words) => prefixes.push(Prefix.of(addressOf(this.family, words), length)));
+    for (const cursor = this.cursor(); cursor.next(); )
+      prefixes.push(Prefix.of(addressOf(this.family, cursor), cursor.length));
     return prefixes;
   }
 
   get pathIds(): readonly number[] | undefined {
     if (!this.withIds) return undefined;
     const ids: number[] = [];
-    this.each((_length, _a, _b, _c, _d, pathId) => ids.push(pathId));
+    for (const cursor = this.cursor(); cursor.next(); ) ids.push(cursor.pathId);
     return ids;
   }
 
-  each(visit: NlriVisitor): void {
-    const bytes = this.bytes;
-    const isWide = this.family === 6;
-    for (let at = 0; at < bytes.length; ) {
-      let pathId = 0;
-      if (this.withIds) {
-        pathId = wordAt(bytes, at, 32);
-        at += 4;
-      }
-      const length = bytes[at] ?? 0;
-      at += 1;
-      if (isWide) {
-        const [a, b] = [wordAt(bytes, at, length), wordAt(bytes, at + 4, length - 32)];
-        visit(length, a, b, wordAt(bytes, at + 8, length - 64), wordAt(bytes, at + 12, length - 96), pathId);
-      } else visit(length, wordAt(bytes, at, length), 0, 0, 0, pathId);
-      at += (length + 7) >>> 3;
+  cursor(): NlriCursor {
+    return new NlriCursor(this.bytes, this.family === 6, this.withIds);
+  }
+}
+
+/** Goes from prefix to prefix: `for (const cursor = nlri.cursor(); cursor.next(); ) …`. No object is made for any. */
+export class NlriCursor {
+  length = 0;
+  /** Of the address, the most significant first; IPv4 has one. */
+  word0 = 0;
+  word1 = 0;
+  word2 = 0;
+  word3 = 0;
+  /** RFC 7911; 0 without. */
+  pathId = 0;
+  readonly #bytes: Uint8Array;
+  readonly #isWide: boolean;
+  readonly #withIds: boolean;
+  #at = 0;
+
+  constructor(bytes: Uint8Array, isWide: boolean, withIds: boolean) {
+    this.#bytes = bytes;
+    this.#isWide = isWide;
+    this.#withIds = withIds;
+  }
+
+  /** False: there was none left. */
+  next(): boolean {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    if (at >= bytes.length) return false;
+    if (this.#withIds) {
+      this.pathId = wordAt(bytes, at, 32);
+      at += 4;
     }
+    const length = bytes[at] ?? 0;
+    at += 1;
+    this.length = length;
+    this.word0 = wordAt(bytes, at, length);
+    if (this.#isWide) {
+      this.word1 = wordAt(bytes, at + 4, length - 32);
+      this.word2 = wordAt(bytes, at + 8, length - 64);
+      this.word3 = wordAt(bytes, at + 12, length - 96);
+    }
+    this.#at = at + ((length + 7) >>> 3);
+    return true;
   }
 }
 
@@ -94,9 +114,9 @@ function wordAt(bytes: Uint8Array, at: number, length: number): number {
   return (length >= 32 ? word : word & (-1 << (32 - length))) >>> 0;
 }
 
-function addressOf(family: Family, [first = 0, ...others]: readonly number[]): Address {
-  if (family === 4) return ipv4(first);
-  return ipv6(others.slice(0, 3).reduce((high, word) => (high << 32n) | BigInt(word), BigInt(first)));
+function addressOf(family: Family, { word0, word1, word2, word3 }: NlriCursor): Address {
+  if (family === 4) return ipv4(word0);
+  return ipv6([word1, word2, word3].reduce((high, word) => (high << 32n) | BigInt(word), BigInt(word0)));
 }
 
 /** Without making the prefixes. */
