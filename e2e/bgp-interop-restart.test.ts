@@ -58,11 +58,6 @@ async function ofNode5(): Promise<Peer[]> {
 const all = (holds: (peer: Peer) => boolean) => (peersOfIt: readonly Peer[]) =>
   peersOfIt.length === 4 && peersOfIt.every(holds);
 
-function block(pod: string): string {
-  const [a, b, c, d = "0"] = lab.address(pod).split(".");
-  return `${a}.${b}.${c}.${Number(d) & 0xc0}/26`;
-}
-
 describe("five nodes, of which one's agent is killed", () => {
   it("lose no packet: the others keep its routes, and have them again by its End-of-RIB", async () => {
     await eventually(
@@ -112,12 +107,12 @@ describe("five nodes, of which one's agent is killed", () => {
     expect(passed).toBeLessThan(RESTART_S + 10);
     await eventually(
       () => lab.out("node1", "ip", "route"),
-      (routes) => !routes.includes(block("pod5")),
+      (routes) => !routes.includes(lab.block("pod5")),
     );
     await lab.lab.restartAgent("node5");
     await eventually(
       () => lab.out("node1", "ip", "route"),
-      (routes) => routes.includes(block("pod5")),
+      (routes) => routes.includes(lab.block("pod5")),
       30_000,
     );
   });

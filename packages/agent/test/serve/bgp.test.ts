@@ -7,9 +7,10 @@ import {
   type PeerConfig,
   type Speaker,
 } from "@ocicat/bgp";
+import { linesOf, MrtDecoder, MrtReader } from "@ocicat/bgp/mrt";
 import { seededRandom, silentLogger, TestClock } from "@ocicat/kit";
 import { type Ipv4, parseAddress, parsePrefix } from "@ocicat/net";
-import type { Answer, Stream } from "@ocicat/service";
+import type { Answer, Download, Stream } from "@ocicat/service";
 import { beforeEach, describe, expect, it } from "vitest";
 import { SessionLog } from "../../src/bgp/session-log.ts";
 import { type BgpSource, bgpRoutes } from "../../src/serve/bgp.ts";
@@ -68,14 +69,14 @@ const refusing = compilePolicy(
   acceptAll,
 );
 
+function sourceOf(speaker = speakers[0]): BgpSource {
+  const report = () =>
+    (speaker?.status() ?? []).map((status) => ({ ...status, address: "10.0.0.2", node: "node2" }) as never);
+  return { speaker, report, log };
+}
+
 async function ask(path: string, query: Readonly<Record<string, string>> = {}): Promise<unknown> {
-  const source: BgpSource = {
-    speaker: speakers[0],
-    report: () =>
-      (speakers[0]?.status() ?? []).map((status) => ({ ...status, address: "10.0.0.2", node: "node2" }) as never),
-    log,
-  };
-  const answer = await bgpRoutes(() => source)[path]?.(new URLSearchParams(query));
+  const answer = await bgpRoutes(() => sourceOf())[path]?.(new URLSearchParams(query));
   return JSON.parse((answer as Answer).body);
 }
 
@@ -83,6 +84,31 @@ const lines = async (query: Readonly<Record<string, string>>) =>
   ((await ask("/bgp/routes", query)) as { prefix: string; peer?: string; verdict: string; why: string }[]).map(
     ({ prefix, peer = "own", verdict, why }) => `${prefix} ${peer} ${verdict}: ${why}`,
   );
+
+describe("/bgp/mrt", () => {
+  it("is all paths that filters let in, of all peers, and the node's own", async () => {
+    await connected({ importPolicy: refusing });
+    const answer = (await bgpRoutes(() => sourceOf())["/bgp/mrt"]?.(new URLSearchParams())) as Download;
+    const reader = new MrtReader("answer");
+    const decoder = new MrtDecoder("answer");
+    const told: string[] = [];
+    for await (const piece of answer.pieces) reader.push(piece);
+    for (let record = reader.next(); record !== undefined; record = reader.next())
+      told.push(...linesOf(decoder.decode(record)).map((line) => line.split("|").slice(3, 6).join(" ")));
+    reader.end();
+    expect(told.sort()).toEqual([
+      "0.0.0.0 0 10.244.1.0/26",
+      "10.0.0.2 64512 10.244.2.0/26",
+      "10.0.0.2 64512 10.244.2.64/26",
+      "10.0.0.3 64512 10.244.2.0/26",
+    ]);
+  });
+
+  it("is refused where there is no speaker", () => {
+    const route = bgpRoutes(() => ({ ...sourceOf(), speaker: undefined }))["/bgp/mrt"];
+    expect(() => route?.(new URLSearchParams())).toThrow("the agent itself does no BGP here");
+  });
+});
 
 describe("/bgp/routes", () => {
   beforeEach(() => connected({ importPolicy: refusing }));
