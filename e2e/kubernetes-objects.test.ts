@@ -146,6 +146,29 @@ describe("a policy of Kubernetes", () => {
   });
 });
 
+describe("a policy about nodes", () => {
+  it("denies what goes to those with its labels, at their addresses, for as long as they have them", async () => {
+    const label = (...words: string[]) => expect(lab.ocicat("label", "nodes", "node1", ...words).code).toBe(0);
+    label("role=db");
+    await put("clusterNetworkPolicy", "nodes", {
+      spec: {
+        tier: "Admin",
+        priority: 1,
+        subject: { pods: { podSelector: { matchLabels: { app: "client" } } } },
+        egress: [{ action: "Deny", to: [{ nodes: { matchLabels: { role: "db" } } }] }],
+      },
+    });
+    await eventuallyReaches(lab, "client", NODES.node1, 4000, false);
+    expect(await reaches(lab, "other", NODES.node1, 4000)).toBe(true);
+    expect(await reaches(lab, "client", lab.address("web"), 80)).toBe(true);
+    expect(await reaches(lab, "client", "10.0.1.1", 4000)).toBe(true);
+    const why = lab.ocicat("policy", "show", "default/client");
+    expect(why.stdout).toContain('nodes role == "db"');
+    label("role", "--remove");
+    await eventuallyReaches(lab, "client", NODES.node1, 4000, true);
+  });
+});
+
 describe("a policy that names a service", () => {
   afterEach(() => remove("globalnetworkpolicy", "to-service"));
 

@@ -13,7 +13,8 @@ import type { Foundation } from "./foundation.ts";
  * before its datastore waits for it, and says so.
  */
 export async function joinCluster(foundation: Foundation): Promise<void> {
-  const { options, clock, random, logger, scope, onFatal, store, reads, client, tables, lock, own } = foundation;
+  const { options, clock, random, logger, scope, onFatal, store, reads, client, tables, lock, own, kubernetes } =
+    foundation;
   const watching = { store: reads, clock, random, logger: logger.child("watch"), scope, lock };
   // First a question that has an end: who waits for the datastore says so, and stops waiting when it is told to end.
   await untilItAnswers(foundation, async () => void (await store.list(clusterInformation.storage.prefix())));
@@ -21,6 +22,8 @@ export async function joinCluster(foundation: Foundation): Promise<void> {
   const register = () =>
     untilItAnswers(foundation, async () => {
       await registerCluster(client, () => randomUid(random).replaceAll("-", ""), options.clusterType);
+      const labelled = (await kubernetes?.labelAffinities(options.nodeName)) ?? 0;
+      if (labelled > 0) logger.info("affinities of an older Calico have their labels now", { blocks: labelled });
       await makeFirstPools(client, options.firstPools, random, logger.child("pools"));
     });
   // A locked cluster is there; what else it lacks it has lacked till now. An agent that need not write starts all the same.

@@ -225,7 +225,7 @@ export class Call {
   #silent(told: string): void {
     const { what, verb } = this.#request;
     const outcome = this.#isSent && !READS.has(verb) ? "unknown" : "refused";
-    const fix = "see that the API server runs and can be reached from here";
+    const fix = told.includes("HTTP/2") ? SPEAK_HTTP2 : "see that the API server runs and can be reached from here";
     this.#fail({ status: 0, reason: "", outcome, where: what, told, fix });
   }
 
@@ -240,6 +240,9 @@ export class Call {
     settle();
   }
 }
+
+const SPEAK_HTTP2 =
+  "let the proxy speak HTTP/2 (nginx: http2 on; HAProxy: alpn h2), or pass TLS through to the API server, or name that one: K8S_API_ENDPOINT";
 
 const FIXES: Readonly<Record<number, string>> = {
   401: "see that the token or certificate is one of this cluster and has not expired",

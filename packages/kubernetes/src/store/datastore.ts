@@ -26,7 +26,9 @@ import type { ApiGroup } from "../config/index.ts";
 import { type CoreOptions, NAMESPACES } from "./core.ts";
 import { makeFamilies } from "./families.ts";
 import { Lists } from "./lists.ts";
+import type { StoreParts } from "./parts.ts";
 import { RowReader } from "./rows.ts";
+import { labelAffinities } from "./unlabelled.ts";
 import { Watches } from "./watches.ts";
 import { Writes } from "./writes.ts";
 
@@ -41,6 +43,7 @@ export interface KubernetesOptions extends ApiOptions, CoreOptions {
 export class KubernetesDatastore implements Datastore {
   readonly abilities: Abilities = { transactions: false, leases: false, versions: false };
   readonly #client: ApiClient;
+  readonly #parts: StoreParts;
   readonly #writes: Writes;
   readonly #lists: Lists;
   readonly #watches: Watches;
@@ -53,6 +56,7 @@ export class KubernetesDatastore implements Datastore {
     const families = makeFamilies(apiGroup, { interfacePrefix, usePodCidr });
     const parts = { client, families, rows: new RowReader(logger) };
     this.#client = client;
+    this.#parts = parts;
     this.#writes = new Writes({ ...parts, random });
     this.#lists = new Lists(parts);
     this.#watches = new Watches({ ...parts, lists: this.#lists, clock, random });
@@ -78,6 +82,12 @@ export class KubernetesDatastore implements Datastore {
     checkKey(key);
     const found = await this.#writes.find(key);
     return found?.item === undefined || found.isGone ? undefined : { object: found.object, item: found.item };
+  }
+
+  /** Finds a node's affinities that have no labels, from before there were some, and gives them theirs; how many. */
+  async labelAffinities(node: string): Promise<number> {
+    this.#checkOpen();
+    return await labelAffinities(this.#parts, this.#writes, node);
   }
 
   /** A namespace as it is, with what its profile does not have; undefined: there is none. */

@@ -85,7 +85,8 @@ function handleCollection(apiGroup: ApiGroup): Collection {
   });
 }
 
-const HOSTNAME_HASH = "projectcalico.org/hostname-hash";
+/** Whose an affinity is. */
+export const HOSTNAME_HASH = "projectcalico.org/hostname-hash";
 const AFFINITY_TYPE = "projectcalico.org/affinity-type";
 const IP_VERSION = "projectcalico.org/ip-version";
 

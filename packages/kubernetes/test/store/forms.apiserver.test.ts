@@ -233,6 +233,36 @@ describe("projectcalico.org/v3", () => {
   );
 });
 
+describe("affinities from before they had labels", () => {
+  const group = "crd.projectcalico.org/v1";
+  const AFFINITIES = { group: "crd.projectcalico.org", version: "v1", plural: "blockaffinities", namespaced: false };
+
+  it(
+    "are not found by who asks for a node's, until they are given theirs; others' are left to them",
+    during(group, async (store) => {
+      for (const node of ["node1", "node2"]) {
+        await store.api.create(AFFINITIES, undefined, {
+          apiVersion: group,
+          kind: "BlockAffinity",
+          metadata: { name: `${node}-10-0-0-0-26` },
+          spec: { cidr: "10.0.0.0/26", node, state: "confirmed", deleted: "false" },
+        });
+      }
+      const found = async (node: string) =>
+        (await store.list(affinitiesPrefix(hostOwner(node), 4))).items.map(({ key }) => key);
+      expect(await found("node1")).toEqual([]);
+      expect(await store.labelAffinities("node1")).toBe(1);
+      expect(await found("node1")).toEqual([affinityKey(hostOwner("node1"), BLOCK)]);
+      expect(await found("node2")).toEqual([]);
+      expect((await store.get(affinityKey(hostOwner("node1"), BLOCK)))?.value).toBe(
+        '{"state":"confirmed","deleted":false}',
+      );
+      expect(await store.labelAffinities("node1")).toBe(0);
+      for (const node of ["node1", "node2"]) await store.delete(affinityKey(hostOwner(node), BLOCK));
+    }),
+  );
+});
+
 describe("a deletion of IPAM's", () => {
   const group = "crd.projectcalico.org/v1";
   const HANDLES = { group: "crd.projectcalico.org", version: "v1", plural: "ipamhandles", namespaced: false };

@@ -24,11 +24,11 @@ export async function openSession(
   const timer = clock.after(timeoutMs, "connect", () => reject(new Error(`no answer within ${timeoutMs} ms`)));
   const abort = () => reject(toError(signal.reason));
   signal.addEventListener("abort", abort);
-  socket.on("error", reject);
+  socket.on("error", (error) => reject(isWithoutHttp2(error) ? new Error(NO_HTTP2, { cause: error }) : error));
   socket.on("close", () => reject(new Error("the connection was closed before it was ready")));
   socket.once(isTls ? "secureConnect" : "connect", () => {
     if (isTls && "alpnProtocol" in socket && socket.alpnProtocol !== "h2") {
-      reject(new Error("the TLS server does not speak HTTP/2 (no ALPN h2)"));
+      reject(new Error(NO_HTTP2));
       return;
     }
     const session = new ClientSession(socket, origin, windows);
@@ -47,4 +47,11 @@ export async function openSession(
     timer.cancel();
     signal.removeEventListener("abort", abort);
   }
+}
+
+const NO_HTTP2 = "the TLS server does not speak HTTP/2 (no ALPN h2): a proxy in front of it may not";
+
+/** Who knows of no protocol that was offered says so in an alert (RFC 7301 §3.2). */
+function isWithoutHttp2(error: Error): boolean {
+  return "code" in error && error.code === "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL";
 }
