@@ -1,55 +1,15 @@
 import { systemClock, systemRandom } from "@ocicat/datastore/etcd";
 import { OcicatError } from "@ocicat/kit";
-import { type Answered, ApiError, type ApiResource, KubernetesDatastore, readKubeconfig } from "@ocicat/kubernetes";
-import { resourceDefinitions } from "@ocicat/kubernetes/crd";
-import { PrivateControlPlane } from "@ocicat/lab/kubernetes";
-
-const DEFINITIONS: ApiResource = {
-  group: "apiextensions.k8s.io",
-  version: "v1",
-  plural: "customresourcedefinitions",
-  namespaced: false,
-};
+import { type Answered, type ApiResource, KubernetesDatastore, readKubeconfig } from "@ocicat/kubernetes";
+import type { PrivateControlPlane } from "@ocicat/lab/kubernetes";
+import { startCluster as startDefined } from "../../../kubernetes/test/support/cluster.ts";
 
 export const PODS: ApiResource = { group: "", version: "v1", plural: "pods", namespaced: true };
 
 /** A real API server with our definitions, whose pods are whatever a test says: nobody runs them. */
-export async function startCluster(): Promise<PrivateControlPlane> {
-  const cluster = await PrivateControlPlane.start({
-    extra: { "kube-apiserver": ["--disable-admission-plugins=ServiceAccount"] },
-  });
-  const { api, ...store } = opened(cluster);
-  try {
-    const definitions = resourceDefinitions("crd.projectcalico.org/v1");
-    await Promise.all(definitions.map((definition) => api.create(DEFINITIONS, undefined, definition)));
-    for (const { metadata } of definitions) {
-      const [plural = ""] = metadata.name.split(".");
-      await served(() => api.list({ group: "crd.projectcalico.org", version: "v1", plural, namespaced: false }, {}));
-    }
-    return cluster;
-  } catch (error) {
-    await cluster.stop();
-    throw error;
-  } finally {
-    await store.close();
-  }
-}
-
-async function served(list: () => Promise<unknown>): Promise<void> {
-  for (;;) {
-    try {
-      await list();
-      return;
-    } catch (error) {
-      if (!(error instanceof ApiError && error.status === 404)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-}
-
-function opened(cluster: PrivateControlPlane) {
-  const store = openStore(cluster);
-  return { api: store.api, close: () => store.close() };
+export function startCluster(): Promise<PrivateControlPlane> {
+  const extra = { "kube-apiserver": ["--disable-admission-plugins=ServiceAccount"] };
+  return startDefined({ extra }, ["crd.projectcalico.org/v1"]);
 }
 
 export function openStore(cluster: PrivateControlPlane, onAnswer?: (answer: Answered) => void): KubernetesDatastore {
