@@ -11,6 +11,7 @@ import { API_VERSION, type Node } from "@ocicat/api";
 import { ResourceClient } from "@ocicat/client";
 import { openEtcd, systemClock, systemRandom } from "@ocicat/datastore/etcd";
 import { Lab, LabPlaces, parseTopology } from "@ocicat/lab";
+import { cpuMs, residentMib } from "./bgp/process.ts";
 import { type Case, measured, median, percentile } from "./report.ts";
 
 const OCICAT = fileURLToPath(new URL("../packages/cli/bin/ocicat.js", import.meta.url));
@@ -218,16 +219,11 @@ async function footprint(lab: Lab, places: LabPlaces): Promise<Case[]> {
   await store.close();
   for (let index = 0; index < 100; index++) await lab.run(`pod${index}`, "default", "node1");
   const agent = pid("agent-node1");
-  const cpuMs = () => {
-    const fields = readFileSync(`/proc/${agent}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-    // utime and stime, in ticks of 10 ms.
-    return (Number(fields[11]) + Number(fields[12])) * 10;
-  };
   await new Promise((resolve) => setTimeout(resolve, 5_000));
-  const [start, before] = [performance.now(), cpuMs()];
+  const [start, before] = [performance.now(), cpuMs(agent)];
   await new Promise((resolve) => setTimeout(resolve, 20_000));
-  const idlePercent = ((cpuMs() - before) / (performance.now() - start)) * 100;
-  const rss = Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${agent}/status`, "utf8"))?.[1]) / 1024;
+  const idlePercent = ((cpuMs(agent) - before) / (performance.now() - start)) * 100;
+  const rss = residentMib(agent);
   return [
     measured("agent RSS, 100 pods, 200 nodes", "MiB", rss, undefined, { kind: "at most", value: 100 }),
     measured("agent CPU when idle", "% of a core", idlePercent, undefined, { kind: "at most", value: 1 }),

@@ -1,21 +1,23 @@
 /**
  * What policy costs, through a lab's real agent, datastore and kernel: from a policy's put to its rules in the kernel, and
  * from an endpoint's to the set's element, with a few endpoints and with 10,000 and 1,000 policies; then a start of the agent
- * with all of it, over an empty kernel and over one that is as it was left, and its memory. And an ADD of a pod that ten
+ * with all of it, over an empty kernel and over one that is as it was left, and its memory; the same with 10,000 policies. And an ADD of a pod that ten
  * policies are on, beside Debian's ptp.
  */
 import { readFileSync } from "node:fs";
 import type { Datastore } from "@ocicat/datastore";
 import { openEtcd } from "@ocicat/datastore/etcd";
 import type { Lab, LabPlaces } from "@ocicat/lab";
+import { cpuMs, residentMib } from "./bgp/process.ts";
 import { inLab, rounds, withDriver } from "./cni.ts";
 import { endpoint, LOCAL, policy, policyKey, populate } from "./policy/cluster.ts";
-import { GenerationWitness, residentMib } from "./policy/generation.ts";
+import { GenerationWitness } from "./policy/generation.ts";
 import { type Case, measured, median, percentile } from "./report.ts";
 
 const ROUNDS = 60;
 const ENDPOINTS = 10_000;
 const POLICIES = 1_000;
+const MANY_POLICIES = 10_000;
 
 export async function run(): Promise<Case[]> {
   const added = await withDriver((driver) => inLab((lab, places) => addTimes(lab, places, driver)));
@@ -49,14 +51,20 @@ async function cluster(lab: Lab, places: LabPlaces): Promise<Case[]> {
     const few = await latencies(places, store, ENDPOINTS);
     await populate(store, ENDPOINTS, POLICIES);
     const many = await latencies(places, store, 2 * ENDPOINTS);
-    const starts = await startTimes(lab, places);
+    const starts = await startTimes(lab, places, 5);
+    await populate(store, ENDPOINTS, MANY_POLICIES);
+    const large = await startTimes(lab, places, 3);
     const atMost = (value: number) => ({ kind: "at most", value }) as const;
     return [
       ...cases("few endpoints", few, { put50: 9, put99: undefined, member50: undefined }),
       ...cases("1,000 policies, 10,000 endpoints", many, { put50: 10, put99: 50, member50: 10 }),
       measured("start over an empty kernel, to all programmed", "ms", starts.coldMs, undefined, atMost(1_000)),
       measured("start over a kernel as it was left", "ms", starts.warmMs, undefined, { kind: "none" }),
+      measured("CPU of such a start", "ms", starts.cpuMs, undefined, { kind: "none" }),
       measured("agent RSS with all that", "MiB", starts.rssMib, undefined, atMost(110)),
+      measured("start over an empty kernel, 10,000 policies", "ms", large.coldMs, undefined, atMost(5_000)),
+      measured("CPU of such a start", "ms", large.cpuMs, undefined, { kind: "none" }),
+      measured("agent RSS, 10,000 policies", "MiB", large.rssMib, undefined, atMost(300)),
     ];
   } finally {
     await store.close();
@@ -119,19 +127,22 @@ async function latencies(places: LabPlaces, store: Datastore, firstMember: numbe
 }
 
 /** From the agent's start as a process to its being ready: everything in sync, programmed, the plugin served. */
-async function startTimes(lab: Lab, places: LabPlaces) {
+async function startTimes(lab: Lab, places: LabPlaces, rounds: number) {
   const warm: number[] = [];
   const cold: number[] = [];
-  for (let round = 0; round < 5; round++) {
+  const cpu: number[] = [];
+  for (let round = 0; round < rounds; round++) {
     await lab.kill("agent-node1");
     if (round % 2 === 0) await deleteTable(lab);
     const start = performance.now();
     await lab.restartAgent("node1");
     (round % 2 === 0 ? cold : warm).push(performance.now() - start);
+    if (round % 2 === 0) cpu.push(cpuMs(pidOf(places, "agent-node1")));
   }
   // The engine gives back what a start has left behind once nothing happens for a while.
   await new Promise((resolve) => setTimeout(resolve, 20_000));
-  return { coldMs: median(cold), warmMs: median(warm), rssMib: residentMib(pidOf(places, "agent-node1")) };
+  const rssMib = residentMib(pidOf(places, "agent-node1"));
+  return { coldMs: median(cold), warmMs: median(warm), cpuMs: median(cpu), rssMib };
 }
 
 /** The kernel lets nobody do it until it has noticed that the owner is gone. */

@@ -29,7 +29,7 @@ const OURS = {
 } as const;
 
 // GoBGP takes digits in a file's name for a format of the time.
-const run = [...String(process.pid)].map((digit) => "abcdefghij"[Number(digit)]).join("");
+const run = Array.from(String(process.pid), (digit) => "abcdefghij"[Number(digit)]).join("");
 const directory = join(tmpdir(), `oct-mrt-${run}`);
 mkdirSync(directory);
 // FRR is not root.

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { type Kernel, openKernel, openNamespace } from "@ocicat/linux";
 
 /** NFT_MSG_GETGEN as an nfnetlink message: header (length, type, flags REQUEST and ACK, sequence, port), then nfgenmsg. */
@@ -62,9 +61,4 @@ export class GenerationWitness {
   close(): void {
     this.#close();
   }
-}
-
-/** Resident memory, MiB. */
-export function residentMib(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 }
