@@ -51,6 +51,7 @@ describe("qosControls of an endpoint", () => {
     });
     await eventually(qdiscs, (text) => (text.match(/qdisc tbf ca11:/g) ?? []).length === 2);
     await eventually(table, (text) => text.includes("ct count 8"));
+    expect(await lab.agent("node1", "/policy/verify")).toMatchObject({ differences: 0, text: [] });
     await lab.lab.kill("agent-node1");
     expect(await throughput("pod1", "pod2")).toBeLessThan(11 * MEGABIT);
     expect(await throughput("pod2", "pod1")).toBeLessThan(22 * MEGABIT);

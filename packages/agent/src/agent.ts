@@ -77,7 +77,7 @@ async function start(options: AgentOptions, surroundings: Surroundings, scope: S
 
   if (options.backend === "bird" && options.bgpDaemon === "ocicat") await serveBirdControl(foundation, dataplane);
   reportNodeState(foundation, dataplane);
-  limitTraffic({ ...foundation, felix, logger: logger.child("qos") });
+  policy.verifier.compare(limitTraffic({ ...foundation, felix, logger: logger.child("qos") }));
   await serveCni({ ...foundation, engine, routes, rules, policy: policy.engine, ipam, felix });
   health.ready(foundation.reaches);
   tellNetwork(foundation);

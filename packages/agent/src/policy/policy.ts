@@ -106,6 +106,7 @@ export function makePolicy(parts: PolicyParts): Policy {
     logger,
     scope,
   });
+  verifier.compare(rules);
   verifier.start();
   metrics.gauge("ocicat_policy_differences", "What the last proof found the kernel to do otherwise.", () =>
     verifier.last === undefined ? [] : verifier.last.differences.length,

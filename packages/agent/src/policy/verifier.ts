@@ -1,7 +1,7 @@
 import { type Difference, describeDifference, POLICY_TABLE, verifyNodeInSteps } from "@ocicat/enforcement";
 import { type Clock, type Logger, type Scope, type Timer, toError } from "@ocicat/kit";
 import type { Kernel } from "@ocicat/linux";
-import { readTables } from "@ocicat/nftables";
+import { type Operation, readTables, renderOperations, tableKey } from "@ocicat/nftables";
 import type { HostInterface, PolicyModel } from "@ocicat/policy";
 
 export interface VerifierOptions {
@@ -31,11 +31,21 @@ const SHARE = 1 / 1000;
 /** Milliseconds after which others have their turn. */
 const SLICE_MS = 5;
 
-/** Reads the kernel's table back and proves that it means what the model wants, for every packet: when asked, and now and then. */
+/** Tables that say themselves what is to be in them. */
+export interface Compared {
+  /** What would mend them in the kernel. Throws NftError. */
+  drift(): readonly Operation[];
+}
+
+/**
+ * Reads the kernel's tables back and proves that policy's means what the model wants, for every packet, and that all others hold
+ * what they should, rule for rule: when asked, and now and then.
+ */
 export class Verifier {
   readonly #options: VerifierOptions;
   #timer: Timer | undefined;
   #slice: Timer | undefined;
+  readonly #compared: Compared[] = [];
   #turn: Promise<void> = Promise.resolve();
   #last: Proof | undefined;
 
@@ -50,6 +60,11 @@ export class Verifier {
   /** Undefined before the first. */
   get last(): Proof | undefined {
     return this.#last;
+  }
+
+  /** With these tables too, from now on. */
+  compare(tables: Compared): void {
+    this.#compared.push(tables);
   }
 
   start(): void {
@@ -70,6 +85,7 @@ export class Verifier {
     const { kernel, clock, node, interfacePrefixes } = this.#options;
     let since = clock.monotonic();
     let tookMs = 0;
+    const drifted = this.#compared.flatMap((each) => each.drift().map(driftOf));
     const [actual] = readTables(kernel.nftQuery.bind(kernel), [POLICY_TABLE]);
     const steps = verifyNodeInSteps({
       table: actual?.table,
@@ -80,7 +96,8 @@ export class Verifier {
     for (;;) {
       const { done, value } = steps.next();
       if (done === true) {
-        const { differences, interfaces } = value;
+        const { interfaces } = value;
+        const differences = [...value.differences, ...drifted];
         const text = differences.map(describeDifference);
         this.#last = { differences, text, interfaces, tookMs: tookMs + clock.monotonic() - since };
         return this.#last;
@@ -129,4 +146,12 @@ export class Verifier {
     }
     this.#arm(Math.max(intervalMs, (this.#last?.tookMs ?? 0) / SHARE));
   }
+}
+
+function driftOf(operation: Operation): Difference {
+  const mends = renderOperations([operation]).trimEnd();
+  return {
+    kind: "table",
+    what: `table ${tableKey(operation.table)} is not as it should be, what would mend it: ${mends}`,
+  };
 }

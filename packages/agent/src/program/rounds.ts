@@ -9,10 +9,10 @@ export interface RoundsOptions {
   readonly refresh: () => void;
   /** Between refreshes, milliseconds; 0 switches them off. */
   readonly refreshMs: number;
-  /** What is done some time after a refusal. */
-  readonly retry: () => void;
-  /** How long after it, milliseconds. */
-  readonly retryMs: () => number;
+  /** What is done some time after a refusal; unless told another round. */
+  readonly retry?: () => void;
+  /** How long after it, milliseconds; unless told a second. */
+  readonly retryMs?: () => number;
   /** Nothing is waiting to be written any more. */
   readonly onIdle?: () => void;
   readonly clock: Clock;
@@ -20,6 +20,8 @@ export interface RoundsOptions {
   /** Runs work once what is being done now is done. */
   readonly defer: (work: () => void) => void;
 }
+
+const RETRY_MS = 1_000;
 
 /** When a reconciler writes: once for all changes of a turn, again some time after a refusal, and every so often in full. */
 export class Rounds {
@@ -67,9 +69,10 @@ export class Rounds {
   /** After a refusal. One that comes while another waits is taken care of by the same. */
   retryLater(): void {
     const { clock, retryMs, retry, of } = this.#options;
-    this.#retry ??= clock.after(retryMs(), `${of} retry`, () => {
+    this.#retry ??= clock.after(retryMs?.() ?? RETRY_MS, `${of} retry`, () => {
       this.#retry = undefined;
-      retry();
+      if (retry === undefined) this.schedule();
+      else retry();
     });
   }
 

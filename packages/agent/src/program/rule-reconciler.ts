@@ -12,6 +12,7 @@ import {
   NAT_TABLES,
   type NftReconciler,
   natOutgoing,
+  type Operation,
   SERVICE_TABLE,
   serviceLoops,
   TUNNEL_SENDERS,
@@ -54,7 +55,6 @@ export interface RuleReconcilerOptions {
   readonly defer: (work: () => void) => void;
 }
 
-const RETRY_MS = 1_000;
 const OWN_TABLES = [GUARD_TABLE, NAT_TABLES[4], NAT_TABLES[6], TUNNEL_TABLE, SERVICE_TABLE];
 const NO_TUNNELS = { ipip: false, vxlanPort: { 4: undefined, 6: undefined } } as const;
 
@@ -94,8 +94,6 @@ export class RuleReconciler {
         this.flush();
         return false;
       },
-      retry: () => this.schedule(),
-      retryMs: () => RETRY_MS,
       refresh: () => this.resync(),
     });
   }
@@ -211,6 +209,12 @@ export class RuleReconciler {
       this.#options.logger.error("the kernel refused rules, trying again", { error: this.#failure });
       this.#rounds.retryLater();
     }
+  }
+
+  /** What of the guards' and the NAT tables in the kernel is not as it should be, once what is due is written: the changes that would mend it. */
+  drift(): readonly Operation[] {
+    this.flush();
+    return this.#rounds.begun ? this.#nft.drift(OWN_TABLES) : [];
   }
 
   /** Compares with the kernel at the next flush. */

@@ -6,7 +6,6 @@ import { Rounds } from "./rounds.ts";
 
 /** Entries a turn: about two milliseconds of kernel time. */
 const SLICE = 400;
-const RETRY_MS = 1_000;
 const PERMANENT = 0x80;
 const VXLANS = ["vxlan", "vxlan6"] as const;
 const NO_MAC = "00:00:00:00:00:00";
@@ -54,7 +53,6 @@ export class VtepReconciler {
       of: "vteps",
       work: () => this.#apply(),
       retry: resync,
-      retryMs: () => RETRY_MS,
       refresh: resync,
     });
   }

@@ -19,7 +19,7 @@ export interface QosOptions {
 }
 
 /** Limits what this node's workloads send and are sent (spec.qosControls), from now on, and takes away what nobody wants any more. */
-export function limitTraffic(options: QosOptions): void {
+export function limitTraffic(options: QosOptions): Pick<QosRules, "drift"> {
   const { tables, felix, metrics } = options;
   const bandwidth = new BandwidthReconciler({ ...options, refreshMs: durationMs(felix.routeRefreshInterval) });
   const rules = new QosRules({
@@ -62,6 +62,7 @@ export function limitTraffic(options: QosOptions): void {
   );
   bandwidth.start();
   rules.start();
+  return rules;
 }
 
 function clusterAddresses({ pools, nodes }: Tables): Prefix[] {

@@ -13,7 +13,6 @@ export interface BandwidthReconcilerOptions {
   readonly defer: (work: () => void) => void;
 }
 
-const RETRY_MS = 1_000;
 /** Making an ifb, then leading traffic through it; more only if links come and go meanwhile. */
 const MOST_PLANS = 5;
 
@@ -38,8 +37,6 @@ export class BandwidthReconciler {
         this.flush();
         return false;
       },
-      retry: () => this.#rounds.schedule(),
-      retryMs: () => RETRY_MS,
       refresh: () => {
         this.#mayHave = true;
         this.#rounds.schedule();

@@ -1,7 +1,7 @@
 import { type LimitedInterface, QOS_TABLE, qosTable } from "@ocicat/enforcement";
 import { type Clock, type Logger, type Scope, toError } from "@ocicat/kit";
 import type { Prefix } from "@ocicat/net";
-import { type NftKernel, NftReconciler } from "@ocicat/nftables";
+import { type NftKernel, NftReconciler, type Operation } from "@ocicat/nftables";
 import { Rounds } from "../program/rounds.ts";
 
 export interface QosRulesOptions {
@@ -15,8 +15,6 @@ export interface QosRulesOptions {
   readonly refreshMs: number;
   readonly defer: (work: () => void) => void;
 }
-
-const RETRY_MS = 1_000;
 
 /**
  * Keeps the table that limits packets and connections, and marks what leaves the cluster. It is made whole at each change, and
@@ -39,8 +37,6 @@ export class QosRules {
         this.flush();
         return false;
       },
-      retry: () => this.#rounds.schedule(),
-      retryMs: () => RETRY_MS,
       refresh: () => {
         this.#nft.resync();
         this.#rounds.schedule();
@@ -62,6 +58,12 @@ export class QosRules {
 
   start(): void {
     if (this.#rounds.begin()) this.flush();
+  }
+
+  /** What of the table in the kernel is not as it should be, once what is due is written: the changes that would mend it. */
+  drift(): readonly Operation[] {
+    this.flush();
+    return this.#rounds.begun ? this.#nft.drift([QOS_TABLE]) : [];
   }
 
   flush(): void {

@@ -1,6 +1,6 @@
 import { compileModel, POLICY_TABLE } from "@ocicat/enforcement";
-import { createLogger, type LogRecord, Scope, TestClock } from "@ocicat/kit";
-import { NftReconciler, type Table } from "@ocicat/nftables";
+import { createLogger, type LogRecord, origin, Scope, TestClock } from "@ocicat/kit";
+import { GUARD_TABLE, NftReconciler, type Table, workloadGuard } from "@ocicat/nftables";
 import { FakeNftables } from "@ocicat/nftables/fake";
 import { describe, expect, it } from "vitest";
 import { model, workload } from "../../../policy/test/support/build.ts";
@@ -10,6 +10,12 @@ const MODEL = model({
   endpoints: [workload({ name: "a", addresses: ["10.65.0.1"] }), workload({ name: "b", addresses: ["10.65.0.2"] })],
 });
 const MINUTE = 60_000;
+const GUARD = workloadGuard({
+  knownInterfaces: new Map([["cali1", origin("test")]]),
+  sources6: [],
+  wider: [],
+  interfacePrefix: "cali",
+});
 
 /** Time goes on a little whenever somebody looks. */
 class BusyClock extends TestClock {
@@ -58,7 +64,7 @@ function setUp() {
     }
     return turns;
   };
-  return { clock, scope, records, verifier, write, turnsUntil };
+  return { clock, scope, records, verifier, write, turnsUntil, kernel };
 }
 
 /** The receiver's policies of one pod are gone. */
@@ -70,6 +76,30 @@ function withoutPolicies(table: Table): Table {
 }
 
 describe("the agent's proof", () => {
+  it("compares the other tables with what is wanted of them, and tells what would mend them", async () => {
+    const { scope, verifier, write, turnsUntil, kernel } = setUp();
+    write(compiled());
+    const guarded = new NftReconciler(kernel);
+    verifier.compare({ drift: () => guarded.drift([GUARD_TABLE]) });
+    guarded.setTables([GUARD_TABLE], [GUARD]);
+    guarded.apply();
+    const right = verifier.verify();
+    await turnsUntil(() => verifier.last !== undefined);
+    expect((await right).text).toEqual([]);
+    const another = new NftReconciler(kernel);
+    another.setTables([GUARD_TABLE], [{ ...GUARD, sets: GUARD.sets.map((set) => ({ ...set, elements: [] })) }]);
+    another.apply();
+    const wrong = verifier.verify();
+    await turnsUntil(() => verifier.last?.differences.length !== 0);
+    const { text } = await wrong;
+    expect(text).toEqual([
+      expect.stringMatching(/^table inet ocicat-guard is not as it should be.*add element.*cali1/s),
+    ]);
+    // It only looked.
+    expect(guarded.drift([GUARD_TABLE])).toHaveLength(1);
+    await scope.close();
+  });
+
   it("works in slices, and says what the kernel does otherwise", async () => {
     const { scope, verifier, write, turnsUntil } = setUp();
     write(compiled());

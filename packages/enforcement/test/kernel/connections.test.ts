@@ -1,10 +1,10 @@
 import { compileModel, EMPTY_POLICY_TABLE, POLICY_TABLE, PolicyTables, REVOKED } from "@ocicat/enforcement";
 import { origin } from "@ocicat/kit";
-import { formatAddress, Prefix } from "@ocicat/net";
-import { element, NftReconciler, number, prefixValue } from "@ocicat/nftables";
+import { formatAddress, Prefix, parsePrefix } from "@ocicat/net";
+import { element, NAT_TABLES, NftReconciler, natOutgoing, number, prefixValue } from "@ocicat/nftables";
 import { needsOf, type Packet, type PolicyModel, Protocol } from "@ocicat/policy";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { model, packet, policy, SETTINGS, workload } from "../../../policy/test/support/build.ts";
+import { host, model, packet, policy, SETTINGS, workload } from "../../../policy/test/support/build.ts";
 import { ACK } from "./support/frame.ts";
 import { ProbedNode } from "./support/node.ts";
 
@@ -90,6 +90,28 @@ describe("what belongs to no connection and begins none", () => {
     nft.apply();
     expect(passes(reset, RST)).toBe(true);
     expect(passes(back, RST)).toBe(false);
+  });
+});
+
+describe("what is masqueraded", () => {
+  it("is judged by the workload's own address, also where it leaves", () => {
+    const uplink = host({ id: "uplink", interfaceName: "eth0", addresses: [], labels: { role: "host" } });
+    const leaves = policy("leaves", {
+      selector: "role == 'host'",
+      applyOnForward: true,
+      types: ["Egress"],
+      egress: [{ action: "Allow", source: { nets: ["10.65.0.1/32"] } }],
+    });
+    const open = { ...oneWay, endpoints: [client, server, uplink], policies: [leaves] };
+    const pool = { cidr: parsePrefix("10.65.0.0/28"), natOutgoing: true, origin: origin("a pool") };
+    nft.setTables([POLICY_TABLE], compileModel(open, "node1", OPTIONS));
+    nft.setTables(
+      Object.values(NAT_TABLES),
+      natOutgoing({ pools: [pool], exclusions: "IPPoolsOnly", hostAddresses: new Map(), interfacePrefix: "cali" }),
+    );
+    nft.apply();
+    expect(passes(packet("10.65.0.1", "192.0.2.1"))).toBe(true);
+    expect(passes(packet("10.65.0.2", "192.0.2.1"))).toBe(false);
   });
 });
 

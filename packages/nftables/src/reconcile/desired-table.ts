@@ -53,6 +53,12 @@ export class DesiredTable {
     return this.#known?.head.owned ?? false;
   }
 
+  /** All of it; undefined: no table. */
+  get wanted(): Table | undefined {
+    const sets = [...this.#sets.values()].map(({ set, desired }) => ({ ...set, elements: [...desired.values()] }));
+    return this.#head && table({ ...this.#head, sets, chains: [...this.#chains.values()] });
+  }
+
   /** All of it at once; undefined: no table. It must have been checked. */
   replace(wanted: Table | undefined): void {
     this.#head = wanted && table({ ...wanted, chains: [], sets: [] });

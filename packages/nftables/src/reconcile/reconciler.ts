@@ -7,6 +7,7 @@ import type { Value } from "../ir/value.ts";
 import type { NftKernel } from "../kernel.ts";
 import { encodeBatch } from "../plan/batch.ts";
 import type { Operation } from "../plan/operation.ts";
+import { plan } from "../plan/plan.ts";
 import { stagesOf } from "../plan/stages.ts";
 import { readRuleLabels, readTables } from "../read/read.ts";
 import { DesiredTable } from "./desired-table.ts";
@@ -111,6 +112,20 @@ export class NftReconciler implements TableEdits {
       if (outdated && isDrift(error)) return this.apply();
       throw error;
     }
+  }
+
+  /**
+   * What it would take to make these tables in the kernel as they are wanted, by what the kernel holds now. Nothing is done, and
+   * nothing remembered. Throws NftError (NFT_READ_UNSTABLE).
+   */
+  drift(names: readonly TableRef[]): readonly Operation[] {
+    const ours = names.flatMap((ref) => this.#tables.get(tableKey(ref)) ?? []);
+    const actual = readTables(
+      this.#kernel.nftQuery.bind(this.#kernel),
+      ours.map(({ ref }) => ref),
+    );
+    const wanted = ours.flatMap((one) => one.wanted ?? []);
+    return plan(wanted, actual, { ownership: this.#ownership ?? false });
   }
 
   #commit(operations: readonly Operation[]): void {

@@ -397,3 +397,19 @@ function interfaces(of: Table | undefined): readonly string[] {
     .map(({ key: [value] }) => (value?.kind === "interface" ? value.name : ""))
     .toSorted();
 }
+
+describe("what somebody has changed", () => {
+  it("is told when asked for, and neither mended nor remembered by that", () => {
+    const reconciler = new NftReconciler(kernel);
+    reconciler.setTables([REF], [withRules([portRule(1), portRule(2)])]);
+    reconciler.apply();
+    expect(reconciler.drift([REF])).toEqual([]);
+    const another = new NftReconciler(kernel);
+    another.setTables([REF], [withRules([portRule(1)])]);
+    another.apply();
+    for (const _ of [1, 2]) expect(reconciler.drift([REF]).map(({ op }) => op)).toEqual(["rule.add"]);
+    reconciler.resync();
+    expect(reconciler.apply().map(({ op }) => op)).toEqual(["rule.add"]);
+    expect(reconciler.drift([REF])).toEqual([]);
+  });
+});
