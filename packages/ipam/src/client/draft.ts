@@ -51,6 +51,11 @@ export class Draft {
     return this.rows.owner;
   }
 
+  /** Whether the rows it looked at are still what is known of them. */
+  get isCurrent(): boolean {
+    return this.#snapshot.isCurrent;
+  }
+
   layer(): Draft {
     return new Draft(this.rows, this);
   }

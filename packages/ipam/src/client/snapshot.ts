@@ -32,6 +32,24 @@ export class Snapshot {
   affinity(key: string): Seen<BlockAffinity> {
     return freeze(this.#affinities, key, this.#rows.affinity(key));
   }
+
+  /** Whether nothing has been learnt since of the rows in it. */
+  get isCurrent(): boolean {
+    const rows = this.#rows;
+    return (
+      areCurrent(this.#blocks, (key) => rows.block(key)) &&
+      areCurrent(this.#handles, (key) => rows.handle(key)) &&
+      areCurrent(this.#affinities, (key) => rows.affinity(key))
+    );
+  }
+}
+
+function areCurrent<T>(frozen: ReadonlyMap<string, Seen<T>>, now: (key: string) => Seen<T> | undefined): boolean {
+  for (const [key, seen] of frozen) {
+    const known = now(key) ?? ABSENT;
+    if (known !== seen && (known.state !== "absent" || seen.state !== "absent")) return false;
+  }
+  return true;
 }
 
 function freeze<T>(frozen: Map<string, Seen<T>>, key: string, seen: Seen<T> | undefined): Seen<T> {

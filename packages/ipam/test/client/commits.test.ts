@@ -116,6 +116,18 @@ describe("with transactions", () => {
     await world.expectSound();
   });
 
+  it("one refused for what was remembered is looked at again, also if another of its commit needs a block", async () => {
+    const world = new World({ transactions: true });
+    const [one, two] = [world.node("node1"), world.node("node2")];
+    const { address } = await assignOne(two, "net.theirs");
+    const ask = (handleId: string) => one.assignIp({ handleId, address });
+    await expect(ask("net.early")).rejects.toMatchObject({ code: "IPAM_ADDRESS_TAKEN" });
+    await two.release({ handleId: "net.theirs" });
+    const [given] = await Promise.all([ask("net.a"), assignOne(one, "net.b")]);
+    expect(given.address).toEqual(address);
+    await world.expectSound();
+  });
+
   it("a store that takes less than a batch is served in smaller ones", async () => {
     const world = new World({ transactions: true });
     await assignOne(world.node("node1"), "net.warm");

@@ -41,10 +41,14 @@ interface Exclusive {
 /** Does one job at once, for what runs alone. */
 export type Serve = <R>(job: Job<R>) => Promise<R>;
 
+/** One commit in the making. */
 interface Drafted {
   readonly draft: Draft;
-  readonly planned: readonly PlannedTask[];
-  readonly searches: ReadonlyMap<string, Search>;
+  readonly planned: PlannedTask[];
+  /** Nothing more is to be done with these in this commit. */
+  readonly settled: Set<Task>;
+  /** Compares and operations of the callers' own. */
+  extras: number;
 }
 
 /**
@@ -141,18 +145,22 @@ export class Pump {
   }
 
   async #draftAll(left: Set<Task>, failed: Map<Task, unknown>, settings: IpamSettings): Promise<Drafted> {
+    const { rows, reader, writer } = this.#tools;
     const found = new Map<string, Found[]>();
-    const refreshed = new Set(([4, 6] as const).filter((family) => !this.#tools.rows.isLoaded(family)));
+    const refreshed = new Set(([4, 6] as const).filter((family) => !rows.isLoaded(family)));
+    let drafted = begin(rows);
     let lost = 0;
     for (let count = 0; count < MAX_ATTEMPTS; count++) {
-      await this.#tools.reader.read(left, settings);
-      const drafted = this.#draft(left, failed, this.#context(settings, found));
-      if (drafted.searches.size === 0) return drafted;
-      for (const search of drafted.searches.values()) {
+      await reader.read(left, settings);
+      // What was drafted before a search stands, unless that brought news of what it rests on.
+      if (!drafted.draft.isCurrent) drafted = begin(rows);
+      const searches = this.#draft(drafted, left, failed, this.#context(settings, found));
+      if (searches.size === 0) return drafted;
+      for (const search of searches.values()) {
         const isLost = !(await this.#search(search, settings, found, refreshed));
         lost = isLost ? lost + 1 : 0;
       }
-      await this.#tools.writer.giveWay(lost);
+      await writer.giveWay(lost);
     }
     throw contention("no block could be claimed");
   }
@@ -167,18 +175,22 @@ export class Pump {
     };
   }
 
-  /** Drafts the tasks over one another, in order. */
-  #draft(left: Set<Task>, failed: Map<Task, unknown>, context: PlanContext): Drafted {
-    const draft = new Draft(this.#tools.rows);
-    const planned: PlannedTask[] = [];
+  /**
+   * Drafts the tasks over one another, in order, up to the first that needs a search: none overtakes it. Returns all that
+   * has to be searched.
+   */
+  #draft(drafted: Drafted, left: Set<Task>, failed: Map<Task, unknown>, context: PlanContext) {
+    const { draft, planned, settled } = drafted;
     const searches = new Map<string, Search>();
-    let extras = 0;
     for (const task of left) {
+      if (settled.has(task)) continue;
       const layer = draft.layer();
       let plan: ReturnType<Task["plan"]>;
       try {
         plan = task.plan(layer, context);
       } catch (error) {
+        if (searches.size > 0) continue;
+        settled.add(task);
         if (task.isRechecked) {
           left.delete(task);
           failed.set(task, error);
@@ -192,18 +204,20 @@ export class Pump {
         searches.set(searchName(plan.search), plan.search);
         continue;
       }
-      if ("waits" in plan) continue;
+      if (searches.size > 0 || "waits" in plan) continue;
       for (const { key } of plan.extra?.compares ?? []) layer.reserve(key);
       for (const operation of plan.extra?.operations ?? [])
         layer.reserve("put" in operation ? operation.put : operation.delete);
       const more = (plan.extra?.operations.length ?? 0) + (plan.extra?.compares?.length ?? 0);
-      const fits = planned.length < this.#limit && (planned.length === 0 || layer.size + extras + more <= MAX_SIZE);
+      const fits =
+        planned.length < this.#limit && (planned.length === 0 || layer.size + drafted.extras + more <= MAX_SIZE);
       if (layer.collides || !fits) continue;
       layer.merge();
-      extras += more;
+      drafted.extras += more;
       planned.push(plan);
+      settled.add(task);
     }
-    return { draft, planned, searches };
+    return searches;
   }
 
   /**
@@ -237,9 +251,10 @@ export class Pump {
     }
     const name = searchName(search);
     const before = found.get(name) ?? [];
+    const own = rows.affine(search.family);
     const result = await blocks.find(search, settings, before, clock.now());
     // Looking at blocks may have turned up some of the node's own that lost their affinity.
-    await affinities.nameOwn(search.family);
+    if (rows.affine(search.family) !== own) await affinities.nameOwn(search.family);
     if (result === undefined) return true;
     if (result.kind === "claim" && committer.leavesParts) return affinities.claim(result.candidate, settings);
     found.set(name, [...before, result]);
@@ -324,6 +339,10 @@ export class Pump {
     }
     throw contention("the rows could not be written");
   }
+}
+
+function begin(rows: Rows): Drafted {
+  return { draft: new Draft(rows), planned: [], settled: new Set(), extras: 0 };
 }
 
 function contention(what: string): IpamError {
