@@ -218,7 +218,10 @@ function termsOf({ negotiated }: PeerStatus): Terms | undefined {
 export type SessionReport = ReturnType<typeof sessionReport>;
 
 /** The same of a session that is not held. `since`: milliseconds since 1970. */
-export function refusedReport(session: Session, since: number): SessionReport {
+export function refusedReport(
+  session: Pick<Session, "name" | "type" | "node" | "origin" | "remoteAddress" | "link" | "remoteAs" | "refused">,
+  since: number,
+): SessionReport {
   const { name, remoteAddress, link, remoteAs, refused = "" } = session;
   const status = {
     name,

@@ -1,5 +1,24 @@
-import { API_VERSION, type BGPFilter, bgpFilter, bgpPeer, isObject, parsePeerIP, readDocument } from "@ocicat/api";
-import { type Address, type Ipv4, type Prefix, parsePrefix } from "@ocicat/net";
+import {
+  API_VERSION,
+  type BGPFilter,
+  bgpFilter,
+  bgpPeer,
+  isObject,
+  type PeerEndpoint,
+  parsePeerIP,
+  readDocument,
+} from "@ocicat/api";
+import {
+  type Address,
+  type Family,
+  familyOf,
+  formatAddress,
+  type Ipv4,
+  isLinkLocal,
+  isLinkName,
+  type Prefix,
+  parsePrefix,
+} from "@ocicat/net";
 import type { PeerRow } from "@ocicat/routing";
 import type { RecordSettings } from "../record/settings.ts";
 import { type BgpFilterRow, bgpFilterRow } from "../tables/bgp-filter-row.ts";
@@ -10,8 +29,11 @@ import { readRecordSettings } from "./record-fields.ts";
 /** One peering of a speaker that runs by itself: a BGPPeer's spec, and what nodes decide otherwise. */
 export interface SpeakPeer {
   readonly row: PeerRow;
-  /** An address, or all that dial from within a prefix. */
-  readonly at: { readonly address: Address; readonly port: number } | { readonly prefix: Prefix };
+  /** An address, all that dial from within a prefix, or whoever is at the other end of a link. */
+  readonly at:
+    | { readonly address: Address; readonly link: string | undefined; readonly port: number }
+    | { readonly prefix: Prefix }
+    | { readonly neighbourOn: string };
   readonly asNumber: number;
   /** RFC 4456: a client of the cluster that this speaker reflects for. */
   readonly client: boolean;
@@ -54,7 +76,7 @@ const FIELDS = [
   "pcap",
 ] as const;
 /** Of a peer, beside a BGPPeer's spec. */
-const OWN_FIELDS = ["name", "prefix", "client", "passive", "families"] as const;
+const OWN_FIELDS = ["name", "prefix", "interface", "client", "passive", "families"] as const;
 
 /**
  * Reads what a YAML file holds, parsed. Throws OcicatError BGP_SPEAK_CONFIG on the first mistake, with its place:
@@ -65,6 +87,7 @@ const OWN_FIELDS = ["name", "prefix", "client", "passive", "families"] as const;
  *     peers:
  *       - { name: node1, peerIP: 10.0.0.11, asNumber: 64512, client: true, filters: [pods] }
  *       - { name: rack, prefix: 10.0.1.0/24, asNumber: 64512, client: true }
+ *       - { name: tor, interface: eth1, asNumber: 65000 }
  *     filters:
  *       pods: { importV4: [{ action: Accept, matchOperator: In, cidr: 10.244.0.0/16 }, { action: Reject }] }
  */
@@ -98,34 +121,53 @@ function readPeer(value: unknown, where: string, ownAs: number): SpeakPeer {
   const name = at.text("name");
   if (name === undefined) throw bad(where, "name is missing", "name the peer");
   const prefix = own["prefix"] === undefined ? undefined : prefixOf(own["prefix"], where);
-  // A BGPPeer has an address: one within the prefix stands for those that will come.
-  const peerIP = prefix === undefined ? spec["peerIP"] : undefined;
+  const link = at.text("interface");
+  if (link !== undefined && !isLinkName(link)) throw bad(where, `interface: "${link}"`, "name it as ip link shows it");
+  const { peerIP } = spec;
+  if ([prefix, link, peerIP].filter((end) => end !== undefined).length > 1)
+    throw bad(where, "is named in several ways", "give one of peerIP, prefix and interface");
   const resource = attempt(where, () => {
     const metadata = { name };
-    const stand = prefix === undefined ? {} : { peerIP: prefix.toString().split("/")[0] };
+    // A BGPPeer has an address: this one stands for those that will come.
+    const stand = peerIP === undefined ? { peerIP: prefix === undefined ? "::" : formatAddress(prefix.address) } : {};
     return readDocument({ apiVersion: API_VERSION, kind: "BGPPeer", metadata, spec: { ...spec, ...stand } });
   });
   if (!bgpPeer.is(resource)) throw bad(where, "is no peer", "give a BGPPeer's fields");
   const row = peerRow(resource);
   const end = typeof peerIP === "string" ? parsePeerIP(peerIP) : undefined;
-  if (row === undefined || (end === undefined && prefix === undefined))
-    throw bad(where, "has neither peerIP nor prefix", "say whom to peer with");
+  const place = placeOf(end, prefix, link);
+  if (row === undefined || place === undefined)
+    throw bad(where, "has neither peerIP nor prefix nor interface", "say whom to peer with");
+  if (end !== undefined && isLinkLocal(end.address) && end.link === undefined)
+    throw bad(where, `${String(peerIP)} is link-local`, `name its interface as well: ${String(peerIP)}%eth1`);
   const families = at.list("families").map((family) => {
     if (family === 4 || family === 6) return family;
     throw bad(where, `${String(family)} is no family`, "use 4 and 6");
   });
-  const standard = prefix?.family ?? (typeof end?.address === "number" ? 4 : 6);
   return {
     row,
-    at:
-      prefix === undefined
-        ? { address: end?.address ?? missing(where, "peerIP", ""), port: end?.port ?? 179 }
-        : { prefix },
+    at: place,
     asNumber: resource.spec.asNumber ?? ownAs,
     client: at.flag("client") ?? false,
     passive: at.flag("passive") ?? false,
-    families: families.length === 0 ? [standard] : families,
+    families: families.length === 0 ? familiesAt(place) : families,
   };
+}
+
+function placeOf(
+  end: PeerEndpoint | undefined,
+  prefix: Prefix | undefined,
+  link: string | undefined,
+): SpeakPeer["at"] | undefined {
+  if (prefix !== undefined) return { prefix };
+  if (link !== undefined) return { neighbourOn: link };
+  return end && { ...end, port: end.port ?? 179 };
+}
+
+/** On a link there is one session for both, and routes of IPv4 have the link-local next hop too (RFC 8950). */
+function familiesAt(place: SpeakPeer["at"]): readonly Family[] {
+  if ("prefix" in place) return [place.prefix.family];
+  return "neighbourOn" in place || place.link !== undefined ? [4, 6] : [familyOf(place.address)];
 }
 
 function readFilter(name: string, spec: unknown, where: string): BgpFilterRow {

@@ -11,14 +11,15 @@ import {
   type Speaker,
 } from "@ocicat/bgp";
 import { type Clock, type Logger, OcicatError, type Random, type Scope } from "@ocicat/kit";
-import { openKernel } from "@ocicat/linux";
-import { compareAddresses, type Family, formatAddress } from "@ocicat/net";
+import { type Kernel, openKernel } from "@ocicat/linux";
+import { compareAddresses, type Family, formatAddress, ipv6 } from "@ocicat/net";
 import { RouteProtocol } from "@ocicat/routing";
 import { serveLocally } from "@ocicat/service";
 import { serveBirdSockets } from "../bgp/bird-ctl/serve.ts";
+import { type LinkNeighbours, linkNeighbours } from "../bgp/neighbours.ts";
 import { fileSecrets, type Secrets } from "../bgp/secrets.ts";
 import { SessionLog } from "../bgp/session-log.ts";
-import { type Session, sessionReport } from "../bgp/sessions.ts";
+import { refusedReport, type Session, type SessionReport, sessionReport } from "../bgp/sessions.ts";
 import { tcpTransport } from "../bgp/tcp-transport.ts";
 import { RouteReconciler } from "../program/route-reconciler.ts";
 import { Recorder } from "../record/recorder.ts";
@@ -59,7 +60,15 @@ export async function startSpeaking(
     logger: logger.child("record"),
     scope,
   });
-  const routes = configuration.kernelRoutes ? kernelRoutes(surroundings, () => speaker.nextHopsChanged()) : undefined;
+  const { peers: wanted } = configuration;
+  const links = wanted.flatMap(({ at }) => ("neighbourOn" in at ? [at.neighbourOn] : []));
+  const kernel = configuration.kernelRoutes || links.length > 0 ? openKernel() : undefined;
+  scope.add("kernel", () => kernel?.close());
+  const routes =
+    kernel !== undefined && configuration.kernelRoutes
+      ? kernelRoutes(kernel, surroundings, () => speaker.nextHopsChanged())
+      : undefined;
+  const neighbours = kernel && linkNeighbours({ ...surroundings, kernel, onChange: () => apply() });
   const speaker: Speaker = createSpeaker({
     clock,
     random,
@@ -84,13 +93,15 @@ export async function startSpeaking(
   speaker.setOriginated(configuration.routes.map((prefix) => ({ prefix, origin: "the configuration's routes" })));
   let played: readonly PeerConfig[] = [];
   const apply = () => {
-    const { peers, dynamic } = peersOf(configuration, secrets);
+    const { peers, dynamic } = peersOf(configuration, secrets, neighbours);
     const others = peers.filter(({ remoteAddress }) => !played.some((one) => one.remoteAddress === remoteAddress));
     speaker.setPeers([...played, ...others], dynamic);
   };
+  neighbours?.want(links);
   apply();
   secrets.subscribe(apply);
-  await serve(configuration, surroundings, speaker, log);
+  const waiting = () => wanted.flatMap((peer) => waitingReport(peer, neighbours, clock.now()));
+  await serve(configuration, surroundings, speaker, log, waiting);
   logger.info("speaking", { asNumber: localAs, routerId: formatAddress(routerId) });
   const replay = (settings: ReplaySettings) =>
     new Replay({
@@ -99,7 +110,8 @@ export async function startSpeaking(
       logger,
       scope,
       speaker,
-      configured: (address) => peersOf(configuration, secrets).peers.find((peer) => peer.remoteAddress === address),
+      configured: (address) =>
+        peersOf(configuration, secrets, neighbours).peers.find((peer) => peer.remoteAddress === address),
       setPlayed: (peers) => {
         played = peers;
         apply();
@@ -110,11 +122,10 @@ export async function startSpeaking(
 
 /** Best routes go into the main table under BIRD's number; nothing else there is touched. */
 function kernelRoutes(
+  kernel: Kernel,
   { clock, random, logger, scope }: SpeakSurroundings,
   onReachChanged: () => void,
 ): RouteReconciler {
-  const kernel = openKernel();
-  scope.add("kernel", () => kernel.close());
   return new RouteReconciler({
     kernel,
     clock,
@@ -139,22 +150,32 @@ function program(changes: readonly BestChange[], routes: RouteReconciler | undef
   }
 }
 
-/** Peers whose password is missing are left out: a session without it would be less than was asked for. */
-function peersOf(configuration: SpeakConfiguration, secrets: Secrets) {
+/** Those at the other end of a link come when they are known. */
+function peersOf(configuration: SpeakConfiguration, secrets: Secrets, neighbours: LinkNeighbours | undefined) {
   const peers: PeerConfig[] = [];
   const dynamic: DynamicPeerConfig[] = [];
   for (const peer of configuration.peers) {
     const common = commonOf(peer, configuration, secrets);
     const { at, passive } = peer;
     if ("prefix" in at) dynamic.push({ ...common, prefix: at.prefix });
-    else peers.push({ ...common, remoteAddress: at.address, remotePort: at.port, passive });
+    else if ("neighbourOn" in at) {
+      const found = neighbours?.on(at.neighbourOn);
+      if (typeof found === "bigint") peers.push({ ...common, remoteAddress: found, link: at.neighbourOn, passive });
+    } else peers.push({ ...common, remoteAddress: at.address, link: at.link, remotePort: at.port, passive });
   }
   return { peers, dynamic };
 }
 
+/** What is shown of a peer that is not known yet. `now`: milliseconds since 1970. */
+function waitingReport({ row, at, asNumber }: SpeakPeer, neighbours: LinkNeighbours | undefined, now: number) {
+  const found = "neighbourOn" in at ? neighbours?.on(at.neighbourOn) : undefined;
+  if (!("neighbourOn" in at) || found === undefined || typeof found === "bigint") return [];
+  const end = { remoteAddress: ipv6(0n), link: at.neighbourOn };
+  return [refusedReport({ ...SESSION, ...end, name: row.name, remoteAs: asNumber, refused: found.unknown }, now)];
+}
+
 function commonOf(peer: SpeakPeer, configuration: SpeakConfiguration, secrets: Secrets) {
   const { row, families, asNumber, client } = peer;
-  const [family = 4] = families;
   const answer = row.password === undefined ? undefined : secrets.read(row.password);
   if (answer !== undefined && "missing" in answer && row.password?.optional !== true) {
     const fix = "put it there, for its owner alone";
@@ -167,6 +188,7 @@ function commonOf(peer: SpeakPeer, configuration: SpeakConfiguration, secrets: S
     remoteAs: asNumber,
     localAs: row.localAsNumber,
     families,
+    extendedNextHop: "neighbourOn" in peer.at || ("link" in peer.at && peer.at.link !== undefined),
     nextHopMode: row.nextHop,
     allowedOwnAs: row.allowedOwnAs,
     keepaliveS: row.keepaliveS,
@@ -174,9 +196,19 @@ function commonOf(peer: SpeakPeer, configuration: SpeakConfiguration, secrets: S
     clusterId: asNumber === configuration.asNumber ? configuration.clusterId : undefined,
     reflectorClient: client,
     security: password === undefined && row.mostHops === undefined ? undefined : { password, ...hops },
-    importPolicy: policyOf(row.filters, `importV${family}`, configuration),
-    exportPolicy: policyOf(row.filters, `exportV${family}`, configuration),
+    importPolicy: policyFor("import", row.filters, configuration),
+    exportPolicy: policyFor("export", row.filters, configuration),
   } as const;
+}
+
+/** A session may carry both families. */
+function policyFor(
+  direction: "import" | "export",
+  names: readonly string[],
+  configuration: SpeakConfiguration,
+): Policy {
+  const [four, six] = ([4, 6] as const).map((family) => policyOf(names, `${direction}V${family}`, configuration));
+  return (route, peer) => ((route.prefix.family === 4 ? four : six) ?? acceptAll)(route, peer);
 }
 
 function policyOf(
@@ -198,11 +230,14 @@ async function serve(
   { clock, logger, scope }: SpeakSurroundings,
   speaker: Speaker,
   log: SessionLog,
+  waiting: () => readonly SessionReport[],
 ): Promise<void> {
-  const report = () =>
-    [...speaker.status()]
+  const report = () => [
+    ...[...speaker.status()]
       .sort((a, b) => compareAddresses(a.remoteAddress, b.remoteAddress))
-      .map((status) => sessionReport(SESSION, status));
+      .map((status) => sessionReport(SESSION, status)),
+    ...waiting(),
+  ];
   if (configuration.socket !== undefined)
     await serveLocally(
       { path: configuration.socket },

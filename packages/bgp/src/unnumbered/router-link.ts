@@ -103,7 +103,10 @@ export class RouterLink {
     this.#rivals.delete(source);
     if (source === this.#neighbour) return;
     this.#neighbour = source;
-    this.#options.onNeighbour(source);
+    const { send, mac, onNeighbour } = this.#options;
+    // Who has just come may not have heard the last one, and need not wait for the next (§6.2.6: to one node alone, at any time).
+    send(encodeAdvertisement(mac), source);
+    onNeighbour(source);
   }
 
   /** §6.2.6: after a random delay, not too soon after the last one, and not at all if one is due before. */

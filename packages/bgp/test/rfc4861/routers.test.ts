@@ -105,7 +105,8 @@ function end(seed = 1) {
     onNeighbour: (neighbour) => neighbours.push(neighbour),
     onRival: (rival) => rivals.push(rival),
   });
-  const times = (what: string) => said.flatMap((one) => (one.what === what ? [one.at] : []));
+  const toAll = ({ to }: { readonly to: string }) => to.startsWith("ff02");
+  const times = (what: string) => said.flatMap((one) => (one.what === what && toAll(one) ? [one.at] : []));
   const gaps = (what: string) => times(what).flatMap((at, n, all) => (n === 0 ? [] : [at - (all[n - 1] ?? 0)]));
   return { clock, link, said, neighbours, rivals, times, gaps };
 }
@@ -191,6 +192,16 @@ describe("the neighbour on a link", () => {
     }
     expect(link.neighbour).toBe(TWO);
     expect(neighbours).toEqual([TWO]);
+  });
+
+  it("is told of this end at once, it alone", () => {
+    const { clock, link, said } = end();
+    link.start();
+    clock.advance(100);
+    link.heard(TWO, hex(ADVERTISEMENT));
+    link.heard(TWO, hex(ADVERTISEMENT));
+    const alone = said.filter(({ to }) => to === TWO.toString(16));
+    expect(alone).toEqual([{ at: 100, what: "advertisement", to: TWO.toString(16) }]);
   });
 
   it("stays as long as it is heard, and makes room for another one when it is silent", () => {
