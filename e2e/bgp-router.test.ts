@@ -41,6 +41,8 @@ interface KernelRoute {
   readonly gateway?: string;
   readonly dev?: string;
   readonly protocol?: string;
+  /** Of several ways. */
+  readonly nexthops?: readonly { readonly gateway: string }[];
 }
 
 async function routeTo(where: string, block: string): Promise<KernelRoute | undefined> {
@@ -81,7 +83,8 @@ async function expectNoWay(): Promise<void> {
   expect(await pings("pod3", "pod1")).toBe(0);
 }
 
-async function expectWayThroughRouter(): Promise<void> {
+/** `inRack`: the gateways from one node of a rack to another. */
+async function expectWayThroughRouter(inRack: readonly string[]): Promise<void> {
   for (const [node, pod, gateway] of [
     ["node1", "pod3", "10.0.1.1"],
     ["node2", "pod3", "10.0.1.1"],
@@ -102,8 +105,11 @@ async function expectWayThroughRouter(): Promise<void> {
       (found) => found !== undefined,
     );
   }
-  // Inside a rack nothing changes.
-  expect(await routeTo("node1", lab.block("pod2"))).toMatchObject({ gateway: NODES.node2, dev: "ens33" });
+  const gateways = async () => {
+    const { gateway, nexthops = [] } = (await routeTo("node1", lab.block("pod2"))) ?? {};
+    return gateway === undefined ? nexthops.map((hop) => hop.gateway) : [gateway];
+  };
+  await eventually(gateways, (found) => found.join() === inRack.join());
   for (const [from, to] of [
     ["pod1", "pod3"],
     ["pod3", "pod1"],
@@ -171,7 +177,7 @@ describe("with a router in an AS of its own", () => {
   });
 
   it("pods reach each other across it, though the mesh's path would be preferred", async () => {
-    await expectWayThroughRouter();
+    await expectWayThroughRouter([NODES.node2]);
     const why = lab.ocicat("routes", "why", lab.address("pod3")).stdout;
     expect(why).toMatch(/via 10\.0\.1\.1 dev ens33 proto bird +programmed +learned by BGP from racka \(10\.0\.1\.1\)/);
     expect(why).toContain("[BGPPeer racka, IPPool plain]");
@@ -254,7 +260,8 @@ describe("with a router that reflects routes in the nodes' own AS", () => {
       peer("racka", `nodeSelector: "rack == 'a'", peerIP: 10.0.1.1, asNumber: 64512`) +
         `---\n${peer("rackb", "node: node3, peerIP: 10.0.2.1, asNumber: 64512")}`,
     );
-    await expectWayThroughRouter();
+    // What the router reflects with itself as the next hop is as good as what the mesh says (BIRD's "merge paths").
+    await expectWayThroughRouter(["10.0.1.1", NODES.node2]);
   });
 
   it("without the BGPPeers there is no way again, and no session", async () => {

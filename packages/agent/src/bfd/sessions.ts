@@ -13,7 +13,7 @@ import {
   packetOf,
   transmitInterval,
 } from "@ocicat/bfd";
-import { type Address, formatAddress, parseAddress } from "@ocicat/net";
+import { formatScoped, parseScoped, type ScopedAddress } from "@ocicat/net";
 import { listenForPackets, PORTS, senderFor } from "./sockets.ts";
 import type { BfdReport, BfdWish } from "./wishes.ts";
 
@@ -107,14 +107,18 @@ export class BfdSessions {
   #received(bytes: Uint8Array, from: RemoteInfo, multihop: boolean): void {
     const packet = decodePacket(bytes);
     if ("discarded" in packet) return;
-    const running = this.#meant(packet, parseAddress(from.address.split("%")[0] ?? ""), multihop);
+    const running = this.#meant(packet, parseScoped(from.address), multihop);
     if (running !== undefined) this.#feed(running, { type: "received", packet });
   }
 
   /** §6.3: by the discriminator; while the other side does not know it by the address it sends from. */
-  #meant({ yourDiscriminator }: ControlPacket, from: Address, multihop: boolean): Running | undefined {
-    if (yourDiscriminator !== 0) return this.#byDiscriminator.get(yourDiscriminator);
-    const address = formatAddress(from);
+  #meant({ yourDiscriminator }: ControlPacket, from: ScopedAddress, multihop: boolean): Running | undefined {
+    if (yourDiscriminator !== 0) {
+      const known = this.#byDiscriminator.get(yourDiscriminator);
+      // What came over several hops says nothing of a link (RFC 5881 §5).
+      return known?.wish.multihop === multihop ? known : undefined;
+    }
+    const address = formatScoped(from);
     return [...this.#byName.values()].find(({ wish }) => wish.remote === address && wish.multihop === multihop);
   }
 

@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
-import { setTtls } from "@ocicat/linux";
+import { requireHopLimit } from "@ocicat/linux";
 import type { Family } from "@ocicat/net";
 
 /** RFC 5881 §4, RFC 5883 §5. */
@@ -20,9 +20,10 @@ export async function listenForPackets(
   onPacket: (bytes: Uint8Array, from: RemoteInfo) => void,
 ): Promise<Socket> {
   const socket = createSocket({ type: TYPES[family], ipv6Only: family === 6 });
-  socket.on("message", onPacket);
   await bound(socket, { port: multihop ? PORTS.multi : PORTS.single });
-  if (!multihop) setTtls(descriptorOf(socket), family, { minTtl: TTL });
+  if (!multihop) requireHopLimit(descriptorOf(socket), family, TTL);
+  // What has come before that was looked at by nobody: it is read, and not heard.
+  setImmediate(() => socket.on("message", onPacket));
   return socket;
 }
 

@@ -226,7 +226,7 @@ export class MeshRunner implements BgpRunner {
       routerId,
       listen,
       restarting: this.#restarting || left.size > 0,
-      multipath: false,
+      multipath: true,
       resolveNextHop,
       onChange: (changes) => {
         for (const { prefix } of changes) left.delete(prefix.toString());
