@@ -43,6 +43,29 @@ describe("ByteReader and ByteWriter", () => {
     expect(reader.u16()).toBe(0x0304);
   });
 
+  it("reads and writes the words at the ends of their ranges, from any place in a larger array", () => {
+    const words = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
+    const writer = new ByteWriter(1).u8(9);
+    for (const word of words)
+      writer
+        .u32(word)
+        .u32le(word)
+        .u16(word & 0xffff)
+        .u16le(word & 0xffff);
+    const whole = new Uint8Array(200).fill(0xee);
+    whole.set(writer.finish(), 50);
+    const view = new DataView(whole.buffer, 51);
+    const reader = new ByteReader(whole.subarray(50, 50 + writer.length), 1);
+    for (const [index, word] of words.entries()) {
+      const at = index * 12;
+      expect([reader.u32(), reader.i32le()]).toEqual([word, word | 0]);
+      expect([reader.u16(), reader.u16le()]).toEqual([word & 0xffff, word & 0xffff]);
+      expect([view.getUint32(at), view.getUint32(at + 4, true)]).toEqual([word, word]);
+      expect([view.getUint16(at + 8), view.getUint16(at + 10, true)]).toEqual([word & 0xffff, word & 0xffff]);
+    }
+    expect(reader.left).toBe(0);
+  });
+
   it("patches lengths written before", () => {
     const writer = new ByteWriter().u16(0).u16le(0).u32le(0).u8(0);
     writer.patchU16(0, 0x1234);

@@ -118,3 +118,24 @@ describe("Deadlines", () => {
     deadlines.close();
   });
 });
+
+describe("systemClock", () => {
+  it("calls who waits for nothing in the order of asking, never at once, and not who was cancelled", async () => {
+    const called: string[] = [];
+    await new Promise<void>((resolve) => {
+      systemClock.after(0, "first", () => called.push("0 ms"));
+      systemClock.after(0, "cancelled", () => called.push("cancelled")).cancel();
+      systemClock.after(-5, "second", () => called.push("-5 ms"));
+      systemClock.after(0, "last", resolve);
+      called.push("made");
+    });
+    expect(called).toEqual(["made", "0 ms", "-5 ms"]);
+  });
+
+  it("calls who waits for a time when it has passed", async () => {
+    const start = systemClock.monotonic();
+    await new Promise<void>((resolve) => systemClock.after(20, "a timer", resolve));
+    // Node's timers count whole milliseconds.
+    expect(systemClock.monotonic() - start).toBeGreaterThan(18);
+  });
+});
