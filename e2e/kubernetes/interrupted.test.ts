@@ -98,6 +98,9 @@ function isDead(pid: number): boolean {
 /** Every call with which an agent has an effect: netlink's messages, what it writes to sockets and to /proc/sys. */
 const AGENT_CALLS = ["write", "writev", "sendto", "sendmsg"] as const;
 
+/** What is shorter on the cable, in bytes, is HTTP/2's own: windows, pings, each in a TLS record. */
+const SMALLEST_REQUEST = 64;
+
 describe.each([
   ["a DEL", byDel],
   ["a GC", byGc],
@@ -157,15 +160,19 @@ describe("of an ADD that is interrupted, a DEL leaves nothing", () => {
           return false;
         };
         node.cable.listen({
-          asked: async () => {
+          asked: async (length) => {
+            if (length < SMALLEST_REQUEST) return true;
             asked += 1;
             return asked === at && !isDone ? await kill() : true;
           },
           answered: async () => (asked === at && isDone && !isCut ? await kill() : true),
         });
-        const adding = node.plugin("ADD", pod);
+        let isAdded = false;
+        const adding = node.plugin("ADD", pod).finally(() => {
+          isAdded = true;
+        });
         await eventually(
-          async () => isCut || (await Promise.race([adding.then(() => true), Promise.resolve(false)])),
+          () => isCut || isAdded,
           (isOver) => isOver,
           90_000,
         );

@@ -1,8 +1,8 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { type NamespaceHandle, withNetns } from "@ocicat/linux";
 
-/** What is done with a piece of a stream before it goes on; false: it does not. */
-export type OnPiece = () => Promise<boolean>;
+/** What is done with a piece of a stream, of so many bytes, before it goes on; false: it does not. */
+export type OnPiece = (length: number) => Promise<boolean>;
 
 /** The way from a network of its own to a server of this machine's: what goes over it can be waited for and cut. */
 export class Cable {
@@ -10,6 +10,7 @@ export class Cable {
   readonly port: number;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #lastPiece = performance.now();
   #onAsked: OnPiece | undefined;
   #onAnswered: OnPiece | undefined;
 
@@ -25,6 +26,11 @@ export class Cable {
   listen({ asked, answered }: { readonly asked?: OnPiece; readonly answered?: OnPiece } = {}): void {
     this.#onAsked = asked;
     this.#onAnswered = answered;
+  }
+
+  /** For how long nothing has gone over it, milliseconds. */
+  get idleMs(): number {
+    return performance.now() - this.#lastPiece;
   }
 
   close(): void {
@@ -43,17 +49,22 @@ export class Cable {
         far.destroy();
       });
     }
-    pass(near, far, () => this.#onAsked?.());
-    pass(far, near, () => this.#onAnswered?.());
+    pass(near, far, (length) => this.#told(this.#onAsked, length));
+    pass(far, near, (length) => this.#told(this.#onAnswered, length));
+  }
+
+  #told(onPiece: OnPiece | undefined, length: number): Promise<boolean> | undefined {
+    this.#lastPiece = performance.now();
+    return onPiece?.(length);
   }
 }
 
 /** One piece after the other, each when it may. */
-function pass(from: Socket, to: Socket, mayGo: () => Promise<boolean> | undefined): void {
+function pass(from: Socket, to: Socket, mayGo: (length: number) => Promise<boolean> | undefined): void {
   let last: Promise<unknown> = Promise.resolve();
   from.on("data", (piece: Buffer) => {
     last = last.then(async () => {
-      if ((await mayGo()) !== false && to.writable) to.write(piece);
+      if ((await mayGo(piece.length)) !== false && to.writable) to.write(piece);
     });
   });
 }
