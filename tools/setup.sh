@@ -56,6 +56,7 @@ need openssl openssl
 need busybox busybox-static
 need bash-static bash-static
 need nc.openbsd netcat-openbsd
+need dig bind9-dnsutils
 # Of these the user-mode kernel is built.
 need /usr/src/linux-source-6.12.tar.xz linux-source-6.12
 need make make

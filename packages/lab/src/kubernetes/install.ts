@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, rmdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { OcicatError } from "@ocicat/kit";
+import { upstreamTestImage } from "./images/catalogue.ts";
 import type { ImageDefinition } from "./images/image-store.ts";
 import type { KubernetesLab } from "./kubernetes-lab.ts";
 import { editManifest, type ManifestEdits } from "./manifest.ts";
@@ -16,6 +17,11 @@ export function projectManifest(): string {
 /** Puts the project's image, made of this checkout, where nodes pull from. */
 export function publishProjectImage(lab: KubernetesLab): void {
   lab.images.add(projectImage());
+}
+
+/** Puts what Kubernetes' own tests expect there, before any pod runs agnhost. */
+export function publishUpstreamTestImage(lab: KubernetesLab): void {
+  lab.images.add(upstreamTestImage(lab.programs));
 }
 
 /** Installs the network as its users do: the manifest, edited, is applied. */

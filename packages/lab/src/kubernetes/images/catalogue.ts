@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DNS_IMAGE } from "../dns.ts";
@@ -10,7 +11,7 @@ const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 export function commonImages(programs: string): readonly ImageDefinition[] {
   return [
     {
-      names: ["pause:3.10"],
+      names: ["pause:3.10", "pause:3.10.1"],
       layers: [(root) => putFile(root, join(programs, "pause"), "/pause")],
       config: { Entrypoint: ["/pause"] },
     },
@@ -23,6 +24,15 @@ export function commonImages(programs: string): readonly ImageDefinition[] {
     { names: ["e2e-test-images/agnhost:2.59"], layers: [agnhost(programs)], config: AGNHOST },
     { names: ["e2e-test-images/agnhost:2.45"], layers: [agnhost(programs), withoutSctp], config: AGNHOST },
   ];
+}
+
+/**
+ * What Kubernetes' own tests expect of agnhost and beside it, too large to be in every cluster: tools that ask for names, and a
+ * certificate that nobody checks.
+ */
+export function upstreamTestImage(programs: string): ImageDefinition {
+  const names = ["e2e-test-images/jessie-dnsutils:1.7", "e2e-test-images/agnhost:2.59"];
+  return { names, layers: [agnhost(programs), dnsTools, localhostCertificate], config: AGNHOST };
 }
 
 /** By the versions that Kubernetes' and the network policy API's tests ask for. */
@@ -52,6 +62,21 @@ function agnhost(programs: string) {
     putProgram(root, "/usr/bin/nc.openbsd", "/bin/nc");
     putProgram(root, "/usr/bin/iperf3", "/usr/bin/iperf3");
   };
+}
+
+function dnsTools(root: string): void {
+  putProgram(root, "/usr/bin/dig", "/usr/bin/dig");
+  putProgram(root, "/usr/bin/getent", "/usr/bin/getent");
+  mkdirSync(join(root, "etc"), { recursive: true });
+  writeFileSync(join(root, "etc/nsswitch.conf"), "hosts: files dns\n");
+}
+
+function localhostCertificate(root: string): void {
+  const [key, certificate] = [join(root, "localhost.key"), join(root, "localhost.crt")];
+  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key];
+  execFileSync("openssl", ["req", "-x509", ...newKey, "-subj", "/CN=localhost", "-days", "3650", "-out", certificate], {
+    stdio: "pipe",
+  });
 }
 
 /** Where the kernel has no SCTP sockets, a server of them ends at once, and its pod, with others' ports, is never ready. */
