@@ -1,7 +1,15 @@
-import { compileModel, EMPTY_POLICY_TABLE, interfacesOf, POLICY_TABLE, PolicyTables } from "@ocicat/enforcement";
+import {
+  compileModel,
+  describeDifference,
+  EMPTY_POLICY_TABLE,
+  interfacesOf,
+  POLICY_TABLE,
+  PolicyTables,
+  verifyNode,
+} from "@ocicat/enforcement";
 import { type Random, seededRandom } from "@ocicat/kit";
 import { type Address, compareAddresses, familyOf, parseAddress } from "@ocicat/net";
-import { NftReconciler } from "@ocicat/nftables";
+import { NftReconciler, readTables } from "@ocicat/nftables";
 import { hasPorts, type Packet, type PolicyModel, Protocol, verdict } from "@ocicat/policy";
 import { NODE } from "../../support/random-policies.ts";
 import { Told } from "../../support/told.ts";
@@ -60,6 +68,14 @@ export class Proof implements Disposable {
       this.#tables.apply(this.#told.tell(model));
     }
     this.#nft.apply();
+  }
+
+  /** What the kernel holds, read back, that is otherwise than the model for any packet: without sending one. */
+  differences(model: PolicyModel): readonly string[] {
+    const [actual] = readTables(this.#node.nft.nftQuery.bind(this.#node.nft), [POLICY_TABLE]);
+    const options = { node: NODE, interfacePrefixes: [OPTIONS.interfacePrefix] };
+    const read = { table: actual?.table, unknown: actual?.unknown ?? [] };
+    return verifyNode({ ...read, model, options }).differences.map(describeDifference);
   }
 
   /** Sends packets of all kinds between all ends, `each` for each ordered pair and family. Answers how many, and the disagreements. */

@@ -12,7 +12,8 @@ export interface SearchOptions extends ProvableOptions {
 }
 
 /**
- * Looks for a packet about which a kernel and the model do not agree. Throws with the smallest model found that shows it, and
+ * Looks for a packet about which a kernel and the model do not agree: by proof of what is read back after each change, and by
+ * packets. Throws with the smallest model found that shows it, and
  * with the seed by which it is found again. Answers how many packets were sent.
  */
 export function search(options: SearchOptions, told: (seed: number, sent: number) => void = () => undefined): number {
@@ -21,6 +22,8 @@ export function search(options: SearchOptions, told: (seed: number, sent: number
   for (const seed of options.seeds) {
     const model = provable(seed, options);
     proof.enforce(model);
+    const differences = proof.differences(model);
+    if (differences.length > 0) throw new Error([`seed ${seed}, read back:`, ...differences].join("\n"));
     const { sent, wrong } = proof.probe(model, seed, options.each);
     total += sent;
     const packets = wrong.map(({ packet }) => packet);
