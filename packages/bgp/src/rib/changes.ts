@@ -52,7 +52,8 @@ export class Changes {
       this.shared.withdraw(prefix, localId, this.#member(beforeSource));
       return;
     }
-    const [from, to] = [this.#member(beforeSource), this.#member(afterSource)];
+    const from = this.#member(beforeSource);
+    const to = this.#member(afterSource);
     const moved = before !== NONE && from !== to;
     if (before !== after) this.shared.announce(prefix, localId, after, to);
     else if (moved && from !== OWN) this.#bundle(from).announce(prefix, localId, after, OWN);

@@ -105,12 +105,11 @@ export class NlriCursor {
   }
 }
 
-/** The first `length` bits of the four bytes at `at`, and zeros behind them. */
+/** The first `length` bits of the four bytes at `at`, and zeros behind them. What is read beyond is another prefix's, and masked. */
 function wordAt(bytes: Uint8Array, at: number, length: number): number {
   if (length <= 0) return 0;
-  const count = length >= 32 ? 4 : (length + 7) >>> 3;
-  let word = 0;
-  for (let index = 0; index < count; index++) word |= (bytes[at + index] ?? 0) << (24 - 8 * index);
+  const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16);
+  const word = high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
   return (length >= 32 ? word : word & (-1 << (32 - length))) >>> 0;
 }
 
