@@ -31,6 +31,8 @@ export interface DaemonSession {
   /** RFC 9234: what the daemon is to us. */
   readonly role?: "customer" | "provider" | "peer";
   readonly holdTimeS?: number;
+  /** We are there already: it is the one who dials. */
+  readonly dials?: boolean;
   /** Our addresses; two for two clients of a reflector. */
   readonly peers: readonly string[];
   readonly routes: readonly DaemonRoute[];

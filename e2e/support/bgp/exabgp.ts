@@ -77,29 +77,35 @@ function configuration(segment: Segment, session: DaemonSession, script: string)
   peer-as ${peerAs};
   hold-time ${holdTimeS};
   # Whom it cannot reach at once it tries again a minute later: it is better dialled.
-  passive;
-  listen 179;
+  ${session.dials === true ? "" : "passive; listen 179;"}
   ${password === undefined ? "" : `md5-password '${password}';`}
+  ${session.extendedNextHop === true ? "nexthop { ipv4 unicast ipv6; }" : ""}
   family { ${families.map((one) => `ipv${one} unicast;`).join(" ")} }
   capability {
     route-refresh enable;
     ${gracefulRestart === true ? "graceful-restart 60;" : ""}
     ${session.addPath === true ? "add-path send/receive;" : ""}
     ${session.extendedMessages === true ? "extended-message enable;" : ""}
+    ${session.extendedNextHop === true ? "nexthop enable;" : ""}
   }
   api { processes [ listen ]; neighbor-changes; receive { parsed; update; } }
   static {
-    ${session.routes.map((route, index) => routeLine(segment, route, index + 1, session.addPath === true)).join("\n    ")}
+    ${session.routes.map((route, index) => routeLine(segment, route, index + 1, session)).join("\n    ")}
   }
 }`,
   );
   return `process listen { run ${script}; encoder json; }\n${neighbors.join("\n")}\n`;
 }
 
-function routeLine(segment: Segment, route: DaemonRoute, identifier: number, addPath: boolean): string {
+function routeLine(
+  segment: Segment,
+  route: DaemonRoute,
+  identifier: number,
+  { addPath = false, extendedNextHop = false }: DaemonSession,
+): string {
   const { prefix, communities, largeCommunities, routeTargets, med } = route;
   const words = [
-    `route ${prefix} next-hop ${segment.theirs(prefix.includes(":") ? 6 : 4)}`,
+    `route ${prefix} next-hop ${segment.theirs(prefix.includes(":") || extendedNextHop ? 6 : 4)}`,
     ...(addPath ? [`path-information 0.0.0.${identifier}`] : []),
     ...(communities === undefined ? [] : [`community [ ${communities.join(" ")} ]`]),
     ...(largeCommunities === undefined ? [] : [`large-community [ ${largeCommunities.join(" ")} ]`]),
