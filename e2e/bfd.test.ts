@@ -2,26 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { applyTo } from "./support/apply.ts";
 import { type RouterBird, startBird } from "./support/bird.ts";
 import { eventually, program, TestLab } from "./support/lab.ts";
+import { ONE_RACK } from "./support/racks.ts";
 import { SteadyPing } from "./support/steady-ping.ts";
 
-/** Two nodes with two cables between them, each as good as the other, and a router with BIRD. Pods travel by the cables alone. */
-const TOPOLOGY = `
-segments: [lan]
-routers:
-  - name: tor
-    interfaces:
-      - { segment: lan, address: 10.0.1.1/24 }
-nodes:
-  - { name: node1, segment: lan, address: 10.0.1.11/24, gateway: 10.0.1.1 }
-  - { name: node2, segment: lan, address: 10.0.1.12/24, gateway: 10.0.1.1 }
-datastore: node1
-pools:
-  - { name: plain, cidr: 10.244.0.0/16, blockSize: 26, ipipMode: Never, vxlanMode: Never, natOutgoing: true }
-pods:
-  - { name: pod1, node: node1 }
-  - { name: pod2, node: node2 }
-`;
-/** The cables between the two, and the ends' addresses. */
+/** Two cables between the two nodes, each as good as the other, by which alone pods travel; and the ends' addresses. */
 const CABLES = {
   one: { node1: "10.0.3.1", node2: "10.0.3.2" },
   two: { node1: "10.0.4.1", node2: "10.0.4.2" },
@@ -32,7 +16,7 @@ const NODES = ["node1", "node2"] as const;
 const BFD = "ocicat.io/bfd";
 const PING_S = 0.005;
 
-const lab = new TestLab(TOPOLOGY, program("ocicat"));
+const lab = new TestLab(ONE_RACK, program("ocicat"));
 let bird: RouterBird | undefined;
 
 beforeAll(async () => {

@@ -1,27 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { applyTo } from "./support/apply.ts";
 import { eventually, pingCounts, program, TestLab } from "./support/lab.ts";
 import { TWO_RACKS } from "./support/racks.ts";
 
 /** BGP by BIRD, which the agents look after: nodes 1 and 2 on one segment, node3 behind a router. */
 
 const lab = new TestLab(TWO_RACKS, program("bird"));
-const files = mkdtempSync(join(tmpdir(), "oct-bird-"));
 
 beforeAll(() => lab.up());
 afterAll(async () => {
-  rmSync(files, { recursive: true, force: true });
   expect(await lab.down()).toEqual([]);
 });
 
-function apply(kind: string, name: string, spec: object): void {
-  const path = join(files, `${name}.json`);
-  writeFileSync(path, JSON.stringify({ apiVersion: "projectcalico.org/v3", kind, metadata: { name }, spec }));
-  const done = lab.ocicat("apply", "-f", path);
-  expect(done.stderr).toBe("");
-}
+const apply = (kind: string, name: string, spec: object) => applyTo(lab, { kind, name, spec });
 
 const birdcl = (node: string, ...line: string[]) => lab.out(node, "birdcl", "-s", "/var/run/calico/bird.ctl", ...line);
 const routes = (node: string) => lab.out(node, "ip", "route");

@@ -1,13 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { applyTo } from "./support/apply.ts";
 import { type RouterBird, startBird } from "./support/bird.ts";
 import { eventually, TestLab } from "./support/lab.ts";
 import { ONE_RACK } from "./support/racks.ts";
 
 const lab = new TestLab(ONE_RACK);
-const files = mkdtempSync(join(tmpdir(), "oct-bgp-"));
 let bird: RouterBird | undefined;
 
 const birdConfig = (extra = "") => `
@@ -25,22 +22,15 @@ protocol bgp node2 from nodes { neighbor 10.0.1.12 as 64512; }
 beforeAll(async () => {
   await lab.up();
   bird = await startBird(lab, "tor", birdConfig());
-  apply("bgppeer", "BGPPeer", "tor", { peerIP: "10.0.1.1", asNumber: 65000, filters: ["edge"] });
-  apply("edge", "BGPFilter", "edge", { importV4: [{ action: "Reject", matchOperator: "In", cidr: "10.98.0.0/16" }] });
+  apply("BGPPeer", "tor", { peerIP: "10.0.1.1", asNumber: 65000, filters: ["edge"] });
+  apply("BGPFilter", "edge", { importV4: [{ action: "Reject", matchOperator: "In", cidr: "10.98.0.0/16" }] });
 });
 afterAll(async () => {
   await bird?.stop();
-  rmSync(files, { recursive: true, force: true });
   expect(await lab.down()).toEqual([]);
 });
 
-function apply(file: string, kind: string, name: string, spec: object): void {
-  const path = join(files, `${file}.json`);
-  writeFileSync(path, JSON.stringify({ apiVersion: "projectcalico.org/v3", kind, metadata: { name }, spec }));
-  const done = lab.ocicat("apply", "-f", path);
-  expect(done.stderr).toBe("");
-  expect(done.code).toBe(0);
-}
+const apply = (kind: string, name: string, spec: object) => applyTo(lab, { kind, name, spec });
 
 /** What the command prints of node1. */
 function bgp(...line: string[]): string {
@@ -99,7 +89,7 @@ describe("a BGPFilter that changes", () => {
     const before = birdSince();
     expect(before).toBeDefined();
     expect(bird?.ask("show route")).toContain(lab.block("pod1"));
-    apply("edge", "BGPFilter", "edge", {
+    apply("BGPFilter", "edge", {
       importV4: [{ action: "Reject", communities: { values: ["65000:7"] } }],
       exportV4: [
         { action: "Reject", source: "RemotePeers" },
@@ -134,7 +124,7 @@ describe("a BGPFilter that changes", () => {
       () => bird?.ask("show route protocol node1") ?? "",
       (text) => !text.includes(lab.block("pod1")),
     );
-    apply("edge", "BGPFilter", "edge", {});
+    apply("BGPFilter", "edge", {});
     await eventually(
       () => bird?.ask("show route protocol node1") ?? "",
       (text) => text.includes(lab.block("pod1")),
@@ -146,7 +136,7 @@ describe("a BGPFilter that changes", () => {
 describe("prefix advertisements", () => {
   it("put communities on routes, on the session that is there", async () => {
     const before = birdSince();
-    apply("config", "BGPConfiguration", "default", {
+    apply("BGPConfiguration", "default", {
       communities: [{ name: "pods", value: "64512:300" }],
       prefixAdvertisements: [{ cidr: "10.244.0.0/16", communities: ["pods", "64512:1:300"] }],
     });
@@ -162,7 +152,7 @@ describe("prefix advertisements", () => {
 describe("a password", () => {
   it("that is not there keeps the session down, saying so; with it, on both sides, it is up", async () => {
     const password = { secretKeyRef: { name: "bgp", key: "tor" } };
-    apply("bgppeer", "BGPPeer", "tor", { peerIP: "10.0.1.1", asNumber: 65000, password });
+    apply("BGPPeer", "tor", { peerIP: "10.0.1.1", asNumber: 65000, password });
     await printed(
       /Global_10_0_1_1 .*Idle .*its password is missing: \/etc\/ocicat\/secrets\/bgp\/tor is not there/,
       "peers",
@@ -197,7 +187,7 @@ describe("BIRD's control socket", () => {
 
 describe("a CalicoNodeStatus", () => {
   it("is written by the node that it names", async () => {
-    apply("status", "CalicoNodeStatus", "n1", {
+    apply("CalicoNodeStatus", "n1", {
       node: "node1",
       classes: ["Agent", "BGP", "Routes"],
       updatePeriodSeconds: 1,

@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { applyTo } from "./support/apply.ts";
 import { allocations, ipamProblems } from "./support/datastore.ts";
 import { eventually, pingCounts, TestLab } from "./support/lab.ts";
 import { type Attachment, CONF, NodeCni } from "./support/node-cni.ts";
@@ -45,16 +43,7 @@ async function added(pod: Attachment, conf: unknown = CONF): Promise<readonly st
   return ips.map(({ address }) => address.split("/")[0] ?? "");
 }
 
-function apply(kind: string, name: string, spec: object): void {
-  const directory = mkdtempSync(join(tmpdir(), "oct-pools-"));
-  try {
-    const file = join(directory, "resource.json");
-    writeFileSync(file, JSON.stringify({ apiVersion: "projectcalico.org/v3", kind, metadata: { name }, spec }));
-    expect(lab.ocicat("apply", "-f", file)).toMatchObject({ code: 0 });
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
+const apply = (kind: string, name: string, spec: object) => applyTo(lab, { kind, name, spec });
 
 async function reaches(from: Attachment, address: string): Promise<unknown> {
   const namespace = from.netns.slice("/run/netns/".length);
