@@ -107,7 +107,10 @@ function protocol(session: Session, inputs: BirdInputs): string[] {
       : [`  local ${inputs.port === 179 ? "" : `port ${inputs.port} `}as ${localAs};`]),
     `  neighbor ${address} ${remotePort === 179 ? "" : `port ${remotePort} `}as ${remoteAs};`,
     ...(local === undefined ? [] : [`  source address ${local};  # The local address we use for the TCP connection`]),
-    link === undefined ? `  multihop${hops === undefined ? "" : ` ${hops}`};` : "  direct;",
+    // Of the node's address on the link BIRD finds out by itself.
+    ...(link === undefined
+      ? [`  multihop${hops === undefined ? "" : ` ${hops}`};`]
+      : ["  direct;", "  strict bind off;"]),
     ...(hops === undefined ? [] : ["  ttl security on;"]),
     ...(config.passive === true ? ["  passive on; # Mesh is unidirectional, peer will connect to us."] : []),
     ...(config.clusterId === undefined ? [] : [`  rr cluster id ${formatAddress(config.clusterId)};`]),

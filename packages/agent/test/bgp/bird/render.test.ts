@@ -105,6 +105,11 @@ const INPUTS: BirdInputs = {
       },
     ),
     session(
+      "fe80::1",
+      { name: "Node_eth1", type: "node specific", remoteAs: 65000, link: "eth1", unnumbered: true, filters: ["edge"] },
+      { localAddress: undefined, security: { ttl: 255, minTtl: 255 } },
+    ),
+    session(
       "10.9.0.1",
       {
         name: "Node_10_9_0_1",
@@ -235,6 +240,16 @@ describe("BIRD's configuration", () => {
     expect(rr).toContain("'bgp_edge_importFilterV4'(true); reject; accept;");
     expect(renderAggr(INPUTS)).toContain("route 10.9.0.1/32 via 192.168.0.254;");
     expect(renderAggr(INPUTS)).not.toContain("route 10.245.1.0/32 blackhole");
+  });
+
+  it("holds one session for both families with a peer on a link, by its link-local address (RFC 8950)", () => {
+    const text = renderBird(INPUTS);
+    const [, own = ""] = /protocol bgp Node_eth1 from bgp_template \{\n(.*?)\n\}/s.exec(text) ?? [];
+    expect(own).toContain("neighbor fe80::1%'eth1' as 65000;");
+    expect(own).toContain("  direct;");
+    expect(own).toContain("ttl security on;");
+    expect(own).not.toContain("multihop");
+    expect(own).toMatch(/ {2}ipv4 \{.*extended next hop on;.* {2}ipv6 \{/s);
   });
 
   it("leaves to the agent what travels by tunnels", () => {
