@@ -4,7 +4,7 @@
  */
 import { isObject } from "@ocicat/api";
 import { ApiClient, type ApiResource, readKubeconfig } from "@ocicat/kubernetes";
-import { formatAddress, parseAddress, parsePrefix } from "@ocicat/net";
+import { formatAddress, ipv4, parseAddress, parsePrefix } from "@ocicat/net";
 import { agnhost, TestCluster } from "../e2e/kubernetes/support/cluster.ts";
 import { installReferenceNetwork } from "../e2e/kubernetes/support/reference-network.ts";
 import { type Case, measured, median, percentile } from "./report.ts";
@@ -38,7 +38,7 @@ const REFERENCE: Network = {
     const last = await cluster.out(NODE, "cat", "/var/lib/cni/networks/reference/last_reserved_ip.0");
     const address = parseAddress(last.trim());
     if (typeof address !== "number") throw new Error(`${last} is not IPv4`);
-    return formatAddress(parsePrefix(`${last.trim()}/24`).nth((address & 255) + 1));
+    return formatAddress(ipv4(address + 1));
   },
 };
 
