@@ -9,9 +9,9 @@ const withoutEffect = (resource: AnyResource) => knownKind(resource.kind).withou
 
 describe("what a resource sets that changes nothing yet", () => {
   it("is what BGP does not do", () => {
-    const spec = { asNumber: 64513, ipv4NormalRoutePriority: 512, bindMode: "NodeIP" };
+    const spec = { asNumber: 64513, programClusterRoutes: "Disabled", bindMode: "NodeIP" };
     expect(withoutEffect(document("BGPConfiguration", spec)).map(({ field }) => field)).toEqual([
-      "spec.ipv4NormalRoutePriority",
+      "spec.programClusterRoutes",
     ]);
   });
 

@@ -9,7 +9,7 @@ import { DisruptionProxy } from "../support/proxy.ts";
 /** A way to the datastore that is slow, breaks and falls silent, each direction by itself, while writes and watches go on. */
 const SEED = 20_261_123;
 const WRITERS = 6;
-const WRITES = 35;
+const WRITES = 70;
 
 const IMPATIENT: Omit<EtcdOptions, "endpoints"> = {
   timeoutMs: 1_200,
