@@ -34,6 +34,8 @@ const scratch = mkdtempSync(join(tmpdir(), "ocicat-test-"));
 const BUILD_KUBERNETES = ["nice", "sh", "tools/kubernetes/build.sh"] as const;
 
 const E2E = ["--config", "e2e/vitest.config.ts"] as const;
+/** What waits for others more than it works: daemons, and a machine that is switched off. So it is done beside the clusters. */
+const BESIDE = ["e2e/bgp-interop-", "e2e/power-cut"] as const;
 const CLUSTERS = ["--config", "e2e/kubernetes/vitest.config.ts"] as const;
 /** A walk-through's cluster, pods, definitions, and what talks to an API server. */
 const IN_SHORT = [
@@ -60,7 +62,10 @@ const STAGES: readonly (readonly Stage[])[] = [
   ],
   [suite("unit", "unit, property, compliance, interoperation, dependency direction", [])],
   [
-    suite("e2e", "the lab on this machine's kernel", [...E2E, "--exclude", "e2e/bgp-interop-*"]),
+    suite("e2e", "the lab on this machine's kernel", [
+      ...E2E,
+      ...BESIDE.flatMap((files) => ["--exclude", `${files}*`]),
+    ]),
     suite(
       "uml",
       "the lab on a kernel with IPIP, in user mode",
@@ -70,8 +75,10 @@ const STAGES: readonly (readonly Stage[])[] = [
   ],
   [
     suite("kubernetes", "clusters with real kubelets", [...CLUSTERS, ...IN_SHORT], [], { needs: BUILD_KUBERNETES }),
-    // It waits for its daemons more than it works.
-    suite("interop", "BGP with other people's daemons", [...E2E, "e2e/bgp-interop-"]),
+    suite("interop", "BGP with other people's daemons, and the datastore on a machine that loses its power", [
+      ...E2E,
+      ...BESIDE,
+    ]),
   ],
   [
     suite("clusters", "all that is shown on clusters; a quarter of an hour", CLUSTERS, [], {
