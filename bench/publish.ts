@@ -14,10 +14,12 @@ export interface Circumstances {
   /** Of the minute before the run: what else the machine was at. */
   readonly load: number;
   readonly commit: string;
+  /** What the suite was told besides its name. */
+  readonly flags: readonly string[];
 }
 
 /** To be asked before the run: the load after it is the run's own. */
-export function circumstances(now: Date): Circumstances {
+export function circumstances(now: Date, flags: readonly string[]): Circumstances {
   const processors = cpus();
   return {
     date: now.toISOString().slice(0, 10),
@@ -25,6 +27,7 @@ export function circumstances(now: Date): Circumstances {
     processors: `${processors.length} × ${processors[0]?.model.trim() ?? "unknown"}`,
     load: loadavg()[0] ?? Number.NaN,
     commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
+    flags,
   };
 }
 
@@ -48,11 +51,11 @@ function nameOf(text: string): string {
 }
 
 function section(suite: string, what: string, cases: readonly Case[], when: Circumstances): string {
-  const { date, kernel, processors, load, commit } = when;
+  const { date, kernel, processors, load, commit, flags } = when;
   const [header = [], ...rows] = cells(cases);
   return `## \`${suite}\`: ${what}
 
-${date}, commit ${commit}, Linux ${kernel}, ${processors}, load before ${load.toFixed(1)}. \`npm run bench -- ${suite}\`
+${date}, commit ${commit}, Linux ${kernel}, ${processors}, load before ${load.toFixed(1)}. \`npm run bench -- ${[suite, ...flags].join(" ")}\`
 
 ${[header, header.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n")}
 `;
