@@ -37,10 +37,9 @@ if (suites.length === 0 || suites.length < wanted.length) {
   process.stderr.write(`usage: npm run bench -- ${Object.keys(SUITES).join("|")} [--json] [--publish]\n`);
   process.exit(2);
 }
-const flags = words.filter((word) => word.startsWith("--") && word !== "--json" && word !== "--publish");
 const cases: Case[] = [];
 for (const [name, { what, load }] of suites) {
-  const when = circumstances(new Date(), flags);
+  const when = circumstances(new Date());
   const measured = await (await load()).run(options);
   if (words.includes("--publish")) publish([name, ...options].join(" "), what, measured, when);
   cases.push(...measured);

@@ -14,12 +14,10 @@ export interface Circumstances {
   /** Of the minute before the run: what else the machine was at. */
   readonly load: number;
   readonly commit: string;
-  /** What the suite was told besides its name. */
-  readonly flags: readonly string[];
 }
 
 /** To be asked before the run: the load after it is the run's own. */
-export function circumstances(now: Date, flags: readonly string[]): Circumstances {
+export function circumstances(now: Date): Circumstances {
   const processors = cpus();
   return {
     date: now.toISOString().slice(0, 10),
@@ -27,7 +25,6 @@ export function circumstances(now: Date, flags: readonly string[]): Circumstance
     processors: `${processors.length} × ${processors[0]?.model.trim() ?? "unknown"}`,
     load: loadavg()[0] ?? Number.NaN,
     commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
-    flags,
   };
 }
 
@@ -51,11 +48,11 @@ function nameOf(text: string): string {
 }
 
 function section(suite: string, what: string, cases: readonly Case[], when: Circumstances): string {
-  const { date, kernel, processors, load, commit, flags } = when;
+  const { date, kernel, processors, load, commit } = when;
   const [header = [], ...rows] = cells(cases);
   return `## \`${suite}\`: ${what}
 
-${date}, commit ${commit}, Linux ${kernel}, ${processors}, load before ${load.toFixed(1)}. \`npm run bench -- ${[suite, ...flags].join(" ")}\`
+${date}, commit ${commit}, Linux ${kernel}, ${processors}, load before ${load.toFixed(1)}. \`npm run bench -- ${suite}\`
 
 ${[header, header.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n")}
 `;
